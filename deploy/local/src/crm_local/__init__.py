@@ -1,0 +1,1 @@
+"""The whole suite on this machine: engines, processes and the `crm` command."""
