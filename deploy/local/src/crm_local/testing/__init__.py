@@ -1,0 +1,1 @@
+"""What tests of the whole workspace take from the runner: engines of their own."""

@@ -1,0 +1,133 @@
+"""The directory as a service knows it: who a caller is, and the replica kept from `crm.tenant` and `crm.user`."""
+
+import time
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from crm_shared.access.caller import Caller, Role
+from crm_shared.contracts.envelope import Event
+from crm_shared.contracts.states import TenantState, UserState
+from crm_shared.database import Connection, Database, Transaction
+
+LOAD_CALLER = """
+    SELECT u.role, u.active, t.base_currency, t.time_zone
+      FROM directory_users u
+      JOIN directory_tenants t USING (tenant_id)
+     WHERE u.tenant_id = $1 AND u.id = $2
+"""
+
+UPSERT_TENANT = """
+    INSERT INTO directory_tenants AS t (tenant_id, name, base_currency, time_zone, manager_scope, auto_merge,
+                                        default_region, version, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (tenant_id) DO UPDATE
+       SET name = excluded.name, base_currency = excluded.base_currency, time_zone = excluded.time_zone,
+           manager_scope = excluded.manager_scope, auto_merge = excluded.auto_merge,
+           default_region = excluded.default_region, version = excluded.version, updated_at = excluded.updated_at
+     WHERE t.version < excluded.version
+"""
+
+UPSERT_USER = """
+    INSERT INTO directory_users AS u (tenant_id, id, email, full_name, role, manager_id, active, time_zone,
+                                      version, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (tenant_id, id) DO UPDATE
+       SET email = excluded.email, full_name = excluded.full_name, role = excluded.role,
+           manager_id = excluded.manager_id, active = excluded.active, time_zone = excluded.time_zone,
+           version = excluded.version, updated_at = excluded.updated_at
+     WHERE u.version < excluded.version
+"""
+
+# UNION, not UNION ALL: should a cycle ever get in, the walk still ends.
+REFRESH_VISIBLE_OWNERS = """
+    WITH RECURSIVE scope AS (
+        SELECT tenant_id, manager_scope = 'SUBTREE' AS is_subtree FROM directory_tenants WHERE tenant_id = ANY($1)
+    ), reach AS (
+        SELECT u.tenant_id, u.manager_id AS viewer_id, u.id AS owner_id
+          FROM directory_users u JOIN scope USING (tenant_id)
+         WHERE u.manager_id IS NOT NULL
+        UNION
+        SELECT r.tenant_id, r.viewer_id, u.id
+          FROM reach r
+          JOIN scope s ON s.tenant_id = r.tenant_id AND s.is_subtree
+          JOIN directory_users u ON u.tenant_id = r.tenant_id AND u.manager_id = r.owner_id
+    ), wanted AS (
+        SELECT r.tenant_id, r.viewer_id, r.owner_id
+          FROM reach r
+          JOIN directory_users v ON v.tenant_id = r.tenant_id AND v.id = r.viewer_id
+         WHERE v.role = 'MANAGER' AND v.active AND r.viewer_id <> r.owner_id
+    ), gone AS (
+        DELETE FROM visible_owners o
+         WHERE o.tenant_id = ANY($1)
+           AND NOT EXISTS (SELECT 1 FROM wanted w
+                            WHERE (w.tenant_id, w.viewer_id, w.owner_id) = (o.tenant_id, o.viewer_id, o.owner_id))
+    )
+    INSERT INTO visible_owners (tenant_id, viewer_id, owner_id)
+    SELECT tenant_id, viewer_id, owner_id FROM wanted
+    ON CONFLICT DO NOTHING
+"""
+
+
+class Directory:
+    """Finds callers. What is known of one is kept `cache_s` seconds; 0 asks the database each time."""
+
+    def __init__(self, database: Database, *, cache_s: float) -> None:
+        self._database = database
+        self._cache_s = cache_s
+        self._known: dict[tuple[UUID, UUID], tuple[float, Caller | None]] = {}
+
+    async def find_caller(self, tenant_id: UUID, user_id: UUID, token: str) -> tuple[Caller | None, bool]:
+        """Give the caller, or None with whether they are known here at all (deactivated: None, True)."""
+        key = (tenant_id, user_id)
+        cached = self._known.get(key)
+        if cached is not None and cached[0] > time.monotonic() and (cached[1] is None or cached[1].token == token):
+            return cached[1], True
+        async with self._database.read(tenant_id) as connection:
+            row = await connection.fetchrow(LOAD_CALLER, tenant_id, user_id)
+        if row is None:
+            return None, False
+        caller = (
+            Caller(tenant_id, user_id, Role(row["role"]), row["base_currency"], row["time_zone"], token)
+            if row["active"]
+            else None
+        )
+        if self._cache_s > 0:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            self._known[key] = (time.monotonic() + self._cache_s, caller)
+        return caller, True
+
+
+async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[UUID]) -> None:
+    """Bring `visible_owners` of these tenants in line with their users, in the org change's own transaction."""
+    await transaction.execute(REFRESH_VISIBLE_OWNERS, sorted(set(tenant_ids)))
+
+
+async def list_visible_owners(connection: Connection, caller: Caller) -> list[UUID] | None:
+    """Give whose records the caller sees, themselves included; None means everybody's (ADMIN)."""
+    if caller.role is Role.ADMIN:
+        return None
+    if caller.role is Role.REP:
+        return [caller.user_id]
+    rows = await connection.fetch(
+        "SELECT owner_id FROM visible_owners WHERE tenant_id = $1 AND viewer_id = $2", caller.tenant_id, caller.user_id
+    )
+    return [caller.user_id, *(row["owner_id"] for row in rows)]
+
+
+async def apply_directory_events(transaction: Transaction, events: Sequence[Event]) -> None:
+    """Take `crm.tenant` and `crm.user` events into the replica; a stale or repeated one changes nothing."""
+    for event in events:
+        if event.aggregate == "tenant":
+            tenant = event.read(TenantState)
+            await transaction.execute(
+                UPSERT_TENANT, tenant.id, tenant.name, tenant.base_currency, tenant.time_zone, tenant.manager_scope,
+                tenant.auto_merge, tenant.default_region, tenant.version, tenant.created_at, tenant.updated_at,
+            )  # fmt: skip
+        elif event.aggregate == "user":
+            user = event.read(UserState)
+            await transaction.execute(
+                UPSERT_USER, event.tenant_id, user.id, user.email, user.full_name, user.role, user.manager_id,
+                user.active, user.time_zone, user.version, user.created_at, user.updated_at,
+            )  # fmt: skip
+    await refresh_visible_owners(transaction, {event.tenant_id for event in events})

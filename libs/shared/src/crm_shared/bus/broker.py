@@ -1,0 +1,39 @@
+"""FastStream's Kafka broker, with a consumer that waits for records instead of asking over and over."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from faststream.kafka import KafkaBroker
+
+WAIT_MS: Final = 1000
+
+
+class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+    """Gives no empty answers.
+
+    After one, FastStream's batch subscriber sleeps as long as it has waited before, which would delay an event by up
+    to that time; and a short wait would cost thousands of wake-ups a minute for nothing.
+    """
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        while True:
+            wait_ms = max(timeout_ms, WAIT_MS)
+            found: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
+                *partitions, timeout_ms=wait_ms, max_records=max_records
+            )
+            if found:
+                return found
+
+
+class WorkerBroker(KafkaBroker):
+    """Builds WaitingConsumers. Consumes only: events are published by the relay, dead letters by their own producer."""
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        builder: Any = await super()._connect()
+        waiting = partial(WaitingConsumer, *builder.args, **builder.keywords)
+        self.config.broker_config.builder = waiting
+        return waiting

@@ -1,0 +1,21 @@
+"""The consumers' metrics, all by group and topic."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LABELS: Final = ["group", "topic"]
+
+CONSUMED: Final = Counter("crm_bus_consumed", "Records handled, set-aside ones and tombstones included", _LABELS)
+DEAD_LETTERED: Final = Counter("crm_bus_dead_lettered", "Records set aside in the dead-letter topic", _LABELS)
+RETRIES: Final = Counter("crm_bus_retries", "Tries that failed because a store was away, by error", ["group", "error"])
+LAG_S: Final = Gauge("crm_bus_lag_seconds", "Age of the newest event of the last batch, when it was handled", _LABELS)
+BATCH_RECORDS: Final = Histogram(
+    "crm_bus_batch_records", "Records in a batch", ["group"], buckets=(1, 3, 10, 30, 100, 300, 1000)
+)
+HANDLER_S: Final = Histogram(
+    "crm_bus_handler_seconds",
+    "Seconds of one call of a handler that succeeded",
+    ["group"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

@@ -1,0 +1,104 @@
+"""Puts dead letters back on their topic, once what made them bad is mended."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from crm_shared.bus.dead_letters import ERROR_HEADER_PREFIX, original_headers
+from crm_shared.bus.producers import producing
+from crm_shared.contracts.topics import dead_letter_topic
+
+logger = structlog.get_logger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with the number of dead letters put back, and the number there were."""
+
+CHUNK_RECORDS = 500
+
+
+async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progress: Progress | None = None) -> int:
+    """Put back every dead letter of `group_id` that is there now, with its first bytes, key and headers.
+
+    Returns how many. Those set aside meanwhile (again, perhaps) wait for the next call. Interrupted, it goes on where
+    it was: its own group `<group>.redrive` commits after each chunk that Kafka has. Raises KafkaError when Kafka is
+    away.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=f"{group_id}.redrive",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    await _start(consumer)
+    try:
+        async with producing(bootstrap, client_id=f"{group_id}.redrive") as producer:
+            return await _put_back(consumer, producer, await _assign(consumer, group_id, topics), progress)
+    finally:
+        await consumer.stop()
+
+
+async def _start(consumer: AIOKafkaConsumer) -> None:
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+
+
+async def _assign(consumer: AIOKafkaConsumer, group_id: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
+    """Take all dead-letter partitions, and give those with something to put back, with the offset to stop at."""
+    sources = {dead_letter_topic(topic, group_id) for topic in topics} & await consumer.topics()
+    partitions = [
+        TopicPartition(source, partition)
+        for source in sorted(sources)
+        for partition in sorted(consumer.partitions_for_topic(source) or ())
+    ]
+    if not partitions:
+        return {}
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    return {partition: end for partition, end in ends.items() if await consumer.position(partition) < end}
+
+
+async def _put_back(
+    consumer: AIOKafkaConsumer,
+    producer: AIOKafkaProducer,
+    ends: dict[TopicPartition, int],
+    progress: Progress | None,
+) -> int:
+    total = sum([end - await consumer.position(partition) for partition, end in ends.items()])
+    done = 0
+    unfinished = dict(ends)
+    while unfinished:
+        fetched = await consumer.getmany(*unfinished, timeout_ms=1000, max_records=CHUNK_RECORDS)
+        waiting: list[asyncio.Future[Any]] = []
+        reached: dict[TopicPartition, int] = {}
+        for partition, records in fetched.items():
+            due = [record for record in records if record.offset < ends[partition]]
+            waiting += [await _send_back(producer, record) for record in due]
+            reached[partition] = min(await consumer.position(partition), ends[partition])
+        await asyncio.gather(*waiting)
+        if reached:
+            await consumer.commit(reached)
+        done += len(waiting)
+        unfinished = {
+            partition: end for partition, end in unfinished.items() if await consumer.position(partition) < end
+        }
+        if waiting and progress is not None:
+            progress(done, total)
+    logger.info("dead letters put back", count=done)
+    return done
+
+
+async def _send_back(producer: AIOKafkaProducer, record: ConsumerRecord) -> "asyncio.Future[Any]":
+    described = dict(record.headers)
+    topic = described[f"{ERROR_HEADER_PREFIX}topic"].decode()
+    # Without a key the partition says where it stood; with one the partitioner finds the same again.
+    partition = None if record.key is not None else int(described[f"{ERROR_HEADER_PREFIX}partition"])
+    future: asyncio.Future[Any] = await producer.send(
+        topic, value=record.value, key=record.key, partition=partition, headers=original_headers(record.headers)
+    )
+    return future

@@ -1,0 +1,130 @@
+"""Creates the topics that a service writes and the dead-letter topics of the groups it reads with."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from crm_shared.bus.backoff import Backoff
+from crm_shared.bus.producers import MAX_RECORD_BYTES
+from crm_shared.bus.subscription import Subscription
+from crm_shared.contracts.topics import DEAD_LETTER_RETENTION_MS, TOPICS, dead_letter_topic
+
+logger = structlog.get_logger(__name__)
+
+# The broker measures a whole batch; a dead letter is its record and some headers more.
+_MAX_BATCH_BYTES: Final = MAX_RECORD_BYTES + 64 * 1024
+_MAX_DEAD_LETTER_BYTES: Final = _MAX_BATCH_BYTES + 64 * 1024
+# One, so that dead letters of a group go back in the order in which they were set aside.
+DEAD_LETTER_PARTITIONS: Final = 1
+WAIT_FOR_KAFKA_S: Final = 60.0
+
+
+@asynccontextmanager
+async def administering(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Lend an admin client. Raises KafkaConnectionError when no broker answers."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def list_missing_topics(bootstrap: str, topics: Iterable[str]) -> list[str]:
+    """Name those of `topics` that the cluster has not."""
+    async with administering(bootstrap) as admin:
+        return sorted(set(topics) - set(await admin.list_topics()))
+
+
+def specify_topics(service: str, *, partitions: int, replication: int) -> list[NewTopic]:
+    """Give the topics that `service` writes, as TOPICS has them."""
+    return [
+        NewTopic(
+            name=spec.name,
+            num_partitions=partitions,
+            replication_factor=replication,
+            topic_configs={**spec.configs, "max.message.bytes": str(_MAX_BATCH_BYTES)},
+        )
+        for spec in TOPICS.values()
+        if spec.service == service
+    ]
+
+
+def specify_dead_letter_topics(groups: Mapping[str, Sequence[str]], *, replication: int) -> list[NewTopic]:
+    """Give the dead-letter topics of `groups` (group id -> the topics it reads)."""
+    configs = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(DEAD_LETTER_RETENTION_MS),
+        "max.message.bytes": str(_MAX_DEAD_LETTER_BYTES),
+    }
+    return [
+        NewTopic(
+            name=dead_letter_topic(topic, group_id),
+            num_partitions=DEAD_LETTER_PARTITIONS,
+            replication_factor=replication,
+            topic_configs=configs,
+        )
+        for group_id, topics in groups.items()
+        for topic in topics
+    ]
+
+
+def groups_of(subscriptions: Iterable[Subscription]) -> dict[str, tuple[str, ...]]:
+    """Give each subscription's group id with the topics it reads."""
+    return {subscription.group_id: subscription.topics for subscription in subscriptions}
+
+
+async def create_topics(
+    bootstrap: str,
+    service: str,
+    *,
+    groups: Mapping[str, Sequence[str]],
+    partitions: int,
+    replication: int,
+    wait_s: float = WAIT_FOR_KAFKA_S,
+) -> list[str]:
+    """Create what is not there yet and name it; what is there stays as it is. Many may run this at once.
+
+    Waits up to `wait_s` for Kafka, then raises the KafkaError; also raises one that no waiting heals (a replication
+    factor above the number of brokers).
+    """
+    wanted = [
+        *specify_topics(service, partitions=partitions, replication=replication),
+        *specify_dead_letter_topics(groups, replication=replication),
+    ]
+    backoff = Backoff(last_s=2.0)
+    give_up_at_s = asyncio.get_running_loop().time() + wait_s
+    while True:
+        try:
+            return await _create(bootstrap, wanted)
+        except (KafkaError, OSError, TimeoutError) as error:
+            is_final = isinstance(error, KafkaError) and not error.retriable
+            if is_final or asyncio.get_running_loop().time() > give_up_at_s:
+                raise
+            delay_s = backoff.next_delay_s()
+            logger.warning("migrate waits for Kafka", bootstrap=bootstrap, error=repr(error))
+            await asyncio.sleep(delay_s)
+
+
+async def _create(bootstrap: str, wanted: Sequence[NewTopic]) -> list[str]:
+    async with administering(bootstrap) as admin:
+        present = set(await admin.list_topics())
+        absent = [topic for topic in wanted if topic.name not in present]
+        if not absent:
+            return []
+        response = await admin.create_topics(absent)
+    created = []
+    for name, code, *_ in response.topic_errors:
+        error = for_code(code)
+        if error is TopicAlreadyExistsError:
+            continue  # another replica was quicker
+        if code != 0:
+            raise error(name)
+        created.append(name)
+    logger.info("topics created", topics=created)
+    return created

@@ -1,0 +1,31 @@
+"""The event contract: what is on the bus. The public names are these; states, topics and schemas have their modules."""
+
+from crm_shared.contracts.envelope import (
+    EVENT_TYPES,
+    SNAPSHOT,
+    VERBS,
+    BadRecord,
+    Change,
+    Event,
+    OutboxEvent,
+    dataschema_of,
+    decode,
+    format_time,
+    new_event,
+    to_headers,
+)
+
+__all__ = [
+    "EVENT_TYPES",
+    "SNAPSHOT",
+    "VERBS",
+    "BadRecord",
+    "Change",
+    "Event",
+    "OutboxEvent",
+    "dataschema_of",
+    "decode",
+    "format_time",
+    "new_event",
+    "to_headers",
+]

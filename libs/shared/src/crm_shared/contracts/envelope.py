@@ -1,0 +1,21 @@
+"""The envelope of every event: CloudEvents 1.0 in binary mode on Kafka. Services import it from here."""
+
+from crm_shared.contracts.errors import BadRecord
+from crm_shared.contracts.event_types import EVENT_TYPES, SNAPSHOT, VERBS, Change, dataschema_of
+from crm_shared.contracts.reading import Event, decode
+from crm_shared.contracts.writing import OutboxEvent, format_time, new_event, to_headers
+
+__all__ = [
+    "EVENT_TYPES",
+    "SNAPSHOT",
+    "VERBS",
+    "BadRecord",
+    "Change",
+    "Event",
+    "OutboxEvent",
+    "dataschema_of",
+    "decode",
+    "format_time",
+    "new_event",
+    "to_headers",
+]

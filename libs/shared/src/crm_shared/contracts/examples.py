@@ -1,0 +1,244 @@
+"""One realistic record per event type, made by the code that sends them: the story of the deal "Acme renewal"."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from pydantic_core import from_json, to_jsonable_python
+
+from crm_shared.contracts.event_types import SNAPSHOT, VERBS, Change
+from crm_shared.contracts.writing import new_event
+
+Fields: TypeAlias = dict[str, Any]
+
+CREATED_AT: Final = "2026-11-02T08:15:00.000000Z"
+MOVED_AT: Final = "2026-11-20T16:40:12.318000Z"
+HAPPENED_AT: Final = datetime(2026, 11, 22, 3, 51, 54, 105000, tzinfo=UTC)
+HAPPENED: Final = "2026-11-22T03:51:54.105000Z"
+
+
+def _uuid(number: int) -> str:
+    return f"019a42f0-7c00-7000-8000-{number:012d}"
+
+
+TENANT, ADMIN, REP, COMPANY, CONTACT, OTHER_CONTACT, PIPELINE, DEAL, ACTIVITY = (
+    _uuid(number) for number in range(1, 10)
+)
+STAGES: Final = {
+    name: {
+        "id": _uuid(20 + position),
+        "name": name,
+        "win_probability": win_probability,
+        "kind": kind,
+        "rotting_days": rotting_days,
+        "position": position,
+    }
+    for position, (name, win_probability, kind, rotting_days) in enumerate(
+        (
+            ("Qualification", 10, "OPEN", 14),
+            ("Discovery", 25, "OPEN", 14),
+            ("Proposal", 50, "OPEN", 21),
+            ("Negotiation", 75, "OPEN", 21),
+            ("Closed Won", 100, "WON", None),
+            ("Closed Lost", 0, "LOST", None),
+        )
+    )
+}
+QUALIFICATION, PROPOSAL, WON, LOST = (
+    STAGES[name]["id"] for name in ("Qualification", "Proposal", "Closed Won", "Closed Lost")
+)
+
+# The record before the event, but for what STORY changes in it.
+_RECORDS: Final[dict[str, Fields]] = {
+    "tenant": {
+        "id": TENANT,
+        "name": "Nordwind GmbH",
+        "base_currency": "EUR",
+        "time_zone": "Europe/Berlin",
+        "manager_scope": "DIRECT",
+        "auto_merge": True,
+        "default_region": "DE",
+    },
+    "user": {
+        "id": REP,
+        "email": "jana.keller@nordwind.example",
+        "full_name": "Jana Keller",
+        "role": "REP",
+        "manager_id": ADMIN,
+        "active": True,
+        "time_zone": None,
+    },
+    "company": {
+        "id": COMPANY,
+        "name": "Acme Corporation",
+        "domain": "acme.example",
+        "industry": "Manufacturing",
+        "size": "201-500",
+        "website": "https://www.acme.example",
+        "owner_id": REP,
+        "tags": ["key-account"],
+        "custom_data": {"erp_number": "K-10482"},
+        "deleted_at": None,
+    },
+    "contact": {
+        "id": CONTACT,
+        "first_name": "Zoë",
+        "last_name": "Okonkwo",
+        "email": "zoe.okonkwo@acme.example",
+        "phone": "030 901820",
+        "phone_e164": "+4930901820",
+        "company_id": COMPANY,
+        "job_title": "Head of Purchasing",
+        "source": "REFERRAL",
+        "owner_id": REP,
+        "tags": ["decision-maker"],
+        "custom_data": {"newsletter": "monthly"},
+        "external_id": "sf-0031",
+        "shares": [],
+        "merged_into": None,
+        "deleted_at": None,
+    },
+    "pipeline": {
+        "id": PIPELINE,
+        "name": "Sales",
+        "is_default": True,
+        "archived": False,
+        "stages": list(STAGES.values()),
+    },
+    "deal": {
+        "id": DEAL,
+        "name": "Acme renewal",
+        "contact_id": CONTACT,
+        "original_contact_id": None,
+        "company_id": COMPANY,
+        "owner_id": REP,
+        "pipeline_id": PIPELINE,
+        "stage_id": PROPOSAL,
+        "amount": "12500.00",
+        "currency": "EUR",
+        "close_date": "2026-11-30",
+        "status": "OPEN",
+        "stage_changed_at": MOVED_AT,
+        "closed_at": None,
+        "lost_reason": None,
+        "description": "Second year, 40 seats",
+        "custom_data": {},
+        "external_id": None,
+        "deleted_at": None,
+    },
+    "activity": {
+        "id": ACTIVITY,
+        "type": "TASK",
+        "contact_id": CONTACT,
+        "original_contact_id": None,
+        "deal_id": DEAL,
+        "user_id": REP,
+        "subject": "Send the revised offer",
+        "body": None,
+        "scheduled_at": "2026-11-23T09:00:00.000000Z",
+        "completed_at": None,
+        "occurred_at": CREATED_AT,
+        "direction": None,
+        "in_reply_to": None,
+        "duration_s": None,
+        "external_id": None,
+        "system": False,
+        "deleted_at": None,
+    },
+}
+
+_WON: Final = {"stage_id": WON, "stage_changed_at": HAPPENED}
+_LOST: Final = {"stage_id": LOST, "stage_changed_at": HAPPENED}
+_CLOSED: Final = {"stage_id": WON, "status": "WON", "closed_at": MOVED_AT}
+_DELETED: Final = {"deleted_at": MOVED_AT}
+_ERASED: Final = dict.fromkeys(("first_name", "last_name", "email", "phone", "phone_e164", "job_title", "external_id"))
+_SHARED: Final = {"shares": [{"user_id": ADMIN, "permission": "READ"}]}
+
+# By type: how the record differs from the above before the event, and what the event changes.
+STORY: Final[dict[str, tuple[Fields, Fields]]] = {
+    "crm.tenant.updated": ({}, {"manager_scope": "SUBTREE"}),
+    "crm.user.updated": ({}, {"role": "MANAGER"}),
+    "crm.user.deactivated": ({}, {"active": False}),
+    "crm.company.updated": ({}, {"size": "501-1000"}),
+    "crm.company.deleted": ({}, {"deleted_at": HAPPENED}),
+    "crm.company.restored": (_DELETED, {"deleted_at": None}),
+    "crm.contact.updated": ({}, {"job_title": "Chief Procurement Officer", "tags": ["decision-maker", "board"]}),
+    "crm.contact.deleted": ({}, {"deleted_at": HAPPENED}),
+    "crm.contact.restored": (_DELETED, {"deleted_at": None}),
+    "crm.contact.shared": ({}, _SHARED),
+    "crm.contact.unshared": (_SHARED, {"shares": []}),
+    "crm.contact.merged": ({}, {"merged_into": OTHER_CONTACT}),
+    "crm.contact.unmerged": ({"merged_into": OTHER_CONTACT}, {"merged_into": None}),
+    "crm.contact.erased": ({}, {**_ERASED, "custom_data": {}, "tags": []}),
+    "crm.pipeline.updated": ({"name": "New business"}, {"name": "Sales"}),
+    "crm.pipeline.archived": ({"is_default": False}, {"archived": True}),
+    "crm.deal.updated": ({}, {"amount": "14000.00", "close_date": "2026-12-15"}),
+    "crm.deal.stage_changed": ({}, _WON),
+    "crm.deal.won": (_WON, {"status": "WON", "closed_at": HAPPENED}),
+    "crm.deal.lost": (_LOST, {"status": "LOST", "closed_at": HAPPENED, "lost_reason": "Price"}),
+    "crm.deal.reopened": (_CLOSED | {"stage_id": PROPOSAL}, {"status": "OPEN", "closed_at": None}),
+    "crm.deal.deleted": ({}, {"deleted_at": HAPPENED}),
+    "crm.deal.restored": (_DELETED, {"deleted_at": None}),
+    "crm.activity.updated": ({}, {"scheduled_at": "2026-11-24T09:00:00.000000Z"}),
+    "crm.activity.completed": ({}, {"completed_at": HAPPENED}),
+    "crm.activity.reopened": ({"completed_at": MOVED_AT}, {"completed_at": None}),
+    "crm.activity.deleted": ({}, {"deleted_at": HAPPENED}),
+}
+
+_HISTORY: Final[list[Fields]] = [
+    {
+        "version": 1,
+        "from_stage": None,
+        "to_stage": {"id": QUALIFICATION, "name": "Qualification"},
+        "changed_at": CREATED_AT,
+        "changed_by": REP,
+    },
+    {
+        "version": 4,
+        "from_stage": {"id": QUALIFICATION, "name": "Qualification"},
+        "to_stage": {"id": PROPOSAL, "name": "Proposal"},
+        "changed_at": MOVED_AT,
+        "changed_by": REP,
+    },
+]
+
+
+def build_example(event_type: str) -> Fields:
+    """Give one record of the type as `{key, headers, value}`; headers are text, value is the parsed JSON."""
+    _, aggregate, verb = event_type.split(".")
+    is_creation, is_snapshot = verb == VERBS[aggregate][0], verb == SNAPSHOT
+    before, after = STORY.get(event_type, ({}, {}))
+    version = 1 if is_creation else 7
+    changed_at = HAPPENED if is_creation else MOVED_AT if is_snapshot else HAPPENED
+    record = _RECORDS[aggregate] | before
+    times = {"created_at": HAPPENED if is_creation else CREATED_AT, "updated_at": changed_at}
+    event = new_event(
+        aggregate=aggregate,
+        aggregate_id=UUID(record["id"]),
+        verb=verb,
+        version=version,
+        tenant_id=UUID(TENANT),
+        occurred_at=HAPPENED_AT,
+        state={"id": record["id"], "version": version, **times} | record | after,
+        changed=None if is_creation or is_snapshot else _compare(record, after),
+        actor_id=None if is_snapshot else UUID(REP),
+        history=_HISTORY if event_type == "crm.deal.snapshot" else None,
+    )
+    told = replace(event, id=UUID(_uuid(100)))
+    headers = told.headers("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    return {
+        "key": str(told.aggregate_id),
+        "headers": {name: raw.decode() for name, raw in headers},
+        "value": to_jsonable_python(from_json(told.payload)),
+    }
+
+
+def _compare(record: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
+    changed: dict[str, Change] = {name: {"from": record[name], "to": value} for name, value in after.items()}
+    if "stage_id" in changed:
+        names = {stage["id"]: stage["name"] for stage in STAGES.values()}
+        stage = changed["stage_id"]
+        changed["stage_name"] = {"from": names[stage["from"]], "to": names[stage["to"]]}
+    return changed

@@ -1,0 +1,205 @@
+"""The whole state of each aggregate, as events carry it and as GET of that record answers it.
+
+Readers ignore fields they do not know and fill in what older events lack; the published schemas say what is sent,
+so there every field of the first release is required.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Literal, cast
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
+from pydantic.fields import FieldInfo
+
+Role = Literal["ADMIN", "MANAGER", "REP"]
+ManagerScope = Literal["DIRECT", "SUBTREE"]
+SharePermission = Literal["READ", "WRITE"]
+ContactSource = Literal["INBOUND", "OUTBOUND", "REFERRAL"]
+StageKind = Literal["OPEN", "WON", "LOST"]
+DealStatus = Literal["OPEN", "WON", "LOST"]
+ActivityType = Literal["EMAIL", "CALL", "MEETING", "NOTE", "TASK"]
+Direction = Literal["INBOUND", "OUTBOUND"]
+
+Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code")]
+Region = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description="ISO 3166-1 alpha-2 code")]
+Amount = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})]
+CustomData = Annotated[dict[str, JsonValue], Field(description="custom fields by key")]
+WinProbability = Annotated[int, Field(ge=0, le=100, description="whole percent")]
+
+ADDED_IN: Final = "x-added-in"
+
+
+def added_in(release: str) -> FieldInfo:
+    """Say in which release a later field came; stands in its `Annotated[…]`.
+
+    It needs a default, which readers take for the events that were sent before it.
+    """
+    return cast("FieldInfo", Field(json_schema_extra={ADDED_IN: release}))
+
+
+class Value(BaseModel):
+    """A part of a state; unknown fields are ignored, so that a reader outlives a field added after it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class State(Value):
+    """What every record carries. `version` rises by exactly one with each event."""
+
+    aggregate: ClassVar[str]
+
+    id: UUID
+    version: Annotated[int, Field(ge=1)]
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class TenantState(State):
+    aggregate: ClassVar[str] = "tenant"
+
+    name: str
+    base_currency: Currency
+    time_zone: Annotated[str, Field(description="IANA name")]
+    manager_scope: ManagerScope = "DIRECT"
+    auto_merge: bool = True
+    default_region: Region = "US"
+
+
+class UserState(State):
+    aggregate: ClassVar[str] = "user"
+
+    email: str
+    full_name: str
+    role: Role
+    manager_id: UUID | None = None
+    active: bool = True
+    time_zone: Annotated[str | None, Field(description="IANA name; null means the tenant's")] = None
+
+
+class CompanyState(State):
+    aggregate: ClassVar[str] = "company"
+
+    name: str
+    domain: str | None = None
+    industry: str | None = None
+    size: Annotated[str | None, Field(description="number of employees or a range of it, as given")] = None
+    website: str | None = None
+    owner_id: UUID | None = None
+    tags: list[str] = []
+    custom_data: CustomData = {}
+    deleted_at: AwareDatetime | None = None
+
+
+class Share(Value):
+    """One colleague's right to a contact that is not theirs."""
+
+    user_id: UUID
+    permission: SharePermission
+
+
+class ContactState(State):
+    aggregate: ClassVar[str] = "contact"
+
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: Annotated[str | None, Field(description="as given")] = None
+    phone_e164: Annotated[str | None, Field(description="E.164, null when the given phone has no such form")] = None
+    company_id: UUID | None = None
+    job_title: str | None = None
+    source: ContactSource | None = None
+    owner_id: UUID | None = None
+    tags: list[str] = []
+    custom_data: CustomData = {}
+    external_id: str | None = None
+    shares: Annotated[list[Share], Field(description="every share that holds now")] = []
+    merged_into: Annotated[UUID | None, Field(description="the surviving contact, while merged")] = None
+    deleted_at: AwareDatetime | None = None
+
+
+class Stage(Value):
+    """One step of a pipeline; `position` counts from 0 in the pipeline's order."""
+
+    id: UUID
+    name: str
+    win_probability: WinProbability
+    kind: StageKind
+    rotting_days: Annotated[int | None, Field(ge=1)] = None
+    position: Annotated[int, Field(ge=0)]
+
+
+class PipelineState(State):
+    aggregate: ClassVar[str] = "pipeline"
+
+    name: str
+    is_default: bool = False
+    archived: bool = False
+    stages: Annotated[list[Stage], Field(description="in the pipeline's order")]
+
+
+class DealState(State):
+    aggregate: ClassVar[str] = "deal"
+
+    name: str
+    contact_id: UUID | None = None
+    original_contact_id: Annotated[UUID | None, Field(description="the contact before a merge moved the deal")] = None
+    company_id: UUID | None = None
+    owner_id: UUID | None = None
+    pipeline_id: UUID
+    stage_id: UUID
+    amount: Annotated[Amount | None, Field(description="decimal string; null counts as 0")] = None
+    currency: Currency
+    close_date: date | None = None
+    status: DealStatus
+    stage_changed_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+    lost_reason: str | None = None
+    description: str | None = None
+    custom_data: CustomData = {}
+    external_id: str | None = None
+    deleted_at: AwareDatetime | None = None
+
+
+class ActivityState(State):
+    aggregate: ClassVar[str] = "activity"
+
+    type: ActivityType
+    contact_id: UUID | None = None
+    original_contact_id: Annotated[UUID | None, Field(description="the contact before a merge moved it")] = None
+    deal_id: UUID | None = None
+    user_id: UUID | None = None
+    subject: str | None = None
+    body: str | None = None
+    scheduled_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+    occurred_at: AwareDatetime
+    direction: Direction | None = None
+    in_reply_to: Annotated[UUID | None, Field(description="the activity that this one answers")] = None
+    duration_s: Annotated[int | None, Field(ge=0)] = None
+    external_id: str | None = None
+    system: Annotated[bool, Field(description="written by the suite itself, such as the note of a move")] = False
+    deleted_at: AwareDatetime | None = None
+
+
+class NamedStage(Value):
+    """A stage as it was called at the time."""
+
+    id: UUID
+    name: str
+
+
+class StageEntry(Value):
+    """One step of a deal's history: the event that brought it into `to_stage`, oldest first, the creation included."""
+
+    version: Annotated[int, Field(ge=1, description="the deal's version that the move made")]
+    from_stage: Annotated[NamedStage | None, Field(description="null at the creation")] = None
+    to_stage: NamedStage
+    changed_at: AwareDatetime
+    changed_by: UUID | None = None
+
+
+STATE_MODELS: Final[dict[str, type[State]]] = {
+    model.aggregate: model
+    for model in (TenantState, UserState, CompanyState, ContactState, PipelineState, DealState, ActivityState)
+}

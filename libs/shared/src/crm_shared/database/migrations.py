@@ -1,0 +1,48 @@
+"""Runs a service's migrations: Alembic, SQL written out, forward only.
+
+An advisory lock lets many replicas start at once; the first migrates, the others wait and find nothing to do.
+"""
+
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+
+logger = structlog.get_logger(__name__)
+LOCK_KEY = 0x43524D  # "CRM": one lock per database, so the same number does for every service
+
+
+def _configure(versions: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic_environment"))
+    config.set_main_option("version_locations", str(versions))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_delay(60), wait=wait_exponential(0.2, max=3))
+def migrate(owner_dsn: str, versions: Path) -> str:
+    """Bring the database to the newest revision and return it. Waits up to a minute for PostgreSQL.
+
+    Raises sqlalchemy.exc.OperationalError when it does not come, FileNotFoundError when `versions` is no folder.
+    """
+    if not versions.is_dir():
+        raise FileNotFoundError(f"no migrations at {versions}")
+    config = _configure(versions)
+    engine = create_engine(make_url(owner_dsn).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as guard, engine.connect() as connection:
+            guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+    head = ScriptDirectory.from_config(config).get_current_head() or "none"
+    logger.info("migrated", revision=head)
+    return head

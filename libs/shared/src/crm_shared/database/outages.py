@@ -1,0 +1,31 @@
+"""Tells a store that is away from a mistake of ours."""
+
+import asyncpg
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,  # a failover has not reached us yet
+    asyncpg.InvalidPasswordError,  # roles are being provisioned, or a secret is being rotated
+)
+_CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
+# asyncpg raises InterfaceError both for a lost connection and for a call that was wrong; only its text tells.
+_LOST = ("connection is closed", "pool is clos", "connection was closed", "another operation", "released back")
+
+
+def is_away(error: BaseException) -> bool:
+    """Is PostgreSQL out of reach, so that the same call may work later?"""
+    if isinstance(error, asyncpg.InterfaceError):
+        return any(sign in str(error) for sign in _LOST)
+    return isinstance(error, _AWAY)
+
+
+def is_contended(error: BaseException) -> bool:
+    """Did PostgreSQL choose this transaction to give way? The same again usually passes."""
+    return isinstance(error, _CONTENDED)

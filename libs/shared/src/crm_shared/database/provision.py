@@ -1,0 +1,66 @@
+"""Creates a service's database and its three roles. Run by an administrator's connection; safe to run again."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import asyncpg
+
+RoleKind = Literal["owner", "app", "worker"]
+ROLE_KINDS: tuple[RoleKind, ...] = ("owner", "app", "worker")
+
+
+async def provision(
+    admin_dsn: str, service: str, *, password_of: Callable[[str], str], database: str | None = None
+) -> None:
+    """Make database `crm_<service>` (or `database`) with `<service>_owner`, `_app` and `_worker`.
+
+    `password_of(role)` gives each role's password, which is set anew at every run. None of the three is a
+    superuser or may bypass row-level security; tables that the owner makes later are readable and writable to the
+    other two, within their policies.
+    """
+    database = database or f"crm_{service}"
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        for kind in ROLE_KINDS:
+            await _create_role(admin, f"{service}_{kind}", password_of(f"{service}_{kind}"))
+        if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
+            await admin.execute(f'CREATE DATABASE "{database}" OWNER {service}_owner')
+    finally:
+        await admin.close()
+    inside = await asyncpg.connect(admin_dsn, database=database)
+    try:
+        await inside.execute(_grants(service, database))
+    finally:
+        await inside.close()
+
+
+async def _create_role(admin: asyncpg.Connection, role: str, password: str) -> None:
+    # Two services may be provisioned at once on one cluster; a role made meanwhile is as good.
+    quoted = await admin.fetchval("SELECT quote_literal($1::text)", password)
+    await admin.execute(f"""
+        DO $$ BEGIN
+            CREATE ROLE {role};
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END $$;
+    """)
+    await admin.execute(
+        f"ALTER ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {quoted}"
+    )
+
+
+def _grants(service: str, database: str) -> str:
+    readers = f"{service}_app, {service}_worker"
+    return f"""
+        REVOKE ALL ON DATABASE "{database}" FROM PUBLIC;
+        GRANT CONNECT ON DATABASE "{database}" TO {service}_owner, {readers};
+        ALTER SCHEMA public OWNER TO {service}_owner;
+        GRANT USAGE ON SCHEMA public TO {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
+            GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
+            GRANT USAGE, SELECT ON SEQUENCES TO {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
+            GRANT EXECUTE ON FUNCTIONS TO {readers};
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE EXTENSION IF NOT EXISTS btree_gin;
+    """

@@ -1,0 +1,102 @@
+"""One transaction, and the unit of work that commands open."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from crm_shared.database.pool import Database
+
+
+class Transaction:
+    """A connection inside BEGIN. Statements as asyncpg has them; ends once, by `commit` or `rollback`."""
+
+    def __init__(self, connection: asyncpg.pool.PoolConnectionProxy, pool: asyncpg.Pool) -> None:
+        self._connection = connection
+        self._pool = pool
+        self._ended = False
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        rows: list[asyncpg.Record] = await self._connection.fetch(query, *args)
+        return rows
+
+    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
+        return await self._connection.fetchrow(query, *args)
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        return await self._connection.fetchval(query, *args)
+
+    async def execute(self, query: str, *args: Any) -> str:
+        status: str = await self._connection.execute(query, *args)
+        return status
+
+    async def executemany(self, query: str, args: Iterable[Sequence[Any]]) -> None:
+        await self._connection.executemany(query, args)
+
+    async def commit(self) -> None:
+        """Make it last. On an error the outcome is unknown, and the connection is not used again."""
+        await self._end("COMMIT")
+
+    async def rollback(self) -> None:
+        """Leave nothing behind. Never raises: the error that led here is the one to hear of."""
+        if self._ended:
+            return
+        try:
+            await self._end("ROLLBACK")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            return  # the connection is gone, and with it the transaction
+
+    async def _end(self, statement: str) -> None:
+        if self._ended:
+            raise RuntimeError("the transaction has ended")
+        self._ended = True
+        try:
+            await self._connection.execute(statement)
+        except BaseException:
+            self._connection.terminate()  # half-ended: must not go back to the pool as it is
+            raise
+        finally:
+            await self._pool.release(self._connection)
+
+
+class HasTenant(Protocol):
+    @property
+    def tenant_id(self) -> UUID: ...
+
+
+class HeldTransaction(Protocol):
+    """Takes part in a command's transaction and decides when it commits (an Idempotency-Key does)."""
+
+    async def enter(self, transaction: Transaction) -> None: ...
+    def hold(self, transaction: Transaction) -> None: ...
+
+
+class UnitOfWork:
+    """What a command opens: one transaction under the caller's tenant."""
+
+    def __init__(self, database: "Database", *, held_by: HeldTransaction | None = None) -> None:
+        self._database = database
+        self._held_by = held_by
+
+    @asynccontextmanager
+    async def begin(self, caller: HasTenant) -> AsyncIterator[Transaction]:
+        """Run the block in one transaction: commit at its end, roll back on any exception.
+
+        Where the request has an Idempotency-Key the commit waits for the answer, which is stored in the same
+        transaction: a crash leaves either both or neither.
+        """
+        transaction = await self._database.open_transaction(caller.tenant_id)
+        try:
+            if self._held_by is not None:
+                await self._held_by.enter(transaction)
+            yield transaction
+        except BaseException:
+            await transaction.rollback()
+            raise
+        if self._held_by is None:
+            await transaction.commit()
+        else:
+            self._held_by.hold(transaction)

@@ -1,0 +1,1 @@
+"""The HTTP contract of api.md, the same in all five services."""

@@ -1,0 +1,110 @@
+"""What a route is handed: who calls, the unit of work, the clock; and how it answers.
+
+Three lifetimes: ProcessContext lives with the process, RequestContext with one request, a transaction with one command.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crm_shared.access.caller import Caller
+from crm_shared.access.directory import Directory
+from crm_shared.access.sign_in import SignIn
+from crm_shared.clock import Clock
+from crm_shared.database import Database, UnitOfWork
+from crm_shared.http import positions
+from crm_shared.http.idempotency import IdempotencyKey
+from crm_shared.http.preconditions import parse_if_match
+from crm_shared.http.rate_limit import RateLimit
+from crm_shared.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessContext:
+    """Made once at start, in the app's lifespan."""
+
+    settings: ServiceSettings
+    database: Database
+    directory: Directory
+    sign_in: SignIn
+    rate_limit: RateLimit
+    clock: Clock
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Made by the route before FastAPI looks at the body, so that a stranger learns nothing of it."""
+
+    process: ProcessContext
+    caller: Caller
+    request: Request
+    idempotency: IdempotencyKey | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Database:
+        """For queries; commands take `unit_of_work`."""
+        return self.process.database
+
+    @property
+    def clock(self) -> Clock:
+        return self.process.clock
+
+    @property
+    def unit_of_work(self) -> UnitOfWork:
+        return UnitOfWork(self.process.database, held_by=self.idempotency)
+
+    @property
+    def if_match(self) -> tuple[int, ...] | None:
+        """The versions that the caller expects, None for any. Raises MalformedRequest."""
+        return parse_if_match(self.request.headers.get("if-match"))
+
+    def reply(self, state: Mapping[str, Any], *, status: int = 200) -> Response:
+        """Answer with one record: `state` as GET gives it, its version as ETag."""
+        headers = {"ETag": f'"{state["version"]}"'}
+        if status == HTTPStatus.CREATED:
+            headers["Location"] = f"{self.request.url.path}/{state['id']}"
+        return Response(to_json(state), status_code=status, media_type="application/json", headers=headers)
+
+    def reply_written(self, aggregate: str, state: Mapping[str, Any], *, status: int = 200) -> Response:
+        """Answer a write: the whole record, its ETag, and the Crm-Position that search can wait for."""
+        response = self.reply(state, status=status)
+        response.headers[positions.HEADER] = _position(aggregate, state)
+        return response
+
+    def reply_deleted(self, aggregate: str, state: Mapping[str, Any]) -> Response:
+        return Response(status_code=204, headers={positions.HEADER: _position(aggregate, state)})
+
+    def reply_json(self, body: Mapping[str, Any]) -> Response:
+        """Answer with what is no versioned record: a board, a report."""
+        return Response(to_json(body), media_type="application/json")
+
+    def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> Response:
+        """Answer a list, with `Link: …; rel="next"` while there is more."""
+        headers = {}
+        if next_cursor is not None:
+            kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
+            query = urlencode([*kept, ("cursor", next_cursor)])
+            headers["Link"] = f'<{self.request.url.path}?{query}>; rel="next"'
+        body = to_json({"items": items, "next_cursor": next_cursor})
+        return Response(body, media_type="application/json", headers=headers)
+
+
+def _position(aggregate: str, state: Mapping[str, Any]) -> str:
+    return positions.to_token([positions.Position(aggregate, state["id"], state["version"])])
+
+
+async def _context_of(request: Request) -> RequestContext:
+    context: RequestContext = request.state.context
+    return context
+
+
+Context = Annotated[RequestContext, Depends(_context_of)]
+"""What every route takes first."""

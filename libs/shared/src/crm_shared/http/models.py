@@ -1,0 +1,35 @@
+"""The bases of request models: unknown fields are refused, text is trimmed."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+
+class RequestBody(BaseModel):
+    """A JSON body. Unknown fields are 422."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+
+    def given(self) -> dict[str, object]:
+        """Give the fields that the body named, None included: what a PATCH changes."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class PageQuery(BaseModel):
+    """The parameters of every list. A list's own filters are added by inheriting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=1000)] = None
+
+
+class ListQuery(PageQuery):
+    """The parameters of a list of records."""
+
+    sort: Annotated[str | None, Field(max_length=100, description="a field, with - before it for descending")] = None
+    updated_since: AwareDatetime | None = None
+
+
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+LongText = Annotated[str, StringConstraints(max_length=50_000)]

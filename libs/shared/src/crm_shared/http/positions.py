@@ -1,0 +1,37 @@
+"""`Crm-Position`: what a write made true, as a token that search can wait for.
+
+A token names the aggregate and its version. That is enough, as every projection knows the version it holds, and
+unlike a topic offset it is known at commit, before any relay has run.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from uuid import UUID
+
+from crm_shared.refusals import InvalidField
+
+HEADER = "Crm-Position"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    aggregate: str
+    aggregate_id: UUID
+    version: int
+
+
+def to_token(positions: list[Position]) -> str:
+    """Write positions as one opaque token, fit for a header and a query string."""
+    text = ",".join(f"{p.aggregate}:{p.aggregate_id.hex}:{p.version}" for p in positions)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def from_token(token: str) -> list[Position]:
+    """Read a token back. Raises InvalidField naming `?after`."""
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
+        parts = [entry.split(":") for entry in text.split(",")]
+        return [Position(aggregate, UUID(hex=key), int(version)) for aggregate, key, version in parts]
+    except (binascii.Error, ValueError):
+        raise InvalidField.at("?after", "is not a Crm-Position of ours") from None

@@ -1,0 +1,76 @@
+"""RFC 9457 answers: every refusal, wrong field and outage becomes `application/problem+json`, and nothing else does."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, NotFound, Refusal
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemField(BaseModel):
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """What any 4xx or 5xx answers."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemField] = []
+
+
+def problem_response(refusal: Refusal, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Render one refusal. `instance` is the request's path."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{refusal.slug}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "instance": instance,
+        "errors": [{"pointer": field.pointer, "detail": field.detail} for field in refusal.errors],
+        **refusal.extensions,
+    }
+    sent = dict(headers or {})
+    if refusal.retry_after_s is not None:
+        sent.setdefault("Retry-After", str(refusal.retry_after_s))
+    if refusal.status == HTTPStatus.UNAUTHORIZED:
+        sent["WWW-Authenticate"] = "Bearer"
+    return Response(to_json(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=sent)
+
+
+def refusal_of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+    """Turn FastAPI's findings into one refusal: a path id that is no id is a 404, anything else names its field."""
+    if any(error["loc"][0] == "path" for error in errors):
+        return NotFound("There is no such record.")
+    if any(error["type"] == "json_invalid" for error in errors):
+        return MalformedRequest("The body is not valid JSON.")
+    fields = [FieldProblem(to_pointer(error["loc"]), _describe(error)) for error in errors]
+    return InvalidField("; ".join(f"{field.pointer}: {field.detail}" for field in fields[:3]), errors=fields)
+
+
+def to_pointer(location: Sequence[int | str]) -> str:
+    """Write where a value stood: `/items/0/email` in the body, `?limit` in the query, `If-Match` of the headers."""
+    place, *path = location
+    if place == "query":
+        return f"?{path[0]}" if path else "?"
+    if place == "header":
+        return str(path[0])
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is not a known field"
+    if error["type"] == "missing":
+        return "is required"
+    return str(error["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,159 @@
+"""The one route class: identity, strictness, idempotency and problem+json round every endpoint, in one place.
+
+The order matters: who calls, then how often, then what is asked. FastAPI validates bodies before dependencies could
+refuse a stranger, so identity is settled before it is called at all.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import asyncpg
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crm_shared.database.outages import is_away, is_contended
+from crm_shared.http.bodies import is_storable, read_json_body
+from crm_shared.http.context import ProcessContext, RequestContext
+from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
+from crm_shared.http.problems import problem_response, refusal_of_validation
+from crm_shared.refusals import FieldProblem, InvalidField, Refusal, Unavailable
+from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from crm_shared.telemetry.traces import continue_trace
+
+logger = structlog.get_logger(__name__)
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class InternalError(Refusal):
+    status, slug, title = 500, "internal-error", "Something went wrong on our side"
+
+
+class CrmRoute(APIRoute):
+    """Use as `APIRouter(route_class=CrmRoute)`; `create_app` does."""
+
+    def get_route_handler(self) -> Handler:
+        endpoint = super().get_route_handler()
+        known = frozenset(_query_names(self))
+        method = min(self.methods or {"GET"})
+        seconds = HTTP_SECONDS.labels(self.path, method)
+
+        async def handle(request: Request) -> Response:
+            started = time.perf_counter()
+            traceparent = continue_trace(request.headers.get("traceparent"))
+            try:
+                response = await _serve(request, endpoint, known)
+            except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
+                response = problem_response(to_refusal(error), instance=request.url.path)
+            response.headers["traceparent"] = traceparent
+            seconds.observe(time.perf_counter() - started)
+            HTTP_REQUESTS.labels(self.path, method, response.status_code).inc()
+            return response
+
+        return handle
+
+
+def _query_names(route: APIRoute) -> list[str]:
+    names: list[str] = []
+    for parameter in route.dependant.query_params:
+        model = parameter.field_info.annotation
+        fields = getattr(model, "model_fields", None)
+        names.extend([parameter.alias] if fields is None else [f.alias or name for name, f in fields.items()])
+    return names
+
+
+async def _serve(request: Request, endpoint: Handler, known: frozenset[str]) -> Response:
+    process: ProcessContext = request.app.state.process
+    caller = await process.sign_in.identify(request.headers.get("authorization"))
+    left, reset_s = process.rate_limit.count(caller.user_id)
+    if request.url.query:
+        _require_known(request, known)
+    context = RequestContext(process, caller, request)
+    request.state.context = context
+    if request.method in {"GET", "HEAD"}:
+        response = await endpoint(request)
+    else:
+        body = await read_json_body(
+            request, limit_bytes=request.scope.get("crm.max_body_bytes", process.settings.max_body_bytes)
+        )
+        response = await _serve_write(context, body, lambda: endpoint(request))
+    response.headers["RateLimit-Limit"] = str(process.rate_limit.requests)
+    response.headers["RateLimit-Remaining"] = str(left)
+    response.headers["RateLimit-Reset"] = str(reset_s)
+    return response
+
+
+async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[[], Awaitable[Response]]) -> Response:
+    request, process = context.request, context.process
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method != "POST":
+        return await endpoint()
+    claim = IdempotencyKey.claim(
+        context.caller,
+        method=request.method,
+        path=request.url.path,
+        key=key,
+        body=request.url.query.encode() + b"\n" + body,
+        keep_h=process.settings.idempotency_keep_h,
+    )
+    answer = await claim.find_answer(process.database)
+    if answer is not None:
+        return answer
+    context.idempotency = claim
+    try:
+        response = await endpoint()
+        await claim.conclude(response)
+    except AnsweredMeanwhile:
+        answer = await claim.find_answer(process.database)
+        if answer is None:
+            raise Unavailable("The first request's answer can't be read right now.") from None
+        return answer
+    except BaseException:
+        await claim.abandon()
+        raise
+    return response
+
+
+def _require_known(request: Request, known: frozenset[str]) -> None:
+    wrong = [FieldProblem(f"?{name}", "is not a known parameter") for name in request.query_params if name not in known]
+    wrong += [
+        FieldProblem(f"?{name}", "holds a character that can't be stored")
+        for name, value in request.query_params.multi_items()
+        if not is_storable(value)
+    ]
+    if wrong:
+        raise InvalidField("; ".join(f"{field.pointer} {field.detail}" for field in wrong), errors=wrong)
+
+
+def to_refusal(error: Exception) -> Refusal:
+    """Say what an error means to the caller. What we did not foresee is logged whole and answered without detail."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, RequestValidationError):
+        return refusal_of_validation(error.errors())
+    if is_away(error) or is_contended(error):
+        logger.warning("database_away", error=type(error).__name__)
+        return Unavailable("The database can't be reached right now. Nothing was lost; try again.")
+    if isinstance(error, asyncpg.DataError):  # a value that passed every model and still fits no column
+        logger.warning("unstorable_value", error=type(error).__name__)
+        return InvalidField("A value is out of the range that can be stored.")
+    if isinstance(error, HTTPException):
+        return to_http_refusal(error)
+    logger.error("request_failed", exc_info=error)
+    return InternalError("It was logged. Try again, or tell the operator the trace id in `traceparent`.")
+
+
+class _Answered(Refusal):
+    """Starlette's own refusals: no such path, wrong method."""
+
+
+def to_http_refusal(error: HTTPException) -> Refusal:
+    refusal = _Answered(str(error.detail))
+    refusal.status = error.status_code  # type: ignore[misc]  # Starlette's, not the class's
+    refusal.slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")  # type: ignore[misc]
+    refusal.title = str(error.detail)  # type: ignore[misc]
+    return refusal

@@ -1,0 +1,62 @@
+"""Money is an exact decimal amount and an ISO 4217 currency, together."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+
+from iso4217 import Currency as IsoCurrency
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from crm_shared.refusals import InvalidField
+
+MAX_AMOUNT = Decimal(10) ** 13
+
+
+def digits_of(currency: str) -> int:
+    """Give the decimals that ISO 4217 gives a currency: JPY 0, EUR 2, KWD 3. Raises ValueError for no currency."""
+    exponent = IsoCurrency(currency).exponent
+    if exponent is None:  # gold, testing codes and the like have no minor unit, and are nobody's price
+        raise ValueError(f"{currency} is not a currency that a price can have")
+    return int(exponent)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    amount: Decimal
+    currency: str
+
+
+def to_amount(value: Decimal, currency: str, *, pointer: str = "/amount") -> Decimal:
+    """Bring `value` to the currency's own digits: 12500 EUR becomes 12500.00.
+
+    Raises InvalidField when it is negative, above 10^13 or has more decimals than the currency.
+    """
+    if not value.is_finite():
+        raise InvalidField.at(pointer, "is not a number")
+    if value.is_signed() and value != 0:
+        raise InvalidField.at(pointer, "must not be negative")
+    if value > MAX_AMOUNT:
+        raise InvalidField.at(pointer, "must not be above 10000000000000")
+    digits = digits_of(currency)
+    exact = abs(value).quantize(Decimal(1).scaleb(-digits))
+    if exact != value:
+        raise InvalidField.at(pointer, f"has more decimals than {currency} has ({digits})")
+    return exact
+
+
+def _check_currency(code: str) -> str:
+    digits_of(code)
+    return code
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("takes a decimal string or a number")  # noqa: TRY004 - pydantic wants a ValueError
+    return value
+
+
+CurrencyCode = Annotated[str, AfterValidator(_check_currency), Field(examples=["EUR"])]
+"""An ISO 4217 code in capitals, of a currency with a minor unit."""
+
+Amount = Annotated[Decimal, BeforeValidator(_refuse_bool), Field(max_digits=40, examples=["12500.00"])]
+"""A decimal string or JSON number; `to_amount` holds it against its currency."""

@@ -1,0 +1,55 @@
+"""The relay's SQL: one statement a cycle, and one for the metrics."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import asyncpg
+
+from crm_shared.outbox.metrics import BACKLOG_ROWS, OLDEST_ROW_AGE_S
+
+# Deletes what Kafka has acknowledged and reads what comes next in one round trip. Both halves see one snapshot, so $2
+# names every position that must not come again: the deleted ones and those under way. There is no "position >
+# last seen": a lower position may commit later than a higher one, and would never be read.
+CYCLE: Final = """
+    WITH acknowledged AS (DELETE FROM outbox WHERE position = ANY ($1::bigint[]))
+    SELECT position, id::text, aggregatetype, aggregateid, type, payload, tenantid, sequence::text, source,
+           dataschema, specversion, contenttype, occurredat, traceparent
+      FROM outbox
+     WHERE position <> ALL ($2::bigint[])
+     ORDER BY position
+     LIMIT $3
+"""
+
+# The id is a UUIDv7 made when the row was: its time is the row's age, while occurredat may be any day in the past.
+BACKLOG: Final = """
+    SELECT count(*) AS row_count,
+           coalesce(extract(epoch FROM clock_timestamp() - min(uuid_extract_timestamp(id))), 0)::float8 AS oldest_age_s
+      FROM (SELECT id FROM outbox ORDER BY position LIMIT 100001) AS waiting
+"""
+
+
+class OutboxQueue:
+    """The outbox table through the leader's session."""
+
+    def __init__(self, connection: asyncpg.Connection, cycle: Any) -> None:
+        self._connection = connection
+        self._cycle = cycle
+
+    @classmethod
+    async def open(cls, connection: asyncpg.Connection) -> Self:
+        return cls(connection, await connection.prepare(CYCLE))
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(self._connection.is_closed())
+
+    async def take(self, *, acknowledged: Sequence[int], under_way: Sequence[int], limit: int) -> list[asyncpg.Record]:
+        """Delete the rows at `acknowledged` and give the next `limit` rows, in order, that are not `under_way`."""
+        rows: list[asyncpg.Record] = await self._cycle.fetch(acknowledged, [*acknowledged, *under_way], limit)
+        return rows
+
+    async def report_backlog(self) -> None:
+        """Set the backlog's metrics. Raises as any statement when the session is gone."""
+        row = await self._connection.fetchrow(BACKLOG)
+        BACKLOG_ROWS.set(row["row_count"])
+        OLDEST_ROW_AGE_S.set(row["oldest_age_s"])

@@ -1,0 +1,18 @@
+"""The relay's knobs."""
+
+from dataclasses import dataclass
+from typing import Final
+
+LAST_IDLE_S: Final = 0.015  # commit to topic: p99 under 30 ms measured, for 1 % of a core in polls
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """`dsn`: the service's worker role, straight to PostgreSQL (the lock is a session's, which a pooler breaks)."""
+
+    dsn: str
+    kafka_bootstrap: str
+    service: str
+    batch_rows: int = 1000
+    last_idle_s: float = LAST_IDLE_S
+    drain_timeout_s: float = 5.0

@@ -1,0 +1,30 @@
+"""The consumers that every service has: its replica of the directory, and of the records it refers to."""
+
+from crm_shared.access.directory import apply_directory_events
+from crm_shared.bus import Consumer, subscribe
+from crm_shared.contracts import Event
+from crm_shared.database import Database
+from crm_shared.replicas.records import from_event, save_records
+
+
+def keep_directory(service: str) -> Consumer[[Database]]:
+    """Keep tenants, users and `visible_owners` as contacts tells of them."""
+
+    @subscribe("crm.tenant", "crm.user", group_id=f"{service}.directory")
+    async def keep(batch: list[Event], database: Database) -> None:
+        async with database.begin_as_worker() as transaction:
+            await apply_directory_events(transaction, batch)
+
+    return keep
+
+
+def keep_replicas(service: str, *topics: str) -> Consumer[[Database]]:
+    """Keep the names, owners and parents of the records on `topics`."""
+
+    @subscribe(*topics, group_id=f"{service}.replicas")
+    async def keep(batch: list[Event], database: Database) -> None:
+        records = [from_event(event) for event in batch]
+        async with database.begin_as_worker() as transaction:
+            await save_records(transaction, records)
+
+    return keep

@@ -1,0 +1,1 @@
+"""Logs, metrics, traces and health: the same names in every process."""

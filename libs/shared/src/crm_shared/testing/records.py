@@ -1,0 +1,79 @@
+"""Reads and writes Kafka records as they are, and makes topics of a test's own."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import NewTopic
+
+from crm_shared.bus.producers import producing
+from crm_shared.bus.topics import administering, specify_dead_letter_topics
+from crm_shared.contracts import OutboxEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """What goes on the wire, good or bad. `value` None is a tombstone."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+    @classmethod
+    def of(cls, event: OutboxEvent) -> "RawRecord":
+        return cls(str(event.aggregate_id).encode(), event.payload, event.headers())
+
+
+async def make_topic(bootstrap: str, *, partitions: int = 1, group_id: str | None = None) -> str:
+    """Create a topic nobody else knows, with the dead-letter topic of `group_id` if one is named."""
+    name = f"test.{uuid.uuid4().hex[:12]}"
+    wanted = [NewTopic(name=name, num_partitions=partitions, replication_factor=1)]
+    if group_id is not None:
+        wanted += specify_dead_letter_topics({group_id: [name]}, replication=1)
+    async with administering(bootstrap) as admin:
+        await admin.create_topics(wanted)
+    return name
+
+
+async def write_records(bootstrap: str, topic: str, records: Iterable[RawRecord]) -> None:
+    """Write `records` in their order and wait until Kafka has them."""
+    async with producing(bootstrap, client_id="test-writer") as producer:
+        for record in records:
+            await producer.send_and_wait(topic, value=record.value, key=record.key, headers=list(record.headers))
+
+
+async def read_topic(bootstrap: str, topic: str, *, begin: dict[int, int] | None = None) -> list[ConsumerRecord]:
+    """Read all that the topic holds now, partition by partition, from the offsets of `begin` (partition -> offset)."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in await _list_partitions(consumer, topic)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[ConsumerRecord] = []
+        for partition in partitions:
+            consumer.seek(partition, (begin or {}).get(partition.partition, 0))
+            while await consumer.position(partition) < ends[partition]:
+                found += (await consumer.getmany(partition, timeout_ms=500)).get(partition, [])
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def read_ends(bootstrap: str, topic: str) -> dict[int, int]:
+    """Give each partition's end offset: what `read_topic` takes as `begin` to see only what comes after."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in await _list_partitions(consumer, topic)]
+        ends = await consumer.end_offsets(partitions)
+        return {partition.partition: end for partition, end in ends.items()}
+    finally:
+        await consumer.stop()
+
+
+async def _list_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    if topic not in await consumer.topics():
+        raise LookupError(f"no topic {topic}")
+    return sorted(consumer.partitions_for_topic(topic) or ())

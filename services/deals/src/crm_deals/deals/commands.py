@@ -1,0 +1,175 @@
+"""Use cases of deals: load, decide, save, tell; one transaction each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_deals.deals import domain, events, repository
+from crm_deals.deals.domain import Deal, InvalidStage, NewDeal
+from crm_deals.pipelines import commands as pipelines
+from crm_deals.pipelines import repository as pipeline_repository
+from crm_deals.pipelines.domain import Stage, StageKind
+from crm_shared.access import Caller
+from crm_shared.clock import Clock, new_id
+from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.money import to_amount
+from crm_shared.outbox import append
+from crm_shared.refusals import Forbidden, UnknownReference, require_version
+from crm_shared.replicas.references import Reference, References
+
+REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "user"}
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDeal:
+    """`currency`, `owner_id`, `pipeline_id` and `stage_id` may be left to their defaults."""
+
+    caller: Caller
+    name: str
+    contact_id: UUID | None
+    company_id: UUID | None
+    owner_id: UUID | None
+    pipeline_id: UUID | None
+    stage_id: UUID | None
+    amount: Decimal | None
+    currency: str | None
+    close_date: date | None
+    description: str | None
+    external_id: str | None
+    lost_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditDeal:
+    """`changes`: the fields that the request named, None included."""
+
+    caller: Caller
+    deal_id: UUID
+    changes: Mapping[str, Any]
+    expected_version: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveDeal:
+    caller: Caller
+    deal_id: UUID
+    stage_id: UUID
+    lost_reason: str | None
+    changed_at: datetime | None
+    expected_version: tuple[int, ...] | None
+
+
+async def create_deal(
+    command: CreateDeal, unit_of_work: UnitOfWork, references: References, clock: Clock
+) -> dict[str, Any]:
+    """Create one deal, give its state. Raises UnknownReference, InvalidStage, InvalidField."""
+    caller = command.caller
+    named = {"contact_id": command.contact_id, "company_id": command.company_id, "owner_id": command.owner_id}
+    found = await references.require(caller, *_list_references(named))
+    contact = found.get("/contact_id")
+    currency = command.currency or caller.base_currency
+    new = NewDeal(
+        name=command.name,
+        contact_id=command.contact_id,
+        company_id=command.company_id or (contact.company_id if contact else None),
+        owner_id=command.owner_id or caller.user_id,
+        amount=None if command.amount is None else to_amount(command.amount, currency),
+        currency=currency,
+        close_date=command.close_date,
+        description=command.description,
+        external_id=command.external_id,
+        lost_reason=command.lost_reason,
+    )
+    async with unit_of_work.begin(caller) as transaction:
+        stage = await _load_first_stage(transaction, command, clock)
+        decision = domain.create(new_id(), new, stage, now=clock.now())
+        await repository.insert(transaction, caller.tenant_id, decision.deal)
+        await _tell(transaction, caller, decision)
+    return events.to_state(decision.deal)
+
+
+async def edit_deal(
+    command: EditDeal, unit_of_work: UnitOfWork, references: References, clock: Clock
+) -> dict[str, Any]:
+    """Change fields of one deal. Raises DealNotFound, StaleVersion, UnknownReference, InvalidField."""
+    caller = command.caller
+    named = {name: command.changes[name] for name in REFERENCES if command.changes.get(name) is not None}
+    if named:  # before the transaction: an owner's answer may take its time, and a lock must not wait for it
+        present = await repository.load(references.database, caller, command.deal_id)
+        await references.require(
+            caller, *_list_references({name: value for name, value in named.items() if value != getattr(present, name)})
+        )
+    async with unit_of_work.begin(caller) as transaction:
+        deal = await repository.load_for_update(transaction, caller, command.deal_id)
+        require_version(deal.version, command.expected_version)
+        decision = domain.edit(deal, _fit_amount(deal, command.changes), now=clock.now())
+        if decision.events:
+            await repository.save(transaction, caller.tenant_id, decision.deal)
+            await _tell(transaction, caller, decision)
+    return events.to_state(decision.deal)
+
+
+async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Move one deal. Raises DealNotFound, StaleVersion, InvalidStage, Forbidden; each leaves nothing behind."""
+    caller = command.caller
+    if command.changed_at is not None and not caller.is_admin:
+        raise Forbidden("Only an ADMIN may say when a move happened.")
+    async with unit_of_work.begin(caller) as transaction:
+        deal = await repository.load_for_update(transaction, caller, command.deal_id)
+        require_version(deal.version, command.expected_version)
+        stages = await pipeline_repository.find_stages(transaction, caller.tenant_id, {deal.stage_id, command.stage_id})
+        if command.stage_id not in stages:
+            raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
+        now = clock.now()
+        decision = domain.move(
+            deal,
+            stages[deal.stage_id],
+            stages[command.stage_id],
+            lost_reason=command.lost_reason,
+            at=command.changed_at or now,
+            now=now,
+        )
+        if decision.events:
+            await repository.save(transaction, caller.tenant_id, decision.deal)
+            await _tell(transaction, caller, decision)
+    return events.to_state(decision.deal)
+
+
+async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:
+    await repository.record_history(transaction, caller, decision.events)
+    await append(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))
+
+
+def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:
+    return [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
+
+
+def _fit_amount(deal: Deal, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Hold the amount against the currency that the deal will have, also when only the currency changes."""
+    currency = changes.get("currency", deal.currency)
+    amount = changes.get("amount", deal.amount)
+    if amount is None or not {"amount", "currency"} & changes.keys():
+        return dict(changes)
+    return {**changes, "amount": to_amount(amount, currency)}
+
+
+async def _load_first_stage(transaction: Transaction, command: CreateDeal, clock: Clock) -> Stage:
+    """Find the stage that a new deal starts in. Raises UnknownReference, InvalidStage."""
+    tenant_id = command.caller.tenant_id
+    if command.pipeline_id is None and command.stage_id is None:
+        stages = await pipelines.load_default_stages(transaction, tenant_id, clock)
+    else:
+        stages = await pipeline_repository.find_siblings(
+            transaction, tenant_id, pipeline_id=command.pipeline_id, stage_id=command.stage_id
+        )
+    if command.pipeline_id is not None and command.pipeline_id not in {stage.pipeline_id for stage in stages}:
+        raise UnknownReference.at("/pipeline_id", "there is no such pipeline")
+    if command.stage_id is None:
+        return next(stage for stage in stages if stage.kind is StageKind.OPEN)
+    for stage in stages:
+        if stage.id == command.stage_id and command.pipeline_id in {None, stage.pipeline_id}:
+            return stage
+    raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")

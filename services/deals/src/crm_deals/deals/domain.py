@@ -1,0 +1,198 @@
+"""Deals: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from crm_deals.pipelines.domain import Stage, StageKind
+from crm_shared.refusals import InvalidField, NotFound
+
+
+class DealNotFound(NotFound):
+    """Absent, or out of the caller's sight."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such deal.")
+
+
+class InvalidStage(InvalidField):
+    slug, title = "invalid-stage", "The stage is not one of the deal's pipeline"
+
+
+class DealStatus(StrEnum):
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A possible sale. `amount` may be unknown; `closed_at` stands while the stage is WON or LOST."""
+
+    id: UUID
+    version: int
+    name: str
+    contact_id: UUID | None
+    original_contact_id: UUID | None
+    company_id: UUID | None
+    owner_id: UUID
+    pipeline_id: UUID
+    stage_id: UUID
+    amount: Decimal | None
+    currency: str
+    close_date: date | None
+    status: DealStatus
+    stage_changed_at: datetime
+    closed_at: datetime | None
+    lost_reason: str | None
+    description: str | None
+    custom_data: Mapping[str, Any]
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DealCreated:
+    deal: Deal
+    stage: Stage
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DealEdited:
+    deal: Deal
+    before: Deal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DealMoved:
+    """The deal as it stands in its new stage, still with the status it had."""
+
+    deal: Deal
+    from_stage: Stage
+    to_stage: Stage
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DealSettled:
+    """The move closed or reopened the deal: `deal.status` says won, lost or open again."""
+
+    deal: Deal
+    before: Deal
+    at: datetime
+
+
+DealEvent = DealCreated | DealEdited | DealMoved | DealSettled
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The deal after the command and what there is to tell; no events means nothing changed."""
+
+    deal: Deal
+    events: tuple[DealEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeal:
+    """What a caller says of a deal to be: references are checked and the amount is in its currency's digits."""
+
+    name: str
+    contact_id: UUID | None
+    company_id: UUID | None
+    owner_id: UUID
+    amount: Decimal | None
+    currency: str
+    close_date: date | None
+    description: str | None
+    external_id: str | None
+    lost_reason: str | None
+
+
+def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decision:
+    """Make a deal in `stage`; in a WON or LOST one it is closed from the start."""
+    is_closed = stage.kind is not StageKind.OPEN
+    deal = Deal(
+        id=deal_id,
+        version=1,
+        name=new.name,
+        contact_id=new.contact_id,
+        original_contact_id=None,
+        company_id=new.company_id,
+        owner_id=new.owner_id,
+        pipeline_id=stage.pipeline_id,
+        stage_id=stage.id,
+        amount=new.amount,
+        currency=new.currency,
+        close_date=new.close_date,
+        status=DealStatus(stage.kind),
+        stage_changed_at=now,
+        closed_at=now if is_closed else None,
+        lost_reason=new.lost_reason if stage.kind is StageKind.LOST else None,
+        description=new.description,
+        custom_data={},
+        external_id=new.external_id,
+        created_at=now,
+        updated_at=now,
+        deleted_at=None,
+    )
+    created = DealCreated(deal, stage, at=now)
+    if not is_closed:
+        return Decision(deal, (created,))
+    settled = replace(deal, version=2)
+    return Decision(settled, (created, DealSettled(settled, before=deal, at=now)))
+
+
+def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
+    """Set the named fields. Values that are as they were change nothing; a lost reason belongs to a lost deal."""
+    effective = {name: value for name, value in changes.items() if getattr(deal, name) != value}
+    if not effective:
+        return Decision(deal, ())
+    if effective.get("lost_reason") is not None and deal.status is not DealStatus.LOST:
+        raise InvalidField.at("/lost_reason", "belongs to a lost deal")
+    edited = replace(deal, **effective, version=deal.version + 1, updated_at=now)
+    return Decision(edited, (DealEdited(edited, before=deal, at=now),))
+
+
+def move(deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, at: datetime, now: datetime) -> Decision:
+    """Put `deal` into stage `to`: a WON or LOST stage closes it, an OPEN one reopens it.
+
+    `at` is when it happened, `now` when we hear of it; they differ on import. Raises InvalidStage for a stage of
+    another pipeline, InvalidField for a reason without a loss or a time that can't be.
+    """
+    if to.pipeline_id != deal.pipeline_id:
+        raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
+    if lost_reason is not None and to.kind is not StageKind.LOST:
+        raise InvalidField.at("/lost_reason", "belongs to a move into a LOST stage")
+    if to.id == deal.stage_id:
+        return Decision(deal, ())
+    if at > now:
+        raise InvalidField.at("/changed_at", "lies in the future")
+    if at < deal.stage_changed_at:
+        raise InvalidField.at("/changed_at", "lies before the deal's last change of stage")
+    moved = replace(deal, stage_id=to.id, stage_changed_at=at, version=deal.version + 1, updated_at=now)
+    happened = DealMoved(moved, from_stage, to, at=at)
+    if DealStatus(to.kind) is deal.status:
+        return Decision(moved, (happened,))
+    settled = settle(moved, to.kind, lost_reason=lost_reason, at=at)
+    return Decision(settled.deal, (happened, settled))
+
+
+def settle(deal: Deal, kind: StageKind, *, lost_reason: str | None, at: datetime) -> DealSettled:
+    """Close or reopen: status, closed_at and the reason follow the stage's kind."""
+    settled = replace(
+        deal,
+        status=DealStatus(kind),
+        closed_at=None if kind is StageKind.OPEN else at,
+        lost_reason=lost_reason if kind is StageKind.LOST else None,
+        version=deal.version + 1,
+    )
+    return DealSettled(settled, before=deal, at=at)

@@ -1,0 +1,85 @@
+"""Where the deal's classes meet their names on the wire."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from crm_deals.deals.domain import (
+    Deal,
+    DealCreated,
+    DealEdited,
+    DealEvent,
+    DealMoved,
+    DealSettled,
+    DealStatus,
+)
+from crm_shared.contracts import Change, OutboxEvent, new_event
+
+STATE_FIELDS = tuple(field.name for field in fields(Deal))
+SETTLED_VERBS = {DealStatus.WON: "won", DealStatus.LOST: "lost", DealStatus.OPEN: "reopened"}
+
+
+def to_state(deal: Deal) -> dict[str, Any]:
+    """Give the whole state: what GET answers and what events carry."""
+    return {name: getattr(deal, name) for name in STATE_FIELDS}
+
+
+def to_wire(events: Sequence[DealEvent], *, tenant_id: UUID, actor_id: UUID | None) -> list[OutboxEvent]:
+    """Build the events of one decision, in order."""
+    wire = []
+    for event in events:
+        verb, changed = _describe(event)
+        wire.append(
+            new_event(
+                aggregate="deal",
+                aggregate_id=event.deal.id,
+                verb=verb,
+                version=event.deal.version,
+                tenant_id=tenant_id,
+                occurred_at=event.at,
+                state=to_state(event.deal),
+                changed=changed,
+                actor_id=actor_id,
+            )
+        )
+    return wire
+
+
+def snapshot(deal: Deal, *, tenant_id: UUID, history: Sequence[dict[str, Any]]) -> OutboxEvent:
+    """Repeat the present state with the whole stage history, for a projection that starts from nothing."""
+    return new_event(
+        aggregate="deal",
+        aggregate_id=deal.id,
+        verb="snapshot",
+        version=deal.version,
+        tenant_id=tenant_id,
+        occurred_at=deal.updated_at,
+        state=to_state(deal),
+        changed=None,
+        actor_id=None,
+        history=history,
+    )
+
+
+def _describe(event: DealEvent) -> tuple[str, dict[str, Change] | None]:
+    match event:
+        case DealCreated():
+            return "created", None
+        case DealEdited():
+            return "updated", _differences(event.before, event.deal)
+        case DealMoved():
+            return "stage_changed", {
+                "stage_id": {"from": event.from_stage.id, "to": event.to_stage.id},
+                "stage_name": {"from": event.from_stage.name, "to": event.to_stage.name},
+            }
+        case DealSettled():
+            return SETTLED_VERBS[event.deal.status], _differences(event.before, event.deal)
+
+
+def _differences(before: Deal, after: Deal) -> dict[str, Change]:
+    return {
+        name: {"from": getattr(before, name), "to": getattr(after, name)}
+        for name in STATE_FIELDS
+        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
+    }

@@ -1,0 +1,86 @@
+"""SQL that reads deals for the API: one round trip each."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_deals.deals.domain import DealNotFound
+from crm_deals.deals.repository import DEAL_COLUMNS
+from crm_shared.access import Caller
+from crm_shared.access.visibility import add_visible
+from crm_shared.database import Connection, Where
+from crm_shared.http.cursors import Order
+
+SELECT_DEALS = (
+    "SELECT"
+    + DEAL_COLUMNS
+    + """
+      FROM deals d
+     WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND """
+)
+
+# Time in a stage runs to the next entry, and for the last one until now: together they are the deal's age.
+SELECT_HISTORY = """
+    SELECT * FROM (
+    SELECT h.deal_id AS id, h.version, h.from_stage_id, h.from_stage_name, h.to_stage_id, h.to_stage_name,
+           h.changed_at, h.changed_by,
+           floor(extract(epoch FROM COALESCE(lead(h.changed_at) OVER (ORDER BY h.version), $3) - d.created_at))::bigint
+             - floor(extract(epoch FROM h.changed_at - d.created_at))::bigint AS seconds_in_stage
+      FROM deal_stage_history h
+      JOIN deals d ON d.tenant_id = h.tenant_id AND d.id = h.deal_id
+     WHERE h.tenant_id = $1 AND h.deal_id = $2
+    ) AS entries
+     WHERE version > $4
+     ORDER BY version
+     LIMIT $5
+"""
+
+
+async def load_deal(connection: Connection, caller: Caller, deal_id: UUID) -> dict[str, Any]:
+    """Read one deal as GET answers it. Raises DealNotFound."""
+    where = Where(caller.tenant_id).add("d.id = {}", deal_id)
+    row = await connection.fetchrow(SELECT_DEALS + add_visible(where, caller, "d.owner_id").sql, *where.parameters)
+    if row is None:
+        raise DealNotFound
+    return dict(row)
+
+
+async def list_deals(
+    connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Give up to `limit` + 1 visible deals. `filters` begins with the tenant as $1."""
+    where = order.add_after(add_visible(filters, caller, "d.owner_id"), cursor)
+    page = where.number(limit + 1)
+    rows = await connection.fetch(
+        SELECT_DEALS + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_history(
+    connection: Connection, caller: Caller, deal_id: UUID, *, now: datetime, after_version: int, limit: int
+) -> list[dict[str, Any]]:
+    """Give up to `limit` + 1 entries, oldest first. Raises DealNotFound."""
+    await load_deal(connection, caller, deal_id)
+    rows = await connection.fetch(
+        SELECT_HISTORY,
+        caller.tenant_id,
+        deal_id,
+        now,
+        after_version,
+        limit + 1,
+    )
+    return [_to_entry(row) for row in rows]
+
+
+def _to_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    source = {"id": row["from_stage_id"], "name": row["from_stage_name"]} if row["from_stage_id"] else None
+    return {
+        "version": row["version"],
+        "from_stage": source,
+        "to_stage": {"id": row["to_stage_id"], "name": row["to_stage_name"]},
+        "changed_at": row["changed_at"],
+        "changed_by": row["changed_by"],
+        "seconds_in_stage": row["seconds_in_stage"],
+    }
