@@ -1,4 +1,4 @@
-"""Kafka Connect, standalone, with Debezium's PostgreSQL connector: the other relay, for the test that it agrees with ours."""
+"""Kafka Connect, standalone, with Debezium's PostgreSQL connector: the other relay, to be compared with ours."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -32,7 +32,7 @@ class Command:
 
 
 class Engine(ABC):
-    """One engine of one suite or test run. `home` is its own folder, made by `prepare`; nothing is written elsewhere."""
+    """One engine of one suite or test run. `home` is its own folder, made by `prepare`; it writes nowhere else."""
 
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
@@ -40,6 +40,8 @@ class Engine(ABC):
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
         self.port = port
+        # Variables that every process of it carries, by which its owner finds them again.
+        self.marks: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
@@ -67,7 +69,7 @@ class Engine(ABC):
         """Prepare and start; returns at once. Follow with `wait_ready`."""
         self.prepare()
         with self.log_file.open("ab") as log:
-            self._process = spawn(self.command(), log.fileno())
+            self._process = spawn(self.command(), log.fileno(), self.marks)
         return self
 
     def wait_ready(self, timeout_s: float = 120) -> Self:
@@ -110,7 +112,7 @@ class Engine(ABC):
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
 
 
-def spawn(command: Command, log: int) -> subprocess.Popen[bytes]:
+def spawn(command: Command, log: int, marks: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that Ctrl-C in the terminal doesn't reach it.
 
     As root it runs as the engines' account. `log` is an open file descriptor for both its outputs.
@@ -120,6 +122,7 @@ def spawn(command: Command, log: int) -> subprocess.Popen[bytes]:
         "LANG": "C.UTF-8",
         "HOME": str(command.folder),
         **command.environment,
+        **(marks or {}),
     }
     account = engine_account()
     return subprocess.Popen(  # noqa: S603 - the commands are built here, not read from anywhere

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import file_digest
@@ -47,7 +47,7 @@ class Progress:
         self._shown_at = time.monotonic()
 
     @contextmanager
-    def file(self, _name: str, _size: int) -> "Iterator[ProgressUpdate]":
+    def file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
         yield self.add
 
     def add(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Turns fetched artifacts into engines ready to start: unpacked once, in the cache, shared by every suite and test run."""
+"""Turns fetched artifacts into engines ready to start: unpacked once, in the cache, for all suites and test runs."""
 
 import io
 import os

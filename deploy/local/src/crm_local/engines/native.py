@@ -76,7 +76,7 @@ def native_engines(*names: str) -> Iterator[NativeEngines]:
     """Give a set of engines in a temporary folder, `names` of them begun at once; stops them and removes their data."""
     home = Path(tempfile.mkdtemp(prefix="crm-engines-"))
     # The engines' account has to pass through.
-    home.chmod(0o755)  # noqa: S103
+    home.chmod(0o755)
     engines = NativeEngines(home)
     try:
         yield engines.begin(*names)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
+import psutil
 import psycopg
 
 from crm_local.engines.account import engine_account, hand_over
@@ -64,8 +65,7 @@ class Postgres(Engine):
             self._write_password()
             self.run(self._initdb(data))
             marker.touch()
-        # A pid file left by a crash names a pid that may now be anybody's, which the server would take for its own.
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        _forget_stranger(data / "postmaster.pid")
 
     def command(self) -> Command:
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
@@ -102,3 +102,16 @@ class Postgres(Engine):
             ],
             self.home,
         )
+
+
+def _forget_stranger(pid_file: Path) -> None:
+    """Remove a crashed server's pid file where its pid is somebody else's by now: the server would refuse to start.
+
+    Any other it must keep: by it the server sees processes of the old one that still use the data.
+    """
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+        if psutil.Process(pid).name() != "postgres":
+            pid_file.unlink()
+    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+        return

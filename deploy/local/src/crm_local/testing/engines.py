@@ -8,7 +8,7 @@ CRM_TEST_KAFKA_BOOTSTRAP, CRM_TEST_ELASTICSEARCH_URL).
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,9 +77,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     source = os.environ.get("CRM_TEST_ENGINES", "native")
     if source not in SOURCES:
         raise pytest.UsageError(f"CRM_TEST_ENGINES is {source!r}: use one of {', '.join(SOURCES)}")
-    context = SOURCES[source](*names)
-    session.config.stash[ENGINES] = context.__enter__()
-    session.config.add_cleanup(lambda: context.__exit__(None, None, None) and None)
+    stack = ExitStack()
+    session.config.add_cleanup(stack.close)
+    session.config.stash[ENGINES] = stack.enter_context(SOURCES[source](*names))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from crm_shared.bus.dead_letters import ERROR_HEADER_PREFIX, original_headers
 from crm_shared.bus.producers import producing
+from crm_shared.bus.topics import list_partitions
 from crm_shared.contracts.topics import dead_letter_topic
 
 logger = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progr
     it was: its own group `<group>.redrive` commits after each chunk that Kafka has. Raises KafkaError when Kafka is
     away.
     """
+    sources = [dead_letter_topic(topic, group_id) for topic in topics]
+    partitions = await list_partitions(bootstrap, sources)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         group_id=f"{group_id}.redrive",
@@ -35,7 +38,7 @@ async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progr
     await _start(consumer)
     try:
         async with producing(bootstrap, client_id=f"{group_id}.redrive") as producer:
-            return await _put_back(consumer, producer, await _assign(consumer, group_id, topics), progress)
+            return await _put_back(consumer, producer, await _assign(consumer, partitions), progress)
     finally:
         await consumer.stop()
 
@@ -48,14 +51,8 @@ async def _start(consumer: AIOKafkaConsumer) -> None:
         raise
 
 
-async def _assign(consumer: AIOKafkaConsumer, group_id: str, topics: Sequence[str]) -> dict[TopicPartition, int]:
-    """Take all dead-letter partitions, and give those with something to put back, with the offset to stop at."""
-    sources = {dead_letter_topic(topic, group_id) for topic in topics} & await consumer.topics()
-    partitions = [
-        TopicPartition(source, partition)
-        for source in sorted(sources)
-        for partition in sorted(consumer.partitions_for_topic(source) or ())
-    ]
+async def _assign(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Take `partitions`, and give those with something to put back, with the offset to stop at."""
     if not partitions:
         return {}
     consumer.assign(partitions)

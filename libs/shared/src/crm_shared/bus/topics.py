@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -39,6 +40,24 @@ async def list_missing_topics(bootstrap: str, topics: Iterable[str]) -> list[str
     """Name those of `topics` that the cluster has not."""
     async with administering(bootstrap) as admin:
         return sorted(set(topics) - set(await admin.list_topics()))
+
+
+async def list_partitions(bootstrap: str, topics: Iterable[str]) -> list[TopicPartition]:
+    """List all partitions of those of `topics` that exist, by topic and number."""
+    async with administering(bootstrap) as admin:
+        return await describe_partitions(admin, topics)
+
+
+async def describe_partitions(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> list[TopicPartition]:
+    """Do as `list_partitions`, with an admin client at hand."""
+    present = sorted(set(topics) & set(await admin.list_topics()))
+    if not present:
+        return []  # for Kafka an empty list means all topics
+    return sorted(
+        TopicPartition(described["topic"], partition["partition"])
+        for described in await admin.describe_topics(present)
+        for partition in described["partitions"]
+    )
 
 
 def specify_topics(service: str, *, partitions: int, replication: int) -> list[NewTopic]:

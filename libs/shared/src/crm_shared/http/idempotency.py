@@ -66,7 +66,7 @@ STORE = """
 FORGET = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)"
 
 
-class AnsweredMeanwhile(Exception):  # noqa: N818 - no error: it leads to the stored answer
+class AnsweredMeanwhile(Exception):
     """Another request with the key committed between our look and our lock."""
 
 

@@ -33,6 +33,11 @@ class Relay:
     def stop(self) -> None:
         self._stopping.set()
 
+    @property
+    def is_leader(self) -> bool:
+        """Does this relay hold the lock, and so publish (or wait for Kafka to do so)?"""
+        return self._status.is_leader
+
     async def check_ready(self) -> None:
         """Raise what the relay waits for. A relay that stands by is ready."""
         if self._status.trouble is not None:
@@ -52,9 +57,11 @@ class Relay:
                 await wait_or_stop(delay_s, self._stopping)
 
     async def _serve_one_term(self, backoff: Backoff) -> None:
+        self._status.is_leader = False
         async with lead(self._settings.dsn, self._stopping, on_standby=self._stand_by) as connection:
             if connection is None:
                 return
+            self._status.is_leader = True
             queue = await OutboxQueue.open(connection)
             producer = await self._open_producer(queue)
             if producer is None:

@@ -28,6 +28,7 @@ class RelayStatus:
     """What the relay waits for, None when nothing; and the rows that Kafka refuses, which it passes over."""
 
     trouble: str | None = "starting"
+    is_leader: bool = False
     held_positions: set[int] = field(default_factory=set)
 
 

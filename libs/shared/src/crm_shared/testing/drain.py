@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
 
-from crm_shared.bus.topics import administering
+from crm_shared.bus.topics import administering, describe_partitions, list_partitions
 from crm_shared.contracts.topics import dead_letter_topic
 
 POLL_S: Final = 0.02
@@ -65,7 +65,7 @@ async def redeliver(bus: Bus, *, timeout_s: float = 30.0) -> None:
         consumer = AIOKafkaConsumer(bootstrap_servers=bus.kafka_bootstrap, group_id=group_id, enable_auto_commit=False)
         try:
             await consumer.start()
-            partitions = await _list_partitions(consumer, topics)
+            partitions = await list_partitions(bus.kafka_bootstrap, topics)
             consumer.assign(partitions)
             await _commit_zero(consumer, partitions, give_up_at_s=time.monotonic() + timeout_s)
         finally:
@@ -84,16 +84,6 @@ async def _commit_zero(
             await asyncio.sleep(0.2)
         else:
             return
-
-
-async def _list_partitions(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
-    """List all partitions of those of `topics` that exist."""
-    present = await consumer.topics()
-    return [
-        TopicPartition(topic, partition)
-        for topic in sorted(set(topics) & present)
-        for partition in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
 
 
 class _Probe:
@@ -134,7 +124,7 @@ class _Probe:
             if count:
                 left.append(f"{count} rows in the outbox of {await connection.fetchval('SELECT current_database()')}")
         topics = {topic for topics in self._bus.groups.values() for topic in topics}
-        partitions = await _list_partitions(self._consumer, topics)
+        partitions = await describe_partitions(self._admin, topics)
         if not partitions:
             return left, {}
         begins = await self._consumer.beginning_offsets(partitions)
@@ -153,7 +143,7 @@ class _Probe:
     async def require_dead_letters(self, *, at_most: int, at_least: int = 0) -> None:
         """Raise DeadLettered unless the number of dead letters is as allowed, with the reasons of some."""
         topics = [dead_letter_topic(topic, group) for group, topics in self._bus.groups.items() for topic in topics]
-        partitions = await _list_partitions(self._consumer, topics)
+        partitions = await describe_partitions(self._admin, topics)
         ends = await self._consumer.end_offsets(partitions) if partitions else {}
         found = {partition: end for partition, end in ends.items() if end}
         if not at_least <= sum(found.values()) <= at_most:

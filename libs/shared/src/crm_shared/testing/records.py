@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.admin import NewTopic
 
 from crm_shared.bus.producers import producing
-from crm_shared.bus.topics import administering, specify_dead_letter_topics
+from crm_shared.bus.topics import administering, list_partitions, specify_dead_letter_topics
 from crm_shared.contracts import OutboxEvent
 
 
@@ -45,10 +45,10 @@ async def write_records(bootstrap: str, topic: str, records: Iterable[RawRecord]
 
 async def read_topic(bootstrap: str, topic: str, *, begin: dict[int, int] | None = None) -> list[ConsumerRecord]:
     """Read all that the topic holds now, partition by partition, from the offsets of `begin` (partition -> offset)."""
+    partitions = await list_partitions(bootstrap, [topic])
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in await _list_partitions(consumer, topic)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         found: list[ConsumerRecord] = []
@@ -63,17 +63,11 @@ async def read_topic(bootstrap: str, topic: str, *, begin: dict[int, int] | None
 
 async def read_ends(bootstrap: str, topic: str) -> dict[int, int]:
     """Give each partition's end offset: what `read_topic` takes as `begin` to see only what comes after."""
+    partitions = await list_partitions(bootstrap, [topic])
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in await _list_partitions(consumer, topic)]
         ends = await consumer.end_offsets(partitions)
         return {partition.partition: end for partition, end in ends.items()}
     finally:
         await consumer.stop()
-
-
-async def _list_partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    if topic not in await consumer.topics():
-        raise LookupError(f"no topic {topic}")
-    return sorted(consumer.partitions_for_topic(topic) or ())

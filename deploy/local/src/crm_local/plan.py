@@ -1,0 +1,123 @@
+"""What runs in the suite: every process with its port, command and environment, all computed from the home's settings."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from crm_local.engines import Elasticsearch, Engine, Kafka, Postgres
+from crm_local.engines.ports import LOOPBACK
+from crm_local.home import Home
+from crm_local.issuer import AUDIENCE, ISSUER
+
+Role = Literal["engine", "api", "worker", "relay"]
+
+SERVICES = ("contacts", "deals", "activities", "search", "reporting")
+# The other two publish nothing.
+PUBLISHERS = ("contacts", "deals", "activities")
+API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
+POSTGRES_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 92, 93, 96
+LOCAL_PARTITIONS = 3
+
+# Every process of a suite carries this variable, by which `crm up` finds what a killed supervisor left behind.
+HOME_MARK = "CRM_LOCAL_HOME"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One process of a service. `needs` names the processes that must be ready before it is started."""
+
+    name: str
+    service: str
+    role: Role
+    port: int
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    needs: Sequence[str]
+
+
+class Plan:
+    """The suite in `home` at `port_base`."""
+
+    def __init__(self, home: Home, port_base: int) -> None:
+        self.home = home
+        self.port_base = port_base
+        self.postgres = Postgres(home.data / "postgres", port_base + POSTGRES_OFFSET)
+        self.kafka = Kafka(home.data / "kafka", port_base + KAFKA_OFFSET, port_base + CONTROLLER_OFFSET)
+        self.elasticsearch = Elasticsearch(home.data / "elasticsearch", port_base + ELASTICSEARCH_OFFSET)
+        self.engines: tuple[Engine, ...] = (self.postgres, self.kafka, self.elasticsearch)
+        for engine in self.engines:
+            engine.marks[HOME_MARK] = str(home.path)
+
+    def api_url(self, service: str) -> str:
+        return f"http://{LOOPBACK}:{self.port_base + API_OFFSET + SERVICES.index(service)}"
+
+    def dsn(self, service: str, kind: Literal["app", "worker", "owner"]) -> str:
+        role = f"{service}_{kind}"
+        port = self.port_base + POSTGRES_OFFSET
+        return f"postgresql://{role}:{self.home.password_of(role)}@{LOOPBACK}:{port}/crm_{service}"
+
+    def ports(self) -> dict[int, str]:
+        """Map every port of the suite to the process that listens on it."""
+        taken = {engine.port: engine.name for engine in self.engines}
+        taken[self.port_base + CONTROLLER_OFFSET] = self.kafka.name
+        return taken | {program.port: program.name for program in self.programs()}
+
+    def programs(self) -> list[Program]:
+        """List the services' processes: five APIs, five workers, three relays."""
+        roles: list[tuple[Role, int, Sequence[str]]] = [
+            ("api", API_OFFSET, SERVICES),
+            ("worker", WORKER_OFFSET, SERVICES),
+            ("relay", RELAY_OFFSET, PUBLISHERS),
+        ]
+        return [
+            self._program(service, role, self.port_base + offset + SERVICES.index(service))
+            for role, offset, services in roles
+            for service in services
+        ]
+
+    def public_environment(self) -> dict[str, str]:
+        """Give what `crm env` prints: where a client or a test finds the suite."""
+        return (
+            {f"CRM_{service.upper()}_URL": self.api_url(service) for service in SERVICES}
+            | {"CRM_KAFKA_BOOTSTRAP": self.kafka.bootstrap, "CRM_ELASTICSEARCH_URL": self.elasticsearch.url}
+            | {f"CRM_{service.upper()}_DSN": self.dsn(service, "app") for service in SERVICES}
+        )
+
+    def service_environment(self, service: str) -> dict[str, str]:
+        """Give the environment of every process of `service`, but for its own port."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+        # Knobs that somebody set by hand for this start go through; what the suite decides itself does not.
+        chosen = {name: value for name, value in os.environ.items() if name.startswith("CRM_")}
+        own = {
+            f"CRM_{service.upper()}_WORKER_DSN": self.dsn(service, "worker"),
+            f"CRM_{service.upper()}_OWNER_DSN": self.dsn(service, "owner"),
+            "CRM_TOPIC_PARTITIONS": str(LOCAL_PARTITIONS),
+            "CRM_TOPIC_REPLICATION": "1",
+            "CRM_HTTP_HOST": LOOPBACK,
+            HOME_MARK: str(self.home.path),
+        }
+        local_issuer = {
+            "CRM_AUTH_JWKS_URL": self.home.jwks_file.as_uri(),
+            "CRM_AUTH_ISSUER": ISSUER,
+            "CRM_AUTH_AUDIENCE": AUDIENCE,
+        }
+        return inherited | local_issuer | chosen | self.public_environment() | own
+
+    def service_command(self, service: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", f"crm_{service}.cli", *arguments]
+
+    def _program(self, service: str, role: Role, port: int) -> Program:
+        needs = ["postgres"] if role == "api" else ["postgres", "kafka"]
+        if service == "search":
+            needs.append("elasticsearch")
+        return Program(
+            name=f"{service}-{role}",
+            service=service,
+            role=role,
+            port=port,
+            arguments=self.service_command(service, role),
+            environment=self.service_environment(service) | {"CRM_HTTP_PORT": str(port)},
+            needs=needs,
+        )
