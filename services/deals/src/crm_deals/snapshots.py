@@ -23,9 +23,9 @@ SELECT_PIPELINES = """
 """
 
 SELECT_DEALS = (
-    "SELECT d.tenant_id,"
+    "SELECT"
     + DEAL_COLUMNS
-    + """
+    + """, d.tenant_id
       FROM deals d
      WHERE (d.tenant_id, d.id) > ($1, $2)
      ORDER BY d.tenant_id, d.id

@@ -9,6 +9,8 @@ from crm_shared.contracts.envelope import Event
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.database import Connection, Database, Transaction
 
+CACHED_CALLERS = 10_000
+
 LOAD_CALLER = """
     SELECT u.role, u.active, t.base_currency, t.time_zone
       FROM directory_users u
@@ -92,7 +94,7 @@ class Directory:
             else None
         )
         if self._cache_s > 0:
-            if len(self._known) > 10_000:
+            if len(self._known) >= CACHED_CALLERS:
                 self._known.clear()
             self._known[key] = (time.monotonic() + self._cache_s, caller)
         return caller, True

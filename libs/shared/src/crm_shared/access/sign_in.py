@@ -23,7 +23,7 @@ class SignIn:
         self._owner = owner
 
     async def identify(self, authorization: str | None) -> Caller:
-        """Raises Unauthenticated for a bad token and for a user who is unknown or deactivated."""
+        """Find the caller. Raises Unauthenticated for a bad token and for a user who is unknown or deactivated."""
         token, claims = await self._verifier.verify(authorization)
         caller, is_known = await self._directory.find_caller(claims.tenant_id, claims.user_id, token)
         if caller is None and not is_known and self._owner is not None:

@@ -1,4 +1,4 @@
-"""Verifies bearer tokens against the issuer's public keys (JWKS). A token proves who; rights come from the directory."""
+"""Verifies bearer tokens against the issuer's keys (JWKS). A token proves who; rights come from the directory."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Which rows a caller may see: the one place of it for PostgreSQL. Every read of a list, count or record passes here."""
+"""Which rows a caller may see: the one place of it for PostgreSQL. Every read passes here."""
 
 from typing import LiteralString
 

@@ -20,12 +20,12 @@ _LOST = ("connection is closed", "pool is clos", "connection was closed", "anoth
 
 
 def is_away(error: BaseException) -> bool:
-    """Is PostgreSQL out of reach, so that the same call may work later?"""
+    """Tell whether PostgreSQL is out of reach, so that the same call may work later."""
     if isinstance(error, asyncpg.InterfaceError):
         return any(sign in str(error) for sign in _LOST)
     return isinstance(error, _AWAY)
 
 
 def is_contended(error: BaseException) -> bool:
-    """Did PostgreSQL choose this transaction to give way? The same again usually passes."""
+    """Tell whether PostgreSQL chose this transaction to give way; the same again usually passes."""
     return isinstance(error, _CONTENDED)
