@@ -1,9 +1,10 @@
-"""What runs in the suite: every process with its port, command and environment, all computed from the home's settings."""
+"""What runs in the suite: every process with its port, command and environment."""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from crm_local.engines import Elasticsearch, Engine, Kafka, Postgres
@@ -76,6 +77,12 @@ class Plan:
             for role, offset, services in roles
             for service in services
         ]
+
+    def log_file(self, name: str) -> Path:
+        """Say where process `name` logs. Raises KeyError when there is no such process."""
+        engines = {engine.name: engine.log_file for engine in self.engines}
+        programs = {program.name: self.home.logs / f"{program.name}.log" for program in self.programs()}
+        return (engines | programs)[name]
 
     def public_environment(self) -> dict[str, str]:
         """Give what `crm env` prints: where a client or a test finds the suite."""

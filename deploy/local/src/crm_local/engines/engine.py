@@ -65,6 +65,11 @@ class Engine(ABC):
         """The process that serves, None when it isn't running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs, and before it was started."""
+        return self._process.poll() if self._process is not None else None
+
     def start(self) -> Self:
         """Prepare and start; returns at once. Follow with `wait_ready`."""
         self.prepare()

@@ -15,10 +15,11 @@ from crm_shared.access.tokens import TokenVerifier
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.database import Database
 from crm_shared.http.context import ProcessContext
+from crm_shared.http.direct import DirectRoutes
 from crm_shared.http.openapi import describe
 from crm_shared.http.problems import problem_response
 from crm_shared.http.rate_limit import RateLimit
-from crm_shared.http.route import to_http_refusal
+from crm_shared.http.route import CrmRoute, to_http_refusal
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.health import Check, health_routes
 
@@ -34,7 +35,7 @@ def create_app(
     owner: AsksOwner | None,
     parts: ServiceParts | None = None,
     clock: Clock | None = None,
-) -> FastAPI:
+) -> DirectRoutes:
     """Build the application. `owner` answers for callers whom the directory replica does not know yet."""
     checks: dict[str, Check] = {}
 
@@ -60,8 +61,13 @@ def create_app(
         app.include_router(router, prefix="/v1")
     app.router.routes.extend(health_routes(checks))
     app.add_exception_handler(HTTPException, _answer_unrouted)
+    direct = DirectRoutes(app)
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, CrmRoute):
+                direct.add("/v1", route)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
-    return app
+    return direct
 
 
 async def _open_process(settings: ServiceSettings, owner: AsksOwner | None, clock: Clock) -> ProcessContext:

@@ -6,6 +6,7 @@ refuse a stranger, so identity is settled before it is called at all.
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from crm_shared.database.outages import is_away, is_contended
 from crm_shared.http.bodies import is_storable, read_json_body
 from crm_shared.http.context import ProcessContext, RequestContext
+from crm_shared.http.direct import bind_direct
 from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
 from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.refusals import FieldProblem, InvalidField, Refusal, Unavailable
@@ -26,7 +28,7 @@ from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class InternalError(Refusal):
@@ -36,11 +38,12 @@ class InternalError(Refusal):
 class CrmRoute(APIRoute):
     """Use as `APIRouter(route_class=CrmRoute)`; `create_app` does."""
 
-    def get_route_handler(self) -> Handler:
-        endpoint = super().get_route_handler()
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        endpoint = bind_direct(self.endpoint) or super().get_route_handler()
         known = frozenset(_query_names(self))
-        method = min(self.methods or {"GET"})
-        seconds = HTTP_SECONDS.labels(self.path, method)
+        path, method = self.path, min(self.methods or {"GET"})
+        seconds = HTTP_SECONDS.labels(path, method)
+        count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
 
         async def handle(request: Request) -> Response:
             started = time.perf_counter()
@@ -49,9 +52,9 @@ class CrmRoute(APIRoute):
                 response = await _serve(request, endpoint, known)
             except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
                 response = problem_response(to_refusal(error), instance=request.url.path)
-            response.headers["traceparent"] = traceparent
+            response.raw_headers.append((b"traceparent", traceparent.encode()))
             seconds.observe(time.perf_counter() - started)
-            HTTP_REQUESTS.labels(self.path, method, response.status_code).inc()
+            count(response.status_code).inc()
             return response
 
         return handle
@@ -70,20 +73,20 @@ async def _serve(request: Request, endpoint: Handler, known: frozenset[str]) -> 
     process: ProcessContext = request.app.state.process
     caller = await process.sign_in.identify(request.headers.get("authorization"))
     left, reset_s = process.rate_limit.count(caller.user_id)
-    if request.url.query:
+    if request.scope["query_string"]:
         _require_known(request, known)
     context = RequestContext(process, caller, request)
     request.state.context = context
     if request.method in {"GET", "HEAD"}:
         response = await endpoint(request)
     else:
-        body = await read_json_body(
-            request, limit_bytes=request.scope.get("crm.max_body_bytes", process.settings.max_body_bytes)
-        )
+        body = await read_json_body(request, limit_bytes=process.settings.max_body_bytes)
         response = await _serve_write(context, body, lambda: endpoint(request))
-    response.headers["RateLimit-Limit"] = str(process.rate_limit.requests)
-    response.headers["RateLimit-Remaining"] = str(left)
-    response.headers["RateLimit-Reset"] = str(reset_s)
+    response.raw_headers += [
+        (b"ratelimit-limit", b"%d" % process.rate_limit.requests),
+        (b"ratelimit-remaining", b"%d" % left),
+        (b"ratelimit-reset", b"%d" % reset_s),
+    ]
     return response
 
 
@@ -95,9 +98,9 @@ async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[
     claim = IdempotencyKey.claim(
         context.caller,
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         key=key,
-        body=request.url.query.encode() + b"\n" + body,
+        body=request.scope["query_string"] + b"\n" + body,
         keep_h=process.settings.idempotency_keep_h,
     )
     answer = await claim.find_answer(process.database)

@@ -15,6 +15,7 @@ def make_server(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Server:
             port=settings.http_port,
             loop="uvloop",
             http="httptools",
+            proxy_headers=False,  # nothing here asks for the client's address
             access_log=False,  # one line a request costs more than the request; the metrics count them
             log_config=None,
             server_header=False,

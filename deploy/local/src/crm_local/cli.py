@@ -1,0 +1,222 @@
+"""The `crm` command: the whole suite on this machine. Each command is a few lines over the modules beside this one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import Annotated, NoReturn
+from uuid import UUID
+
+import typer
+
+from crm_local import demo as demonstration
+from crm_local import suite
+from crm_local.accounts import UnknownUser, find_user_id
+from crm_local.engines.install import prefetch
+from crm_local.engines.native import ENGINE_NAMES
+from crm_local.home import Home
+from crm_local.issuer import ExternalIssuer, issue, parse_ttl
+from crm_local.plan import Plan
+
+UP_WITHIN_S = 300.0
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The CRM suite on this machine.")
+tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose data stand alone.")
+app.add_typer(tenants, name="tenant")
+
+
+@app.command()
+def up(
+    *, no_demo: Annotated[bool, typer.Option("--no-demo", help="start empty, without the demo tenant")] = False
+) -> None:
+    """Start everything; again is fine. What runs already is left alone."""
+    home, began_s = Home.from_environment(), time.monotonic()
+    try:
+        _bring_up(home, began_s)
+        if not no_demo:
+            demonstration.run(_plan(home), typer.echo)
+    except KeyboardInterrupt:
+        typer.echo("\nstopping")
+        suite.stop_supervisor(home)
+        raise typer.Exit(130) from None
+    except (suite.SuiteFailed, demonstration.DemoFailed) as error:
+        _refuse(str(error))
+    _show_addresses(_plan(home))
+
+
+@app.command()
+def down() -> None:
+    """Stop everything; the data stay."""
+    typer.echo("stopped" if suite.stop_supervisor(Home.from_environment()) else "nothing was running")
+
+
+@app.command()
+def reset() -> None:
+    """Stop everything and delete this suite's data, logs and keys."""
+    home = Home.from_environment()
+    suite.stop_supervisor(home)
+    home.remove()
+    typer.echo(f"{home.path} is gone")
+
+
+@app.command()
+def status() -> None:
+    """Show every process: state, port, pid, how often it was restarted and why."""
+    for process in suite.list_processes(Home.from_environment()):
+        restarts = process.get("restarts", 0)
+        ended = f"  {restarts} restarts, last {process['last_end']}" if process.get("last_end") else ""
+        typer.echo(
+            f"{process['name']:<18} {process['state']:<9} {process['port']:<6} {process['pid'] or '-':<8}{ended}"
+        )
+
+
+@app.command()
+def ps(
+    *, as_json: Annotated[bool, typer.Option("--json", help="[{name, service, role, pid, port, state}]")] = False
+) -> None:
+    """List the processes, for scripts."""
+    columns = ("name", "service", "role", "pid", "port", "state")
+    rows = [
+        {column: process[column] for column in columns} for process in suite.list_processes(Home.from_environment())
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    else:
+        for row in rows:
+            typer.echo("\t".join("-" if value is None else str(value) for value in row.values()))
+
+
+@app.command()
+def logs(
+    process: Annotated[str | None, typer.Argument(help="such as deals-worker; none: where all are")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines")] = 50,
+) -> None:
+    """Show the last lines of a process's log."""
+    plan = _plan(Home.from_environment())
+    if process is None:
+        for name in sorted({*plan.ports().values()}):
+            typer.echo(f"{name:<18} {plan.log_file(name)}")
+        return
+    try:
+        file = plan.log_file(process)
+    except KeyError:
+        _refuse(f"no process {process}: see crm ps")
+    tail = shutil.which("tail") or "tail"
+    os.execv(tail, [tail, f"-n{lines}", *(["-F"] if follow else []), str(file)])  # noqa: S606 - no shell needed
+
+
+@app.command()
+def env() -> None:
+    """Print KEY=value lines, for `export $(crm env)`."""
+    for name, value in _plan(Home.from_environment()).public_environment().items():
+        typer.echo(f"{name}={value}")
+
+
+@app.command()
+def restart(process: str) -> None:
+    """Stop one process and start it again."""
+    home = Home.from_environment()
+    if suite.supervisor_pid(home) is None:
+        _refuse("nothing is running: crm up")
+    if process not in {row["name"] for row in suite.list_processes(home)}:
+        _refuse(f"no process {process}: see crm ps")
+    try:
+        suite.restart_process(home, process)
+    except suite.SuiteFailed as error:
+        _refuse(str(error))
+    typer.echo(f"{process} is running again")
+
+
+@app.command()
+def token(
+    tenant: Annotated[UUID, typer.Option(help="the tenant's id")],
+    user: Annotated[str, typer.Option(help="the user's id or e-mail address")],
+    ttl: Annotated[str, typer.Option(help="30s, 15m, 1h")] = "1h",
+) -> None:
+    """Print a token of the local issuer."""
+    home = Home.from_environment()
+    try:
+        ttl_s = parse_ttl(ttl)
+        user_id = find_user_id(_plan(home), tenant, user)
+        typer.echo(issue(home, tenant_id=tenant, user_id=user_id, ttl_s=ttl_s))
+    except (ValueError, ExternalIssuer, UnknownUser) as error:
+        _refuse(str(error))
+    except FileNotFoundError:
+        _refuse("this suite has no issuer yet: crm up")
+
+
+@tenants.command("create")
+def create_tenant(
+    name: Annotated[str, typer.Option()],
+    admin_email: Annotated[str, typer.Option()],
+    currency: Annotated[str, typer.Option(help="ISO 4217")] = "EUR",
+    time_zone: Annotated[str, typer.Option(help="IANA name")] = "Europe/Berlin",
+) -> None:
+    """Make a tenant with its first ADMIN; prints {"tenant_id", "admin_id"}."""
+    plan = _plan(Home.from_environment())
+    arguments = ["--name", name, "--admin-email", admin_email, "--currency", currency, "--time-zone", time_zone]
+    command = plan.service_command("contacts", "create-tenant", *arguments)
+    sys.exit(subprocess.run(command, env=plan.service_environment("contacts"), check=False).returncode)  # noqa: S603
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo tenant unless it is there, move a deal and time its arrival everywhere."""
+    home = Home.from_environment()
+    if suite.supervisor_pid(home) is None:
+        _refuse("nothing is running: crm up")
+    try:
+        demonstration.run(_plan(home), typer.echo)
+    except demonstration.DemoFailed as error:
+        _refuse(str(error))
+
+
+def _bring_up(home: Home, began_s: float) -> None:
+    if suite.supervisor_pid(home) is not None:
+        typer.echo(f"already running (crm status shows it), {home.path}")
+    else:
+        home.make()
+        home.remember_port_base(home.port_base())
+        prefetch(*ENGINE_NAMES)
+        if ended := suite.end_leftovers(home):
+            typer.echo(f"ended {len(ended)} processes that an earlier start left behind")
+        if busy := suite.busy_ports(_plan(home)):
+            _refuse_busy(busy)
+        suite.start_supervisor(home)
+    suite.follow(home, lambda name, ready_s: typer.echo(f"  {name:<18} ready after {ready_s:5.1f} s"), UP_WITHIN_S)
+    typer.echo(f"everything is up, {time.monotonic() - began_s:.1f} s")
+
+
+def _refuse_busy(busy: list[suite.BusyPort]) -> None:
+    lines = [str(port) for port in busy]
+    lines.append("End it, or take other ports for the whole suite: CRM_PORT_BASE=9000 make up")
+    _refuse("\n".join(lines))
+
+
+def _show_addresses(plan: Plan) -> None:
+    typer.echo("")
+    for service in ("contacts", "deals", "activities", "search", "reporting"):
+        typer.echo(f"{service:<11} {plan.api_url(service)}/docs")
+    typer.echo("")
+    for line in demonstration.suggestions(plan):
+        typer.echo(line)
+
+
+def _plan(home: Home) -> Plan:
+    try:
+        return Plan(home, home.port_base())
+    except ValueError as error:
+        _refuse(str(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    app()

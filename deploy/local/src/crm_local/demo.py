@@ -1,0 +1,129 @@
+"""`crm demo`: moves a deal and times how long until the move is seen in timeline, search and report."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from crm_local.demo_tenant import (
+    ADMIN_EMAIL,
+    REPS,
+    DemoClient,
+    DemoFailed,
+    DemoTenant,
+    ensure_tenant,
+    find_tenant_id,
+)
+from crm_local.issuer import ExternalIssuer
+from crm_local.plan import SERVICES, Plan
+
+__all__ = ["DemoFailed", "run", "suggestions"]
+
+KNOWN_EVERYWHERE_WITHIN_S = 30.0
+SEEN_WITHIN_S = 30.0
+POLL_S = 0.005
+
+
+def run(plan: Plan, say: Callable[[str], None]) -> None:
+    """Load the demo tenant unless it is there, move its deal, and say when each service shows it. Raises DemoFailed."""
+    try:
+        tenant = ensure_tenant(plan)
+        client = DemoClient(plan, tenant.token)
+        _wait_known(client)
+        _move(plan, client, tenant, say)
+    except (httpx.TransportError, ExternalIssuer) as error:
+        raise DemoFailed(f"the demo could not run: {error}") from error
+
+
+def suggestions(plan: Plan) -> list[str]:
+    """List lines to paste into a shell next."""
+    tenant_id = find_tenant_id(plan.home)
+    if tenant_id is None:
+        return [
+            "Make a tenant:  uv run crm tenant create --name Acme --admin-email you@acme.example",
+            "Then a token:   uv run crm token --tenant <tenant_id> --user you@acme.example",
+        ]
+    get = 'curl -s -H "Authorization: Bearer $TOKEN"'
+    return [
+        "Try:",
+        f"  TOKEN=$(uv run crm token --tenant {tenant_id} --user {REPS[0]['email']})",
+        f"  {get} {plan.api_url('deals')}/v1/deals",
+        f"  {get} '{plan.api_url('search')}/v1/search?q=acme'",
+        f"  {get} {plan.api_url('reporting')}/v1/reports/pipeline",
+        f"  uv run crm demo      # once more; the tenant's ADMIN is {ADMIN_EMAIL}",
+    ]
+
+
+def _wait_known(client: DemoClient) -> None:
+    # A user made a moment ago is known to the other services when its event has reached them.
+    paths = {
+        "contacts": "/v1/me",
+        "deals": "/v1/pipelines",
+        "activities": "/v1/activities",
+        "search": "/v1/search?q=acme",
+        "reporting": "/v1/reports/pipeline",
+    }
+    deadline = time.monotonic() + KNOWN_EVERYWHERE_WITHIN_S
+    for service in SERVICES:
+        while (status := client.status(service, paths[service])) != httpx.codes.OK:
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{service} answers {status} to {paths[service]}")
+            time.sleep(POLL_S * 10)
+
+
+def _move(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+    deal = client.get("deals", f"/v1/deals/{tenant.deal_id}")
+    pipeline = client.get("deals", f"/v1/pipelines/{deal['pipeline_id']}")
+    present, target = _choose_stages(pipeline["stages"], deal["stage_id"])
+    notes = {item["id"] for item in _timeline(client, tenant)}
+    counted = _count(client, deal["pipeline_id"], target["id"])
+
+    began_s = time.monotonic()
+    client.post("deals", f"/v1/deals/{tenant.deal_id}/move", {"stage_id": target["id"]}, key=f"demo-move-{began_s}")
+    answered_ms = (time.monotonic() - began_s) * 1000
+    note = f"Deal moved from {present['name']} to {target['name']}"
+    say(f"{deal['name']}: {note[5:]}, answered in {answered_ms:.0f} ms; seen, counted from the call, in")
+
+    seen: dict[str, Callable[[DemoClient], bool]] = {
+        "timeline": lambda its: any(
+            item["id"] not in notes and item["body"] == note for item in _timeline(its, tenant)
+        ),
+        "search": lambda its: any(
+            item["id"] == str(tenant.deal_id) and item["record"]["stage_name"] == target["name"]
+            for item in its.get("search", "/v1/search", q=deal["name"], type="deal")["items"]
+        ),
+        "report": lambda its: _count(its, deal["pipeline_id"], target["id"]) == counted + 1,
+    }
+    with ThreadPoolExecutor(len(seen)) as pool:
+        # A client each: they ask at the same time.
+        arrivals = pool.map(lambda check: _time_arrival(DemoClient(plan, tenant.token), check, began_s), seen.values())
+        for place, arrived_ms in zip(seen, arrivals, strict=True):
+            say(f"  {place:<9} {arrived_ms:6.0f} ms")
+
+
+def _time_arrival(client: DemoClient, is_there: Callable[[DemoClient], bool], began_s: float) -> float:
+    while not is_there(client):
+        if time.monotonic() - began_s > SEEN_WITHIN_S:
+            raise DemoFailed(f"the move was not seen everywhere within {SEEN_WITHIN_S:.0f} s: crm status, crm logs")
+        time.sleep(POLL_S)
+    return (time.monotonic() - began_s) * 1000
+
+
+def _choose_stages(stages: list[Any], present_id: str) -> tuple[Any, Any]:
+    """Give the deal's stage and the next open one, the first again after the last."""
+    present = next(stage for stage in stages if stage["id"] == present_id)
+    still_open = [stage for stage in stages if stage["kind"] == "OPEN"]
+    at = still_open.index(present) if present in still_open else -1
+    return present, still_open[(at + 1) % len(still_open)]
+
+
+def _timeline(client: DemoClient, tenant: DemoTenant) -> list[Any]:
+    items: list[Any] = client.get("activities", f"/v1/timelines/deals/{tenant.deal_id}", limit="10")["items"]
+    return items
+
+
+def _count(client: DemoClient, pipeline_id: str, stage_id: str) -> int:
+    rows = client.get("reporting", "/v1/reports/pipeline", pipeline_id=pipeline_id)["items"]
+    return int(next(row["deal_count"] for row in rows if row["stage_id"] == stage_id))

@@ -1,0 +1,161 @@
+"""The demo tenant: who works there and what they sell. Made through the HTTP APIs alone, as any client would."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from crm_local.home import Home, write_private
+from crm_local.issuer import issue
+from crm_local.plan import Plan
+
+TENANT_NAME = "Demo"
+ADMIN_EMAIL = "admin@demo.example"
+MANAGER = {"email": "mara@demo.example", "full_name": "Mara Lindqvist", "role": "MANAGER"}
+REPS = (
+    {"email": "ravi@demo.example", "full_name": "Ravi Patel", "role": "REP"},
+    {"email": "rosa@demo.example", "full_name": "Rosa Jiménez", "role": "REP"},
+)
+COMPANIES = (
+    {"name": "Acme Robotics", "domain": "acme.example", "industry": "Manufacturing"},
+    {"name": "Nordwind Logistik", "domain": "nordwind.example", "industry": "Logistics"},
+    {"name": "Café Solène", "domain": "solene.example", "industry": "Hospitality"},
+)
+# (first name, last name, company, phone)
+CONTACTS = (
+    ("Ada", "Okafor", 0, "+49 30 901820"),
+    ("Björn", "Hansen", 1, "+49 40 428280"),
+    ("Zoë", "Lefèvre", 2, "+33 1 40205050"),
+    ("Mei", "Tanaka", 0, "+81 3 32110000"),
+)
+# (name, contact, amount, close date): the first is the one that the demo moves.
+DEALS = (
+    ("Acme renewal", 0, "12500.00", "2026-12-18"),
+    ("Nordwind fleet tracking", 1, "48000.00", "2027-01-29"),
+    ("Solène loyalty cards", 2, "3200.00", "2026-12-04"),
+    ("Acme spare parts portal", 3, "21750.00", "2027-02-26"),
+)
+TOKEN_TTL_S = 3600
+
+
+class DemoFailed(Exception):
+    """An API answered otherwise than the demo needs. The message holds its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoTenant:
+    """Ids of what the demo works with. `token` is the first rep's, who owns the deals."""
+
+    tenant_id: UUID
+    admin_id: UUID
+    rep_id: UUID
+    deal_id: UUID
+    token: str
+
+
+class DemoClient:
+    """Calls of one user. Every POST carries a key of its own, so that an interrupted load can be run again."""
+
+    def __init__(self, plan: Plan, token: str) -> None:
+        self._plan = plan
+        self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10)
+
+    def get(self, service: str, path: str, **parameters: str) -> Any:
+        return self._read(self._http.get(self._plan.api_url(service) + path, params=parameters))
+
+    def post(self, service: str, path: str, body: dict[str, Any], *, key: str) -> Any:
+        headers = {"Idempotency-Key": key}
+        return self._read(self._http.post(self._plan.api_url(service) + path, json=body, headers=headers))
+
+    def status(self, service: str, path: str) -> int:
+        return self._http.get(self._plan.api_url(service) + path).status_code
+
+    @staticmethod
+    def _read(answer: httpx.Response) -> Any:
+        if answer.is_error:
+            raise DemoFailed(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+
+def find_tenant_id(home: Home) -> UUID | None:
+    """Give the demo tenant's id, None before it was loaded."""
+    file = home.path / "demo.json"
+    return UUID(json.loads(file.read_text())["tenant_id"]) if file.exists() else None
+
+
+def ensure_tenant(plan: Plan) -> DemoTenant:
+    """Give the demo tenant of this suite, made and filled now unless that was done. Raises DemoFailed."""
+    file = plan.home.path / "demo.json"
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if "tenant_id" not in known:
+        known = _create_tenant(plan)
+        write_private(file, json.dumps(known))
+    if "deal_id" not in known:
+        known |= _fill(plan, UUID(known["tenant_id"]), UUID(known["admin_id"]))
+        write_private(file, json.dumps(known))
+    ids = {name: UUID(value) for name, value in known.items()}
+    return DemoTenant(**ids, token=token_of(plan.home, ids["tenant_id"], ids["rep_id"]))
+
+
+def token_of(home: Home, tenant_id: UUID, user_id: UUID) -> str:
+    return issue(home, tenant_id=tenant_id, user_id=user_id, ttl_s=TOKEN_TTL_S)
+
+
+def _create_tenant(plan: Plan) -> dict[str, str]:
+    command = plan.service_command(
+        "contacts", "create-tenant", "--name", TENANT_NAME, "--admin-email", ADMIN_EMAIL,
+        "--currency", "EUR", "--time-zone", "Europe/Berlin",
+    )  # fmt: skip
+    environment = plan.service_environment("contacts")
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode != 0:
+        raise DemoFailed(f"crm-contacts create-tenant: {made.stderr.strip()}")
+    ids: dict[str, str] = json.loads(made.stdout)
+    return ids
+
+
+def _fill(plan: Plan, tenant_id: UUID, admin_id: UUID) -> dict[str, str]:
+    admin = DemoClient(plan, token_of(plan.home, tenant_id, admin_id))
+    manager = admin.post("contacts", "/v1/users", MANAGER, key="demo-manager")
+    reps = [
+        admin.post("contacts", "/v1/users", {**rep, "manager_id": manager["id"]}, key=f"demo-{rep['email']}")
+        for rep in REPS
+    ]
+    rep = DemoClient(plan, token_of(plan.home, tenant_id, UUID(reps[0]["id"])))
+    companies = [
+        rep.post("contacts", "/v1/companies", company, key=f"demo-company-{at}") for at, company in enumerate(COMPANIES)
+    ]
+    contacts = [
+        rep.post("contacts", "/v1/contacts", _contact(companies, at), key=f"demo-contact-{at}")
+        for at in range(len(CONTACTS))
+    ]
+    deals = [_create_deal(rep, contacts, at) for at in range(len(DEALS))]
+    return {"rep_id": reps[0]["id"], "deal_id": deals[0]["id"]}
+
+
+def _contact(companies: list[Any], at: int) -> dict[str, Any]:
+    first_name, last_name, company, phone = CONTACTS[at]
+    return {
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": f"{first_name.lower()}@{companies[company]['domain']}".replace("ö", "oe").replace("ë", "e"),
+        "phone": phone,
+        "company_id": companies[company]["id"],
+        "source": "INBOUND",
+    }
+
+
+def _create_deal(rep: DemoClient, contacts: list[Any], at: int) -> Any:
+    name, contact, amount, close_date = DEALS[at]
+    body = {
+        "name": name,
+        "contact_id": contacts[contact]["id"],
+        "company_id": contacts[contact]["company_id"],
+        "amount": amount,
+        "currency": "EUR",
+        "close_date": close_date,
+    }
+    return rep.post("deals", "/v1/deals", body, key=f"demo-deal-{at}")

@@ -1,0 +1,71 @@
+"""Brings databases, roles, topics and the index to what the code wants, and remembers that it was done.
+
+A second start skips it all where nothing changed since: five Python processes less on the way up.
+"""
+
+import asyncio
+import json
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from crm_shared.database.provision import provision
+
+from crm_local.home import Home
+from crm_local.plan import Plan
+
+LOG_TAIL_LINES = 12
+
+
+class MigrationFailed(Exception):
+    """A service's `migrate` ended badly. The message ends in the last lines of its log."""
+
+
+async def bring_up_to_date(plan: Plan, service: str) -> None:
+    """Provision and migrate one service, unless that was done with the same code. Raises MigrationFailed."""
+    marker = plan.home.data / f"migrated-{service}"
+    wanted = await asyncio.to_thread(fingerprint, plan.home, service)
+    if marker.exists() and marker.read_text() == wanted:
+        return
+    await provision(plan.postgres.admin_dsn, service, password_of=plan.home.password_of)
+    log_file = plan.home.logs / f"{service}-migrate.log"
+    with log_file.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *plan.service_command(service, "migrate"),
+            env=plan.service_environment(service),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+    if status != 0:
+        tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        raise MigrationFailed(f"crm-{service} migrate ended with status {status} ({log_file}):\n{tail}")
+    marker.write_text(wanted)
+
+
+def fingerprint(home: Home, service: str) -> str:
+    """Sum up all that decides the outcome: the service's code and migrations, the shared code, the passwords."""
+    summed = sha256()
+    passwords = {role: home.password_of(f"{service}_{role}") for role in ("owner", "app", "worker")}
+    summed.update(json.dumps(passwords, sort_keys=True).encode())
+    for file in sorted(_sources(service)):
+        summed.update(file.name.encode())
+        summed.update(file.read_bytes())
+    return summed.hexdigest()
+
+
+def _sources(service: str) -> list[Path]:
+    files: list[Path] = []
+    for package in ("crm_shared", f"crm_{service}"):
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            files += [file for file in Path(folder).rglob("*") if file.suffix in {".py", ".sql", ".json"}]
+            # A service's migrations lie beside its src/.
+            files += Path(folder).parent.parent.glob("migrations/**/*.py")
+    return files

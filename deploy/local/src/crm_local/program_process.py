@@ -1,0 +1,55 @@
+"""A service's process as the supervisor sees it: the same shape as an engine."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+
+from crm_local.engines.engine import end
+from crm_local.engines.ports import LOOPBACK
+from crm_local.plan import Program
+
+READY_TIMEOUT_S = 5
+
+
+class ProgramProcess:
+    """Runs one Program, its output in `log_file`."""
+
+    def __init__(self, program: Program, log_file: Path) -> None:
+        self.program = program
+        self.name = program.name
+        self.port = program.port
+        self.log_file = log_file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def exit_status(self) -> int | None:
+        return self._process.poll() if self._process is not None else None
+
+    def start(self) -> None:
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the plan's own command
+                list(self.program.arguments),
+                env=dict(self.program.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def is_ready(self) -> bool:
+        try:
+            answer = httpx.get(f"http://{LOOPBACK}:{self.port}/readyz", timeout=READY_TIMEOUT_S)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def stop(self, timeout_s: float = 15) -> None:
+        if self._process is not None:
+            end(self._process.pid, signal.SIGTERM, timeout_s)
+            self._process.wait()

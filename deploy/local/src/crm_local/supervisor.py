@@ -1,0 +1,188 @@
+"""The process that keeps the suite alive: `python -m crm_local.supervisor`, started by `crm up`, one per CRM_HOME.
+
+It is told to end by SIGTERM and to restart a process by a file in `run/restart/`; what it knows is in `run/state.json`.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import psutil
+
+from crm_local.home import Home
+from crm_local.issuer import make_keys
+from crm_local.migrations import MigrationFailed, bring_up_to_date
+from crm_local.plan import SERVICES, Plan
+from crm_local.program_process import ProgramProcess
+from crm_local.supervised import Supervised
+
+STOP_PROGRAMS_WITHIN_S = 12.0
+STOP_ENGINES_WITHIN_S = 30.0
+REQUESTS_POLL_S = 0.2
+# Migrations are a Python start each: more at once than cores only makes the first later.
+PARALLEL_MIGRATIONS = 2
+
+Phase = Literal["starting", "ready", "stopping", "failed", "stopped"]
+
+
+class Supervisor:
+    """Starts engines, migrations and programs in the order that their needs give, and keeps them alive."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._began_s = time.monotonic()
+        self._phase: Phase = "starting"
+        self._message: str | None = None
+        self._jwks_url = plan.service_environment("contacts")["CRM_AUTH_JWKS_URL"]
+        self._stopping = asyncio.Event()
+        self._migrated = {service: asyncio.Event() for service in SERVICES}
+        self._migrating = asyncio.Semaphore(PARALLEL_MIGRATIONS)
+        self._threads = ThreadPoolExecutor(max_workers=16)
+        self._engines = {engine.name: self._supervise(engine, _nothing) for engine in plan.engines}
+        self._programs = {
+            program.name: self._supervise(
+                ProgramProcess(program, plan.log_file(program.name)),
+                self._gates(program.service, tuple(program.needs)),
+            )
+            for program in plan.programs()
+        }
+        self._described = {engine.name: (None, "engine") for engine in plan.engines} | {
+            program.name: (program.service, program.role) for program in plan.programs()
+        }
+
+    async def run(self) -> int:
+        """Run until told to stop; gives the exit status."""
+        loop = asyncio.get_running_loop()
+        for told in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(told, self._stopping.set)
+        everything = [*self._engines.values(), *self._programs.values()]
+        tasks = [asyncio.create_task(supervised.run()) for supervised in everything]
+        tasks += [asyncio.create_task(self._migrate(service)) for service in SERVICES]
+        tasks += [asyncio.create_task(self._announce_ready()), asyncio.create_task(self._serve_requests())]
+        await self._stopping.wait()
+        if self._phase != "failed":
+            self._phase = "stopping"
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(program.stop(STOP_PROGRAMS_WITHIN_S) for program in self._programs.values()))
+        await asyncio.gather(*(engine.stop(STOP_ENGINES_WITHIN_S) for engine in self._engines.values()))
+        if self._phase != "failed":
+            self._phase = "stopped"
+        self._write_state()
+        return 1 if self._phase == "failed" else 0
+
+    def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[None]]) -> Supervised:
+        return Supervised(runnable, gates=gates, changed=self._write_state, threads=self._threads)
+
+    def _gates(self, service: str, needs: tuple[str, ...]) -> Callable[[], Awaitable[None]]:
+        async def wait() -> None:
+            for need in needs:
+                await self._engines[need].ready.wait()
+            await self._migrated[service].wait()
+
+        return wait
+
+    async def _migrate(self, service: str) -> None:
+        for need in ("postgres", "kafka", *(["elasticsearch"] if service == "search" else [])):
+            await self._engines[need].ready.wait()
+        async with self._migrating:
+            try:
+                await bring_up_to_date(self._plan, service)
+            except (MigrationFailed, OSError) as error:
+                self._fail(str(error))
+                return
+        self._migrated[service].set()
+
+    async def _announce_ready(self) -> None:
+        for supervised in (*self._engines.values(), *self._programs.values()):
+            await supervised.ready.wait()
+        self._phase = "ready"
+        self._write_state()
+
+    async def _serve_requests(self) -> None:
+        everything = self._engines | self._programs
+        while True:
+            for request in self._plan.home.restart_requests.iterdir():
+                request.unlink()
+                if request.name in everything:
+                    everything[request.name].restart()
+            await asyncio.sleep(REQUESTS_POLL_S)
+
+    def _fail(self, message: str) -> None:
+        self._phase = "failed"
+        self._message = message
+        self._write_state()
+        self._stopping.set()
+
+    def _write_state(self) -> None:
+        state = {
+            "pid": os.getpid(),
+            "phase": self._phase,
+            "message": self._message,
+            "port_base": self._plan.port_base,
+            "jwks_url": self._jwks_url,
+            "processes": [
+                self._describe(name, supervised) for name, supervised in (self._engines | self._programs).items()
+            ],
+        }
+        fresh = self._plan.home.state_file.with_suffix(".new")
+        fresh.write_text(json.dumps(state))
+        fresh.replace(self._plan.home.state_file)
+
+    def _describe(self, name: str, supervised: Supervised) -> dict[str, Any]:
+        service, role = self._described[name]
+        pid = supervised.runnable.pid
+        ready_at_s = supervised.became_ready_at_s
+        return {
+            "name": name,
+            "service": service,
+            "role": role,
+            "pid": pid,
+            "port": supervised.runnable.port,
+            "state": supervised.state,
+            "restarts": supervised.restarts,
+            "last_end": supervised.last_end,
+            "ready_after_s": None if ready_at_s is None else round(ready_at_s - self._began_s, 1),
+            "created_at_s": _created_at(pid),
+        }
+
+
+async def _nothing() -> None:
+    """Let an engine start: it needs nothing else."""
+
+
+def _created_at(pid: int | None) -> float | None:
+    try:
+        return psutil.Process(pid).create_time() if pid is not None else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def main() -> int:
+    home = Home.from_environment()
+    with home.lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 3  # another `crm up` was quicker; its caller follows that one
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        make_keys(home)
+        return asyncio.run(_supervise(home))
+
+
+async def _supervise(home: Home) -> int:
+    return await Supervisor(Plan(home, home.port_base())).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

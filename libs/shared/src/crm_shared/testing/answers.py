@@ -1,0 +1,41 @@
+"""What tests expect of answers."""
+
+from typing import Any
+
+import httpx
+
+from crm_shared.http.problems import MEDIA_TYPE
+
+
+def require_problem(answer: httpx.Response, status: int, slug: str | None = None, *pointers: str) -> dict[str, Any]:
+    """Give the problem's body. Fails unless it has this status, slug, and exactly these fields in `errors`."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"  # noqa: S101 - how pytest speaks
+    assert answer.headers["content-type"] == MEDIA_TYPE  # noqa: S101
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == status  # noqa: S101
+    if slug is not None:
+        assert problem["type"] == f"/problems/{slug}", problem  # noqa: S101
+    if pointers:
+        assert sorted(error["pointer"] for error in problem["errors"]) == sorted(pointers), problem  # noqa: S101
+    return problem
+
+
+def require_ok(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """Give the body. Fails unless the answer has this status."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"  # noqa: S101
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def walk_pages(client: httpx.AsyncClient, path: str, **parameters: Any) -> list[dict[str, Any]]:
+    """Read a whole list page by page, following `next_cursor`."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        page = require_ok(
+            await client.get(path, params={**parameters, **({"cursor": cursor} if cursor is not None else {})})
+        )
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return items

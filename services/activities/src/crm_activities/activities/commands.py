@@ -1,0 +1,201 @@
+"""Use cases of activities: load, decide, save, tell; one transaction each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_activities.activities import domain, events, repository
+from crm_activities.activities.domain import (
+    Activity,
+    ActivityLogged,
+    ActivityType,
+    Direction,
+    NewActivity,
+    NotYours,
+)
+from crm_activities.activities.moves import Move, to_note
+from crm_shared.access import Caller
+from crm_shared.access.directory import list_visible_owners
+from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import OutboxEvent
+from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.outbox import append
+from crm_shared.refusals import UnknownReference, require_version
+from crm_shared.replicas.references import Reference, References
+
+REFERENCES = {"contact_id": "contact", "deal_id": "deal", "user_id": "user"}
+
+
+@dataclass(frozen=True, slots=True)
+class LogActivity:
+    """`user_id` and `occurred_at` may be left to their defaults: the caller, now."""
+
+    caller: Caller
+    type: ActivityType
+    contact_id: UUID | None
+    deal_id: UUID | None
+    user_id: UUID | None
+    subject: str | None
+    body: str | None
+    scheduled_at: datetime | None
+    completed_at: datetime | None
+    occurred_at: datetime | None
+    direction: Direction | None
+    in_reply_to: UUID | None
+    duration_s: int | None
+    external_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditActivity:
+    """`changes`: the fields that the request named, None included."""
+
+    caller: Caller
+    activity_id: UUID
+    changes: Mapping[str, Any]
+    expected_version: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteActivity:
+    caller: Caller
+    activity_id: UUID
+    expected_version: tuple[int, ...] | None
+
+
+async def log_activity(
+    command: LogActivity, unit_of_work: UnitOfWork, references: References, clock: Clock
+) -> dict[str, Any]:
+    """Log one activity, give its state. Raises UnknownReference, InvalidField."""
+    caller = command.caller
+    named = {"contact_id": command.contact_id, "deal_id": command.deal_id, "user_id": command.user_id}
+    linked = await _follow_references(references, caller, named)
+    new = NewActivity(
+        type=command.type,
+        contact_id=linked["contact_id"],
+        deal_id=command.deal_id,
+        user_id=command.user_id or caller.user_id,
+        subject=command.subject,
+        body=command.body,
+        scheduled_at=command.scheduled_at,
+        completed_at=command.completed_at,
+        occurred_at=command.occurred_at,
+        direction=command.direction,
+        in_reply_to=command.in_reply_to,
+        duration_s=command.duration_s,
+        external_id=command.external_id,
+    )
+    decision = domain.log(new_id(), new, now=clock.now())
+    async with unit_of_work.begin(caller) as transaction:
+        await _require_sight(transaction, caller, user_id=command.user_id, in_reply_to=command.in_reply_to)
+        await repository.insert(transaction, caller.tenant_id, decision.activity)
+        await _tell(transaction, caller, decision)
+    return events.to_state(decision.activity)
+
+
+async def edit_activity(
+    command: EditActivity, unit_of_work: UnitOfWork, references: References, clock: Clock
+) -> dict[str, Any]:
+    """Change fields of one activity.
+
+    Raises ActivityNotFound, NotYours, SystemNote, StaleVersion, UnknownReference, InvalidField.
+    """
+    caller = command.caller
+    changes = dict(command.changes)
+    if any(changes.get(name) is not None for name in REFERENCES):
+        # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
+        present = await repository.load(references.database, caller, command.activity_id)
+        changes |= await _follow_references(
+            references,
+            caller,
+            {name: value for name, value in changes.items() if name in REFERENCES and value != getattr(present, name)},
+        )
+    async with unit_of_work.begin(caller) as transaction:
+        activity = await repository.load_for_update(transaction, caller, command.activity_id)
+        require_version(activity.version, command.expected_version)
+        decision = domain.edit(activity, changes, now=clock.now())
+        await _require_writable(transaction, caller, activity)
+        if decision.events:
+            await _require_sight(
+                transaction,
+                caller,
+                user_id=_if_changed(decision, "user_id"),
+                in_reply_to=_if_changed(decision, "in_reply_to"),
+            )
+            await repository.save(transaction, caller.tenant_id, decision.activity)
+            await _tell(transaction, caller, decision)
+    return events.to_state(decision.activity)
+
+
+async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Hide one activity, give its last state. Raises ActivityNotFound, NotYours, SystemNote, StaleVersion."""
+    caller = command.caller
+    async with unit_of_work.begin(caller) as transaction:
+        activity = await repository.load_for_update(transaction, caller, command.activity_id)
+        require_version(activity.version, command.expected_version)
+        decision = domain.delete(activity, now=clock.now())
+        await _require_writable(transaction, caller, activity)
+        await repository.save(transaction, caller.tenant_id, decision.activity)
+        await _tell(transaction, caller, decision)
+    return events.to_state(decision.activity)
+
+
+async def log_notes(transaction: Transaction, moves: Sequence[Move], clock: Clock) -> None:
+    """Log the note of each move that has none yet: two round trips, however many moves."""
+    now = clock.now()
+    notes = {(move.tenant_id, move.note_id): to_note(move, now=now) for move in moves}
+    inserted = await repository.insert_notes(transaction, notes)
+    told: list[OutboxEvent] = []
+    for (tenant_id, note_id), note in notes.items():
+        if (tenant_id, note_id) in inserted:
+            told += events.to_wire([ActivityLogged(note, at=now)], tenant_id=tenant_id, actor_id=None)
+    await append(transaction, told)
+
+
+async def _follow_references(
+    references: References, caller: Caller, named: Mapping[str, UUID | None]
+) -> dict[str, UUID | None]:
+    """Check the named references. Give the contact too that a deal named alone brings with it.
+
+    Raises UnknownReference naming each that is not there, or Unavailable.
+    """
+    wanted = [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
+    found = await references.require(caller, *wanted)
+    contact_id = named.get("contact_id")
+    deal = found.get("/deal_id")
+    if contact_id is None and deal is not None:
+        contact_id = deal.contact_id
+    return {"contact_id": contact_id}
+
+
+async def _require_sight(
+    transaction: Transaction, caller: Caller, *, user_id: UUID | None, in_reply_to: UUID | None
+) -> None:
+    """Refuse what only this service knows to be out of sight. Raises UnknownReference."""
+    if user_id is not None and user_id != caller.user_id:
+        owners = await list_visible_owners(transaction, caller)
+        if owners is not None and user_id not in owners:
+            raise UnknownReference.at("/user_id", "is nobody whose records you see")
+    if in_reply_to is not None and not await repository.is_visible(transaction, caller, in_reply_to):
+        raise UnknownReference.at("/in_reply_to", "there is no such activity")
+
+
+async def _require_writable(transaction: Transaction, caller: Caller, activity: Activity) -> None:
+    """Seeing an activity is not owning it. Raises NotYours."""
+    owners = await list_visible_owners(transaction, caller)
+    if owners is not None and activity.user_id not in owners:
+        raise NotYours
+
+
+def _if_changed(decision: domain.Decision, name: str) -> UUID | None:
+    changed: UUID | None = None
+    for event in decision.events:
+        if isinstance(event, domain.ActivityEdited) and getattr(event.before, name) != getattr(event.activity, name):
+            changed = getattr(event.activity, name)
+    return changed
+
+
+async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:
+    await append(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))

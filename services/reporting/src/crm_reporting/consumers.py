@@ -1,0 +1,33 @@
+"""Other services' facts into this one's: the directory, pipelines, and deals with their moves."""
+
+from crm_reporting import projections, store
+from crm_shared.bus import subscribe
+from crm_shared.contracts import Event
+from crm_shared.database import Database
+from crm_shared.replicas import consumers
+
+keep_directory = consumers.keep_directory("reporting")
+
+
+@subscribe("crm.pipeline", group_id="reporting.pipelines")
+async def keep_pipelines(batch: list[Event], database: Database) -> None:
+    """Keep pipelines and their stages, by version."""
+    pipelines = projections.to_pipelines(batch)
+    async with database.begin_as_worker() as transaction:
+        await store.save_pipelines(transaction, pipelines)
+        await store.note_progress(transaction, batch)
+
+
+@subscribe("crm.deal", group_id="reporting.deals")
+async def project_deals(batch: list[Event], database: Database) -> None:
+    """Bring facts, transitions and the rollup up to the batch, in one transaction.
+
+    A batch may hold many events of one deal: each may tell of a transition, the newest alone makes the fact. Stale
+    and repeated events leave the facts and the rollup as they are.
+    """
+    facts = projections.to_facts(batch)
+    transitions = projections.to_transitions(batch)
+    async with database.begin_as_worker() as transaction:
+        await store.save_facts(transaction, facts)
+        await store.save_transitions(transaction, transitions)
+        await store.note_progress(transaction, batch)

@@ -1,0 +1,19 @@
+"""Every knob of the reporting service."""
+
+from pydantic import AliasChoices, Field, SecretStr
+
+from crm_shared.settings import ServiceSettings
+
+
+class ReportingSettings(ServiceSettings):
+    service: str = "reporting"
+    dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_DSN", "dsn"))
+    worker_dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_WORKER_DSN", "worker_dsn"))
+    owner_dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_OWNER_DSN", "owner_dsn"))
+    read_dsn: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CRM_REPORTING_READ_DSN", "read_dsn"),
+        description="PostgreSQL that reports read from, such as a replica; without it the same as `dsn`",
+    )
+    freshness_cache_s: float = Field(1.0, description="how old an answer about what waits on the bus may be")
+    freshness_timeout_s: float = Field(3.0, description="how long Kafka is asked before freshness answers 503")

@@ -1,0 +1,21 @@
+"""Puts the bus side together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from crm_reporting import consumers
+from crm_reporting.settings import ReportingSettings
+from crm_shared.command_line import Consuming
+from crm_shared.database import Database
+
+CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.project_deals)
+
+
+@asynccontextmanager
+async def consuming(settings: ReportingSettings) -> AsyncIterator[Consuming]:
+    """Open what the consumers depend on."""
+    database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
+    try:
+        yield Consuming([consumer.bind(database) for consumer in CONSUMERS], {"database": database.ping})
+    finally:
+        await database.close()
