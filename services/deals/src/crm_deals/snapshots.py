@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_deals.deals import events as deal_events
-from crm_deals.deals.repository import DEAL_COLUMNS, to_deal
+from crm_deals.deals.columns import DEAL_COLUMNS
+from crm_deals.deals.repository import to_deal
 from crm_deals.pipelines import events as pipeline_events
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Pipeline

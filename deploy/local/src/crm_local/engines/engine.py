@@ -38,7 +38,8 @@ class Engine(ABC):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     def __init__(self, home: Path, port: int) -> None:
-        self.home = home
+        # The engine runs in a folder of its own, where a relative path would mean another place.
+        self.home = home.resolve()
         self.port = port
         # Variables that every process of it carries, by which its owner finds them again.
         self.marks: dict[str, str] = {}

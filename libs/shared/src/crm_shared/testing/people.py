@@ -12,6 +12,8 @@ from crm_shared.clock import new_id
 from crm_shared.database import Database
 
 JOINED_AT: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+ACTIVE: Final = True
+AUTO_MERGE: Final = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ async def seed_tenant(
     async with database.begin_as_worker() as transaction:
         await transaction.execute(
             UPSERT_TENANT, tenant_id, f"Tenant {tenant_id.hex[-8:]}", base_currency, time_zone, manager_scope,
-            True, default_region, 1, JOINED_AT, JOINED_AT,
+            AUTO_MERGE, default_region, 1, JOINED_AT, JOINED_AT,
         )  # fmt: skip
     await seed_people(database, tenant.people)
     return tenant
@@ -80,6 +82,6 @@ async def seed_people(database: Database, people: Sequence[Person]) -> None:
         for person in people:
             await transaction.execute(
                 UPSERT_USER, person.tenant_id, person.id, person.email, person.full_name, person.role,
-                person.manager_id, True, None, 1, JOINED_AT, JOINED_AT,
+                person.manager_id, ACTIVE, None, 1, JOINED_AT, JOINED_AT,
             )  # fmt: skip
         await refresh_visible_owners(transaction, {person.tenant_id for person in people})

@@ -23,6 +23,7 @@ from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.outbox import append
 from crm_shared.refusals import UnknownReference, require_version
+from crm_shared.replicas.records import ReplicaRecord
 from crm_shared.replicas.references import Reference, References
 
 REFERENCES = {"contact_id": "contact", "deal_id": "deal", "user_id": "user"}
@@ -71,10 +72,10 @@ async def log_activity(
     """Log one activity, give its state. Raises UnknownReference, InvalidField."""
     caller = command.caller
     named = {"contact_id": command.contact_id, "deal_id": command.deal_id, "user_id": command.user_id}
-    linked = await _follow_references(references, caller, named)
+    found = await references.require(caller, *_list_references(named))
     new = NewActivity(
         type=command.type,
-        contact_id=linked["contact_id"],
+        contact_id=command.contact_id or _contact_of_deal(found),
         deal_id=command.deal_id,
         user_id=command.user_id or caller.user_id,
         subject=command.subject,
@@ -103,28 +104,21 @@ async def edit_activity(
     Raises ActivityNotFound, NotYours, SystemNote, StaleVersion, UnknownReference, InvalidField.
     """
     caller = command.caller
-    changes = dict(command.changes)
-    if any(changes.get(name) is not None for name in REFERENCES):
-        # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
-        present = await repository.load(references.database, caller, command.activity_id)
-        changes |= await _follow_references(
-            references,
-            caller,
-            {name: value for name, value in changes.items() if name in REFERENCES and value != getattr(present, name)},
-        )
+    changes = await _add_contact_of_deal(command, references)
     async with unit_of_work.begin(caller) as transaction:
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
+        await _require_writable(transaction, caller, activity)
         require_version(activity.version, command.expected_version)
         decision = domain.edit(activity, changes, now=clock.now())
-        await _require_writable(transaction, caller, activity)
         if decision.events:
+            edited = decision.activity
             await _require_sight(
                 transaction,
                 caller,
-                user_id=_if_changed(decision, "user_id"),
-                in_reply_to=_if_changed(decision, "in_reply_to"),
+                user_id=None if edited.user_id == activity.user_id else edited.user_id,
+                in_reply_to=None if edited.in_reply_to == activity.in_reply_to else edited.in_reply_to,
             )
-            await repository.save(transaction, caller.tenant_id, decision.activity)
+            await repository.save(transaction, caller.tenant_id, edited)
             await _tell(transaction, caller, decision)
     return events.to_state(decision.activity)
 
@@ -134,9 +128,9 @@ async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clo
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
+        await _require_writable(transaction, caller, activity)
         require_version(activity.version, command.expected_version)
         decision = domain.delete(activity, now=clock.now())
-        await _require_writable(transaction, caller, activity)
         await repository.save(transaction, caller.tenant_id, decision.activity)
         await _tell(transaction, caller, decision)
     return events.to_state(decision.activity)
@@ -154,20 +148,29 @@ async def log_notes(transaction: Transaction, moves: Sequence[Move], clock: Cloc
     await append(transaction, told)
 
 
-async def _follow_references(
-    references: References, caller: Caller, named: Mapping[str, UUID | None]
-) -> dict[str, UUID | None]:
-    """Check the named references. Give the contact too that a deal named alone brings with it.
+async def _add_contact_of_deal(command: EditActivity, references: References) -> dict[str, Any]:
+    """Check the references that change; a deal named alone brings its contact. Raises as edit_activity does."""
+    changes = dict(command.changes)
+    named = {name: changes[name] for name in REFERENCES if changes.get(name) is not None}
+    if not named:
+        return changes
+    # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
+    present = await repository.load(references.database, command.caller, command.activity_id)
+    effective = {name: value for name, value in named.items() if value != getattr(present, name)}
+    found = await references.require(command.caller, *_list_references(effective))
+    contact_id = _contact_of_deal(found)
+    if contact_id is not None:
+        changes.setdefault("contact_id", contact_id)
+    return changes
 
-    Raises UnknownReference naming each that is not there, or Unavailable.
-    """
-    wanted = [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
-    found = await references.require(caller, *wanted)
-    contact_id = named.get("contact_id")
+
+def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:
+    return [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
+
+
+def _contact_of_deal(found: Mapping[str, ReplicaRecord]) -> UUID | None:
     deal = found.get("/deal_id")
-    if contact_id is None and deal is not None:
-        contact_id = deal.contact_id
-    return {"contact_id": contact_id}
+    return None if deal is None else deal.contact_id
 
 
 async def _require_sight(
@@ -187,14 +190,6 @@ async def _require_writable(transaction: Transaction, caller: Caller, activity: 
     owners = await list_visible_owners(transaction, caller)
     if owners is not None and activity.user_id not in owners:
         raise NotYours
-
-
-def _if_changed(decision: domain.Decision, name: str) -> UUID | None:
-    changed: UUID | None = None
-    for event in decision.events:
-        if isinstance(event, domain.ActivityEdited) and getattr(event.before, name) != getattr(event.activity, name):
-            changed = getattr(event.activity, name)
-    return changed
 
 
 async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:

@@ -53,9 +53,7 @@ async def insert(transaction: Transaction, tenant_id: UUID, activity: Activity) 
     await transaction.execute(INSERT_ACTIVITY, *_to_row(tenant_id, activity))
 
 
-async def insert_notes(
-    transaction: Transaction, notes: Mapping[tuple[UUID, UUID], Activity]
-) -> set[tuple[UUID, UUID]]:
+async def insert_notes(transaction: Transaction, notes: Mapping[tuple[UUID, UUID], Activity]) -> set[tuple[UUID, UUID]]:
     """Write the system's notes, by (tenant id, note id), and give the keys of those that were not there yet."""
     keys = sorted(notes)  # one lock order for all batches
     rows = [notes[key] for key in keys]
@@ -93,11 +91,11 @@ async def is_visible(connection: Connection, caller: Caller, activity_id: UUID) 
     return await connection.fetchrow("SELECT 1" + FROM_ACTIVITIES + where.sql, *where.parameters) is not None
 
 
-async def _load_row(
-    connection: Connection, caller: Caller, activity_id: UUID, locking: str = ""
-) -> Mapping[str, Any]:
+async def _load_row(connection: Connection, caller: Caller, activity_id: UUID, locking: str = "") -> Mapping[str, Any]:
     where = add_visible_activities(Where(caller.tenant_id).add("a.id = {}", activity_id), caller)
-    row = await connection.fetchrow(SELECT_ACTIVITIES + where.sql + locking, *where.parameters)
+    row: Mapping[str, Any] | None = await connection.fetchrow(
+        SELECT_ACTIVITIES + where.sql + locking, *where.parameters
+    )
     if row is None:
         raise ActivityNotFound
     return row

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.deals.domain import DealNotFound
-from crm_deals.deals.repository import DEAL_COLUMNS
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where

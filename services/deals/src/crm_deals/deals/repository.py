@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.deals.domain import Deal, DealCreated, DealEvent, DealMoved, DealNotFound, DealStatus
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Database, Transaction, Where
-
-DEAL_COLUMNS = """
-           d.id, d.version, d.name, d.contact_id, d.original_contact_id, d.company_id, d.owner_id, d.pipeline_id,
-           d.stage_id, d.amount, d.currency, d.close_date, d.status, d.stage_changed_at, d.closed_at, d.lost_reason,
-           d.description, d.custom_data, d.external_id, d.created_at, d.updated_at, d.deleted_at
-"""
 
 INSERT_DEAL = """
     INSERT INTO deals (tenant_id, id, version, name, contact_id, original_contact_id, company_id, owner_id,

@@ -1,0 +1,171 @@
+"""Workers and relays as processes: ended by signal or by force, started while Kafka is away."""
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from crm_shared.bus.process import serving
+from crm_shared.bus.subscriber import ConsumerSettings
+from crm_shared.bus.worker import Worker
+from crm_shared.contracts import Event
+from crm_shared.outbox import append
+from crm_shared.outbox.metrics import BACKLOG_ROWS, IS_LEADER, OLDEST_ROW_AGE_S
+from crm_shared.outbox.relay import Relay
+from crm_shared.outbox.settings import RelaySettings
+from crm_shared.bus import Subscription
+from crm_shared.telemetry.health import health_app
+from crm_shared.testing.drain import Bus, drain
+from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
+from crm_shared.testing.records import RawRecord, write_records
+
+pytestmark = pytest.mark.engines
+
+NOBODY = "127.0.0.1:1"
+
+WORKER_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from crm_shared.bus import Subscription
+from crm_shared.bus.subscriber import ConsumerSettings
+from crm_shared.bus.worker import run_worker
+
+bootstrap, topic, group_id, folder, pause_s, port = sys.argv[1:]
+
+async def note(batch):
+    Path(folder, "begun").touch()
+    await asyncio.sleep(float(pause_s))
+    with Path(folder, "versions").open("a") as versions:
+        versions.writelines(f"{event.version}\\n" for event in batch)
+
+asyncio.run(run_worker(
+    ConsumerSettings(bootstrap, "test", group_instance_id="one"), [Subscription((topic,), group_id, note)],
+    http_host="127.0.0.1", http_port=int(port),
+))
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+async def start_worker(
+    bootstrap: str, topic: str, group_id: str, folder: Path, *, pause_s: float = 0, port: int = 0
+) -> asyncio.subprocess.Process:
+    arguments = [bootstrap, topic, group_id, str(folder), str(pause_s), str(port)]
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER_PROCESS, *arguments)
+
+
+async def wait_for(path: Path) -> None:
+    async with asyncio.timeout(20):
+        while not path.exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
+            await asyncio.sleep(0.02)
+
+
+async def write_deals(bootstrap: str, topic: str, count: int) -> None:
+    await write_records(bootstrap, topic, [RawRecord.of(make_deal_event(version=one)) for one in range(1, count + 1)])
+
+
+async def test_a_worker_killed_in_its_handler_loses_nothing(
+    kafka_bootstrap: str, topic: str, group_id: str, tmp_path: Path
+) -> None:
+    await write_deals(kafka_bootstrap, topic, 50)
+    first = await start_worker(kafka_bootstrap, topic, group_id, tmp_path, pause_s=60)
+    await wait_for(tmp_path / "begun")
+    first.send_signal(signal.SIGKILL)
+    await first.wait()
+    second = await start_worker(kafka_bootstrap, topic, group_id, tmp_path)
+    await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}))
+    second.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await second.wait() == 0
+    versions = (tmp_path / "versions").read_text().split()  # noqa: ASYNC240 - a small local file
+    assert sorted(map(int, versions)) == list(range(1, 51))
+
+
+async def test_sigterm_lets_the_batch_under_way_finish_and_be_committed(
+    kafka_bootstrap: str, topic: str, group_id: str, tmp_path: Path
+) -> None:
+    await write_deals(kafka_bootstrap, topic, 1)
+    process = await start_worker(kafka_bootstrap, topic, group_id, tmp_path, pause_s=1)
+    await wait_for(tmp_path / "begun")
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 0
+    assert (tmp_path / "versions").read_text() == "1\n"  # noqa: ASYNC240 - a small local file
+    await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}), timeout_s=2)
+
+
+async def test_a_worker_answers_its_probes(kafka_bootstrap: str, topic: str, group_id: str, tmp_path: Path) -> None:
+    port = free_port()
+    process = await start_worker(kafka_bootstrap, topic, group_id, tmp_path, port=port)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(20):
+        while True:
+            try:
+                if (await client.get("/readyz")).is_success:
+                    break
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+        assert (await client.get("/livez")).is_success
+        assert "crm_bus_consumed_total" in (await client.get("/metrics")).text
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+async def test_a_taken_port_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with pytest.raises(OSError, match="in use"):
+            async with serving(health_app({}), host="127.0.0.1", port=listening.getsockname()[1]):
+                pass
+
+
+async def ignore(_batch: list[Event]) -> None:
+    pass
+
+
+async def test_a_worker_waits_for_kafka_and_stops_when_told() -> None:
+    worker = Worker(ConsumerSettings(NOBODY, "test"), [Subscription(("crm.deal",), "test.away", ignore)])
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.5)
+    with pytest.raises(ConnectionError, match="KafkaConnectionError"):
+        await worker.check_ready()
+    worker.stop()
+    async with asyncio.timeout(3):
+        await task
+
+
+async def test_a_worker_waits_for_its_topics(kafka_bootstrap: str) -> None:
+    worker = Worker(ConsumerSettings(kafka_bootstrap, "test"), [Subscription(("test.none",), "test.away", ignore)])
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.5)
+    with pytest.raises(ConnectionError, match=r"topics missing: test\.none"):
+        await worker.check_ready()
+    worker.stop()
+    async with asyncio.timeout(3):
+        await task
+
+
+async def test_a_relay_without_kafka_keeps_the_rows_and_shows_them(postgres_admin_dsn: str) -> None:
+    database = OutboxDatabase(postgres_admin_dsn, "awaytest")
+    await database.create()
+    connection = await database.connect()
+    await append(connection, [make_deal_event() for _ in range(7)])
+    relay = Relay(RelaySettings(database.dsn("worker"), NOBODY, "awaytest"))
+    task = asyncio.create_task(relay.run())
+    await asyncio.sleep(1)
+    with pytest.raises(ConnectionError, match="KafkaConnectionError"):
+        await relay.check_ready()
+    assert IS_LEADER.collect()[0].samples[0].value == 1
+    assert BACKLOG_ROWS.collect()[0].samples[0].value == 7
+    assert 0 < OLDEST_ROW_AGE_S.collect()[0].samples[0].value < 60
+    relay.stop()
+    async with asyncio.timeout(3):
+        await task
+    assert await connection.fetchval("SELECT count(*) FROM outbox") == 7
+    await connection.close()

@@ -1,0 +1,192 @@
+"""From events to rows: deal facts, stage transitions, pipelines. No I/O; which row is newer is the store's to say."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from crm_shared.contracts import BadRecord, Event
+from crm_shared.contracts.states import DealState, PipelineState, StageEntry
+
+
+class DealFact(NamedTuple):
+    """A deal as it stands, in the order of the table's columns. `is_deleted`: hidden, and counted nowhere."""
+
+    tenant_id: UUID
+    deal_id: UUID
+    version: int
+    pipeline_id: UUID
+    stage_id: UUID
+    owner_id: UUID | None
+    contact_id: UUID | None
+    status: str
+    amount: Decimal | None
+    currency: str
+    close_date: date | None
+    created_at: datetime
+    stage_changed_at: datetime
+    closed_at: datetime | None
+    is_deleted: bool
+
+
+class StageTransition(NamedTuple):
+    """One entry into a stage, in the order of the table's columns, as things were called and stood then.
+
+    Without `from_stage_id` it is the creation. A creation's event names no stage, and a snapshot's history knows no
+    owner or amount: those are None, until an event that knows them comes.
+    """
+
+    tenant_id: UUID
+    deal_id: UUID
+    version: int
+    pipeline_id: UUID | None
+    from_stage_id: UUID | None
+    from_stage_name: str | None
+    to_stage_id: UUID
+    to_stage_name: str | None
+    changed_at: datetime
+    changed_by: UUID | None
+    owner_id: UUID | None
+    amount: Decimal | None
+    currency: str | None
+
+
+class KnownPipeline(NamedTuple):
+    tenant_id: UUID
+    state: PipelineState
+
+
+def to_facts(events: Sequence[Event]) -> list[DealFact]:
+    """Give one fact a deal, from the newest of its events, sorted by key: all batches lock rows in one order.
+
+    Raises BadRecord for a state that is not whole, of older events too: what is bad must not depend on the batch.
+    """
+    newest: dict[tuple[UUID, UUID], DealFact] = {}
+    for event in events:
+        fact = _to_fact(event)
+        known = newest.get(fact[:2])
+        if known is None or known.version < fact.version:
+            newest[fact[:2]] = fact
+    return [newest[key] for key in sorted(newest)]
+
+
+def to_transitions(events: Sequence[Event]) -> list[StageTransition]:
+    """Give the entries into stages that the events tell of, one a version, sorted by key. Raises BadRecord."""
+    found: dict[tuple[UUID, UUID, int], StageTransition] = {}
+    for event in events:
+        for transition in _list_transitions(event):
+            key = transition[:3]
+            known = found.get(key)
+            found[key] = transition if known is None else _complete(known, transition)
+    return [found[key] for key in sorted(found)]
+
+
+def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
+    """Give each pipeline's newest state, sorted by key. Raises BadRecord."""
+    newest: dict[tuple[UUID, UUID], KnownPipeline] = {}
+    for event in events:
+        key = (event.tenant_id, event.aggregate_id)
+        state = event.read(PipelineState)
+        if key not in newest or newest[key].state.version < state.version:
+            newest[key] = KnownPipeline(event.tenant_id, state)
+    return [newest[key] for key in sorted(newest)]
+
+
+def _to_fact(event: Event) -> DealFact:
+    deal = event.read(DealState)
+    return DealFact(
+        event.tenant_id,
+        deal.id,
+        deal.version,
+        deal.pipeline_id,
+        deal.stage_id,
+        deal.owner_id,
+        deal.contact_id,
+        deal.status,
+        deal.amount,
+        deal.currency,
+        deal.close_date,
+        deal.created_at,
+        deal.stage_changed_at,
+        deal.closed_at,
+        deal.deleted_at is not None,
+    )
+
+
+def _list_transitions(event: Event) -> list[StageTransition]:
+    """Find entries by what changed, not by the event's name: a change of pipeline brings a deal into a stage too."""
+    if event.history is not None:
+        return [_from_history(event, entry) for entry in event.read_history()]
+    if event.verb == "created":
+        return [_from_event(event, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
+    if event.changed is None or "stage_id" not in event.changed:
+        return []
+    names: Any = event.changed.get("stage_name", {"from": None, "to": None})
+    return [
+        _from_event(
+            event,
+            from_stage_id=_read_uuid(event.changed["stage_id"]["from"], "changed.stage_id.from"),
+            from_stage_name=_read_name(names["from"], "changed.stage_name.from"),
+            to_stage_name=_read_name(names["to"], "changed.stage_name.to"),
+        )
+    ]
+
+
+def _from_event(
+    event: Event, *, from_stage_id: UUID | None, from_stage_name: str | None, to_stage_name: str | None
+) -> StageTransition:
+    deal = event.read(DealState)
+    return StageTransition(
+        event.tenant_id,
+        deal.id,
+        deal.version,
+        deal.pipeline_id,
+        from_stage_id,
+        from_stage_name,
+        deal.stage_id,
+        to_stage_name,
+        deal.stage_changed_at,
+        event.actor_id,
+        deal.owner_id,
+        deal.amount,
+        deal.currency,
+    )
+
+
+def _from_history(event: Event, entry: StageEntry) -> StageTransition:
+    source = entry.from_stage
+    return StageTransition(
+        event.tenant_id,
+        event.aggregate_id,
+        entry.version,
+        None,
+        source.id if source else None,
+        source.name if source else None,
+        entry.to_stage.id,
+        entry.to_stage.name,
+        entry.changed_at,
+        entry.changed_by,
+        None,
+        None,
+        None,
+    )
+
+
+def _complete(known: StageTransition, other: StageTransition) -> StageTransition:
+    """Unite what two records tell of one entry; neither contradicts the other."""
+    pairs = zip(known, other, strict=True)
+    return StageTransition(*(theirs if ours is None else ours for ours, theirs in pairs))
+
+
+def _read_uuid(value: object, field: str) -> UUID:
+    try:
+        return UUID(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise BadRecord(f"field {field} is not a UUID") from error
+
+
+def _read_name(value: object, field: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise BadRecord(f"field {field} is not a text")
+    return value

@@ -1,0 +1,174 @@
+"""SQL that writes what the consumers learn: a fixed number of statements a batch, whatever its size.
+
+Locks are taken in one order by all: facts by key, then rollup rows by key, transitions, progress. `old` and `new` in
+RETURNING are PostgreSQL 18's.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from crm_reporting.projections import DealFact, KnownPipeline, StageTransition
+from crm_shared.contracts import Event
+from crm_shared.contracts.topics import topic_of
+from crm_shared.database import Transaction
+
+# The rollup's changes follow from what was really written, row by row under its lock: a stale or repeated event
+# writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice.
+SAVE_FACTS = """
+    WITH written AS (
+        INSERT INTO deal_facts AS f (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, contact_id, status,
+                                     amount, currency, close_date, created_at, stage_changed_at, closed_at, is_deleted)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[],
+                             $8::text[], $9::numeric[], $10::text[], $11::date[], $12::timestamptz[],
+                             $13::timestamptz[], $14::timestamptz[], $15::boolean[])
+        ON CONFLICT (tenant_id, deal_id) DO UPDATE
+           SET version = excluded.version, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
+               owner_id = excluded.owner_id, contact_id = excluded.contact_id, status = excluded.status,
+               amount = excluded.amount, currency = excluded.currency, close_date = excluded.close_date,
+               created_at = excluded.created_at, stage_changed_at = excluded.stage_changed_at,
+               closed_at = excluded.closed_at, is_deleted = excluded.is_deleted
+         WHERE f.version < excluded.version
+        RETURNING old AS before, new AS after
+    ), sides AS (
+        SELECT -1 AS sign, (before).* FROM written WHERE (before).deal_id IS NOT NULL AND NOT (before).is_deleted
+        UNION ALL
+        SELECT 1, (after).* FROM written WHERE NOT (after).is_deleted
+    ), deltas AS (
+        SELECT tenant_id, pipeline_id, stage_id, owner_id, currency,
+               date_trunc('month', close_date::timestamp)::date AS close_month, status,
+               sum(sign) AS deal_count,
+               sum(sign * COALESCE(amount, 0)) AS total_amount,
+               sum(sign * extract(epoch FROM created_at)) AS created_epoch_s,
+               sum(sign * extract(epoch FROM stage_changed_at)) AS stage_changed_epoch_s
+          FROM sides
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ), rolled AS (
+        INSERT INTO deal_rollup AS r (tenant_id, pipeline_id, stage_id, owner_id, currency, close_month, status,
+                                      deal_count, total_amount, created_epoch_s, stage_changed_epoch_s)
+        SELECT * FROM deltas
+         WHERE (deal_count, total_amount, created_epoch_s, stage_changed_epoch_s) <> (0, 0, 0, 0)
+         ORDER BY 1, 2, 3, 4, 5, 6, 7
+        ON CONFLICT (tenant_id, pipeline_id, stage_id, owner_id, currency, close_month, status) DO UPDATE
+           SET deal_count = r.deal_count + excluded.deal_count,
+               total_amount = r.total_amount + excluded.total_amount,
+               created_epoch_s = r.created_epoch_s + excluded.created_epoch_s,
+               stage_changed_epoch_s = r.stage_changed_epoch_s + excluded.stage_changed_epoch_s
+        RETURNING r.tenant_id, r.pipeline_id, r.stage_id, r.deal_count
+    )
+    SELECT DISTINCT tenant_id, pipeline_id, stage_id FROM rolled WHERE deal_count = 0
+"""
+
+# A statement of its own, since one may not write a row twice. Rows that came to nothing would else pile up: a deal
+# leaves one behind in every stage it passes. Only our own transaction's zeros are seen here, and we hold their locks,
+# or zeros committed by none (each writer deletes its own before it commits).
+DELETE_EMPTY = """
+    DELETE FROM deal_rollup r
+     USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS emptied (tenant_id, pipeline_id, stage_id)
+     WHERE (r.tenant_id, r.pipeline_id, r.stage_id) = (emptied.tenant_id, emptied.pipeline_id, emptied.stage_id)
+       AND r.deal_count = 0
+"""
+
+# An entry never changes; what its first record could not tell is filled in from another.
+SAVE_TRANSITIONS = """
+    INSERT INTO stage_transitions AS t (tenant_id, deal_id, version, pipeline_id, from_stage_id, from_stage_name,
+                                        to_stage_id, to_stage_name, changed_at, changed_by, owner_id, amount, currency)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],
+                         $8::text[], $9::timestamptz[], $10::uuid[], $11::uuid[], $12::numeric[], $13::text[])
+    ON CONFLICT (tenant_id, deal_id, version) DO UPDATE
+       SET pipeline_id = COALESCE(t.pipeline_id, excluded.pipeline_id),
+           to_stage_name = COALESCE(t.to_stage_name, excluded.to_stage_name),
+           owner_id = COALESCE(t.owner_id, excluded.owner_id),
+           amount = COALESCE(t.amount, excluded.amount),
+           currency = COALESCE(t.currency, excluded.currency)
+     WHERE (t.pipeline_id IS NULL AND excluded.pipeline_id IS NOT NULL)
+        OR (t.to_stage_name IS NULL AND excluded.to_stage_name IS NOT NULL)
+"""
+
+SAVE_PIPELINES = """
+    INSERT INTO pipelines AS p (tenant_id, id, version, name, is_default, archived)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[])
+    ON CONFLICT (tenant_id, id) DO UPDATE
+       SET version = excluded.version, name = excluded.name, is_default = excluded.is_default,
+           archived = excluded.archived
+     WHERE p.version < excluded.version
+    RETURNING p.tenant_id, p.id
+"""
+
+# Stages that their pipeline no longer lists stay, marked; the pipelines' rows are locked by the statement before.
+REMOVE_STAGES = """
+    UPDATE stages s
+       SET is_removed = true
+      FROM unnest($1::uuid[], $2::uuid[]) AS changed (tenant_id, pipeline_id)
+     WHERE (s.tenant_id, s.pipeline_id) = (changed.tenant_id, changed.pipeline_id)
+       AND NOT s.is_removed AND s.id <> ALL($3::uuid[])
+"""
+
+SAVE_STAGES = """
+    INSERT INTO stages AS s (tenant_id, id, pipeline_id, name, win_probability, kind, position, is_removed)
+    SELECT listed.*, false
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::integer[]) AS listed
+    ON CONFLICT (tenant_id, id) DO UPDATE
+       SET pipeline_id = excluded.pipeline_id, name = excluded.name, win_probability = excluded.win_probability,
+           kind = excluded.kind, position = excluded.position, is_removed = false
+"""
+
+NOTE_PROGRESS = """
+    INSERT INTO source_progress AS p (tenant_id, topic, last_event_at)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
+    ON CONFLICT (tenant_id, topic) DO UPDATE
+       SET last_event_at = excluded.last_event_at
+     WHERE p.last_event_at < excluded.last_event_at
+"""
+
+
+async def save_facts(transaction: Transaction, facts: Sequence[DealFact]) -> None:
+    """Write the facts that are newer than the table's and carry what changed into the rollup.
+
+    `facts` hold one row a deal, sorted by key.
+    """
+    emptied = await transaction.fetch(SAVE_FACTS, *_to_columns(facts, width=len(DealFact._fields)))
+    if emptied:
+        await transaction.execute(DELETE_EMPTY, *_to_columns([tuple(row) for row in emptied], width=3))
+
+
+async def save_transitions(transaction: Transaction, transitions: Sequence[StageTransition]) -> None:
+    """Write the entries that are not there yet, one row a version, sorted by key."""
+    if transitions:
+        await transaction.execute(SAVE_TRANSITIONS, *_to_columns(transitions, width=len(StageTransition._fields)))
+
+
+async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipeline]) -> None:
+    """Write the pipelines that are newer than the table's, with their stages."""
+    rows = [
+        (known.tenant_id, state.id, state.version, state.name, state.is_default, state.archived)
+        for known in pipelines
+        for state in (known.state,)
+    ]
+    written = {tuple(row) for row in await transaction.fetch(SAVE_PIPELINES, *_to_columns(rows, width=6))}
+    changed = [known for known in pipelines if (known.tenant_id, known.state.id) in written]
+    if not changed:
+        return
+    stages = [
+        (known.tenant_id, stage.id, known.state.id, stage.name, stage.win_probability, stage.kind, stage.position)
+        for known in changed
+        for stage in sorted(known.state.stages, key=lambda stage: stage.id)
+    ]
+    keys = [(known.tenant_id, known.state.id) for known in changed]
+    await transaction.execute(REMOVE_STAGES, *_to_columns(keys, width=2), [stage[1] for stage in stages])
+    await transaction.execute(SAVE_STAGES, *_to_columns(stages, width=7))
+
+
+async def note_progress(transaction: Transaction, events: Sequence[Event]) -> None:
+    """Remember when the newest event of each tenant happened, for GET /v1/freshness. The transaction's last words:
+    the rows are few, so batches that run at once wait for each other here.
+    """
+    newest: dict[tuple[Any, str], Any] = {}
+    for event in events:
+        key = (event.tenant_id, topic_of(event.aggregate))
+        newest[key] = max(newest.get(key, event.occurred_at), event.occurred_at)
+    await transaction.execute(NOTE_PROGRESS, *_to_columns([(*key, newest[key]) for key in sorted(newest)], width=3))
+
+
+def _to_columns(rows: Iterable[Sequence[Any]], *, width: int) -> list[list[Any]]:
+    """Turn rows into the arrays that `unnest` takes; `width` arrays also when there are no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

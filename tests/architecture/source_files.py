@@ -1,0 +1,46 @@
+"""Reads the project's own source as syntax trees, for the checks beside it."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("contacts", "deals", "activities", "search", "reporting")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One module: `package` is crm_deals, `room` its file's stem, `tree` its syntax."""
+
+    path: Path
+    package: str
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return self.path.stem
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(ROOT))
+
+    def imports(self) -> Iterator[tuple[int, str]]:
+        """Give (line, module) of each import; `from a import b` gives both `a` and `a.b`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield node.lineno, alias.name
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.lineno, node.module
+                for alias in node.names:
+                    yield node.lineno, f"{node.module}.{alias.name}"
+
+
+def read_sources() -> list[SourceFile]:
+    folders = [ROOT / "libs/shared/src", ROOT / "deploy/local/src", *(ROOT / f"services/{s}/src" for s in SERVICES)]
+    return [
+        SourceFile(path, path.relative_to(folder).parts[0], ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+    ]
