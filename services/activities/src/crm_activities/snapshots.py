@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from crm_activities.activities import events
-from crm_activities.activities.repository import ACTIVITY_COLUMNS, to_activity
+from crm_activities.activities.columns import ACTIVITY_COLUMNS
+from crm_activities.activities.repository import to_activity
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
 

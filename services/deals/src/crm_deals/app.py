@@ -1,16 +1,17 @@
 """Puts the HTTP side together."""
 
+from fastapi import FastAPI
+
 from crm_deals.deals import board_routes
 from crm_deals.deals import routes as deal_routes
 from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.settings import DealsSettings
 from crm_shared.http.app import create_app
-from crm_shared.http.direct import DirectRoutes
 from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
 
 
-def make_app(settings: DealsSettings) -> DirectRoutes:
+def make_app(settings: DealsSettings) -> FastAPI:
     owner_api = OwnerApi(settings)
     return create_app(
         settings,

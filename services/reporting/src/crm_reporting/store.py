@@ -76,6 +76,7 @@ SAVE_TRANSITIONS = """
                          $8::text[], $9::timestamptz[], $10::uuid[], $11::uuid[], $12::numeric[], $13::text[])
     ON CONFLICT (tenant_id, deal_id, version) DO UPDATE
        SET pipeline_id = COALESCE(t.pipeline_id, excluded.pipeline_id),
+           from_stage_name = COALESCE(t.from_stage_name, excluded.from_stage_name),
            to_stage_name = COALESCE(t.to_stage_name, excluded.to_stage_name),
            owner_id = COALESCE(t.owner_id, excluded.owner_id),
            amount = COALESCE(t.amount, excluded.amount),

@@ -91,6 +91,9 @@ class Kafka(Engine):
             "log.dirs": str(self.home / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
+            # A restarted broker waits for the end of its earlier session, 9 s by default.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             # Its default partition counts (50) cost a second of start-up and thousands of open files on one node.
             "offsets.topic.num.partitions": "4",
             "offsets.topic.replication.factor": "1",
@@ -100,7 +103,6 @@ class Kafka(Engine):
             "share.coordinator.state.topic.num.partitions": "1",
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
-            "controlled.shutdown.enable": "false",
             "log.cleaner.dedupe.buffer.size": "16777216",
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())

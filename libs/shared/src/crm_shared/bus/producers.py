@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -51,8 +51,10 @@ async def close_producer(producer: AIOKafkaProducer, *, timeout_s: float = STOP_
             sender.cancel()
         await producer.client.close()
         producer._message_accumulator.fail_all(KafkaError("the producer was closed before this was sent"))  # noqa: SLF001
-    with suppress(KafkaError, OSError):
-        await stop
+        # A sender that is cancelled twice, here and in `stop`, ends `stop` as cancelled: not our cancellation.
+        await asyncio.wait([stop], timeout=timeout_s)
+    if stop.done() and not stop.cancelled() and not isinstance(stop.exception(), (KafkaError, OSError, type(None))):
+        stop.result()
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ def create_app(
     owner: AsksOwner | None,
     parts: ServiceParts | None = None,
     clock: Clock | None = None,
-) -> DirectRoutes:
+) -> FastAPI:
     """Build the application. `owner` answers for callers whom the directory replica does not know yet."""
     checks: dict[str, Check] = {}
 
@@ -61,13 +61,14 @@ def create_app(
         app.include_router(router, prefix="/v1")
     app.router.routes.extend(health_routes(checks))
     app.add_exception_handler(HTTPException, _answer_unrouted)
-    direct = DirectRoutes(app)
+    direct = DirectRoutes(app.build_middleware_stack())
     for router in routers:
         for route in router.routes:
             if isinstance(route, CrmRoute):
                 direct.add("/v1", route)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
-    return direct
+    app.middleware_stack = direct
+    return app
 
 
 async def _open_process(settings: ServiceSettings, owner: AsksOwner | None, clock: Clock) -> ProcessContext:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -56,12 +55,11 @@ class DirectRoute:
 
 
 class DirectRoutes:
-    """The application as the server calls it: direct routes first, everything else is FastAPI's."""
+    """Stands before an application's middleware: direct routes first, everything else is FastAPI's."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
+    def __init__(self, rest: ASGIApp) -> None:
+        self._rest = rest
         self._routes: list[DirectRoute] = []
-        self._asgi: ASGIApp = app
 
     def add(self, prefix: str, route: APIRoute) -> None:
         """Take `route` if it is a GET that needs no solving."""
@@ -77,8 +75,7 @@ class DirectRoutes:
                 found = route.pattern.fullmatch(path)
                 if found is not None:
                     scope["path_params"] = found.groupdict()
-                    scope["app"] = self.app
                     response = await route.serve(Request(scope, receive, send))
                     await response(scope, receive, send)
                     return
-        await self._asgi(scope, receive, send)
+        await self._rest(scope, receive, send)

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.domain import ActivityNotFound
-from crm_activities.activities.repository import ACTIVITY_COLUMNS, SELECT_ACTIVITIES
-from crm_activities.activities.visibility import add_visible_activities
+from crm_activities.activities.visibility import FROM_ACTIVITIES, add_visible_activities
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import Order
+
+SELECT_ACTIVITIES = "SELECT" + ACTIVITY_COLUMNS + FROM_ACTIVITIES
 
 # No clause for sight: who sees a contact or a deal sees all of its timeline. The caller of `list_timeline` checks that.
 SELECT_TIMELINE = (

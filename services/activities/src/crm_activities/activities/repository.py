@@ -4,16 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.domain import Activity, ActivityNotFound, ActivityType, Direction
 from crm_activities.activities.visibility import FROM_ACTIVITIES, add_visible_activities
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Transaction, Where
-
-ACTIVITY_COLUMNS = """
-           a.id, a.version, a.type, a.contact_id, a.original_contact_id, a.deal_id, a.user_id, a.subject, a.body,
-           a.scheduled_at, a.completed_at, a.occurred_at, a.direction, a.in_reply_to, a.duration_s, a.external_id,
-           a.system, a.created_at, a.updated_at, a.deleted_at
-"""
 
 INSERT_ACTIVITY = """
     INSERT INTO activities (tenant_id, id, version, type, contact_id, original_contact_id, deal_id, user_id, subject,
@@ -35,7 +30,7 @@ INSERT_NOTES = """
     RETURNING tenant_id, id
 """
 
-SELECT_ACTIVITIES = "SELECT" + ACTIVITY_COLUMNS + FROM_ACTIVITIES
+LOAD_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS + FROM_ACTIVITIES
 # FOR UPDATE before the outbox insert: outbox order is then version order for this activity.
 FOR_UPDATE = " FOR UPDATE OF a"
 
@@ -93,9 +88,7 @@ async def is_visible(connection: Connection, caller: Caller, activity_id: UUID) 
 
 async def _load_row(connection: Connection, caller: Caller, activity_id: UUID, locking: str = "") -> Mapping[str, Any]:
     where = add_visible_activities(Where(caller.tenant_id).add("a.id = {}", activity_id), caller)
-    row: Mapping[str, Any] | None = await connection.fetchrow(
-        SELECT_ACTIVITIES + where.sql + locking, *where.parameters
-    )
+    row: Mapping[str, Any] | None = await connection.fetchrow(LOAD_ACTIVITY + where.sql + locking, *where.parameters)
     if row is None:
         raise ActivityNotFound
     return row

@@ -1,0 +1,1 @@
+"""Dated rates to the base currency, and conversion by them."""

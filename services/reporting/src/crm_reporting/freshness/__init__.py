@@ -1,0 +1,1 @@
+"""How far behind its sources this service is."""

@@ -1,0 +1,1 @@
+"""Reports: what the facts add up to, for the caller's eyes."""
