@@ -176,8 +176,10 @@ def demo() -> None:
 
 
 def _bring_up(home: Home, began_s: float) -> None:
+    running: list[str] = []
     if suite.supervisor_pid(home) is not None:
-        typer.echo(f"already running (crm status shows it), {home.path}")
+        running = [process["name"] for process in suite.list_processes(home) if process["state"] == "running"]
+        typer.echo(f"already running from {home.path}: {len(running)} processes (crm status)")
     else:
         home.make()
         home.remember_port_base(home.port_base())
@@ -187,8 +189,12 @@ def _bring_up(home: Home, began_s: float) -> None:
         if busy := suite.busy_ports(_plan(home)):
             _refuse_busy(busy)
         suite.start_supervisor(home)
-    suite.follow(home, lambda name, ready_s: typer.echo(f"  {name:<18} ready after {ready_s:5.1f} s"), UP_WITHIN_S)
+    suite.follow(home, _report_ready, UP_WITHIN_S, known=running)
     typer.echo(f"everything is up, {time.monotonic() - began_s:.1f} s")
+
+
+def _report_ready(name: str, ready_after_s: float) -> None:
+    typer.echo(f"  {name:<18} ready after {ready_after_s:5.1f} s")
 
 
 def _refuse_busy(busy: list[suite.BusyPort]) -> None:
@@ -220,3 +226,7 @@ def _refuse(message: str) -> NoReturn:
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -9,10 +9,9 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from crm_shared.database.provision import provision
-
 from crm_local.home import Home
 from crm_local.plan import Plan
+from crm_shared.database.provision import provision
 
 LOG_TAIL_LINES = 12
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,10 +104,13 @@ def busy_ports(plan: Plan) -> list[BusyPort]:
     return [BusyPort(port, name, listener_of(port)) for port, name in plan.ports().items() if not is_free(port)]
 
 
-def follow(home: Home, report: Callable[[str, float], None], timeout_s: float) -> None:
-    """Report each process as it gets ready, with the seconds since the start, until all are. Raises SuiteFailed."""
+def follow(home: Home, report: Callable[[str, float], None], timeout_s: float, known: Collection[str] = ()) -> None:
+    """Report each process as it gets ready, with the seconds since the start, until all are.
+
+    Those in `known` are not news. Raises SuiteFailed.
+    """
     deadline = time.monotonic() + timeout_s
-    reported: set[str] = set()
+    reported = set(known)
     while True:
         state = home.read_state()
         if state is not None:

@@ -68,6 +68,11 @@ def make_cli(service: str, parts: ServiceParts[SettingsT]) -> typer.Typer:
         _run(_work(start("worker"), parts))
 
     @cli.command()
+    def provision() -> None:
+        """Create the database and its three roles through CRM_ADMIN_DSN, an administrator's. Safe to run again."""
+        _run(_provision(start("provision")))
+
+    @cli.command()
     def migrate() -> None:
         """Bring the database, the topics and what else there is to their newest form. Safe to run again."""
         _migrate(start("migrate"), parts)
@@ -155,6 +160,21 @@ async def _relay(settings: ServiceSettings) -> None:
         batch_rows=settings.relay_batch_rows,
     )
     await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)
+
+
+async def _provision(settings: ServiceSettings) -> None:
+    from crm_shared.database.provision import password_by_role, provision
+
+    if settings.admin_dsn is None:
+        typer.echo("provision needs CRM_ADMIN_DSN: PostgreSQL as a role that may create databases and roles")
+        raise typer.Exit(2)
+    dsns = [settings.owner_dsn, settings.dsn, settings.worker_dsn]
+    await provision(
+        settings.admin_dsn.get_secret_value(),
+        settings.service,
+        password_of=password_by_role([dsn.get_secret_value() for dsn in dsns]).__getitem__,
+    )
+    logger.info("provisioned", database=f"crm_{settings.service}")
 
 
 def _migrate(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:

@@ -15,6 +15,7 @@ class ServiceSettings(BaseSettings):
     dsn: SecretStr = Field(description="PostgreSQL as `<service>_app`: what the API uses, under row-level security")
     worker_dsn: SecretStr = Field(description="PostgreSQL as `<service>_worker`: consumers and relay, all tenants")
     owner_dsn: SecretStr = Field(description="PostgreSQL as `<service>_owner`: migrations alone")
+    admin_dsn: SecretStr | None = Field(None, description="PostgreSQL as an administrator: `provision` alone reads it")
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000

@@ -53,7 +53,7 @@ TABLES = """
     ) WITH (fillfactor = 85);
     -- Closed deals convert at the rate of their own day, so those in other currencies are read one by one.
     CREATE INDEX deal_facts_closed ON deal_facts (tenant_id, pipeline_id, currency, closed_at)
-        INCLUDE (stage_id, owner_id, amount) WHERE closed_at IS NOT NULL AND NOT is_deleted;
+        INCLUDE (stage_id, owner_id, amount) WHERE status <> 'OPEN' AND NOT is_deleted;
 
     -- Every entry into a stage, the creation included. What only a deal's own event tells (amount, owner) is null
     -- where the entry is known from a snapshot's history alone; a name is null where it came with no name.

@@ -118,8 +118,13 @@ def _download(artifact: LockedArtifact, partial: Path, folder: Path, progress: P
                 raise FetchFailed(f"{artifact.filename}: {error}") from error
             shutil.rmtree(repository, ignore_errors=True)
             time.sleep(2**attempt)
-    with received.open("rb") as content:
+    verify(received, artifact)
+    received.rename(folder / artifact.filename)
+
+
+def verify(file: Path, artifact: LockedArtifact) -> None:
+    """Compare a file with the lock. Raises FetchFailed when it is another."""
+    with file.open("rb") as content:
         found = file_digest(content, "sha256").hexdigest()
     if found != artifact.sha256:
         raise FetchFailed(f"{artifact.filename}: SHA-256 is {found}, the lock says {artifact.sha256}")
-    received.rename(folder / artifact.filename)

@@ -91,9 +91,9 @@ class Kafka(Engine):
             "log.dirs": str(self.home / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
-            # A restarted broker waits for the end of its earlier session, 9 s by default.
-            "broker.session.timeout.ms": "3000",
-            "broker.heartbeat.interval.ms": "500",
+            # After a crash the broker waits for the end of its earlier session, 9 s by default.
+            "broker.session.timeout.ms": "5000",
+            "broker.heartbeat.interval.ms": "1000",
             # Its default partition counts (50) cost a second of start-up and thousands of open files on one node.
             "offsets.topic.num.partitions": "4",
             "offsets.topic.replication.factor": "1",

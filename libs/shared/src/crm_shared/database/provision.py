@@ -1,7 +1,8 @@
 """Creates a service's database and its three roles. Run by an administrator's connection; safe to run again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -32,6 +33,12 @@ async def provision(
         await inside.execute(_grants(service, database))
     finally:
         await inside.close()
+
+
+def password_by_role(dsns: Iterable[str]) -> dict[str, str]:
+    """Read roles and their passwords from the DSNs that the service itself will use."""
+    parts = [urlsplit(dsn) for dsn in dsns]
+    return {unquote(part.username or ""): unquote(part.password or "") for part in parts}
 
 
 async def _create_role(admin: asyncpg.Connection, role: str, password: str) -> None:

@@ -11,9 +11,9 @@ from typing import Any, Final
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
-from aiokafka.partitioner import murmur2
 
 from crm_shared.contracts.topics import topic_of
+from crm_shared.outbox.partitioning import hash_key
 
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -69,12 +69,6 @@ class Sent:
             batch.acknowledgement.result()
 
 
-# Keys come in bursts (one deal's events), and the hash is Python: 5 us a key.
-@lru_cache(maxsize=65536)
-def _hash_key(key: str) -> int:
-    return int(murmur2(key.encode())) & 0x7FFFFFFF
-
-
 @lru_cache(maxsize=4096)
 def _encode(text: str) -> bytes:
     return text.encode()
@@ -109,9 +103,15 @@ async def _group(
         aggregate = row[2]
         if aggregate not in partition_counts:
             partition_counts[aggregate] = len(await producer.partitions_for(topic_of(aggregate)))
-        partition = _hash_key(row[3]) % partition_counts[aggregate]
+        partition = hash_key(row[3]) % partition_counts[aggregate]
         groups.setdefault((topic_of(aggregate), partition), []).append(row)
     return groups
+
+
+def _note_error(acknowledgement: "asyncio.Future[Any]") -> None:
+    """Keep asyncio from complaining of an error nobody asked for, when a term ends before its batches do."""
+    if not acknowledgement.cancelled():
+        acknowledgement.exception()
 
 
 async def send(producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> Sent:
@@ -133,5 +133,6 @@ async def send(producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> Se
             positions.append(row[0])
         batch.close()
         acknowledgement = await producer.send_batch(batch, topic, partition=partition)
+        acknowledgement.add_done_callback(_note_error)
         sent.batches.append(SentBatch(topic, positions, acknowledgement))
     return sent

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from crm_activities.activities.commands import EditActivity, LogActivity
 from crm_activities.activities.domain import ActivityType, Direction
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ActivityState
-from crm_shared.http.models import ListQuery, LongText, PageQuery, RequestBody, ShortText
+from crm_shared.http.models import Instant, ListQuery, LongText, PageQuery, RequestBody, ShortText
 
 Subject = Annotated[str, StringConstraints(max_length=1000)]
 """An e-mail's subject may be empty, and longer than a name."""
@@ -29,9 +29,9 @@ class LogActivityRequest(RequestBody):
     user_id: UUID | None = None
     subject: Subject | None = None
     body: LongText | None = None
-    scheduled_at: AwareDatetime | None = Field(default=None, description="TASK and MEETING only")
-    completed_at: AwareDatetime | None = Field(default=None, description="TASK and MEETING only")
-    occurred_at: AwareDatetime | None = Field(default=None, description="its place in timelines; default now")
+    scheduled_at: Instant | None = Field(default=None, description="TASK and MEETING only")
+    completed_at: Instant | None = Field(default=None, description="TASK and MEETING only")
+    occurred_at: Instant | None = Field(default=None, description="its place in timelines; default now")
     direction: Direction | None = Field(default=None, description="EMAIL and CALL only")
     in_reply_to: UUID | None = None
     duration_s: DurationS | None = None
@@ -53,9 +53,9 @@ class EditActivityRequest(RequestBody):
     user_id: UUID = Field(default=UUID(int=0))
     subject: Subject | None = None
     body: LongText | None = None
-    scheduled_at: AwareDatetime | None = None
-    completed_at: AwareDatetime | None = None
-    occurred_at: AwareDatetime = Field(default=UNNAMED)
+    scheduled_at: Instant | None = None
+    completed_at: Instant | None = None
+    occurred_at: Instant = Field(default=UNNAMED)
     direction: Direction | None = None
     in_reply_to: UUID | None = None
     duration_s: DurationS | None = None
@@ -81,8 +81,8 @@ class TimelineQuery(PageQuery):
     """`from` and `to` are instants, both included."""
 
     type: Types = ()
-    from_at: AwareDatetime | None = Field(default=None, alias="from")
-    to_at: AwareDatetime | None = Field(default=None, alias="to")
+    from_at: Instant | None = Field(default=None, alias="from")
+    to_at: Instant | None = Field(default=None, alias="to")
 
 
 class ActivityPage(BaseModel):

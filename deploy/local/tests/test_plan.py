@@ -1,0 +1,69 @@
+"""Ports, names and variables of the suite's processes are those that api.md and the services rely on."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from crm_local.home import Home
+from crm_local.plan import Plan
+from crm_local.suite import busy_ports
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    for variable in ("CRM_AUTH_JWKS_URL", "CRM_CONTACTS_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    home = Home(tmp_path / "crm")
+    home.secrets.mkdir(parents=True)
+    return Plan(home, 20000)
+
+
+def test_every_process_has_its_own_port_at_its_offset(plan: Plan) -> None:
+    named = {name: port - 20000 for port, name in plan.ports().items() if port - 20000 != 93}
+    assert named == {
+        "contacts-api": 1, "deals-api": 2, "activities-api": 3, "search-api": 4, "reporting-api": 5,
+        "contacts-worker": 11, "deals-worker": 12, "activities-worker": 13, "search-worker": 14, "reporting-worker": 15,
+        "contacts-relay": 21, "deals-relay": 22, "activities-relay": 23,
+        "postgres": 54, "kafka": 92, "elasticsearch": 96,
+    }  # fmt: skip
+
+
+def test_a_process_is_told_where_the_others_are_and_who_it_is(plan: Plan) -> None:
+    worker = next(program for program in plan.programs() if program.name == "deals-worker")
+    assert worker.environment["CRM_HTTP_PORT"] == "20012"
+    assert worker.environment["CRM_CONTACTS_URL"] == "http://127.0.0.1:20001"
+    assert worker.environment["CRM_KAFKA_BOOTSTRAP"] == "127.0.0.1:20092"
+    assert worker.environment["CRM_AUTH_JWKS_URL"].startswith("file:///")
+    password = plan.home.password_of("deals_worker")
+    assert worker.environment["CRM_DEALS_WORKER_DSN"] == (
+        f"postgresql://deals_worker:{password}@127.0.0.1:20054/crm_deals"
+    )
+
+
+def test_no_service_is_told_anothers_owner(plan: Plan) -> None:
+    assert "CRM_CONTACTS_OWNER_DSN" not in plan.service_environment("deals")
+
+
+def test_an_external_issuer_goes_through_to_the_services(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_AUTH_JWKS_URL", "https://login.example/jwks.json")
+    assert plan.service_environment("deals")["CRM_AUTH_JWKS_URL"] == "https://login.example/jwks.json"
+
+
+def test_another_suites_addresses_in_the_shell_do_not(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_CONTACTS_URL", "http://127.0.0.1:8001")
+    assert plan.service_environment("deals")["CRM_CONTACTS_URL"] == "http://127.0.0.1:20001"
+
+
+def test_a_busy_port_is_named_with_who_wants_it_and_who_has_it(plan: Plan) -> None:
+    with socket.create_server(("127.0.0.1", 20002)):
+        (busy,) = busy_ports(plan)
+    assert str(busy).startswith("port 20002 (for deals-api) is taken by ")
+    assert "pid" in str(busy)
+
+
+@pytest.mark.parametrize("base", ["80", "65100"])
+def test_a_port_base_that_can_not_be(base: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRM_PORT_BASE", base)
+    with pytest.raises(ValueError, match="1024 to 65000"):
+        Home(tmp_path).port_base()

@@ -1,0 +1,112 @@
+"""A process that dies comes back: after the first pause at once, later slower, and on request without any."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from crm_local.plan import Program
+from crm_local.program_process import ProgramProcess
+from crm_local.supervised import Supervised
+
+SLEEPER = "import time; time.sleep(60)"
+FIRST_BACKOFF_S = 0.2
+
+
+class Sleeper(ProgramProcess):
+    """A process that is ready as soon as it runs; `code` is what it runs."""
+
+    def __init__(self, folder: Path, code: str) -> None:
+        command = [sys.executable, "-c", code]
+        super().__init__(Program("sleeper", "deals", "worker", 1, command, dict(os.environ), ()), folder / "log")
+
+    def is_ready(self) -> bool:
+        return self.pid is not None
+
+
+@asynccontextmanager
+async def supervised(folder: Path, code: str) -> AsyncIterator[tuple[Supervised, list[tuple[str, float]]]]:
+    """Give a supervised process and the list of its states with their times, which grows."""
+    seen: list[tuple[str, float]] = []
+    with ThreadPoolExecutor() as threads:
+
+        def note() -> None:
+            if not seen or seen[-1][0] != subject.state:
+                seen.append((subject.state, time.monotonic()))
+
+        subject = Supervised(
+            Sleeper(folder, code), gates=_open, changed=note, threads=threads, first_backoff_s=FIRST_BACKOFF_S
+        )
+        task = asyncio.create_task(subject.run())
+        try:
+            yield subject, seen
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await subject.stop(5)
+            assert subject.runnable.pid is None
+
+
+async def _open() -> None: ...
+
+
+async def _wait_until(subject: Supervised, *, restarts: int) -> None:
+    async with asyncio.timeout(10):
+        while subject.restarts < restarts or subject.state != "running":
+            await asyncio.sleep(0.01)
+
+
+async def test_killed_it_comes_back_as_another_process(tmp_path: Path) -> None:
+    async with supervised(tmp_path, SLEEPER) as (subject, seen):
+        await _wait_until(subject, restarts=0)
+        first = subject.runnable.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await _wait_until(subject, restarts=1)
+        assert subject.runnable.pid not in {None, first}
+        assert subject.last_end == "killed by signal 9"
+        assert [state for state, _ in seen] == ["starting", "running", "backoff", "starting", "running"]
+
+
+async def test_one_that_dies_at_once_waits_longer_every_time(tmp_path: Path) -> None:
+    async with supervised(tmp_path, "raise SystemExit(3)") as (subject, seen):
+        async with asyncio.timeout(20):
+            while subject.restarts < 3:
+                await asyncio.sleep(0.01)
+        assert subject.last_end == "ended with status 3"
+        pauses = [
+            later - sooner for (state, sooner), (_, later) in zip(seen, seen[1:], strict=False) if state == "backoff"
+        ]
+        assert pauses[0] >= FIRST_BACKOFF_S
+        assert pauses[1] >= 2 * FIRST_BACKOFF_S
+        assert pauses[2] >= 4 * FIRST_BACKOFF_S
+
+
+async def test_a_restart_on_request_is_no_death(tmp_path: Path) -> None:
+    async with supervised(tmp_path, SLEEPER) as (subject, seen):
+        await _wait_until(subject, restarts=0)
+        first = subject.runnable.pid
+        subject.restart()
+        async with asyncio.timeout(10):
+            while subject.state != "running" or subject.runnable.pid == first:
+                await asyncio.sleep(0.01)
+        assert subject.restarts == 0
+        assert "backoff" not in [state for state, _ in seen]
+
+
+async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    async with supervised(tmp_path, SLEEPER) as (subject, _):
+        await _wait_until(subject, restarts=0)
+        (tmp_path / "log").unlink()
+        (tmp_path / "log").mkdir()
+        os.kill(subject.runnable.pid or 0, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while not (subject.last_end or "").startswith("did not start"):
+                await asyncio.sleep(0.01)
+        (tmp_path / "log").rmdir()
+        await _wait_until(subject, restarts=2)

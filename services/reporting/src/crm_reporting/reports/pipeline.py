@@ -1,0 +1,134 @@
+"""The pipeline report's arithmetic. No I/O, no clock but the instant handed in."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates, round_money
+
+DAY_S = 86_400
+AGE_DECIMALS = 4
+"""Of a day: 9 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStage:
+    """A row of the report. A removed stage is one that its pipeline lists no more."""
+
+    id: UUID
+    name: str
+    kind: str
+    win_probability: int
+    is_removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageSum:
+    """What the rollup holds of one stage in one currency, of open or of closed deals.
+
+    The instants are sums of seconds since 1970.
+    """
+
+    stage_id: UUID
+    currency: str
+    is_closed: bool
+    deal_count: int
+    total_amount: Decimal
+    created_epoch_s: Decimal
+    stage_changed_epoch_s: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSum:
+    """What one stage's deals that closed on one day amount to, in one currency."""
+
+    stage_id: UUID
+    currency: str
+    closed_on: date
+    total_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DatedAmount:
+    """An amount with the day whose rate converts it."""
+
+    stage_id: UUID
+    amount: Decimal
+    currency: str
+    on: date
+
+
+def date_amounts(sums: Iterable[StageSum], closed: Iterable[ClosedSum], currency: str, *, today: date) -> Iterator[DatedAmount]:
+    """Give every amount its day: open deals convert at `today`'s rate, closed ones at that of their closing.
+
+    `closed` holds the closed deals of other currencies than the report's; of those in its own the day is all one.
+    """
+    for stage_sum in sums:
+        if not stage_sum.is_closed or stage_sum.currency == currency:
+            yield DatedAmount(stage_sum.stage_id, stage_sum.total_amount, stage_sum.currency, today)
+    for closed_sum in closed:
+        yield DatedAmount(closed_sum.stage_id, closed_sum.total_amount, closed_sum.currency, closed_sum.closed_on)
+
+
+def list_rates_wanted(amounts: Iterable[DatedAmount], currency: str) -> Iterator[DatedCurrency]:
+    """Name the rates that converting to `currency` takes."""
+    for dated in amounts:
+        if dated.currency != currency:
+            yield dated.currency, dated.on
+            yield currency, dated.on
+
+
+def to_items(
+    stages: Sequence[ReportStage],
+    sums: Sequence[StageSum],
+    amounts: Sequence[DatedAmount],
+    rates: DatedRates,
+    currency: str,
+    *,
+    as_of: datetime,
+) -> list[dict[str, Any]]:
+    """Build the rows in the pipeline's order; a removed stage has one only while deals stand in it.
+
+    Age runs from a deal's creation, and days in stage from its entry, to `as_of`, for closed deals too: that is
+    what semantics.md's "since creation" says, and it makes one deal's age the same in every report of one moment.
+    Averages are null without deals. Amounts without a rate are left out of the money, and `rates.missing` names
+    their currencies.
+    """
+    totals: dict[UUID, Decimal] = {}
+    for dated in amounts:
+        converted = rates.convert(dated.amount, dated.currency, currency, dated.on)
+        if converted is not None:
+            totals[dated.stage_id] = totals.get(dated.stage_id, Decimal(0)) + converted
+    items = []
+    for stage in stages:
+        held = [stage_sum for stage_sum in sums if stage_sum.stage_id == stage.id]
+        count = sum(stage_sum.deal_count for stage_sum in held)
+        if stage.is_removed and not count:
+            continue
+        total = totals.get(stage.id, Decimal(0))
+        items.append(
+            {
+                "stage_id": stage.id,
+                "stage_name": stage.name,
+                "kind": stage.kind,
+                "deal_count": count,
+                "total": round_money(total, currency),
+                "weighted": round_money(total * stage.win_probability / 100, currency),
+                "average_age_days": _average_days((held_sum.created_epoch_s for held_sum in held), count, as_of),
+                "average_days_in_stage": _average_days(
+                    (held_sum.stage_changed_epoch_s for held_sum in held), count, as_of
+                ),
+            }
+        )
+    return items
+
+
+def _average_days(epoch_sums: Iterable[Decimal], count: int, as_of: datetime) -> float | None:
+    """Average the time from `count` instants, given as sums of seconds since 1970, to `as_of`."""
+    if count == 0:
+        return None
+    elapsed_s = Decimal(str(as_of.timestamp())) - sum(epoch_sums, Decimal(0)) / count
+    return round(float(max(elapsed_s, Decimal(0))) / DAY_S, AGE_DECIMALS)

@@ -1,0 +1,97 @@
+"""SQL that reads what reports are made of, for the caller's eyes only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum
+from crm_shared.access import Caller
+from crm_shared.access.visibility import add_visible
+from crm_shared.database import Connection, Where
+from crm_shared.refusals import NotFound
+
+FIND_PIPELINE = """
+    SELECT p.id
+      FROM pipelines p
+     WHERE p.tenant_id = $1 AND (p.id = $2 OR $2 IS NULL AND p.is_default)
+"""
+
+LIST_STAGES = """
+    SELECT s.id, s.name, s.kind, s.win_probability, s.is_removed
+      FROM stages s
+     WHERE s.tenant_id = $1 AND s.pipeline_id = $2
+     ORDER BY s.is_removed, s.position, s.id
+"""
+
+SUM_STAGES = """
+    SELECT r.stage_id, r.currency, r.status <> 'OPEN' AS is_closed,
+           sum(r.deal_count)::bigint AS deal_count, sum(r.total_amount) AS total_amount,
+           sum(r.created_epoch_s) AS created_epoch_s, sum(r.stage_changed_epoch_s) AS stage_changed_epoch_s
+      FROM deal_rollup r
+     WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
+
+# From the facts: each deal's own closing day, in the report's time zone, decides its rate, and a rollup by day and
+# zone would have as many rows as there are deals. Deals in the report's own currency, the many, are not read here.
+SUM_CLOSED = """
+    SELECT f.stage_id, f.currency, COALESCE((f.closed_at AT TIME ZONE $3)::date, $4) AS closed_on,
+           COALESCE(sum(f.amount), 0) AS total_amount
+      FROM deal_facts f
+     WHERE f.tenant_id = $1 AND f.pipeline_id = $2 AND f.currency = ANY($5) AND f.status <> 'OPEN' AND NOT f.is_deleted
+       AND """
+
+OwnerColumn: TypeAlias = Literal["r.owner_id", "f.owner_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whose deals of which pipeline: what all reports take. No `owner_ids` means everybody whom the caller sees."""
+
+    pipeline_id: UUID
+    owner_ids: Sequence[UUID]
+
+
+async def load_pipeline_id(connection: Connection, caller: Caller, pipeline_id: UUID | None) -> UUID:
+    """Give the pipeline's id if there is one, the default pipeline's for None. Raises NotFound."""
+    found: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, pipeline_id)
+    if found is None:
+        raise NotFound("There is no such pipeline.")
+    return found
+
+
+async def list_stages(connection: Connection, caller: Caller, pipeline_id: UUID) -> list[ReportStage]:
+    """Give the stages in the pipeline's order, then those that have left it."""
+    rows = await connection.fetch(LIST_STAGES, caller.tenant_id, pipeline_id)
+    return [ReportStage(**row) for row in rows]
+
+
+async def sum_stages(connection: Connection, caller: Caller, selection: Selection) -> list[StageSum]:
+    """Add up the rollup by stage, currency and whether closed."""
+    where = Where(caller.tenant_id, selection.pipeline_id)
+    _add_owners(where, caller, selection, column="r.owner_id")
+    rows = await connection.fetch(SUM_STAGES + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
+    return [StageSum(**row) for row in rows]
+
+
+async def sum_closed(
+    connection: Connection,
+    caller: Caller,
+    selection: Selection,
+    *,
+    currencies: Sequence[str],
+    time_zone: str,
+    today: date,
+) -> list[ClosedSum]:
+    """Add up closed deals in `currencies` by stage, currency and the day of closing in `time_zone`."""
+    where = Where(caller.tenant_id, selection.pipeline_id, time_zone, today, currencies)
+    _add_owners(where, caller, selection, column="f.owner_id")
+    rows = await connection.fetch(SUM_CLOSED + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
+    return [ClosedSum(**row) for row in rows]
+
+
+def _add_owners(where: Where, caller: Caller, selection: Selection, *, column: OwnerColumn) -> None:
+    """Count what the caller sees, of the owners named if any are: one out of sight counts nothing."""
+    if selection.owner_ids:
+        where.add_sql(f"{column} = ANY({where.number(list(selection.owner_ids))})")
+    add_visible(where, caller, column)

@@ -1,0 +1,63 @@
+"""What requests for reports and their answers look like."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from crm_shared.money import CurrencyCode
+
+MAX_OWNERS = 200
+
+
+@lru_cache(maxsize=1)
+def _list_time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _check_time_zone(name: str) -> str:
+    if name not in _list_time_zones():
+        raise ValueError("is not an IANA time zone")
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_check_time_zone), Field(examples=["Europe/Berlin"])]
+
+
+class ReportQuery(BaseModel):
+    """The parameters of every report. A report's own are added by inheriting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pipeline_id: Annotated[UUID | None, Field(description="default: the default pipeline")] = None
+    owner_id: Annotated[list[UUID], Field(max_length=MAX_OWNERS, description="repeatable; default: all you see")] = []
+    currency: Annotated[CurrencyCode | None, Field(description="default: the tenant's base currency")] = None
+    time_zone: Annotated[TimeZone | None, Field(description="IANA name; default: the tenant's")] = None
+
+
+Days = Annotated[float | None, Field(description="null without deals")]
+
+
+class PipelineReportItem(BaseModel):
+    stage_id: UUID
+    stage_name: str
+    kind: Literal["OPEN", "WON", "LOST"]
+    deal_count: int
+    total: Decimal
+    weighted: Annotated[Decimal, Field(description="total x win probability / 100")]
+    average_age_days: Annotated[Days, Field(description="since creation, of closed deals too; null without deals")]
+    average_days_in_stage: Days
+
+
+class PipelineReport(BaseModel):
+    pipeline_id: UUID
+    as_of: datetime
+    currency: str
+    items: list[PipelineReportItem]
+    missing_rates: Annotated[
+        list[str], Field(description="currencies without a rate on a day that was needed; total and weighted lack them")
+    ]

@@ -1,0 +1,84 @@
+"""Brings events to the index: rows first, then the documents that the rows make. Each step can be done again.
+
+A crash between PostgreSQL and Elasticsearch leaves dirty rows; whoever comes next, a batch or a starting worker,
+brings them over. Nothing is kept in memory between the steps, so nothing can be lost there.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from crm_search import records
+from crm_search.projections import SearchRecord, to_document
+from crm_search.records import DirtyRow
+from crm_search.store import DocumentStore, Write
+from crm_shared.contracts import BadRecord
+from crm_shared.database import Database
+
+BULK_ROWS: Final = 1000
+"""Documents in one bulk request: a batch of 500 events and what hangs on them fit in one."""
+
+SPREAD_PARENTS: Final = 500
+SPREAD_ROWS: Final = 5000
+"""Rows marked in one transaction: a pipeline's new stage name reaches a million deals without one long lock."""
+
+
+async def index(database: Database, store: DocumentStore, batch: Collection[SearchRecord]) -> None:
+    """Take a batch in. When it returns, the index has every document that it changed.
+
+    Raises BadRecord when the index refuses one of the batch, and what the stores raise while they are away.
+    """
+    async with database.begin_as_worker() as transaction:
+        await records.save(transaction, batch)
+    await catch_up(database, store)
+    async with database.read_as_worker() as connection:
+        rejection = await records.find_rejection(connection, batch)
+    if rejection is not None:
+        raise BadRecord(rejection)
+
+
+async def catch_up(database: Database, store: DocumentStore) -> None:
+    """Mark what hangs on changed records, and bring every dirty row's document to the index."""
+    while await spread(database):
+        pass
+    while await flush(database, store):
+        pass
+
+
+async def spread(database: Database) -> bool:
+    """Mark one portion of the documents that show a changed record; False when there are none left.
+
+    A child that is written meanwhile needs no mark: its own document is made after its commit, from the parent's new
+    row. Two transactions, so that locks are always taken in one order; a crash between them marks a portion twice.
+    """
+    async with database.read_as_worker() as connection:
+        parents = await records.list_spreading(connection, limit=SPREAD_PARENTS)
+    if not parents:
+        return False
+    async with database.begin_as_worker() as transaction:
+        reached = await records.mark_children(transaction, parents, limit=SPREAD_ROWS)
+    async with database.begin_as_worker() as transaction:
+        await records.advance(transaction, parents, reached)
+    return True
+
+
+async def flush(database: Database, store: DocumentStore) -> bool:
+    """Bring one bulk of dirty rows over; False when there are none left."""
+    async with database.read_as_worker() as connection:
+        rows = await records.list_dirty(connection, limit=BULK_ROWS)
+    if not rows:
+        return False
+    rejections = await store.write([_to_write(row) for row in rows])
+    settled = [
+        records.Settled(row.tenant_id, row.type, row.id, row.revision, rejection)
+        for row, rejection in zip(rows, rejections, strict=True)
+    ]
+    async with database.begin_as_worker() as transaction:
+        await records.settle(transaction, settled)
+    return True
+
+
+def _to_write(row: DirtyRow) -> Write:
+    key = f"{row.tenant_id}:{row.type}:{row.id}"
+    if row.is_hidden:
+        return Write(key, row.revision, None)
+    return Write(key, row.revision, to_document(row.type, row.id, row.tenant_id, row.state, row.faces))

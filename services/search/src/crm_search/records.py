@@ -1,0 +1,265 @@
+"""SQL of `search_records`: what is known of each record, and which documents the index has yet to get."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from crm_search.projections import SearchRecord
+from crm_shared.database import Connection, Transaction
+
+FIRST_ID: Final = UUID(int=0)
+
+# A pipeline has no document of its own, so there is nothing of it to bring to the index. An activity is nobody's
+# parent, so it never spreads. Everything else spreads when it is new, since its children may have come first.
+UPSERT: Final = """
+    INSERT INTO search_records AS r (tenant_id, type, id, version, state, face, is_hidden, contact_id, company_id,
+                                     deal_id, pipeline_id, revision, indexed_revision, spread_after)
+    SELECT n.tenant_id, n.type, n.id, n.version, n.state, n.face, n.is_hidden, n.contact_id, n.company_id,
+           n.deal_id, n.pipeline_id, 1, (n.type = 'pipeline')::int, CASE WHEN n.type <> 'activity' THEN $2::uuid END
+      FROM jsonb_to_recordset($1) AS n (tenant_id uuid, type text, id uuid, version bigint, state jsonb, face jsonb,
+                                        is_hidden boolean, contact_id uuid, company_id uuid, deal_id uuid,
+                                        pipeline_id uuid)
+    ON CONFLICT (tenant_id, type, id) DO UPDATE
+       SET version = excluded.version, state = excluded.state, face = excluded.face, is_hidden = excluded.is_hidden,
+           contact_id = excluded.contact_id, company_id = excluded.company_id, deal_id = excluded.deal_id,
+           pipeline_id = excluded.pipeline_id, revision = r.revision + 1, rejection = NULL,
+           indexed_revision = CASE WHEN r.type = 'pipeline' THEN r.revision + 1 ELSE r.indexed_revision END,
+           spread_after = CASE WHEN r.type <> 'activity' AND r.face <> excluded.face THEN $2 ELSE r.spread_after END
+     WHERE r.version < excluded.version
+"""
+
+LIST_SPREADING: Final = """
+    SELECT tenant_id, type, id, revision, spread_after
+      FROM search_records
+     WHERE spread_after IS NOT NULL
+     ORDER BY tenant_id, type, id
+     LIMIT $1
+"""
+
+# The types are constants beside each index condition, so a parent costs the probe of its own index alone.
+LIST_CHILDREN: Final = """
+    SELECT p.number, c.type, c.id
+      FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) WITH ORDINALITY
+           AS p (tenant_id, type, id, spread_after, number)
+     CROSS JOIN LATERAL (
+           SELECT type, id FROM search_records
+            WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
+           UNION ALL
+           SELECT type, id FROM search_records
+            WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
+           UNION ALL
+           SELECT type, id FROM search_records
+            WHERE p.type = 'deal' AND tenant_id = p.tenant_id AND deal_id = p.id AND id > p.spread_after
+           UNION ALL
+           SELECT type, id FROM search_records
+            WHERE p.type = 'pipeline' AND tenant_id = p.tenant_id AND pipeline_id = p.id AND id > p.spread_after
+            ORDER BY id
+            LIMIT $5
+           ) AS c
+     ORDER BY p.number, c.id
+     LIMIT $5
+"""
+
+MARK: Final = """
+    WITH locked AS (
+        SELECT r.tenant_id, r.type, r.id
+          FROM search_records r
+          JOIN unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant_id, type, id) USING (tenant_id, type, id)
+         ORDER BY r.tenant_id, r.type, r.id  -- one lock order for all, or two workers wait for each other
+           FOR UPDATE OF r
+    )
+    UPDATE search_records r
+       SET revision = r.revision + 1, rejection = NULL
+      FROM locked l
+     WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
+"""
+
+# Only where nothing newer has begun the spreading anew.
+ADVANCE: Final = """
+    WITH locked AS (
+        SELECT r.tenant_id, r.type, r.id, w.reached
+          FROM search_records r
+          JOIN unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[])
+               AS w (tenant_id, type, id, revision, spread_after, reached)
+            ON (r.tenant_id, r.type, r.id) = (w.tenant_id, w.type, w.id)
+           AND r.revision = w.revision AND r.spread_after = w.spread_after
+         ORDER BY r.tenant_id, r.type, r.id
+           FOR UPDATE OF r
+    )
+    UPDATE search_records r
+       SET spread_after = l.reached
+      FROM locked l
+     WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
+"""
+
+LIST_DIRTY: Final = """
+    SELECT r.tenant_id, r.type, r.id, r.revision, r.is_hidden, r.state,
+           contact.face AS contact, company.face AS company, deal.face AS deal, pipeline.face AS pipeline
+      FROM search_records r
+      LEFT JOIN search_records contact
+             ON (contact.tenant_id, contact.type, contact.id) = (r.tenant_id, 'contact', r.contact_id)
+      LEFT JOIN search_records company
+             ON (company.tenant_id, company.type, company.id) = (r.tenant_id, 'company', r.company_id)
+      LEFT JOIN search_records deal ON (deal.tenant_id, deal.type, deal.id) = (r.tenant_id, 'deal', r.deal_id)
+      LEFT JOIN search_records pipeline
+             ON (pipeline.tenant_id, pipeline.type, pipeline.id) = (r.tenant_id, 'pipeline', r.pipeline_id)
+     WHERE r.indexed_revision < r.revision
+     ORDER BY r.tenant_id, r.type, r.id
+     LIMIT $1
+"""
+
+SETTLE: Final = """
+    WITH locked AS (
+        SELECT r.tenant_id, r.type, r.id, w.revision, w.rejection
+          FROM search_records r
+          JOIN unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[])
+               AS w (tenant_id, type, id, revision, rejection)
+            ON (r.tenant_id, r.type, r.id) = (w.tenant_id, w.type, w.id) AND r.indexed_revision < w.revision
+         ORDER BY r.tenant_id, r.type, r.id
+           FOR UPDATE OF r
+    )
+    UPDATE search_records r
+       SET indexed_revision = l.revision, rejection = l.rejection
+      FROM locked l
+     WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
+"""
+
+FIND_REJECTED: Final = """
+    SELECT r.type, r.rejection
+      FROM search_records r
+      JOIN unnest($1::uuid[], $2::text[], $3::uuid[]) AS w (tenant_id, type, id) USING (tenant_id, type, id)
+     WHERE r.rejection IS NOT NULL
+     LIMIT 1
+"""
+
+REFERENCES: Final = ("contact_id", "company_id", "deal_id", "pipeline_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A record whose face has changed, and how far its children have been marked."""
+
+    tenant_id: UUID
+    type: str
+    id: UUID
+    revision: int
+    spread_after: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyRow:
+    """What a document is made of; `faces` by relation, the pipeline's too."""
+
+    tenant_id: UUID
+    type: str
+    id: UUID
+    revision: int
+    is_hidden: bool
+    state: Mapping[str, Any]
+    faces: Mapping[str, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the index said to one revision: taken, or `rejection`."""
+
+    tenant_id: UUID
+    type: str
+    id: UUID
+    revision: int
+    rejection: str | None
+
+
+async def save(transaction: Transaction, records: Collection[SearchRecord]) -> None:
+    """Write what is newer than what is known, in one round trip; the rest changes nothing."""
+    newest: dict[tuple[UUID, str, UUID], SearchRecord] = {}
+    for record in records:
+        if record.key not in newest or newest[record.key].version < record.version:
+            newest[record.key] = record
+    rows = [_to_row(newest[key]) for key in sorted(newest)]  # one lock order for all batches
+    await transaction.execute(UPSERT, rows, FIRST_ID)
+
+
+def _to_row(record: SearchRecord) -> dict[str, Any]:
+    return {
+        "tenant_id": record.tenant_id,
+        "type": record.type,
+        "id": record.id,
+        "version": record.version,
+        "state": record.state,
+        "face": record.face,
+        "is_hidden": record.is_hidden,
+        **{name: record.state.get(name) for name in REFERENCES},
+    }
+
+
+async def list_spreading(connection: Connection, *, limit: int) -> list[Parent]:
+    return [Parent(**row) for row in await connection.fetch(LIST_SPREADING, limit)]
+
+
+async def mark_children(transaction: Transaction, parents: Sequence[Parent], *, limit: int) -> list[UUID | None]:
+    """Mark up to `limit` children dirty; give how far each parent came, None for one that is done."""
+    rows = await transaction.fetch(
+        LIST_CHILDREN,
+        [parent.tenant_id for parent in parents],
+        [parent.type for parent in parents],
+        [parent.id for parent in parents],
+        [parent.spread_after for parent in parents],
+        limit,
+    )
+    if rows:
+        children = sorted({(parents[row["number"] - 1].tenant_id, row["type"], row["id"]) for row in rows})
+        await transaction.execute(MARK, *(list(column) for column in zip(*children, strict=True)))
+    if len(rows) < limit:
+        return [None] * len(parents)
+    last = rows[-1]["number"] - 1
+    return [None] * last + [rows[-1]["id"]] + [parent.spread_after for parent in parents[last + 1 :]]
+
+
+async def advance(transaction: Transaction, parents: Sequence[Parent], reached: Sequence[UUID | None]) -> None:
+    """Note how far each parent's spreading came."""
+    await transaction.execute(
+        ADVANCE,
+        [parent.tenant_id for parent in parents],
+        [parent.type for parent in parents],
+        [parent.id for parent in parents],
+        [parent.revision for parent in parents],
+        [parent.spread_after for parent in parents],
+        list(reached),
+    )
+
+
+async def list_dirty(connection: Connection, *, limit: int) -> list[DirtyRow]:
+    """Give rows whose document the index does not have yet, with all that the document needs, of one moment."""
+    return [
+        DirtyRow(
+            tenant_id=row["tenant_id"],
+            type=row["type"],
+            id=row["id"],
+            revision=row["revision"],
+            is_hidden=row["is_hidden"],
+            state=row["state"],
+            faces={name: row[name] for name in ("contact", "company", "deal", "pipeline")},
+        )
+        for row in await connection.fetch(LIST_DIRTY, limit)
+    ]
+
+
+async def settle(connection: Connection, settled: Sequence[Settled]) -> None:
+    """Note what the index has. A row that has changed meanwhile stays dirty for its newer revision."""
+    await connection.execute(
+        SETTLE,
+        [one.tenant_id for one in settled],
+        [one.type for one in settled],
+        [one.id for one in settled],
+        [one.revision for one in settled],
+        [one.rejection for one in settled],
+    )
+
+
+async def find_rejection(connection: Connection, records: Collection[SearchRecord]) -> str | None:
+    """Say why the index would not have one of these, if so."""
+    keys = [record.key for record in records]
+    row = await connection.fetchrow(FIND_REJECTED, *(list(column) for column in zip(*keys, strict=True)))
+    return None if row is None else f"the index rejected the {row['type']}: {row['rejection']}"
