@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from crm_local.engines import lock
 from crm_local.engines.fetch import FetchFailed, verify
 from crm_local.engines.install import artifacts_of
 from crm_local.engines.lock import POSTGRES_PLATFORMS, UnknownPlatform, digest, load_lock, postgres_group
@@ -30,7 +29,7 @@ def test_postgres_is_locked_for_every_platform_named(platform: str) -> None:
 
 
 def test_another_platform_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(UnknownPlatform, match="docker compose"):
         postgres_group()
 

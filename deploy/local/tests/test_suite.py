@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,21 @@ import psutil
 import pytest
 
 from crm_local.engines import free_ports
+from crm_local.plan import SERVICES
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
-STAND_INS = Path(__file__).parent / "stand_ins"
+STAND_IN = Path(__file__).parent / "stand_ins" / "stand_in.py"
+
+
+def make_stand_ins(folder: Path) -> Path:
+    """Lay out packages named like the services' that hide the real ones."""
+    for service in SERVICES:
+        package = folder / f"crm_{service}"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "cli.py").write_text(f"from stand_in import main\n\nmain({service!r})\n")
+    shutil.copy(STAND_IN, folder)
+    return folder
 
 
 class Crm:
@@ -30,12 +43,12 @@ class Crm:
             **{name: value for name, value in os.environ.items() if not name.startswith("CRM_")},
             "CRM_HOME": str(home),
             "CRM_PORT_BASE": str(base),
-            "PYTHONPATH": str(STAND_INS),
+            "PYTHONPATH": str(make_stand_ins(home.parent / "stand-ins")),
         }
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "crm_local.cli", *arguments]
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 

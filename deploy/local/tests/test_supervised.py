@@ -1,11 +1,12 @@
 """A process that dies comes back: after the first pause at once, later slower, and on request without any."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,8 +57,12 @@ async def _open() -> None: ...
 
 
 async def _wait_until(subject: Supervised, *, restarts: int) -> None:
-    async with asyncio.timeout(10):
-        while subject.restarts < restarts or subject.state != "running":
+    await _wait(lambda: subject.restarts >= restarts and subject.state == "running")
+
+
+async def _wait(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not happened():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.01)
 
 
@@ -75,13 +80,9 @@ async def test_killed_it_comes_back_as_another_process(tmp_path: Path) -> None:
 
 async def test_one_that_dies_at_once_waits_longer_every_time(tmp_path: Path) -> None:
     async with supervised(tmp_path, "raise SystemExit(3)") as (subject, seen):
-        async with asyncio.timeout(20):
-            while subject.restarts < 3:
-                await asyncio.sleep(0.01)
+        await _wait(lambda: subject.restarts >= 3)
         assert subject.last_end == "ended with status 3"
-        pauses = [
-            later - sooner for (state, sooner), (_, later) in zip(seen, seen[1:], strict=False) if state == "backoff"
-        ]
+        pauses = [later - sooner for (state, sooner), (_, later) in itertools.pairwise(seen) if state == "backoff"]
         assert pauses[0] >= FIRST_BACKOFF_S
         assert pauses[1] >= 2 * FIRST_BACKOFF_S
         assert pauses[2] >= 4 * FIRST_BACKOFF_S
@@ -92,9 +93,7 @@ async def test_a_restart_on_request_is_no_death(tmp_path: Path) -> None:
         await _wait_until(subject, restarts=0)
         first = subject.runnable.pid
         subject.restart()
-        async with asyncio.timeout(10):
-            while subject.state != "running" or subject.runnable.pid == first:
-                await asyncio.sleep(0.01)
+        await _wait(lambda: subject.state == "running" and subject.runnable.pid != first)
         assert subject.restarts == 0
         assert "backoff" not in [state for state, _ in seen]
 
@@ -105,8 +104,6 @@ async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
         (tmp_path / "log").unlink()
         (tmp_path / "log").mkdir()
         os.kill(subject.runnable.pid or 0, signal.SIGKILL)
-        async with asyncio.timeout(10):
-            while not (subject.last_end or "").startswith("did not start"):
-                await asyncio.sleep(0.01)
+        await _wait(lambda: (subject.last_end or "").startswith("did not start"))
         (tmp_path / "log").rmdir()
         await _wait_until(subject, restarts=2)

@@ -13,15 +13,15 @@ class Ready(BaseHTTPRequestHandler):
         self.send_response(200 if self.path == "/readyz" else 404)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None: ...
+    def log_message(self, *_: object) -> None: ...
 
 
 def main(service: str) -> None:
     """Be `crm-<service> <argument>`: a migration that only says so, a tenant made of nothing, or a server."""
     if sys.argv[1] == "migrate":
-        print("migrated", service, os.environ[f"CRM_{service.upper()}_OWNER_DSN"])
+        sys.stdout.write(f"migrated {service} at {os.environ[f'CRM_{service.upper()}_OWNER_DSN']}\n")
     elif sys.argv[1] == "create-tenant":
-        print(json.dumps({"tenant_id": str(uuid4()), "admin_id": str(uuid4()), "said": sys.argv[2:]}))
+        sys.stdout.write(json.dumps({"tenant_id": str(uuid4()), "admin_id": str(uuid4()), "said": sys.argv[2:]}))
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         HTTPServer((os.environ["CRM_HTTP_HOST"], int(os.environ["CRM_HTTP_PORT"])), Ready).serve_forever()

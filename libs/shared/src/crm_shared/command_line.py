@@ -55,7 +55,7 @@ def make_cli(service: str, parts: ServiceParts[SettingsT]) -> typer.Typer:
     cli = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {service} service of the CRM suite.")
 
     def start(role: str) -> SettingsT:
-        return _load_settings(service, role, parts.settings)
+        return load_settings(service, role, parts.settings)
 
     @cli.command()
     def api() -> None:
@@ -101,7 +101,8 @@ def _add_publishing(cli: typer.Typer, parts: ServiceParts[SettingsT], start: Cal
         _run(_republish(start("republish"), parts))
 
 
-def _load_settings(service: str, role: str, settings_type: type[SettingsT]) -> SettingsT:
+def load_settings(service: str, role: str, settings_type: type[SettingsT]) -> SettingsT:
+    """Read the environment and start logging. Ends the process with status 2, naming what is missing or wrong."""
     try:
         settings = settings_type()
     except ValidationError as error:

@@ -175,8 +175,8 @@ def _from_history(event: Event, entry: StageEntry) -> StageTransition:
 
 def _complete(known: StageTransition, other: StageTransition) -> StageTransition:
     """Unite what two records tell of one entry; neither contradicts the other."""
-    pairs = zip(known, other, strict=True)
-    return StageTransition(*(theirs if ours is None else ours for ours, theirs in pairs))
+    unknown = {name: value for name, value in other._asdict().items() if getattr(known, name) is None}
+    return known._replace(**unknown)
 
 
 def _read_uuid(value: object, field: str) -> UUID:

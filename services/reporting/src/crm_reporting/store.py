@@ -160,8 +160,9 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
 
 
 async def note_progress(transaction: Transaction, events: Sequence[Event]) -> None:
-    """Remember when the newest event of each tenant happened, for GET /v1/freshness. The transaction's last words:
-    the rows are few, so batches that run at once wait for each other here.
+    """Remember when the newest event of each tenant happened, for GET /v1/freshness.
+
+    To be a transaction's last words: the rows are few, so batches that run at once wait for each other here.
     """
     newest: dict[tuple[Any, str], Any] = {}
     for event in events:

@@ -3,7 +3,9 @@
 from typing import Any, Final
 
 import structlog
+from elastic_transport import ConnectionError as ElasticConnectionError
 from elasticsearch import AsyncElasticsearch, BadRequestError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from crm_search.settings import SearchSettings
 
@@ -58,8 +60,17 @@ def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticse
     )
 
 
+@retry(
+    retry=retry_if_exception_type(ElasticConnectionError),
+    stop=stop_after_delay(60),
+    wait=wait_exponential(0.2, max=3),
+    reraise=True,
+)
 async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) -> str:
-    """Make the index and its alias unless the alias is there; give the index's name. Safe to repeat and to race."""
+    """Make the index and its alias unless the alias is there; give the index's name. Safe to repeat and to race.
+
+    Waits up to a minute for Elasticsearch, then raises its ConnectionError.
+    """
     alias = settings.index_prefix
     if not await client.indices.exists_alias(name=alias):
         name = f"{alias}-v{INDEX_VERSION}"

@@ -45,6 +45,9 @@ class ConsumerSettings:
 
 def make_broker(settings: ConsumerSettings) -> KafkaBroker:
     """Make a broker without subscribers. `add_subscriber` adds them."""
+    # Below ERROR it tells of every batch, and warns at each start that topics are not created, which is intended.
+    logger = logging.getLogger("crm_shared.bus.faststream")
+    logger.setLevel(logging.ERROR)
     return WorkerBroker(
         settings.kafka_bootstrap,
         client_id=settings.client_id,
@@ -52,7 +55,7 @@ def make_broker(settings: ConsumerSettings) -> KafkaBroker:
         consumer_only=True,
         allow_auto_create_topics=False,
         graceful_timeout=settings.graceful_timeout_s,
-        logger=logging.getLogger("crm_shared.bus"),
+        logger=logger,
         log_level=logging.DEBUG,
     )
 

@@ -86,14 +86,14 @@ class RequestContext:
         """Answer with what is no versioned record: a board, a report."""
         return Response(to_json(body), media_type="application/json")
 
-    def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> Response:
-        """Answer a list, with `Link: …; rel="next"` while there is more."""
+    def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
+        """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""
         headers = {}
         if next_cursor is not None:
             kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
             query = urlencode([*kept, ("cursor", next_cursor)])
             headers["Link"] = f'<{self.request.url.path}?{query}>; rel="next"'
-        body = to_json({"items": items, "next_cursor": next_cursor})
+        body = to_json({"items": items, "next_cursor": next_cursor, **more})
         return Response(body, media_type="application/json", headers=headers)
 
 

@@ -12,7 +12,7 @@ _WORD: Final = 0xFFFFFFFF
 def murmur2(key: bytes) -> int:
     """Hash as Kafka's Java client does (32-bit MurmurHash2, its seed). A test compares it with aiokafka's.
 
-    aiokafka's own takes 18 us for an id of 36 characters, half of all that the relay spends on a row; this one 3.
+    aiokafka's own takes 1.6 times as long, and was the largest part of what the relay spends on a row.
     """
     length = len(key)
     hashed = _SEED ^ length

@@ -42,7 +42,7 @@ class SetExchangeRate:
 
 
 async def set_exchange_rate(command: SetExchangeRate, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Set one day's rate and give it; the rate that is there already changes nothing. Raises Forbidden, InvalidField."""
+    """Set one day's rate and give it; the same rate again changes nothing. Raises Forbidden, InvalidField."""
     caller = command.caller
     caller.require_admin("set exchange rates")
     if command.currency == caller.base_currency:

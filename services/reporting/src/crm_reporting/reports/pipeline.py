@@ -61,16 +61,20 @@ class DatedAmount:
     on: date
 
 
-def date_amounts(sums: Iterable[StageSum], closed: Iterable[ClosedSum], currency: str, *, today: date) -> Iterator[DatedAmount]:
+def date_amounts(
+    sums: Iterable[StageSum], closed: Iterable[ClosedSum], currency: str, *, today: date
+) -> Iterator[DatedAmount]:
     """Give every amount its day: open deals convert at `today`'s rate, closed ones at that of their closing.
 
     `closed` holds the closed deals of other currencies than the report's; of those in its own the day is all one.
+    Nothing is nothing in every currency, so it takes no rate and is left out.
     """
     for stage_sum in sums:
-        if not stage_sum.is_closed or stage_sum.currency == currency:
+        if stage_sum.total_amount and (not stage_sum.is_closed or stage_sum.currency == currency):
             yield DatedAmount(stage_sum.stage_id, stage_sum.total_amount, stage_sum.currency, today)
     for closed_sum in closed:
-        yield DatedAmount(closed_sum.stage_id, closed_sum.total_amount, closed_sum.currency, closed_sum.closed_on)
+        if closed_sum.total_amount:
+            yield DatedAmount(closed_sum.stage_id, closed_sum.total_amount, closed_sum.currency, closed_sum.closed_on)
 
 
 def list_rates_wanted(amounts: Iterable[DatedAmount], currency: str) -> Iterator[DatedCurrency]:

@@ -15,7 +15,7 @@ FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b
 
 
 def prefers_csv(accept: str | None) -> bool:
-    """Does an Accept header want CSV more than JSON? Without a preference JSON is the answer."""
+    """Tell whether an Accept header wants CSV more than JSON. Without a preference JSON is the answer."""
     qualities = dict(_read_range(part) for part in (accept or "*/*").split(","))
     of_any = qualities.get("*/*", 0.0)
     of_csv = qualities.get(CSV, qualities.get("text/*", of_any))

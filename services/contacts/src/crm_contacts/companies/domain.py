@@ -1,0 +1,113 @@
+"""Companies: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from crm_shared.refusals import Conflict, NotFound
+
+
+class CompanyNotFound(NotFound):
+    """Absent, or out of the caller's sight."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such company.")
+
+
+class DuplicateDomain(Conflict):
+    """Another company has the domain already; the problem names it as `existing_id`."""
+
+    slug, title = "duplicate-domain", "The domain is taken"
+
+    def __init__(self, existing_id: UUID) -> None:
+        super().__init__("Another company has this domain.", extensions={"existing_id": existing_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """An organisation. `domain` is in its one form; `size` is a number of employees or a range of it, as given."""
+
+    id: UUID
+    version: int
+    name: str
+    domain: str | None
+    industry: str | None
+    size: str | None
+    website: str | None
+    owner_id: UUID
+    tags: tuple[str, ...]
+    custom_data: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyCreated:
+    company: Company
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyEdited:
+    company: Company
+    before: Company
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyDeleted:
+    company: Company
+    before: Company
+    at: datetime
+
+
+CompanyEvent = CompanyCreated | CompanyEdited | CompanyDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class NewCompany:
+    """What a caller says of a company to be: the owner is checked."""
+
+    name: str
+    domain: str | None
+    industry: str | None
+    size: str | None
+    website: str | None
+    owner_id: UUID
+    tags: tuple[str, ...]
+
+
+def create(company_id: UUID, new: NewCompany, *, now: datetime) -> CompanyCreated:
+    company = Company(
+        id=company_id,
+        version=1,
+        name=new.name,
+        domain=new.domain,
+        industry=new.industry,
+        size=new.size,
+        website=new.website,
+        owner_id=new.owner_id,
+        tags=new.tags,
+        custom_data={},
+        created_at=now,
+        updated_at=now,
+        deleted_at=None,
+    )
+    return CompanyCreated(company, at=now)
+
+
+def edit(company: Company, changes: Mapping[str, Any], *, now: datetime) -> CompanyEdited | None:
+    """Set the named fields. None when all are as they were."""
+    if all(getattr(company, name) == value for name, value in changes.items()):
+        return None
+    edited = replace(company, **changes, version=company.version + 1, updated_at=now)
+    return CompanyEdited(edited, before=company, at=now)
+
+
+def delete(company: Company, *, now: datetime) -> CompanyDeleted:
+    """Hide the company and free its domain. Its contacts stay, and keep saying where they work."""
+    deleted = replace(company, deleted_at=now, version=company.version + 1, updated_at=now)
+    return CompanyDeleted(deleted, before=company, at=now)

@@ -1,0 +1,57 @@
+"""Where the company's classes meet their names on the wire."""
+
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from crm_contacts.companies.domain import Company, CompanyCreated, CompanyDeleted, CompanyEdited, CompanyEvent
+from crm_shared.contracts import Change, OutboxEvent, new_event
+
+STATE_FIELDS = tuple(field.name for field in fields(Company))
+VERBS: dict[type[CompanyEvent], str] = {
+    CompanyCreated: "created",
+    CompanyEdited: "updated",
+    CompanyDeleted: "deleted",
+}
+
+
+def to_state(company: Company) -> dict[str, Any]:
+    """Give the whole state: what GET answers and what events carry."""
+    return {name: getattr(company, name) for name in STATE_FIELDS}
+
+
+def to_wire(event: CompanyEvent, *, tenant_id: UUID, actor_id: UUID | None) -> OutboxEvent:
+    return new_event(
+        aggregate="company",
+        aggregate_id=event.company.id,
+        verb=VERBS[type(event)],
+        version=event.company.version,
+        tenant_id=tenant_id,
+        occurred_at=event.at,
+        state=to_state(event.company),
+        changed=None if isinstance(event, CompanyCreated) else _differences(event.before, event.company),
+        actor_id=actor_id,
+    )
+
+
+def snapshot(company: Company, *, tenant_id: UUID) -> OutboxEvent:
+    """Repeat the present state, for a projection that starts from nothing."""
+    return new_event(
+        aggregate="company",
+        aggregate_id=company.id,
+        verb="snapshot",
+        version=company.version,
+        tenant_id=tenant_id,
+        occurred_at=company.updated_at,
+        state=to_state(company),
+        changed=None,
+        actor_id=None,
+    )
+
+
+def _differences(before: Company, after: Company) -> dict[str, Change]:
+    return {
+        name: {"from": getattr(before, name), "to": getattr(after, name)}
+        for name in STATE_FIELDS
+        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
+    }

@@ -1,0 +1,42 @@
+"""SQL that reads companies for the API: one round trip each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from crm_contacts.companies.domain import CompanyNotFound
+from crm_contacts.companies.repository import COMPANY_COLUMNS, LOAD_COMPANY
+from crm_shared.access import Caller
+from crm_shared.access.visibility import add_visible
+from crm_shared.database import Connection, Where
+from crm_shared.http.cursors import Order
+
+# With the key that the list may be sorted by, which is no part of the answer.
+SELECT_COMPANIES = (
+    "SELECT c.name_key, "
+    + COMPANY_COLUMNS
+    + """
+      FROM companies c
+     WHERE c.tenant_id = $1 AND c.deleted_at IS NULL AND """
+)
+
+
+async def load_company(connection: Connection, caller: Caller, company_id: UUID) -> dict[str, Any]:
+    """Read one company as GET answers it. Raises CompanyNotFound."""
+    where = add_visible(Where(caller.tenant_id, company_id), caller, "c.owner_id")
+    row = await connection.fetchrow(LOAD_COMPANY + where.sql, *where.parameters)
+    if row is None:
+        raise CompanyNotFound
+    return dict(row)
+
+
+async def list_companies(
+    connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Give up to `limit` + 1 visible companies, each with its `name_key`. `filters` begins with the tenant as $1."""
+    where = order.add_after(add_visible(filters, caller, "c.owner_id"), cursor)
+    page = where.number(limit + 1)
+    rows = await connection.fetch(
+        SELECT_COMPANIES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
+    )
+    return [dict(row) for row in rows]

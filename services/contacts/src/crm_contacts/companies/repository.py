@@ -1,0 +1,86 @@
+"""SQL that writes and loads companies."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from crm_contacts.companies.domain import Company, CompanyNotFound
+from crm_shared.access import Caller
+from crm_shared.access.visibility import add_visible
+from crm_shared.database import Connection, Transaction, Where
+
+COMPANY_COLUMNS = """
+           c.id, c.version, c.name, c.domain, c.industry, c.size, c.website, c.owner_id, c.tags, c.custom_data,
+           c.created_at, c.updated_at, c.deleted_at
+"""
+
+# No row comes back when another company has the domain: that must not end the transaction.
+INSERT_COMPANY = """
+    INSERT INTO companies (tenant_id, id, version, name, domain, industry, size, website, owner_id, tags, custom_data,
+                           created_at, updated_at, deleted_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ON CONFLICT (tenant_id, domain) WHERE deleted_at IS NULL DO NOTHING
+    RETURNING id
+"""
+
+LOAD_COMPANY = (
+    "SELECT"
+    + COMPANY_COLUMNS
+    + """
+      FROM companies c
+     WHERE c.tenant_id = $1 AND c.id = $2 AND c.deleted_at IS NULL AND """
+)
+# Locked before the outbox insert: outbox order is then version order for this company. NO KEY: a new contact of the
+# company, whose foreign key takes a share of this row, need not wait.
+FOR_UPDATE = " FOR NO KEY UPDATE OF c"
+
+UPDATE_COMPANY = """
+    UPDATE companies
+       SET version = $3, name = $4, domain = $5, industry = $6, size = $7, website = $8, owner_id = $9, tags = $10,
+           custom_data = $11, created_at = $12, updated_at = $13, deleted_at = $14
+     WHERE tenant_id = $1 AND id = $2
+"""
+
+FIND_DOMAIN = "SELECT id FROM companies WHERE tenant_id = $1 AND domain = $2 AND deleted_at IS NULL"
+
+
+async def insert(transaction: Transaction, tenant_id: UUID, company: Company) -> bool:
+    """Write a new company. False, and nothing written, when another one has its domain."""
+    return await transaction.fetchval(INSERT_COMPANY, *_to_row(tenant_id, company)) is not None
+
+
+async def save(transaction: Transaction, tenant_id: UUID, company: Company) -> None:
+    """Write all of a company that is there. Raises asyncpg's UniqueViolationError when another has its domain."""
+    await transaction.execute(UPDATE_COMPANY, *_to_row(tenant_id, company))
+
+
+async def load_for_update(transaction: Transaction, caller: Caller, company_id: UUID) -> Company:
+    """Lock the company. Raises CompanyNotFound when it is absent, deleted or out of the caller's sight."""
+    where = add_visible(Where(caller.tenant_id, company_id), caller, "c.owner_id")
+    row = await transaction.fetchrow(LOAD_COMPANY + where.sql + FOR_UPDATE, *where.parameters)
+    if row is None:
+        raise CompanyNotFound
+    return to_company(row)
+
+
+async def is_visible(connection: Connection, caller: Caller, company_id: UUID) -> bool:
+    """Tell whether the caller may refer to the company."""
+    where = add_visible(Where(caller.tenant_id, company_id), caller, "c.owner_id")
+    return await connection.fetchrow(LOAD_COMPANY + where.sql, *where.parameters) is not None
+
+
+async def find_with_domain(connection: Connection, tenant_id: UUID, domain: str | None) -> UUID | None:
+    found: UUID | None = await connection.fetchval(FIND_DOMAIN, tenant_id, domain)
+    return found
+
+
+def to_company(row: Mapping[str, Any]) -> Company:
+    return Company(**{**row, "tags": tuple(row["tags"])})
+
+
+def _to_row(tenant_id: UUID, company: Company) -> tuple[Any, ...]:
+    return (
+        tenant_id, company.id, company.version, company.name, company.domain, company.industry, company.size,
+        company.website, company.owner_id, company.tags, company.custom_data, company.created_at, company.updated_at,
+        company.deleted_at,
+    )  # fmt: skip

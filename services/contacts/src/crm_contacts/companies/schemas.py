@@ -1,0 +1,84 @@
+"""What requests about companies look like. Answers are the contract's own states."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from crm_contacts.companies.commands import CreateCompany, DeleteCompany, EditCompany
+from crm_contacts.companies.domain import NewCompany
+from crm_contacts.companies.internet import InternetDomain, Website
+from crm_contacts.custom_data import CustomData
+from crm_contacts.tags import Tags, to_tags
+from crm_shared.access import Caller
+from crm_shared.contracts.states import CompanyState
+from crm_shared.http.models import ListQuery, RequestBody, ShortText
+
+
+def _to_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Size = Annotated[ShortText, BeforeValidator(_to_text), Field(examples=["51-200"])]
+"""A number of employees or a range of it."""
+
+
+class CreateCompanyRequest(RequestBody):
+    name: ShortText
+    domain: InternetDomain | None = None
+    industry: ShortText | None = None
+    size: Size | None = None
+    website: Website | None = None
+    owner_id: UUID | None = None
+    tags: Tags = []
+    custom_data: CustomData = {}
+
+    def to_command(self, caller: Caller) -> CreateCompany:
+        new = NewCompany(
+            name=self.name,
+            domain=self.domain,
+            industry=self.industry,
+            size=self.size,
+            website=self.website,
+            owner_id=self.owner_id or caller.user_id,
+            tags=to_tags(self.tags),
+        )
+        return CreateCompany(caller, new, self.custom_data)
+
+
+class EditCompanyRequest(RequestBody):
+    """Fields that are left out stay as they are; null clears one that may be empty."""
+
+    name: ShortText = Field(default="")
+    domain: InternetDomain | None = None
+    industry: ShortText | None = None
+    size: Size | None = None
+    website: Website | None = None
+    owner_id: UUID = Field(default=UUID(int=0))
+    tags: Tags = Field(default=[])
+    custom_data: CustomData = Field(default={})
+
+    def to_command(self, company_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditCompany:
+        changes = self.given()
+        if "tags" in changes:
+            changes["tags"] = to_tags(self.tags)
+        return EditCompany(caller, company_id, changes, expected_version)
+
+
+def to_delete(company_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> DeleteCompany:
+    return DeleteCompany(caller, company_id, expected_version)
+
+
+class CompanyList(ListQuery):
+    owner_id: UUID | None = None
+    domain: InternetDomain | None = None
+    industry: ShortText | None = None
+    tag: ShortText | None = None
+    q: ShortText | None = Field(default=None, description="the beginning of the name or domain")
+
+
+class CompanyPage(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    items: list[CompanyState]
+    next_cursor: str | None

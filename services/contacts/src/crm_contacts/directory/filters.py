@@ -1,0 +1,21 @@
+"""From a list's parameters to its WHERE."""
+
+from crm_contacts.directory.schemas import UserList
+from crm_shared.access import Caller
+from crm_shared.database import Where
+
+
+def to_where(query: UserList, caller: Caller) -> Where:
+    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
+    where = Where(caller.tenant_id)
+    if query.email is not None:
+        where.add("fold_case(u.email) = fold_case({})", query.email)
+    if query.role is not None:
+        where.add("u.role = {}", query.role)
+    if query.manager_id is not None:
+        where.add("u.manager_id = {}", query.manager_id)
+    if query.active is not None:
+        where.add("u.active = {}", query.active)
+    if query.updated_since is not None:
+        where.add("u.updated_at >= {}", query.updated_since)
+    return where

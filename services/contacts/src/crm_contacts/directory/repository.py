@@ -1,0 +1,158 @@
+"""SQL that writes and loads tenants and users."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from crm_contacts.directory.domain import Superior, Tenant, User, UserNotFound
+from crm_shared.access.caller import ManagerScope, Role
+from crm_shared.database import Connection, Transaction
+from crm_shared.refusals import NotFound
+
+TENANT_COLUMNS = """
+           t.tenant_id AS id, t.version, t.name, t.base_currency, t.time_zone, t.manager_scope, t.auto_merge,
+           t.default_region, t.created_at, t.updated_at
+"""
+
+USER_COLUMNS = """
+           u.id, u.version, u.email, u.full_name, u.role, u.manager_id, u.active, u.time_zone, u.created_at,
+           u.updated_at
+"""
+
+INSERT_TENANT = """
+    INSERT INTO directory_tenants (tenant_id, version, name, base_currency, time_zone, manager_scope, auto_merge,
+                                   default_region, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+UPDATE_TENANT = """
+    UPDATE directory_tenants
+       SET version = $2, name = $3, base_currency = $4, time_zone = $5, manager_scope = $6, auto_merge = $7,
+           default_region = $8, created_at = $9, updated_at = $10
+     WHERE tenant_id = $1
+"""
+
+# One lock for the whole organisation: two changes at once could each be sound and together make a cycle of
+# managers, or leave no ADMIN.
+LOCK_TENANT = (
+    "SELECT"
+    + TENANT_COLUMNS
+    + """
+      FROM directory_tenants t
+     WHERE t.tenant_id = $1
+       FOR NO KEY UPDATE
+"""
+)
+
+LOAD_USER = (
+    "SELECT"
+    + USER_COLUMNS
+    + """
+      FROM directory_users u
+     WHERE u.tenant_id = $1 AND u.id = $2
+"""
+)
+
+INSERT_USER = """
+    INSERT INTO directory_users (tenant_id, id, version, email, full_name, role, manager_id, active, time_zone,
+                                 created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+UPDATE_USER = """
+    UPDATE directory_users
+       SET version = $3, email = $4, full_name = $5, role = $6, manager_id = $7, active = $8, time_zone = $9,
+           created_at = $10, updated_at = $11
+     WHERE tenant_id = $1 AND id = $2
+"""
+
+FIND_EMAIL = """
+    SELECT id FROM directory_users WHERE tenant_id = $1 AND fold_case(email) = fold_case($2) AND id <> $3
+"""
+
+# UNION, not UNION ALL: should a cycle ever get in, the walk still ends.
+FIND_SUPERIORS = """
+    WITH RECURSIVE superiors AS (
+        SELECT id, manager_id, active FROM directory_users WHERE tenant_id = $1 AND id = $2
+        UNION
+        SELECT u.id, u.manager_id, u.active
+          FROM superiors s
+          JOIN directory_users u ON u.tenant_id = $1 AND u.id = s.manager_id
+    )
+    SELECT id, active FROM superiors
+"""
+
+COUNT_OTHER_ADMINS = """
+    SELECT count(*) FROM directory_users WHERE tenant_id = $1 AND role = 'ADMIN' AND active AND id <> $2
+"""
+
+
+async def insert_tenant(transaction: Transaction, tenant: Tenant) -> None:
+    await transaction.execute(INSERT_TENANT, *_tenant_to_row(tenant))
+
+
+async def save_tenant(transaction: Transaction, tenant: Tenant) -> None:
+    await transaction.execute(UPDATE_TENANT, *_tenant_to_row(tenant))
+
+
+async def lock_tenant(transaction: Transaction, tenant_id: UUID) -> Tenant:
+    """Lock the tenant, and with it the whole organisation, against other changes of it. Raises NotFound."""
+    row = await transaction.fetchrow(LOCK_TENANT, tenant_id)
+    if row is None:
+        raise NotFound("There is no such tenant.")
+    return to_tenant(row)
+
+
+async def insert_user(transaction: Transaction, tenant_id: UUID, user: User) -> None:
+    await transaction.execute(INSERT_USER, tenant_id, *_user_to_row(user))
+
+
+async def save_user(transaction: Transaction, tenant_id: UUID, user: User) -> None:
+    await transaction.execute(UPDATE_USER, tenant_id, *_user_to_row(user))
+
+
+async def load_user(connection: Connection, tenant_id: UUID, user_id: UUID) -> User:
+    """Read one user. Raises UserNotFound."""
+    row = await connection.fetchrow(LOAD_USER, tenant_id, user_id)
+    if row is None:
+        raise UserNotFound
+    return to_user(row)
+
+
+async def find_user_with_email(connection: Connection, tenant_id: UUID, email: str, *, beside: UUID) -> UUID | None:
+    """Find who has the address, whatever its case, leaving out the user `beside`."""
+    found: UUID | None = await connection.fetchval(FIND_EMAIL, tenant_id, email, beside)
+    return found
+
+
+async def find_superiors(connection: Connection, tenant_id: UUID, manager_id: UUID | None) -> list[Superior]:
+    """Give the manager and all above; empty when there is no such user."""
+    if manager_id is None:
+        return []
+    return [Superior(row["id"], row["active"]) for row in await connection.fetch(FIND_SUPERIORS, tenant_id, manager_id)]
+
+
+async def count_other_admins(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
+    return int(await connection.fetchval(COUNT_OTHER_ADMINS, tenant_id, user_id))
+
+
+def to_tenant(row: Mapping[str, Any]) -> Tenant:
+    return Tenant(**{**row, "manager_scope": ManagerScope(row["manager_scope"])})
+
+
+def to_user(row: Mapping[str, Any]) -> User:
+    return User(**{**row, "role": Role(row["role"])})
+
+
+def _tenant_to_row(tenant: Tenant) -> tuple[Any, ...]:
+    return (
+        tenant.id, tenant.version, tenant.name, tenant.base_currency, tenant.time_zone, tenant.manager_scope,
+        tenant.auto_merge, tenant.default_region, tenant.created_at, tenant.updated_at,
+    )  # fmt: skip
+
+
+def _user_to_row(user: User) -> tuple[Any, ...]:
+    return (
+        user.id, user.version, user.email, user.full_name, user.role, user.manager_id, user.active, user.time_zone,
+        user.created_at, user.updated_at,
+    )  # fmt: skip

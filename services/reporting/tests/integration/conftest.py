@@ -1,0 +1,36 @@
+"""The reporting service on a database of its own, and a tenant with its pipeline for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from crm_reporting.app import make_app
+from crm_reporting.consumers import keep_pipelines
+from crm_reporting.settings import ReportingSettings
+from crm_shared.testing.deal_stories import ToldPipeline
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit, running_service
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
+
+
+@pytest.fixture(scope="session")
+async def reporting(postgres_admin_dsn: str) -> AsyncIterator[ServiceKit[ReportingSettings]]:
+    async with running_service(
+        ReportingSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap="127.0.0.1:9"
+    ) as kit:
+        yield kit
+
+
+@pytest.fixture
+async def tenant(reporting: ServiceKit[ReportingSettings]) -> SeededTenant:
+    return await reporting.seed_tenant()
+
+
+@pytest.fixture
+async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> ToldPipeline:
+    """The tenant's default pipeline, as this service has heard of it."""
+    told = ToldPipeline.sales(tenant.id)
+    await keep_pipelines([told.tell()], reporting.database)
+    return told

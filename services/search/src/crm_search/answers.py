@@ -1,0 +1,60 @@
+"""From hits to what the API answers. Pure. What a hit refers to is named only to those who may see that too."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crm_search.phones import PhoneQuery
+from crm_search.snippets import cut_snippet
+from crm_search.store import Hit, Sight
+
+
+def to_item(hit: Hit, *, query: str, phone: PhoneQuery | None, sight: Sight) -> dict[str, Any]:
+    """Make one item of GET /v1/search."""
+    names = _list_visible_names(hit, sight)
+    record = dict(hit.shown["record"])
+    record |= {f"{name}_name": names.get(name) for name in _RELATIONS[hit.type]}
+    return {
+        "type": hit.type,
+        "id": hit.shown["id"],
+        "title": hit.shown["title"],
+        "subtitle": _join(_subtitle_parts(hit.type, record)),
+        "snippet": cut_snippet(query, phone, [*hit.shown["passages"], *names.values()]),
+        "score": round(hit.score, 4),
+        "updated_at": hit.updated_at,
+        "record": record,
+    }
+
+
+def to_suggestion(hit: Hit, *, query: str, sight: Sight) -> dict[str, Any]:
+    """Make one item of GET /v1/search/suggest."""
+    item = to_item(hit, query=query, phone=None, sight=sight)
+    return {name: item[name] for name in ("type", "id", "title", "subtitle", "snippet")}
+
+
+_RELATIONS: Mapping[str, tuple[str, ...]] = {
+    "contact": ("company",),
+    "company": (),
+    "deal": ("contact", "company"),
+    "activity": ("contact", "deal"),
+}
+
+
+def _list_visible_names(hit: Hit, sight: Sight) -> dict[str, str]:
+    return {name: face["name"] for name, face in hit.shown["related"].items() if sight.sees(face["owner_id"])}
+
+
+def _subtitle_parts(record_type: str, record: Mapping[str, Any]) -> Iterable[str | None]:
+    match record_type:
+        case "contact":
+            return record["job_title"], record["company_name"], record["email"]
+        case "company":
+            return record["industry"], record["domain"]
+        case "deal":
+            amount = None if record["amount"] is None else f"{record['amount']} {record['currency']}"
+            return record["stage_name"], amount, record["company_name"] or record["contact_name"]
+        case _:
+            return str(record["type"]).capitalize(), record["contact_name"], record["deal_name"]
+
+
+def _join(parts: Iterable[str | None]) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,19 @@
+"""Every other service's facts: the directory, and the records that documents are made from."""
+
+from crm_search.indexing import index
+from crm_search.projections import to_record
+from crm_search.store import AWAY, DocumentStore
+from crm_shared.bus import subscribe
+from crm_shared.contracts import Event
+from crm_shared.database import Database
+from crm_shared.replicas import consumers
+
+keep_directory = consumers.keep_directory("search")
+
+
+@subscribe(
+    "crm.contact", "crm.company", "crm.deal", "crm.activity", "crm.pipeline", group_id="search.index", world_errors=AWAY
+)
+async def index_records(batch: list[Event], database: Database, store: DocumentStore) -> None:
+    """Keep each record's newest state, and the index's documents in step with it. Stale events change nothing."""
+    await index(database, store, [to_record(event) for event in batch])

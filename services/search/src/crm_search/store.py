@@ -1,0 +1,183 @@
+"""Elasticsearch: documents in, hits out. Every query passes `_narrow`, which alone decides what a caller may find."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from elastic_transport import ConnectionError as ElasticConnectionError
+from elastic_transport import ConnectionTimeout
+from elasticsearch import ApiError, AsyncElasticsearch
+from pydantic_core import to_json
+
+from crm_shared.bus import WorldAway
+from crm_shared.refusals import Unavailable
+
+AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
+"""What the client raises while no node answers."""
+
+Query = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One document's newest form, None where it is to go. `revision` is its external version."""
+
+    key: str
+    revision: int
+    document: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a viewer may see: records of `owner_ids` (None: everybody's), and what is shared with them."""
+
+    tenant_id: UUID
+    viewer_id: UUID
+    owner_ids: frozenset[str] | None
+
+    def sees(self, owner_id: str | None) -> bool:
+        return self.owner_ids is None or owner_id in self.owner_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`position` is what the next page starts after: the score and the key."""
+
+    type: str
+    score: float
+    updated_at: str
+    shown: Mapping[str, Any]
+    position: tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """`counts` by type, the type filter left aside; empty where they were not asked for."""
+
+    hits: Sequence[Hit]
+    counts: Mapping[str, int]
+
+
+class DocumentStore:
+    """One alias of one cluster."""
+
+    def __init__(self, client: AsyncElasticsearch, alias: str) -> None:
+        self._client = client
+        self._alias = alias
+
+    async def ping(self) -> None:
+        """Raise if Elasticsearch does not answer, or the index is not there yet."""
+        if not await self._client.indices.exists_alias(name=self._alias):
+            raise WorldAway(f"there is no alias {self._alias}: run `crm-search migrate`")
+
+    async def write(self, writes: Sequence[Write]) -> list[str | None]:
+        """Bring the documents over in one request; give for each why the index refused it, None where it did not.
+
+        An older revision than the index has changes nothing. Raises WorldAway when part of it has to be sent again,
+        and what the client raises while the cluster is away.
+        """
+        answer = await self._client.bulk(
+            index=self._alias,
+            operations=_to_lines(writes),
+            require_alias=True,
+            filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
+        )
+        return [_read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
+
+    async def refresh(self) -> None:
+        """Make all that was written visible to searches."""
+        await _answering(self._client.indices.refresh(index=self._alias))
+
+    async def search(
+        self,
+        sight: Sight,
+        query: Query,
+        *,
+        filters: Sequence[Query] = (),
+        types: Sequence[str] = (),
+        after: tuple[float, str] | None = None,
+        limit: int,
+        with_counts: bool = False,
+    ) -> Hits:
+        """Give up to `limit` hits that `sight` allows, best first, ties by key. Raises Unavailable.
+
+        `query` gives the score, `filters` leave out, `types` (none: all) leave out after counting.
+        """
+        answer = await _answering(
+            self._client.search(
+                index=self._alias,
+                query=_narrow(sight, query, filters),
+                post_filter={"terms": {"type": list(types)}} if types else None,
+                sort=[{"_score": "desc"}, {"key": "asc"}],
+                search_after=list(after) if after else None,
+                size=limit,
+                aggregations={"type": {"terms": {"field": "type", "size": 10}}} if with_counts else None,
+                track_total_hits=False,
+            )
+        )
+        buckets = answer["aggregations"]["type"]["buckets"] if with_counts else ()
+        return Hits(
+            [_to_hit(hit) for hit in answer["hits"]["hits"]], {one["key"]: one["doc_count"] for one in buckets}
+        )
+
+
+def _narrow(sight: Sight, query: Query, filters: Sequence[Query]) -> Query:
+    """Leave nothing of other tenants, and nothing out of the viewer's sight. There is no other way to a document."""
+    return {"bool": {"must": [query], "filter": [{"term": {"tenant_id": str(sight.tenant_id)}}, *_see(sight), *filters]}}
+
+
+def _see(sight: Sight) -> Iterator[Query]:
+    if sight.owner_ids is not None:
+        yield {
+            "bool": {
+                "should": [
+                    {"terms": {"visible_owner_ids": sorted(sight.owner_ids)}},
+                    {"term": {"shared_user_ids": str(sight.viewer_id)}},
+                ],
+                "minimum_should_match": 1,
+            }
+        }
+
+
+def _to_lines(writes: Sequence[Write]) -> Iterator[bytes]:
+    for write in writes:
+        action = "delete" if write.document is None else "index"
+        yield to_json({action: {"_id": write.key, "version": write.revision, "version_type": "external"}})
+        if write.document is not None:
+            yield to_json(write.document)
+
+
+def _read_rejection(item: Mapping[str, Any]) -> str | None:
+    status, error = item["status"], item.get("error")
+    # 409: the index has this revision or a newer one. 404 without an error: what was to go was not there.
+    if error is None or status == HTTPStatus.CONFLICT:
+        return None
+    reason = f"{error['type']}: {error['reason']}"
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_FOUND} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise WorldAway(reason)
+    if error["type"] in {"cluster_block_exception", "index_closed_exception"}:
+        raise WorldAway(reason)
+    return reason
+
+
+def _to_hit(hit: Mapping[str, Any]) -> Hit:
+    score, key = hit["sort"]
+    source = hit["_source"]
+    return Hit(source["type"], score, source["updated_at"], source["shown"], (score, key))
+
+
+async def _answering(request: Any) -> Mapping[str, Any]:
+    """Await an answer; a cluster that is away or busy, or an index that is not made yet, is Unavailable."""
+    try:
+        answer = await request
+    except AWAY:
+        raise Unavailable("The search index can't be reached right now. Try again.") from None
+    except ApiError as error:
+        busy = error.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT}
+        if busy or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable("The search index can't answer right now. Try again.") from None
+        raise
+    body: Mapping[str, Any] = answer.body
+    return body

@@ -1,0 +1,25 @@
+"""The running suite, one for all tests that act from outside."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from running.suite import RunningCrm, find_port_base
+from running.tenant import Tenant
+
+
+@pytest.fixture(scope="session")
+async def crm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningCrm]:
+    """Start everything once a session: engines, migrations, thirteen processes."""
+    running = RunningCrm(tmp_path_factory.mktemp("suite"), find_port_base())
+    try:
+        await asyncio.to_thread(running.start)
+        yield running
+    finally:
+        await asyncio.to_thread(running.stop)
+
+
+@pytest.fixture
+async def tenant(crm: RunningCrm) -> Tenant:
+    """Give a tenant of the test's own."""
+    return await crm.new_tenant()

@@ -1,0 +1,53 @@
+"""Every topic read again from offset 0 changes no row."""
+
+import asyncpg
+import pytest
+from running.suite import RunningCrm
+from running.tenant import Tenant
+
+from crm_local.plan import SERVICES
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(400)]
+
+LIST_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+# The server writes the statement: a name is data here. xmin tells a row rewritten with the same values.
+LIST_ROWS = """
+    SELECT query_to_xml(format('SELECT to_jsonb(t) AS row, t.xmin FROM %I AS t ORDER BY to_jsonb(t)::text', $1::text),
+                        true, false, '')::text
+"""
+# What consumers note of their own progress, not of the business.
+PROGRESS_TABLES = {"alembic_version", "outbox", "idempotency_keys", "freshness", "topic_progress"}
+
+
+async def _read_all(crm: RunningCrm) -> dict[str, str]:
+    rows: dict[str, str] = {}
+    for service in SERVICES:
+        connection = await asyncpg.connect(crm.plan.dsn(service, "worker"))
+        try:
+            for record in await connection.fetch(LIST_TABLES):
+                if record["relname"] not in PROGRESS_TABLES:
+                    rows[f"{service}.{record['relname']}"] = await connection.fetchval(LIST_ROWS, record["relname"])
+        finally:
+            await connection.close()
+    return rows
+
+
+async def test_replaying_every_topic_changes_no_row(crm: RunningCrm, tenant: Tenant) -> None:
+    admin = tenant.admin
+    stages = await admin.stages()
+    rep = await tenant.add_user("rae", "REP")
+    contact = await admin.post("contacts", "/v1/contacts", {"first_name": "Ida", "email": "ida@replay.example"})
+    for number in range(5):
+        deal = await rep.post("deals", "/v1/deals", {"name": f"Replay {number}", "amount": "10.00"})
+        for name in ("Discovery", "Closed Won", "Proposal", "Closed Lost"):
+            await rep.post("deals", f"/v1/deals/{deal['id']}/move", {"stage_id": stages[name]})
+    await admin.call("contacts", "PATCH", f"/v1/contacts/{contact['id']}", json={"job_title": "CTO"})
+    await crm.drain()
+    before = await _read_all(crm)
+
+    await crm.redeliver()
+    await crm.drain(timeout_s=120)
+
+    after = await _read_all(crm)
+    assert [table for table in before if before[table] != after[table]] == []
+    assert before.keys() == after.keys()

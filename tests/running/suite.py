@@ -1,0 +1,184 @@
+"""`crm up` in a home and on ports of its own. Tests act through HTTP, look through HTTP, and kill real processes."""
+
+import asyncio
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from crm_local import suite
+from crm_local.engines.ports import is_free
+from crm_local.home import Home
+from crm_local.issuer import issue
+from crm_local.plan import SERVICES, Plan
+from crm_shared.testing.drain import Bus, drain, redeliver
+from running.tenant import Tenant
+
+UP_WITHIN_S = 240
+READY_WITHIN_S = 60.0
+
+
+def find_port_base() -> int:
+    """Find a base whose hundred ports are free, far from where a developer's own suite runs."""
+    for base in range(21000, 60000, 500):
+        if all(is_free(base + offset) for offset in range(1, 100)):
+            return base
+    raise RuntimeError("no hundred free ports in a row")
+
+
+class RunningCrm:
+    """`start` gives it ready; `stop` ends it and deletes its data."""
+
+    def __init__(self, folder: Path, port_base: int) -> None:
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CRM_")},
+            "CRM_HOME": str(folder),
+            "CRM_PORT_BASE": str(port_base),
+            "CRM_RATE_LIMIT_REQUESTS": "1000000",
+        }
+        self.home = Home(folder)
+        self.plan: Plan
+
+    def start(self) -> None:
+        self._crm("up", "--no-demo", timeout_s=UP_WITHIN_S)
+        self.home = Home(self.home.path)
+        self.plan = Plan(self.home, int(self._environment["CRM_PORT_BASE"]))
+
+    def stop(self) -> None:
+        self._crm("reset", timeout_s=120)
+
+    def _crm(self, *arguments: str, timeout_s: float = 60) -> str:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [sys.executable, "-m", "crm_local.cli", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"crm {' '.join(arguments)}: {done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    # What it is made of
+
+    @property
+    def bus(self) -> Bus:
+        """Every outbox, and every group with its topics, as the services' own workers declare them."""
+        groups: dict[str, tuple[str, ...]] = {}
+        for service in SERVICES:
+            worker = importlib.import_module(f"crm_{service}.worker")
+            groups |= {consumer.group_id: consumer.topics for consumer in worker.CONSUMERS}
+        outboxes = [self.plan.dsn(service, "worker") for service in ("contacts", "deals", "activities")]
+        return Bus(self.plan.kafka.bootstrap, outboxes, groups)
+
+    async def drain(self, *, timeout_s: float = 60.0, expected_dead_letters: int = 0) -> None:
+        """Wait until nothing moves any more: relays, then every consumer. Raises NoRest, DeadLettered."""
+        await drain(self.bus, timeout_s=timeout_s, expected_dead_letters=expected_dead_letters)
+
+    async def redeliver(self) -> None:
+        """Have every consumer read every topic again from offset 0."""
+        workers = [name for name in self.pids() if name.endswith("-worker")]
+        with self.supervisor_frozen():
+            for name in workers:
+                self.signal(name, signal.SIGTERM)
+            await self._wait_until(
+                lambda: not any(self._is_alive(pid) for pid in self._pids(workers)), "workers to end"
+            )
+            await redeliver(self.bus)
+        await self.wait_ready(*workers)
+
+    # Processes
+
+    def pids(self) -> dict[str, int]:
+        return {process["name"]: process["pid"] for process in suite.list_processes(self.home) if process["pid"]}
+
+    def _pids(self, names: list[str]) -> list[int]:
+        pids = self.pids()
+        return [pids[name] for name in names]
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.kill(self.pids()[name], number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one process; the supervisor starts it again."""
+        self.signal(name, signal.SIGKILL)
+
+    @contextmanager
+    def supervisor_frozen(self) -> Iterator[None]:
+        """Keep the supervisor from restarting what dies in the block."""
+        pid = suite.supervisor_pid(self.home)
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @asynccontextmanager
+    async def away(self, *engines: str, at_least_s: float) -> AsyncIterator[None]:
+        """Kill `engines` and keep them dead while in the block, `at_least_s` seconds; then wait until they are back."""
+        began_s = time.monotonic()
+        with self.supervisor_frozen():
+            for engine in engines:
+                self.kill(engine)
+            yield
+            await asyncio.sleep(max(0.0, at_least_s - (time.monotonic() - began_s)))
+        await self.wait_ready(*self.pids())
+
+    async def wait_ready(self, *names: str) -> None:
+        """Wait until these processes are running and ready again."""
+
+        def are_ready() -> bool:
+            states = {process["name"]: process for process in suite.list_processes(self.home)}
+            return all(states[name]["state"] == "running" and self._answers_ready(states[name]) for name in names)
+
+        await self._wait_until(are_ready, f"{', '.join(names)} to be ready")
+
+    def _answers_ready(self, process: dict[str, object]) -> bool:
+        if process["role"] == "engine":
+            return True
+        try:
+            return httpx.get(f"http://127.0.0.1:{process['port']}/readyz", timeout=3).is_success
+        except httpx.TransportError:
+            return False
+
+    @staticmethod
+    def _is_alive(pid: int) -> bool:
+        try:
+            return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        except FileNotFoundError:
+            return False
+
+    @staticmethod
+    async def _wait_until(is_so: Callable[[], bool], what: str, within_s: float = READY_WITHIN_S) -> None:
+        give_up_at_s = time.monotonic() + within_s
+        while not await asyncio.to_thread(is_so):
+            if time.monotonic() > give_up_at_s:
+                raise AssertionError(f"waited {within_s:.0f} s for {what}")
+            await asyncio.sleep(0.1)
+
+    # People
+
+    async def new_tenant(self, name: str = "Acme", currency: str = "EUR") -> Tenant:
+        """Create a tenant by the command line, as its operator would."""
+        email = f"admin@{name.lower()}.example"
+        printed = await asyncio.to_thread(
+            self._crm, "tenant", "create", "--name", name, "--admin-email", email, "--currency", currency
+        )
+        created = json.loads(printed)
+        tenant_id, admin_id = UUID(created["tenant_id"]), UUID(created["admin_id"])
+        return Tenant(tenant_id, admin_id, urls={s: self.plan.api_url(s) for s in SERVICES}, sign=self.sign)
+
+    def sign(self, tenant_id: UUID, user_id: UUID) -> str:
+        """Sign a token as `crm token` does, without a process for each."""
+        return issue(self.home, tenant_id=tenant_id, user_id=user_id, ttl_s=3600)
