@@ -54,7 +54,7 @@ def wrong_room_imports(sources: Iterable[SourceFile]) -> Iterator[str]:
 
 
 def impure_domains(sources: Iterable[SourceFile]) -> Iterator[str]:
-    """List what keeps a domain from being pure: values in, values and events out: no I/O, and no clock but the instant handed in."""
+    """List impure domains: values in, values and events out; no I/O, no clock but the instant handed in."""
     for source in sources:
         if source.room != "domain":
             continue
@@ -119,7 +119,7 @@ def swallowed_errors(sources: Iterable[SourceFile]) -> Iterator[str]:
 
 
 def vague_names(sources: Iterable[SourceFile]) -> Iterator[str]:
-    """Name the subject: what does a `utils` hold?"""
+    """List names that hide what they hold: what is in a `utils`, nobody can say."""
     for source in sources:
         if source.room in VAGUE or VAGUE & set(source.path.parent.parts[-2:]) - {"services"}:
             yield source.name

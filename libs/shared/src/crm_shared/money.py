@@ -1,5 +1,6 @@
 """Money is an exact decimal amount and an ISO 4217 currency, together."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from crm_shared.refusals import InvalidField
 
 MAX_AMOUNT = Decimal(10) ** 13
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def digits_of(currency: str) -> int:
@@ -49,14 +51,15 @@ def _check_currency(code: str) -> str:
     return code
 
 
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("takes a decimal string or a number")  # noqa: TRY004 - pydantic wants a ValueError
+def _require_decimal(value: object) -> object:
+    """Refuse what Decimal would read but nobody means: true, `1_000`, digits of other scripts."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _DECIMAL.fullmatch(value)):
+        raise ValueError("takes a decimal string or a number")
     return value
 
 
 CurrencyCode = Annotated[str, AfterValidator(_check_currency), Field(examples=["EUR"])]
 """An ISO 4217 code in capitals, of a currency with a minor unit."""
 
-Amount = Annotated[Decimal, BeforeValidator(_refuse_bool), Field(max_digits=40, examples=["12500.00"])]
+Amount = Annotated[Decimal, BeforeValidator(_require_decimal), Field(max_digits=40, examples=["12500.00"])]
 """A decimal string or JSON number; `to_amount` holds it against its currency."""

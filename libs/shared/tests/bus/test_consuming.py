@@ -8,12 +8,14 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from crm_shared.bus import Subscription, WorldAway, subscribe
+from crm_shared.bus.broker import WaitingConsumer
 from crm_shared.bus.redrive import redrive
 from crm_shared.bus.worker import Worker
 from crm_shared.contracts import BadRecord, Event, OutboxEvent
 from crm_shared.testing.drain import Bus, DeadLettered, NoRest, drain, redeliver
 from crm_shared.testing.outboxes import make_deal_event
 from crm_shared.testing.records import RawRecord, read_topic, write_records
+from crm_shared.testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -54,6 +56,16 @@ async def test_a_group_begins_at_the_topics_beginning_and_goes_on_where_it_was(
     async with working([subscription]):
         await drain(bus)
     assert seen.versions == list(range(1, 31))
+
+
+async def test_consumers_wait_for_records_and_do_not_ask_over_and_over(
+    kafka_bootstrap: str, topic: str, group_id: str, working: Working
+) -> None:
+    await write_records(kafka_bootstrap, topic, raw(make_deal_events(1)))
+    async with working([Subscription((topic,), group_id, Collected().handle)]) as worker:
+        await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}))
+        (subscriber,) = worker.app.brokers[0].subscribers
+        assert isinstance(getattr(subscriber, "consumer", None), WaitingConsumer)
 
 
 async def test_dependencies_are_bound_to_the_handler(
@@ -149,11 +161,12 @@ async def test_while_the_world_is_away_the_same_batch_is_tried_again_and_nothing
             seen.versions.clear()
             raise error
 
+    async def has_been_tried_twice() -> bool:
+        return seen.calls >= 2
+
     await write_records(kafka_bootstrap, topic, raw(events))
     async with working([Subscription((topic,), group_id, handle)]) as worker:
-        async with asyncio.timeout(10):
-            while seen.calls < 2:
-                await asyncio.sleep(0.01)
+        await wait_until(has_been_tried_twice)
         with pytest.raises(ConnectionError, match=type(error).__name__):
             await worker.check_ready()
         await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}))

@@ -2,18 +2,18 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
 import pytest
-from crm_local.engines.native import NativeEngines, native_engines
 
+from crm_local.engines.native import NativeEngines, native_engines
 from crm_shared.bus import Subscription
+from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.topics import create_topics
 from crm_shared.bus.worker import Worker
-from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.contracts import Event
 from crm_shared.outbox import append
 from crm_shared.outbox.relay import Relay
@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 GROUP_ID = "outagetest.copies"
 
 CREATE_COPIES = """
-    CREATE TABLE IF NOT EXISTS copies (deal_id uuid PRIMARY KEY, version bigint NOT NULL, gaps bigint NOT NULL DEFAULT 0)
+    CREATE TABLE IF NOT EXISTS copies
+        (deal_id uuid PRIMARY KEY, version bigint NOT NULL, gaps bigint NOT NULL DEFAULT 0)
 """
 # Counts what must never be: a version that arrives before the one below it.
 COPY = """
@@ -79,7 +80,7 @@ class Flow:
 
 
 @pytest.fixture(scope="module")
-def outage_engines() -> AsyncIterator[NativeEngines]:
+def outage_engines() -> Iterator[NativeEngines]:
     with native_engines("postgres", "kafka") as engines:
         yield engines
 
@@ -113,7 +114,7 @@ def flowing(outage_engines: NativeEngines) -> Callable[[], AbstractAsyncContextM
         await asyncio.gather(*parts)
         copies = await flow.read_copies()
         # A command whose answer got lost was tried again: the copy may then be a version ahead of what was counted.
-        assert {deal_id: 0 for deal_id in flow.written} == {deal_id: gaps for deal_id, (_, gaps) in copies.items()}
+        assert dict.fromkeys(flow.written, 0) == {deal_id: gaps for deal_id, (_, gaps) in copies.items()}
         assert all(copies[deal_id][0] >= version > 50 for deal_id, version in flow.written.items())
 
     return run
@@ -147,3 +148,37 @@ async def test_kafka_restarted(flowing: Callable[[], AbstractAsyncContextManager
         await asyncio.to_thread(flow.engines.kafka.start)
         await asyncio.to_thread(flow.engines.kafka.wait_ready)
         await asyncio.sleep(1)
+
+
+async def test_a_relay_told_to_stop_while_kafka_is_away_leaves_its_rows_to_the_next(
+    outage_engines: NativeEngines,
+) -> None:
+    database = OutboxDatabase(outage_engines.postgres_admin_dsn, "outagestop")
+    await database.create()
+    bootstrap = outage_engines.kafka_bootstrap
+    await create_topics(bootstrap, "deals", groups={}, partitions=3, replication=1)
+    settings = RelaySettings(database.dsn("worker"), bootstrap, "outagestop", drain_timeout_s=1)
+    connection = await database.connect()
+    relay = Relay(settings)
+    relaying = asyncio.create_task(relay.run())
+    await append(connection, [make_deal_event()])
+    await drain(Bus(bootstrap, outboxes=[database.dsn("worker")]))
+
+    await asyncio.to_thread(outage_engines.kafka.kill)
+    await append(connection, [make_deal_event() for _ in range(10)])
+    await asyncio.sleep(1)
+    with pytest.raises(ConnectionError):
+        await relay.check_ready()
+    relay.stop()
+    async with asyncio.timeout(8):
+        await relaying
+    assert await connection.fetchval("SELECT count(*) FROM outbox") == 10
+    await connection.close()
+
+    await asyncio.to_thread(outage_engines.kafka.start)
+    await asyncio.to_thread(outage_engines.kafka.wait_ready)
+    relay = Relay(settings)
+    relaying = asyncio.create_task(relay.run())
+    await drain(Bus(bootstrap, outboxes=[database.dsn("worker")]))
+    relay.stop()
+    await relaying

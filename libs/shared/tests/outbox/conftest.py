@@ -1,9 +1,8 @@
 """One database with an outbox for these tests, empty at the start of each, and its topic."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-
-import asyncio
 
 import asyncpg
 import pytest
@@ -12,6 +11,7 @@ from crm_shared.bus.topics import create_topics
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.testing.outboxes import OutboxDatabase
+from crm_shared.testing.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +58,10 @@ def relaying(settings: RelaySettings) -> Callable[[], AbstractAsyncContextManage
 def wait_until_empty(database: OutboxDatabase) -> Callable[[], Awaitable[None]]:
     async def wait() -> None:
         connection: asyncpg.Connection = await database.connect()
-        async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT count(*) FROM outbox"):
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: is_empty(connection))
         await connection.close()
+
+    async def is_empty(connection: asyncpg.Connection) -> bool:
+        return bool(await connection.fetchval("SELECT count(*) = 0 FROM outbox"))
 
     return wait

@@ -19,6 +19,7 @@ from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.traces import continue_trace
 from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
 from crm_shared.testing.records import RawRecord, make_topic, read_ends, read_topic, write_records
+from crm_shared.testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -45,10 +46,11 @@ async def read_since(settings: RelaySettings, begin: dict[int, int]) -> list[Con
 
 
 async def read_at_least(settings: RelaySettings, begin: dict[int, int], count: int) -> list[ConsumerRecord]:
-    async with asyncio.timeout(20):
-        while len(records := await read_since(settings, begin)) < count:
-            await asyncio.sleep(0.05)
-    return records
+    async def has_enough() -> bool:
+        return len(await read_since(settings, begin)) >= count
+
+    await wait_until(has_enough, poll_s=0.05)
+    return await read_since(settings, begin)
 
 
 async def test_a_row_is_on_the_wire_as_the_contract_has_it(
@@ -173,11 +175,16 @@ async def test_a_kill_between_sending_and_deleting_repeats_the_identical_record_
 
 async def wait_for_blocked_delete(database: OutboxDatabase) -> None:
     admin = await database.connect_as_admin()
-    async with asyncio.timeout(10):
-        while not await admin.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crm-relay' AND wait_event_type = 'Lock'"
-        ):
-            await asyncio.sleep(0.01)
+
+    async def is_blocked() -> bool:
+        return bool(
+            await admin.fetchval(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'crm-relay' AND wait_event_type = 'Lock'"
+            )
+        )
+
+    await wait_until(is_blocked)
     await admin.close()
 
 
@@ -236,13 +243,15 @@ async def test_a_record_too_large_for_kafka_stays_while_the_others_go_on(
     worker = await database.connect()
     huge = make_deal_event(name="x" * (MAX_RECORD_BYTES + 200_000))
     await append(worker, [huge, make_deal_event()])
+
+    async def is_all_but_one_gone() -> bool:
+        return bool(await worker.fetchval("SELECT count(*) = 1 FROM outbox"))
+
     async with relaying():
         await read_at_least(settings, begin, 1)
         await append(worker, [make_deal_event()])
         records = await read_at_least(settings, begin, 2)
-        async with asyncio.timeout(10):
-            while await worker.fetchval("SELECT count(*) FROM outbox") > 1:
-                await asyncio.sleep(0.02)
+        await wait_until(is_all_but_one_gone)
     assert await worker.fetchval("SELECT id FROM outbox") == huge.id
     assert len(records) == 2
     await worker.close()

@@ -12,7 +12,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts.states import ActivityState
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.builders import DealStory, make_contact_event
+from crm_shared.testing.builders import make_contact_event
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.owners import OwnerStandIn
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
@@ -134,9 +135,9 @@ async def test_a_deal_named_alone_brings_its_contact(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
     contact, other = make_contact_event(tenant.id, tenant.rep.id), make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(tenant.id, tenant.rep.id, contact.aggregate_id)
-    bare = DealStory(tenant.id, tenant.rep.id)
-    await keep_replicas([contact, other, deal.create(), bare.create()], service.database)
+    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id)
+    bare = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    await keep_replicas([contact, other, *deal.create(), *bare.create()], service.database)
     assert (await log(rep, deal_id=str(deal.id)))["contact_id"] == str(contact.aggregate_id)
     named = await log(rep, deal_id=str(deal.id), contact_id=str(other.aggregate_id))
     assert named["contact_id"] == str(other.aggregate_id)
@@ -274,8 +275,8 @@ async def test_the_same_key_logs_once(service: Kit, tenant: SeededTenant, rep: h
 
 async def test_filters_leave_what_they_name(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
     contact = make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(tenant.id, tenant.rep.id)
-    await keep_replicas([contact, deal.create()], service.database)
+    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    await keep_replicas([contact, *deal.create()], service.database)
     on_contact = await log(rep, contact_id=str(contact.aggregate_id), external_id="crm-1")
     on_deal = await log(rep, type="EMAIL", direction="INBOUND", deal_id=str(deal.id))
     answer = await log(rep, type="CALL", in_reply_to=on_deal["id"])

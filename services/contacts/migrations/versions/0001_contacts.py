@@ -88,7 +88,8 @@ TABLES = """
     CREATE INDEX contacts_by_surname ON contacts (tenant_id, surname_key, id) WHERE deleted_at IS NULL;
     CREATE INDEX contacts_by_owner ON contacts (tenant_id, owner_id, created_at, id) WHERE deleted_at IS NULL;
     CREATE INDEX contacts_by_company ON contacts (tenant_id, company_id, created_at, id) WHERE deleted_at IS NULL;
-    CREATE INDEX contacts_by_phone ON contacts (tenant_id, phone_e164) WHERE deleted_at IS NULL AND phone_e164 IS NOT NULL;
+    CREATE INDEX contacts_by_phone ON contacts (tenant_id, phone_e164)
+     WHERE deleted_at IS NULL AND phone_e164 IS NOT NULL;
     CREATE INDEX contacts_by_external_id ON contacts (tenant_id, external_id)
      WHERE deleted_at IS NULL AND external_id IS NOT NULL;
 """

@@ -12,7 +12,7 @@ DELETE = 0x7F
 
 
 def to_tag(text: str) -> str:
-    """Give the tag without the spaces round it. Raises ValueError when it is empty, too long or holds a control character."""
+    """Give the tag without the spaces round it. Raises ValueError for one that is empty, too long or unprintable."""
     tag = text.strip()
     if not 0 < len(tag) <= MAX_LENGTH:
         raise ValueError(f"takes 1 to {MAX_LENGTH} characters")

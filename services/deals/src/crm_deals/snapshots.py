@@ -1,6 +1,6 @@
 """The present state of every pipeline and deal, for `republish`."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +37,16 @@ SELECT_DEALS = (
 SELECT_HISTORY = """
     SELECT deal_id, version, from_stage_id, from_stage_name, to_stage_id, to_stage_name, changed_at, changed_by
       FROM deal_stage_history
-     WHERE deal_id = ANY($1)
+      JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (tenant_id, deal_id) USING (tenant_id, deal_id)
      ORDER BY deal_id, version
+"""
+
+# An archived pipeline's too: its deals are still in them.
+SELECT_STAGES = """
+    SELECT id, pipeline_id, name, win_probability, kind, rotting_days, position
+      FROM stages
+     WHERE tenant_id = $1 AND pipeline_id = $2
+     ORDER BY position
 """
 
 
@@ -46,14 +54,13 @@ async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give every tenant's pipelines, then deals with their whole stage history, page by page."""
     async for row in _walk(database, SELECT_PIPELINES):
         async with database.read_as_worker() as connection:
-            stages = await pipeline_repository.find_siblings(
-                connection, row["tenant_id"], pipeline_id=row["id"], stage_id=None
-            )
+            found = await connection.fetch(SELECT_STAGES, row["tenant_id"], row["id"])
+        stages = [pipeline_repository.to_stage(stage) for stage in found]
         fields = {name: row[name] for name in row if name != "tenant_id"}
         yield pipeline_events.snapshot(Pipeline(stages=tuple(stages), **fields), tenant_id=row["tenant_id"])
     async for page in _walk_pages(database, SELECT_DEALS):
         async with database.read_as_worker() as connection:
-            histories = await _load_histories(connection, [row["id"] for row in page])
+            histories = await _load_histories(connection, page)
         for row in page:
             deal = to_deal({name: row[name] for name in row if name != "tenant_id"})
             yield deal_events.snapshot(deal, tenant_id=row["tenant_id"], history=histories[deal.id])
@@ -76,9 +83,12 @@ async def _walk(database: Database, query: str) -> AsyncIterator[dict[str, Any]]
             yield row
 
 
-async def _load_histories(connection: Connection, deal_ids: list[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+async def _load_histories(
+    connection: Connection, deals: Sequence[Mapping[str, Any]]
+) -> dict[UUID, list[dict[str, Any]]]:
+    deal_ids = [deal["id"] for deal in deals]
     histories: dict[UUID, list[dict[str, Any]]] = {deal_id: [] for deal_id in deal_ids}
-    for row in await connection.fetch(SELECT_HISTORY, deal_ids):
+    for row in await connection.fetch(SELECT_HISTORY, [deal["tenant_id"] for deal in deals], deal_ids):
         histories[row["deal_id"]].append(_to_entry(row))
     return histories
 

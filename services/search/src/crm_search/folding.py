@@ -18,7 +18,7 @@ MIN_PHONE_DIGITS: Final = 4
 
 # Letters that Unicode does not take apart, though people type them with plain ones.
 _PLAIN: Final = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ħ": "h", "ŧ": "t", "ŋ": "n"}
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ħ": "h", "ŧ": "t", "ŋ": "n"}  # noqa: RUF001
 )
 # Scripts without spaces between words: each sign is a word of its own, so that any part of a name finds it.
 _SIGNS: Final = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"

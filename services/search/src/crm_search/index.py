@@ -89,6 +89,6 @@ async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) ->
             if error.error != "resource_already_exists_exception":
                 raise
     found = await client.indices.get_alias(name=alias)
-    name = min(found.body)
+    name = str(min(found.body))
     logger.info("index ready", alias=alias, index=name)
     return name

@@ -80,7 +80,7 @@ class DocumentStore:
         """
         answer = await self._client.bulk(
             index=self._alias,
-            operations=_to_lines(writes),
+            operations=list(_to_lines(writes)),  # type: ignore[arg-type]  # it takes lines of JSON as well
             require_alias=True,
             filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
         )
@@ -118,14 +118,14 @@ class DocumentStore:
             )
         )
         buckets = answer["aggregations"]["type"]["buckets"] if with_counts else ()
-        return Hits(
-            [_to_hit(hit) for hit in answer["hits"]["hits"]], {one["key"]: one["doc_count"] for one in buckets}
-        )
+        return Hits([_to_hit(hit) for hit in answer["hits"]["hits"]], {one["key"]: one["doc_count"] for one in buckets})
 
 
 def _narrow(sight: Sight, query: Query, filters: Sequence[Query]) -> Query:
     """Leave nothing of other tenants, and nothing out of the viewer's sight. There is no other way to a document."""
-    return {"bool": {"must": [query], "filter": [{"term": {"tenant_id": str(sight.tenant_id)}}, *_see(sight), *filters]}}
+    return {
+        "bool": {"must": [query], "filter": [{"term": {"tenant_id": str(sight.tenant_id)}}, *_see(sight), *filters]}
+    }
 
 
 def _see(sight: Sight) -> Iterator[Query]:

@@ -53,7 +53,7 @@ async def wait_for(
     """Return True once the index has them all, visible to the next search; False when `wait_s` has passed."""
     try:
         async with asyncio.timeout(wait_s):
-            while await _is_missing(positions, caller, database):
+            while await _is_missing(positions, caller, database):  # noqa: ASYNC110 - the worker is another process
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return False

@@ -40,6 +40,13 @@ UPSERT_USER = """
      WHERE u.version < excluded.version
 """
 
+# One org change at a time, to its commit: two at once would each derive from users that lack the other's change. A
+# statement of its own, before the one that derives, so that the latter sees what the wait was for.
+LOCK_ORGS = """
+    SELECT pg_advisory_xact_lock(hashtextextended('visible_owners ' || tenant_id, 0))
+      FROM (SELECT tenant_id FROM unnest($1::uuid[]) AS wanted (tenant_id) ORDER BY tenant_id) AS sorted
+"""
+
 # UNION, not UNION ALL: should a cycle ever get in, the walk still ends.
 REFRESH_VISIBLE_OWNERS = """
     WITH RECURSIVE scope AS (
@@ -102,7 +109,9 @@ class Directory:
 
 async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[UUID]) -> None:
     """Bring `visible_owners` of these tenants in line with their users, in the org change's own transaction."""
-    await transaction.execute(REFRESH_VISIBLE_OWNERS, sorted(set(tenant_ids)))
+    wanted = sorted(set(tenant_ids))
+    await transaction.execute(LOCK_ORGS, wanted)
+    await transaction.execute(REFRESH_VISIBLE_OWNERS, wanted)
 
 
 async def list_visible_owners(connection: Connection, caller: Caller) -> list[UUID] | None:

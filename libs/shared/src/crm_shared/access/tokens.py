@@ -20,6 +20,12 @@ ALGORITHMS = ["ES256", "RS256", "EdDSA"]
 REFRESH_PAUSE_S = 5.0
 """Keys are fetched again for an unknown `kid`, at most this often: made-up kids must not become a load."""
 
+RETRY_PAUSE_S = 1.0
+"""The pause after a fetch that failed: without one, every waiting request would try in turn, each to its timeout."""
+
+KEYS_MAX_AGE_S = 600.0
+"""Keys are fetched again at this age, so that one which the issuer has withdrawn stops to count."""
+
 CACHED_TOKENS = 10_000
 
 
@@ -39,7 +45,8 @@ class TokenVerifier:
         self._audience = audience
         self._leeway_s = leeway_s
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at_s = -REFRESH_PAUSE_S
+        self._fetched_at_s = -KEYS_MAX_AGE_S
+        self._ask_again_at_s = 0.0
         self._refreshing = asyncio.Lock()
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
@@ -80,7 +87,7 @@ class TokenVerifier:
     async def _find_key(self, kid: str | None) -> jwt.PyJWK:
         if kid is None:
             raise Unauthenticated("The token names no key (`kid`).")
-        if kid not in self._keys:
+        if kid not in self._keys or time.monotonic() - self._fetched_at_s > KEYS_MAX_AGE_S:
             await self._refresh()
         key = self._keys.get(kid)
         if key is None:
@@ -89,17 +96,24 @@ class TokenVerifier:
 
     async def _refresh(self) -> None:
         async with self._refreshing:
-            if time.monotonic() - self._fetched_at_s < REFRESH_PAUSE_S:
-                return
-            try:
-                text = await self._fetch()
-                keys = jwt.PyJWKSet.from_json(text).keys
-            except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError):
-                if not self._keys:
-                    raise Unavailable("The token issuer's keys can't be had right now.") from None
-                return
-            self._keys = {key.key_id: key for key in keys if key.key_id}
-            self._fetched_at_s = time.monotonic()
+            if time.monotonic() >= self._ask_again_at_s:
+                await self._fetch_keys()
+            if not self._keys:
+                raise Unavailable("The token issuer's keys can't be had right now.")
+
+    async def _fetch_keys(self) -> None:
+        """Replace the keys; those we have stay when the issuer can't be asked."""
+        try:
+            text = await self._fetch()
+            keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(text).keys if key.key_id}
+        except (OSError, httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError):
+            self._ask_again_at_s = time.monotonic() + (REFRESH_PAUSE_S if self._keys else RETRY_PAUSE_S)
+            return
+        if self._keys.keys() - keys.keys():
+            self._verified.clear()  # some were verified by a key that counts no longer
+        self._keys = keys
+        self._fetched_at_s = time.monotonic()
+        self._ask_again_at_s = self._fetched_at_s + REFRESH_PAUSE_S
 
     async def _fetch(self) -> str:
         parts = urlsplit(self._jwks_url)

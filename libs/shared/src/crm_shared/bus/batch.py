@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -32,15 +33,18 @@ class BatchReader:
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Deal with `records`, in order. Raises Stopping when the process ends first: nothing is to be committed."""
-        group_id = self.subscription.group_id
-        BATCH_RECORDS.labels(group_id).observe(len(records))
+        BATCH_RECORDS.labels(self.subscription.group_id).observe(len(records))
         readable = [pair for record in records if (pair := await self._read(record)) is not None]
         await self._handle(readable)
-        for record in records:
-            CONSUMED.labels(group_id, record.topic).inc()
+        self._count(records, readable)
+
+    def _count(self, records: Sequence[ConsumerRecord], readable: Sequence[Readable]) -> None:
+        group_id = self.subscription.group_id
+        for topic, count in Counter(record.topic for record in records).items():
+            CONSUMED.labels(group_id, topic).inc(count)
         now = datetime.now(UTC)
-        for record, event in readable:
-            LAG_S.labels(group_id, record.topic).set((now - event.occurred_at).total_seconds())
+        for topic, event in {record.topic: event for record, event in readable}.items():
+            LAG_S.labels(group_id, topic).set((now - event.occurred_at).total_seconds())
 
     async def _read(self, record: ConsumerRecord) -> Readable | None:
         if record.value is None:

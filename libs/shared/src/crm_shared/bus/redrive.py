@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from crm_shared.bus.dead_letters import ERROR_HEADER_PREFIX, original_headers
+from crm_shared.bus.dead_letters import original_headers
 from crm_shared.bus.producers import producing
 from crm_shared.bus.topics import list_partitions
 from crm_shared.contracts.topics import dead_letter_topic
@@ -38,7 +38,9 @@ async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progr
     await _start(consumer)
     try:
         async with producing(bootstrap, client_id=f"{group_id}.redrive") as producer:
-            return await _put_back(consumer, producer, await _assign(consumer, partitions), progress)
+            return await _put_back(
+                consumer, producer, await _assign(consumer, partitions), dead_letter_topic("", group_id), progress
+            )
     finally:
         await consumer.stop()
 
@@ -64,6 +66,7 @@ async def _put_back(
     consumer: AIOKafkaConsumer,
     producer: AIOKafkaProducer,
     ends: dict[TopicPartition, int],
+    suffix: str,
     progress: Progress | None,
 ) -> int:
     total = sum([end - await consumer.position(partition) for partition, end in ends.items()])
@@ -75,7 +78,7 @@ async def _put_back(
         reached: dict[TopicPartition, int] = {}
         for partition, records in fetched.items():
             due = [record for record in records if record.offset < ends[partition]]
-            waiting += [await _send_back(producer, record) for record in due]
+            waiting += [await _send_back(producer, record, suffix) for record in due]
             reached[partition] = min(await consumer.position(partition), ends[partition])
         await asyncio.gather(*waiting)
         if reached:
@@ -90,12 +93,8 @@ async def _put_back(
     return done
 
 
-async def _send_back(producer: AIOKafkaProducer, record: ConsumerRecord) -> "asyncio.Future[Any]":
-    described = dict(record.headers)
-    topic = described[f"{ERROR_HEADER_PREFIX}topic"].decode()
-    # Without a key the partition says where it stood; with one the partitioner finds the same again.
-    partition = None if record.key is not None else int(described[f"{ERROR_HEADER_PREFIX}partition"])
+async def _send_back(producer: AIOKafkaProducer, record: ConsumerRecord, suffix: str) -> "asyncio.Future[Any]":
     future: asyncio.Future[Any] = await producer.send(
-        topic, value=record.value, key=record.key, partition=partition, headers=original_headers(record.headers)
+        record.topic.removesuffix(suffix), value=record.value, key=record.key, headers=original_headers(record.headers)
     )
     return future

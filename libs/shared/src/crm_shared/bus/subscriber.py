@@ -1,5 +1,6 @@
 """The one place where a FastStream subscriber is made. A test fails if one is made elsewhere, or in another way."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ OFFSET_RESET: Final = "earliest"
 MAX_POLL_INTERVAL_MS: Final = 24 * 60 * 60 * 1000
 SESSION_TIMEOUT_MS: Final = 10_000
 HEARTBEAT_INTERVAL_MS: Final = 2_000
+METADATA_MAX_AGE_MS: Final = 30_000
+UNEXPECTED_PAUSE_S: Final = 1.0
 
 
 class WrongPolicy(Exception):
@@ -53,6 +56,7 @@ def make_broker(settings: ConsumerSettings) -> KafkaBroker:
         client_id=settings.client_id,
         apply_types=False,
         consumer_only=True,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
         allow_auto_create_topics=False,
         graceful_timeout=settings.graceful_timeout_s,
         logger=logger,
@@ -84,6 +88,10 @@ def add_subscriber(broker: KafkaBroker, reader: BatchReader, settings: ConsumerS
             await reader.take(records)
         except Stopping:
             raise NackMessage from None
+        except Exception:
+            # A mistake of this package. The same records come back at once, so that an endless loop needs a brake.
+            await asyncio.sleep(UNEXPECTED_PAUSE_S)
+            raise
 
     subscriber = broker.subscriber(
         *subscription.topics,

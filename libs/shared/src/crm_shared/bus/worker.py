@@ -11,6 +11,7 @@ from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.batch import BatchReader
 from crm_shared.bus.dead_letters import DeadLetters
 from crm_shared.bus.process import serving, stopping_on_signals
+from crm_shared.bus.reachability import require_kafka
 from crm_shared.bus.subscriber import ConsumerSettings, add_subscriber, make_broker, require_policy
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.topics import list_missing_topics
@@ -52,6 +53,7 @@ class Worker:
         waits_for = self._trouble or next((reader.waits_for for reader in self._readers if reader.waits_for), None)
         if waits_for is not None:
             raise ConnectionError(waits_for)
+        await require_kafka(self._settings.kafka_bootstrap)
 
     async def run(self) -> None:
         """Consume until `stop`. Waits for Kafka and the topics; once started, the consumers reconnect by themselves."""

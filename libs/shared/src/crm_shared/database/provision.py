@@ -22,17 +22,19 @@ async def provision(
     database = database or f"crm_{service}"
     admin = await asyncpg.connect(admin_dsn)
     try:
+        # Roles belong to the cluster: two that run at once would trip over each other's half-made ones.
+        await admin.execute("SELECT pg_advisory_lock(hashtextextended('crm provision', 0))")
         for kind in ROLE_KINDS:
             await _create_role(admin, f"{service}_{kind}", password_of(f"{service}_{kind}"))
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
             await admin.execute(f'CREATE DATABASE "{database}" OWNER {service}_owner')
+        inside = await asyncpg.connect(admin_dsn, database=database)
+        try:
+            await inside.execute(_grants(service, database))
+        finally:
+            await inside.close()
     finally:
         await admin.close()
-    inside = await asyncpg.connect(admin_dsn, database=database)
-    try:
-        await inside.execute(_grants(service, database))
-    finally:
-        await inside.close()
 
 
 def password_by_role(dsns: Iterable[str]) -> dict[str, str]:
@@ -42,7 +44,6 @@ def password_by_role(dsns: Iterable[str]) -> dict[str, str]:
 
 
 async def _create_role(admin: asyncpg.Connection, role: str, password: str) -> None:
-    # Two services may be provisioned at once on one cluster; a role made meanwhile is as good.
     quoted = await admin.fetchval("SELECT quote_literal($1::text)", password)
     await admin.execute(f"""
         DO $$ BEGIN

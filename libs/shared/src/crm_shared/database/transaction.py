@@ -37,8 +37,13 @@ class Transaction:
         await self._connection.executemany(query, args)
 
     async def commit(self) -> None:
-        """Make it last. On an error the outcome is unknown, and the connection is not used again."""
-        await self._end("COMMIT")
+        """Make it last. On an error the outcome is unknown, and the connection is not used again.
+
+        Raises RuntimeError when an earlier statement had failed and nobody let that end the transaction: PostgreSQL
+        then answers COMMIT with ROLLBACK, and no error.
+        """
+        if await self._end("COMMIT") != "COMMIT":
+            raise RuntimeError("a statement had failed before COMMIT, so nothing was kept")
 
     async def rollback(self) -> None:
         """Leave nothing behind. Never raises: the error that led here is the one to hear of."""
@@ -49,17 +54,18 @@ class Transaction:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
             return  # the connection is gone, and with it the transaction
 
-    async def _end(self, statement: str) -> None:
+    async def _end(self, statement: str) -> str:
         if self._ended:
             raise RuntimeError("the transaction has ended")
         self._ended = True
         try:
-            await self._connection.execute(statement)
+            status: str = await self._connection.execute(statement)
         except BaseException:
             self._connection.terminate()  # half-ended: must not go back to the pool as it is
             raise
         finally:
             await self._pool.release(self._connection)
+        return status
 
 
 class HasTenant(Protocol):

@@ -5,9 +5,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, TooLarge, UnsupportedType
+
+MAX_DEPTH = 64
+"""pydantic-core writes and reads jsonb 200 levels deep at most; nobody's record needs as many."""
+
+MAX_INTEGER_DIGITS = 1000
+"""Longer ones become Decimal: Python refuses to read an int of more than 4,300 digits, as if it were no JSON."""
 
 
 async def read_json_body(request: Request, *, limit_bytes: int) -> bytes:
@@ -21,9 +27,15 @@ async def read_json_body(request: Request, *, limit_bytes: int) -> bytes:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedType("Send the body as application/json.")
     try:
-        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        # Decoded here: json.loads would guess at UTF-16 and let half surrogates through.
+        text = body.decode("utf-8")
+        parsed = json.loads(
+            text, parse_float=_parse_fraction, parse_int=_parse_integer, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not valid JSON.") from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(parsed, MAX_DEPTH):
+        raise MalformedRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if rb"\u0000" in body or rb"\ud" in body.lower():  # rare, so only then the walk
         wrong = [FieldProblem(pointer, "holds a character that can't be stored") for pointer in _unstorable(parsed, "")]
         if wrong:
@@ -39,17 +51,43 @@ async def _read_within(request: Request, limit_bytes: int) -> bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit_bytes:
-            raise too_large
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit_bytes:
+                raise too_large
+            chunks.append(chunk)
+    except ClientDisconnect:  # nobody hears this; it is no failure of ours
+        raise MalformedRequest("The request ended before its body did.") from None
     request._body = b"".join(chunks)  # noqa: SLF001 - likewise: the stream can be read once only
     return request._body  # noqa: SLF001
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _parse_fraction(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise ValueError("the exponent is out of any range") from None
+
+
+def _parse_integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= MAX_INTEGER_DIGITS else Decimal(text)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    held = [value]
+    for _ in range(levels):
+        held = [
+            item
+            for each in held
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in held)
 
 
 def is_storable(text: str) -> bool:
@@ -67,5 +105,6 @@ def _unstorable(value: Any, pointer: str) -> Iterator[str]:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not is_storable(key):
-                yield pointer or "/"
-            yield from _unstorable(item, f"{pointer}/{key}")
+                yield pointer or "/"  # the name itself fits no answer either
+            else:
+                yield from _unstorable(item, f"{pointer}/{key}")

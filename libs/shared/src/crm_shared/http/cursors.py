@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, LiteralString
 from uuid import UUID
@@ -15,15 +15,37 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 
 from crm_shared.database.where import Where
+from crm_shared.http.bodies import is_storable
 from crm_shared.refusals import InvalidField
 
+
+def _parse_instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("no time zone")
+    return instant.astimezone(UTC)
+
+
+def _parse_text(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("PostgreSQL can't hold it")
+    return text
+
+
+def _parse_bigint(text: str) -> int:
+    number = int(text)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("no bigint")
+    return number
+
+
 PARSERS: dict[type, Callable[[str], Any]] = {
-    datetime: datetime.fromisoformat,
+    datetime: _parse_instant,
     date: date.fromisoformat,
     Decimal: Decimal,
-    str: str,
+    str: _parse_text,
     UUID: UUID,
-    int: int,
+    int: _parse_bigint,
 }
 
 
@@ -86,11 +108,8 @@ def decode_cursor(cursor: str, order: Order) -> tuple[Any, UUID]:
         name, text, last_id = from_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if name != order.name:
             raise InvalidField.at("?cursor", "belongs to a list in another order")
-        value = PARSERS[order.field.type](text)
-        if isinstance(value, datetime) and value.tzinfo is None:
-            raise ValueError("no time zone")
-        return value, UUID(last_id)
-    except (binascii.Error, ValueError, TypeError, ArithmeticError):
+        return PARSERS[order.field.type](text), UUID(last_id)
+    except (binascii.Error, ValueError, TypeError, AttributeError, ArithmeticError):
         raise InvalidField.at("?cursor", "is not a cursor of ours") from None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,6 +22,7 @@ from crm_shared.http.context import Context
 from crm_shared.refusals import NotFound
 
 _PATH_ID = re.compile(r"\{(\w+)\}")
+_to_id = TypeAdapter(UUID).validate_python  # as FastAPI reads ids: UUID() also takes underscores and stray hyphens
 Endpoint = Callable[..., Awaitable[Response]]
 
 
@@ -40,7 +42,7 @@ def bind_direct(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]] 
         named: dict[str, Any] = {name: request.state.context}
         for id_name in ids:
             try:
-                named[id_name] = UUID(request.path_params[id_name])
+                named[id_name] = _to_id(request.path_params[id_name])
             except ValueError:
                 raise NotFound("There is no such record.") from None
         return await endpoint(**named)

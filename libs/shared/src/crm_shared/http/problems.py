@@ -55,7 +55,7 @@ def refusal_of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     if any(error["type"] == "json_invalid" for error in errors):
         return MalformedRequest("The body is not valid JSON.")
     fields = [FieldProblem(to_pointer(error["loc"]), _describe(error)) for error in errors]
-    return InvalidField("; ".join(f"{field.pointer}: {field.detail}" for field in fields[:3]), errors=fields)
+    return InvalidField("; ".join(f"{field.pointer or 'body'}: {field.detail}" for field in fields[:3]), errors=fields)
 
 
 def to_pointer(location: Sequence[int | str]) -> str:

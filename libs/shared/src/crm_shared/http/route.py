@@ -5,30 +5,35 @@ refuse a stranger, so identity is settled before it is called at all.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import asyncpg
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from crm_shared.access.caller import Caller
 from crm_shared.database.outages import is_away, is_contended
 from crm_shared.http.bodies import is_storable, read_json_body
 from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.http.direct import bind_direct
 from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
 from crm_shared.http.problems import problem_response, refusal_of_validation
-from crm_shared.refusals import FieldProblem, InvalidField, Refusal, Unavailable
+from crm_shared.http.rate_limit import RateLimit
+from crm_shared.refusals import FieldProblem, InvalidField, RateLimited, Refusal, Unavailable
 from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
+_RATE_HEADERS = "crm.rate_headers"
 
 
 class InternalError(Refusal):
@@ -40,7 +45,7 @@ class CrmRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint = bind_direct(self.endpoint) or super().get_route_handler()
-        known = frozenset(_query_names(self))
+        known = _query_names(self)
         path, method = self.path, min(self.methods or {"GET"})
         seconds = HTTP_SECONDS.labels(path, method)
         count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
@@ -53,6 +58,7 @@ class CrmRoute(APIRoute):
             except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
                 response = problem_response(to_refusal(error), instance=request.url.path)
             response.raw_headers.append((b"traceparent", traceparent.encode()))
+            response.raw_headers += request.scope.get(_RATE_HEADERS, ())
             seconds.observe(time.perf_counter() - started)
             count(response.status_code).inc()
             return response
@@ -60,34 +66,53 @@ class CrmRoute(APIRoute):
         return handle
 
 
-def _query_names(route: APIRoute) -> list[str]:
-    names: list[str] = []
+def _is_repeatable(annotation: object) -> bool:
+    return get_origin(annotation) in {list, set, tuple} or any(
+        get_origin(part) in {list, set, tuple} for part in get_args(annotation)
+    )
+
+
+def _query_names(route: APIRoute) -> dict[str, bool]:
+    """Give the parameters that a route takes, and whether each may come more than once."""
+    names: dict[str, bool] = {}
     for parameter in route.dependant.query_params:
         model = parameter.field_info.annotation
-        fields = getattr(model, "model_fields", None)
-        names.extend([parameter.alias] if fields is None else [f.alias or name for name, f in fields.items()])
+        fields: Mapping[str, FieldInfo] | None = getattr(model, "model_fields", None)
+        if fields is None:
+            names[parameter.alias] = _is_repeatable(model)
+        else:
+            names |= {f.alias or name: _is_repeatable(f.annotation) for name, f in fields.items()}
     return names
 
 
-async def _serve(request: Request, endpoint: Handler, known: frozenset[str]) -> Response:
+async def _serve(request: Request, endpoint: Handler, known: Mapping[str, bool]) -> Response:
     process: ProcessContext = request.app.state.process
     caller = await process.sign_in.identify(request.headers.get("authorization"))
-    left, reset_s = process.rate_limit.count(caller.user_id)
+    _count(request, process.rate_limit, caller)
     if request.scope["query_string"]:
         _require_known(request, known)
     context = RequestContext(process, caller, request)
     request.state.context = context
     if request.method in {"GET", "HEAD"}:
-        response = await endpoint(request)
-    else:
-        body = await read_json_body(request, limit_bytes=process.settings.max_body_bytes)
-        response = await _serve_write(context, body, lambda: endpoint(request))
-    response.raw_headers += [
-        (b"ratelimit-limit", b"%d" % process.rate_limit.requests),
-        (b"ratelimit-remaining", b"%d" % left),
-        (b"ratelimit-reset", b"%d" % reset_s),
-    ]
-    return response
+        return await endpoint(request)
+    body = await read_json_body(request, limit_bytes=process.settings.max_body_bytes)
+    return await _serve_write(context, body, lambda: endpoint(request))
+
+
+def _count(request: Request, rate_limit: RateLimit, caller: Caller) -> None:
+    """Count the request. Its answer tells what is left, whatever else it says: refusals count too."""
+    left, reset_s = 0, 0
+    try:
+        left, reset_s = rate_limit.count(caller.user_id)
+    except RateLimited as refusal:
+        reset_s = refusal.retry_after_s or 0
+        raise
+    finally:
+        request.scope[_RATE_HEADERS] = [
+            (b"ratelimit-limit", b"%d" % rate_limit.requests),
+            (b"ratelimit-remaining", b"%d" % left),
+            (b"ratelimit-reset", b"%d" % reset_s),
+        ]
 
 
 async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[[], Awaitable[Response]]) -> Response:
@@ -121,11 +146,18 @@ async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[
     return response
 
 
-def _require_known(request: Request, known: frozenset[str]) -> None:
-    wrong = [FieldProblem(f"?{name}", "is not a known parameter") for name in request.query_params if name not in known]
+def _require_known(request: Request, known: Mapping[str, bool]) -> None:
+    given = request.query_params.multi_items()
+    counts = Counter(name for name, _ in given)
+    wrong = [FieldProblem(f"?{name}", "is not a known parameter") for name in counts if name not in known]
+    wrong += [
+        FieldProblem(f"?{name}", "is given more than once")  # to take the last would ignore the others
+        for name, count in counts.items()
+        if count > 1 and not known.get(name, True)
+    ]
     wrong += [
         FieldProblem(f"?{name}", "holds a character that can't be stored")
-        for name, value in request.query_params.multi_items()
+        for name, value in given
         if not is_storable(value)
     ]
     if wrong:

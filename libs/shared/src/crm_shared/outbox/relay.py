@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.producers import close_producer, open_producer
+from crm_shared.bus.reachability import require_kafka
 from crm_shared.outbox import metrics
 from crm_shared.outbox.leadership import lead
 from crm_shared.outbox.queue import OutboxQueue
@@ -35,13 +36,14 @@ class Relay:
 
     @property
     def is_leader(self) -> bool:
-        """Does this relay hold the lock, and so publish (or wait for Kafka to do so)?"""
+        """Whether this relay holds the lock, and so publishes or waits for Kafka to let it."""
         return self._status.is_leader
 
     async def check_ready(self) -> None:
-        """Raise what the relay waits for. A relay that stands by is ready."""
+        """Raise what the relay waits for: PostgreSQL or Kafka. A relay that stands by is ready."""
         if self._status.trouble is not None:
             raise ConnectionError(self._status.trouble)
+        await require_kafka(self._settings.kafka_bootstrap)
 
     async def run(self) -> None:
         """Stand by, lead, publish, until `stop`. PostgreSQL or Kafka away: wait and start anew; nothing is lost."""

@@ -15,6 +15,8 @@ from crm_shared.telemetry.traces import current_traceparent
 
 COLLECTIONS = {"user": "users", "contact": "contacts", "company": "companies", "deal": "deals"}
 
+UNREADABLE = "The service that owns a referenced record answered in a way we can't read."
+
 BREAKER_FAILURES = 5
 BREAKER_PAUSE_S = 5
 
@@ -47,15 +49,10 @@ class OwnerApi:
             return None
         if me is None:
             return None
-        tenant, user = me["tenant"], me["user"]
-        return Caller(
-            tenant_id=UUID(tenant["id"]),
-            user_id=UUID(user["id"]),
-            role=Role(user["role"]),
-            base_currency=tenant["base_currency"],
-            time_zone=user["time_zone"] or tenant["time_zone"],
-            token=token,
-        )
+        try:
+            return _to_caller(me, token)
+        except (KeyError, TypeError, ValueError):
+            raise Unavailable(UNREADABLE) from None
 
     async def _get(self, url: str, path: str, token: str) -> Mapping[str, Any] | None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -74,5 +71,22 @@ class OwnerApi:
             raise Unauthenticated("The token's user is not active here.")
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise Unavailable("The service that owns a referenced record is busy.")
-        found: Mapping[str, Any] | None = answer.json() if answer.is_success else None
+        if not answer.is_success:
+            return None
+        try:
+            found: Mapping[str, Any] = answer.json()
+        except ValueError:
+            raise Unavailable(UNREADABLE) from None
         return found
+
+
+def _to_caller(me: Mapping[str, Any], token: str) -> Caller:
+    tenant, user = me["tenant"], me["user"]
+    return Caller(
+        tenant_id=UUID(tenant["id"]),
+        user_id=UUID(user["id"]),
+        role=Role(user["role"]),
+        base_currency=tenant["base_currency"],
+        time_zone=user["time_zone"] or tenant["time_zone"],
+        token=token,
+    )

@@ -11,7 +11,7 @@ from crm_shared.access.visibility import add_visible
 from crm_shared.contracts.states import STATE_MODELS, UserState
 from crm_shared.database import Connection, Database, Where
 from crm_shared.refusals import FieldProblem, Unavailable, UnknownReference
-from crm_shared.replicas.owner_api import OwnerApi
+from crm_shared.replicas.owner_api import UNREADABLE, OwnerApi
 from crm_shared.replicas.records import ReplicaRecord, from_state, save_records
 
 FIND_RECORDS = """
@@ -68,7 +68,7 @@ class References:
         try:
             record = from_state(caller.tenant_id, STATE_MODELS[reference.aggregate].model_validate(answer))
         except ValidationError:
-            raise Unavailable("The service that owns a referenced record answered in a way we can't read.") from None
+            raise Unavailable(UNREADABLE) from None
         async with self.database.read(caller.tenant_id) as connection:
             await save_records(connection, [record])
         return record
@@ -86,7 +86,10 @@ class References:
         if reference.id in known:
             return known[reference.id]
         answer = await self._owner_api.find("user", reference.id, caller.token)
-        return answer is not None and UserState.model_validate(answer).active
+        try:
+            return answer is not None and UserState.model_validate(answer).active
+        except ValidationError:
+            raise Unavailable(UNREADABLE) from None
 
 
 async def _find_records(

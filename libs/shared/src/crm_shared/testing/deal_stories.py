@@ -83,7 +83,7 @@ class ToldPipeline:
 class DealStory:
     """One deal's life. Each act gives the events that it makes, a closing move two; `events` holds them all.
 
-    `at` moves on by a minute an act, unless an act says when it happened.
+    `at` moves on by a minute an act, unless an act says when it happened. `actor_id` acts, else the owner.
     """
 
     pipeline: ToldPipeline
@@ -97,6 +97,8 @@ class DealStory:
     events: list[Event] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    contact_id: UUID | None = None
+    actor_id: UUID | None = None
 
     def create(self) -> Sequence[Event]:
         stage = self.pipeline.stage(self.stage)
@@ -104,7 +106,7 @@ class DealStory:
             "id": self.id,
             "version": 0,
             "name": "Acme renewal",
-            "contact_id": None,
+            "contact_id": self.contact_id,
             "original_contact_id": None,
             "company_id": None,
             "owner_id": self.owner_id,
@@ -192,14 +194,14 @@ class DealStory:
                 "from_stage": None if source is None else {"id": source.id, "name": source.name},
                 "to_stage": {"id": target.id, "name": target.name},
                 "changed_at": self.state["stage_changed_at"],
-                "changed_by": self.owner_id,
+                "changed_by": self.actor_id or self.owner_id,
             }
         )
 
     def _tell(self, verb: str, changed: Mapping[str, Change] | None, **changes: Any) -> Event:
         self.state = {**self.state, **changes, "version": self.state["version"] + 1, "updated_at": self.at}
         event = _to_event(
-            "deal", verb, self.pipeline.tenant_id, self.state, changed, self.at, actor_id=self.owner_id
+            "deal", verb, self.pipeline.tenant_id, self.state, changed, self.at, actor_id=self.actor_id or self.owner_id
         )
         self.events.append(event)
         return event

@@ -1,6 +1,6 @@
 """A database that has an outbox and nothing else, and events to put into it: for tests of the bus itself."""
 
-import datetime
+import datetime as dt
 import uuid
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ from crm_shared.database.provision import provision
 from crm_shared.outbox import OUTBOX_DDL
 
 TENANT_ID: Final = uuid.UUID("0195a5f0-0000-7000-8000-000000000001")
-OCCURRED_AT: Final = datetime.datetime(2026, 11, 2, 9, 30, tzinfo=datetime.UTC)
+OCCURRED_AT: Final = dt.datetime(2026, 11, 2, 9, 30, tzinfo=dt.UTC)
 _PASSWORD: Final = "secret"  # noqa: S105 - of a throw-away engine
 
 

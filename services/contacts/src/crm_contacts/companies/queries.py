@@ -13,9 +13,9 @@ from crm_shared.http.cursors import Order
 
 # With the key that the list may be sorted by, which is no part of the answer.
 SELECT_COMPANIES = (
-    "SELECT c.name_key, "
+    "SELECT"
     + COMPANY_COLUMNS
-    + """
+    + """, c.name_key
       FROM companies c
      WHERE c.tenant_id = $1 AND c.deleted_at IS NULL AND """
 )
@@ -40,3 +40,8 @@ async def list_companies(
         SELECT_COMPANIES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
     )
     return [dict(row) for row in rows]
+
+
+def to_items(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give the rows as the list answers them, without the key that they may be sorted by."""
+    return [{name: row[name] for name in row if name != "name_key"} for row in rows]

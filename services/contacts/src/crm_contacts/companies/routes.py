@@ -7,18 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_contacts.companies import commands, queries
+from crm_contacts.companies.commands import DeleteCompany
 from crm_contacts.companies.filters import to_where
-from crm_contacts.companies.schemas import (
-    CompanyList,
-    CompanyPage,
-    CreateCompanyRequest,
-    EditCompanyRequest,
-    to_delete,
-)
-from crm_contacts.sorting import NAME_KEY, reply_sorted
+from crm_contacts.companies.schemas import CompanyList, CompanyPage, CreateCompanyRequest, EditCompanyRequest
 from crm_shared.contracts.states import CompanyState
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, parse_order
+from crm_shared.http.cursors import SortField, next_cursor, parse_order
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/companies", tags=["companies"], route_class=CrmRoute)
@@ -28,3 +22,43 @@ SORTS = {
     "updated_at": SortField("c.updated_at", datetime),
     "name": SortField("c.name_key", str),
 }
+
+
+@router.post("", response_model=CompanyState, status_code=201, summary="Create a company")
+async def create_company(body: CreateCompanyRequest, context: Context) -> Response:
+    command = body.to_command(context.caller)
+    company = await commands.create_company(command, context.unit_of_work, context.clock)
+    return context.reply_written("company", company, status=201)
+
+
+@router.get("", response_model=CompanyPage, summary="List the companies that you may see")
+async def list_companies(query: Annotated[CompanyList, Query()], context: Context) -> Response:
+    order = parse_order(query.sort, SORTS, id_column="c.id")
+    filters = to_where(query, context.caller)
+    async with context.database.read(context.caller.tenant_id) as connection:
+        rows = await queries.list_companies(
+            connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
+        )
+    cursor = next_cursor(order, rows, query.limit, value_key=order.field.column.removeprefix("c."))
+    return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
+
+
+@router.get("/{company_id}", response_model=CompanyState, summary="Get one company")
+async def get_company(company_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        company = await queries.load_company(connection, context.caller, company_id)
+    return context.reply(company)
+
+
+@router.patch("/{company_id}", response_model=CompanyState, summary="Change fields of a company")
+async def edit_company(company_id: UUID, body: EditCompanyRequest, context: Context) -> Response:
+    command = body.to_command(company_id, caller=context.caller, expected_version=context.if_match)
+    company = await commands.edit_company(command, context.unit_of_work, context.clock)
+    return context.reply_written("company", company)
+
+
+@router.delete("/{company_id}", status_code=204, summary="Delete a company")
+async def delete_company(company_id: UUID, context: Context) -> Response:
+    command = DeleteCompany(context.caller, company_id, context.if_match)
+    company = await commands.delete_company(command, context.unit_of_work, context.clock)
+    return context.reply_deleted("company", company)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from crm_contacts.companies.commands import CreateCompany, DeleteCompany, EditCompany
+from crm_contacts.companies.commands import CreateCompany, EditCompany
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.companies.internet import InternetDomain, Website
 from crm_contacts.custom_data import CustomData
@@ -30,8 +30,8 @@ class CreateCompanyRequest(RequestBody):
     size: Size | None = None
     website: Website | None = None
     owner_id: UUID | None = None
-    tags: Tags = []
-    custom_data: CustomData = {}
+    tags: Tags = Field(default=[])
+    custom_data: CustomData = Field(default={})
 
     def to_command(self, caller: Caller) -> CreateCompany:
         new = NewCompany(
@@ -63,10 +63,6 @@ class EditCompanyRequest(RequestBody):
         if "tags" in changes:
             changes["tags"] = to_tags(self.tags)
         return EditCompany(caller, company_id, changes, expected_version)
-
-
-def to_delete(company_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> DeleteCompany:
-    return DeleteCompany(caller, company_id, expected_version)
 
 
 class CompanyList(ListQuery):

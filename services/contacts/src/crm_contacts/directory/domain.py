@@ -123,7 +123,7 @@ ORG_FIELDS = frozenset({"role", "manager_id", "active"})
 """What decides who sees whose records."""
 
 
-def create_tenant(  # noqa: PLR0913 - a tenant's facts, each by name
+def create_tenant(
     *, tenant_id: UUID, name: str, base_currency: str, time_zone: str, default_region: str, now: datetime
 ) -> TenantCreated:
     tenant = Tenant(
@@ -150,7 +150,7 @@ def edit_tenant(tenant: Tenant, changes: Mapping[str, Any], *, now: datetime) ->
 
 
 def create_user(user_id: UUID, new: NewUser, *, superiors: Collection[Superior], now: datetime) -> UserCreated:
-    """Make a user. `superiors`: the manager and all above. Raises UnknownReference when the manager is not among them."""
+    """Make a user. `superiors`: the manager and all above. Raises UnknownReference for a manager not among them."""
     if new.manager_id is not None:
         _require_manager(new.manager_id, superiors)
     user = User(

@@ -57,9 +57,7 @@ async def edit_tenant(body: EditTenantRequest, context: Context) -> Response:
     return context.reply_written("tenant", tenant)
 
 
-@router.post(
-    "/users", response_model=UserState, status_code=201, summary="Create a user", dependencies=[WRITES_USERS]
-)
+@router.post("/users", response_model=UserState, status_code=201, summary="Create a user", dependencies=[WRITES_USERS])
 async def create_user(body: CreateUserRequest, context: Context) -> Response:
     command = body.to_command(context.caller)
     user = await commands.create_user(command, context.unit_of_work, context.clock)

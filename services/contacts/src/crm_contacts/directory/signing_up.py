@@ -46,7 +46,9 @@ def sign_up(*, name: str, admin_email: str, currency: str, time_zone: str) -> st
     except ValidationError as error:
         for found in error.errors():
             option = str(found["loc"][0]).replace("_", "-")
-            typer.echo(f"crm-contacts: --{option} {found['input']!r}: {found["msg"].removeprefix("Value error, ")}", err=True)
+            typer.echo(
+                f"crm-contacts: --{option} {found['input']!r}: {found['msg'].removeprefix('Value error, ')}", err=True
+            )
         raise typer.Exit(2) from None
     settings = load_settings("contacts", "create-tenant", ContactsSettings)
     command = request.to_command()

@@ -17,13 +17,13 @@ SUM_STAGES = """
       FROM deals d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.deleted_at IS NULL AND """
 
-FIRST_DEALS = (
-    "SELECT"
-    + DEAL_COLUMNS
-    + """
-      FROM deals d
-     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.deleted_at IS NULL AND d.stage_id = """
-)
+# The first deals of each stage by the index deals_on_board: one statement whatever the number of stages.
+OF_EACH_STAGE = """
+      FROM unnest($3::uuid[]) AS wanted (stage_id)
+     CROSS JOIN LATERAL (
+           SELECT * FROM deals d
+            WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.deleted_at IS NULL AND d.stage_id = wanted.stage_id
+              AND """
 
 
 async def sum_stages(connection: Connection, caller: Caller, pipeline_id: UUID) -> dict[UUID, list[Mapping[str, Any]]]:
@@ -42,21 +42,32 @@ async def list_stage_deals(
     connection: Connection,
     caller: Caller,
     pipeline_id: UUID,
-    stage_id: UUID,
+    stage_ids: Sequence[UUID],
     *,
     order: Order,
     cursor: str | None,
     limit: int,
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 deals of one column."""
-    where = Where(caller.tenant_id, pipeline_id)
-    column = where.number(stage_id)
+) -> dict[UUID, list[Mapping[str, Any]]]:
+    """Give up to `limit` + 1 deals of each stage, by stage, in `order`."""
+    where = Where(caller.tenant_id, pipeline_id, stage_ids)
     order.add_after(add_visible(where, caller, "d.owner_id"), cursor)
     page = where.number(limit + 1)
-    rows = await connection.fetch(
-        FIRST_DEALS + column + " AND " + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
+    first = (
+        "SELECT"
+        + DEAL_COLUMNS
+        + OF_EACH_STAGE
+        + where.sql
+        + " ORDER BY "
+        + order.sql
+        + " LIMIT "
+        + page
+        + ") d ORDER BY "
+        + order.sql
     )
-    return [dict(row) for row in rows]
+    deals: dict[UUID, list[Mapping[str, Any]]] = {stage_id: [] for stage_id in stage_ids}
+    for row in await connection.fetch(first, *where.parameters):
+        deals[row["stage_id"]].append(dict(row))
+    return deals
 
 
 def to_totals(rows: Sequence[Mapping[str, Any]], win_probability: int) -> list[dict[str, Any]]:

@@ -10,8 +10,6 @@ from fastapi import APIRouter, Query, Response
 from crm_deals.deals import board
 from crm_deals.deals.schemas import Board, BoardQuery
 from crm_deals.pipelines import queries as pipelines
-from crm_shared.access import Caller
-from crm_shared.database import Connection
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import Order, SortField, next_cursor
 from crm_shared.http.route import CrmRoute
@@ -29,32 +27,28 @@ async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], c
     caller = context.caller
     async with context.database.snapshot(caller.tenant_id) as connection:
         pipeline = await pipelines.load_pipeline(connection, caller, pipeline_id)
+        stages = {UUID(stage["id"]): stage for stage in pipeline["stages"]}
+        if query.stage_id is not None:
+            stages = {stage_id: stage for stage_id, stage in stages.items() if stage_id == query.stage_id}
+            if not stages:
+                raise InvalidField.at("?stage_id", "is not a stage of this pipeline")
         sums = await board.sum_stages(connection, caller, pipeline_id)
-        columns = [
-            await _read_column(connection, caller, pipeline_id, stage, sums.get(UUID(stage["id"]), []), query)
-            for stage in pipeline["stages"]
-            if query.stage_id in {None, UUID(stage["id"])}
-        ]
-    if not columns:
-        raise InvalidField.at("?stage_id", "is not a stage of this pipeline")
+        deals = await board.list_stage_deals(
+            connection, caller, pipeline_id, list(stages), order=ORDER, cursor=query.cursor, limit=query.limit
+        )
+    columns = [
+        _to_column(stage, sums.get(stage_id, []), deals[stage_id], query.limit) for stage_id, stage in stages.items()
+    ]
     return context.reply_json({"pipeline_id": pipeline_id, "pipeline_name": pipeline["name"], "stages": columns})
 
 
-async def _read_column(
-    connection: Connection,
-    caller: Caller,
-    pipeline_id: UUID,
-    stage: Mapping[str, Any],
-    sums: list[Mapping[str, Any]],
-    query: BoardQuery,
+def _to_column(
+    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[Mapping[str, Any]], limit: int
 ) -> dict[str, Any]:
-    deals = await board.list_stage_deals(
-        connection, caller, pipeline_id, UUID(stage["id"]), order=ORDER, cursor=query.cursor, limit=query.limit
-    )
     return {
         "stage": stage,
         "count": sum(row["count"] for row in sums),
         "totals": board.to_totals(sums, stage["win_probability"]),
-        "deals": deals[: query.limit],
-        "next_cursor": next_cursor(ORDER, deals, query.limit, value_key="updated_at"),
+        "deals": deals[:limit],
+        "next_cursor": next_cursor(ORDER, deals, limit, value_key="updated_at"),
     }

@@ -153,7 +153,8 @@ def _fit_amount(deal: Deal, changes: Mapping[str, Any]) -> dict[str, Any]:
     amount = changes.get("amount", deal.amount)
     if amount is None or not {"amount", "currency"} & changes.keys():
         return dict(changes)
-    return {**changes, "amount": to_amount(amount, currency)}
+    pointer = "/amount" if "amount" in changes else "/currency"
+    return {**changes, "amount": to_amount(amount, currency, pointer=pointer)}
 
 
 async def _load_first_stage(transaction: Transaction, command: CreateDeal, clock: Clock) -> Stage:

@@ -76,6 +76,7 @@ class DealMoved:
     """The deal as it stands in its new stage, still with the status it had."""
 
     deal: Deal
+    before: Deal
     from_stage: Stage
     to_stage: Stage
     at: datetime
@@ -118,7 +119,9 @@ class NewDeal:
 
 
 def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decision:
-    """Make a deal in `stage`; in a WON or LOST one it is closed from the start."""
+    """Make a deal in `stage`; in a WON or LOST one it is closed from the start. Raises InvalidField."""
+    if new.lost_reason is not None and stage.kind is not StageKind.LOST:
+        raise InvalidField.at("/lost_reason", "belongs to a deal in a LOST stage")
     is_closed = stage.kind is not StageKind.OPEN
     deal = Deal(
         id=deal_id,
@@ -136,7 +139,7 @@ def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decis
         status=DealStatus(stage.kind),
         stage_changed_at=now,
         closed_at=now if is_closed else None,
-        lost_reason=new.lost_reason if stage.kind is StageKind.LOST else None,
+        lost_reason=new.lost_reason,
         description=new.description,
         custom_data={},
         external_id=new.external_id,
@@ -153,13 +156,18 @@ def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decis
 
 def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
     """Set the named fields. Values that are as they were change nothing; a lost reason belongs to a lost deal."""
-    effective = {name: value for name, value in changes.items() if getattr(deal, name) != value}
+    effective = {name: value for name, value in changes.items() if not _reads_alike(getattr(deal, name), value)}
     if not effective:
         return Decision(deal, ())
     if effective.get("lost_reason") is not None and deal.status is not DealStatus.LOST:
         raise InvalidField.at("/lost_reason", "belongs to a lost deal")
     edited = replace(deal, **effective, version=deal.version + 1, updated_at=now)
     return Decision(edited, (DealEdited(edited, before=deal, at=now),))
+
+
+def _reads_alike(present: object, wanted: object) -> bool:
+    """Are they equal, and written alike? 12 and 12.00 are equal, but the second is how EUR is written."""
+    return present == wanted and (not isinstance(present, Decimal) or str(present) == str(wanted))
 
 
 def move(deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, at: datetime, now: datetime) -> Decision:
@@ -179,7 +187,9 @@ def move(deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, a
     if at < deal.stage_changed_at:
         raise InvalidField.at("/changed_at", "lies before the deal's last change of stage")
     moved = replace(deal, stage_id=to.id, stage_changed_at=at, version=deal.version + 1, updated_at=now)
-    happened = DealMoved(moved, from_stage, to, at=at)
+    if lost_reason is not None and deal.status is DealStatus.LOST:
+        moved = replace(moved, lost_reason=lost_reason)  # from one LOST stage to another: no new loss, a new reason
+    happened = DealMoved(moved, deal, from_stage, to, at=at)
     if DealStatus(to.kind) is deal.status:
         return Decision(moved, (happened,))
     settled = settle(moved, to.kind, lost_reason=lost_reason, at=at)

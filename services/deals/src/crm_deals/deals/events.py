@@ -70,7 +70,7 @@ def _describe(event: DealEvent) -> tuple[str, dict[str, Change] | None]:
             return "updated", _differences(event.before, event.deal)
         case DealMoved():
             return "stage_changed", {
-                "stage_id": {"from": event.from_stage.id, "to": event.to_stage.id},
+                **_differences(event.before, event.deal),
                 "stage_name": {"from": event.from_stage.name, "to": event.to_stage.name},
             }
         case DealSettled():

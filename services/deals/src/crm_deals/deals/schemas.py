@@ -1,17 +1,17 @@
 """What requests about deals look like. Answers are the contract's own states."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from crm_deals.deals.commands import CreateDeal, EditDeal, MoveDeal
 from crm_deals.deals.domain import DealStatus
 from crm_shared.access import Caller
 from crm_shared.contracts.states import DealState, NamedStage, Stage
-from crm_shared.http.models import ListQuery, LongText, PageQuery, RequestBody, ShortText
+from crm_shared.http.models import Day, Instant, ListQuery, LongText, PageQuery, RequestBody, ShortText
 from crm_shared.money import Amount, CurrencyCode
 
 
@@ -24,7 +24,7 @@ class CreateDealRequest(RequestBody):
     stage_id: UUID | None = None
     amount: Amount | None = None
     currency: CurrencyCode | None = None
-    close_date: date | None = None
+    close_date: Day | None = None
     description: LongText | None = None
     external_id: ShortText | None = None
     lost_reason: LongText | None = None
@@ -42,7 +42,7 @@ class EditDealRequest(RequestBody):
     owner_id: UUID = Field(default=UUID(int=0))
     amount: Amount | None = None
     currency: CurrencyCode = Field(default="")
-    close_date: date | None = None
+    close_date: Day | None = None
     description: LongText | None = None
     external_id: ShortText | None = None
     lost_reason: LongText | None = None
@@ -54,7 +54,7 @@ class EditDealRequest(RequestBody):
 class MoveDealRequest(RequestBody):
     stage_id: UUID
     lost_reason: LongText | None = None
-    changed_at: AwareDatetime | None = Field(default=None, description="ADMIN, for imports: when the move happened")
+    changed_at: Instant | None = Field(default=None, description="ADMIN, for imports: when the move happened")
 
     def to_command(self, deal_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> MoveDeal:
         return MoveDeal(caller, deal_id, self.stage_id, self.lost_reason, self.changed_at, expected_version)

@@ -24,10 +24,13 @@ async def list_pipelines(query: Annotated[PipelineList, Query()], context: Conte
     order = parse_order(query.sort, SORTS, default="created_at", id_column="p.id")
     tenant_id = context.caller.tenant_id
     async with context.database.read(tenant_id) as connection:
-        if not await queries.has_pipelines(connection, context.caller):
-            # A new tenant's first pipeline is made by whoever comes first: the event, or a call that overtook it.
-            ensure = EnsureDefaultPipeline(tenant_id)
-            await commands.ensure_default_pipeline(ensure, context.unit_of_work, context.clock)
+        is_new = not await queries.has_pipelines(connection, context.caller)
+    if is_new:
+        # A new tenant's first pipeline is made by whoever comes first: the event, or a call that overtook it. With no
+        # connection in hand: calls that each hold one and wait for a second would use up the pool.
+        ensure = EnsureDefaultPipeline(tenant_id)
+        await commands.ensure_default_pipeline(ensure, context.unit_of_work, context.clock)
+    async with context.database.read(tenant_id) as connection:
         rows = await queries.list_pipelines(
             connection, context.caller, order=order, cursor=query.cursor, limit=query.limit
         )

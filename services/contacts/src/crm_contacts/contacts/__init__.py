@@ -1,0 +1,1 @@
+"""Contacts: people, how to reach them and where they work."""

@@ -1,0 +1,57 @@
+"""Where the contact's classes meet their names on the wire."""
+
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from crm_contacts.contacts.domain import Contact, ContactCreated, ContactDeleted, ContactEdited, ContactEvent
+from crm_shared.contracts import Change, OutboxEvent, new_event
+
+STATE_FIELDS = tuple(field.name for field in fields(Contact))
+VERBS: dict[type[ContactEvent], str] = {
+    ContactCreated: "created",
+    ContactEdited: "updated",
+    ContactDeleted: "deleted",
+}
+
+
+def to_state(contact: Contact) -> dict[str, Any]:
+    """Give the whole state: what GET answers and what events carry."""
+    return {name: getattr(contact, name) for name in STATE_FIELDS}
+
+
+def to_wire(event: ContactEvent, *, tenant_id: UUID, actor_id: UUID | None) -> OutboxEvent:
+    return new_event(
+        aggregate="contact",
+        aggregate_id=event.contact.id,
+        verb=VERBS[type(event)],
+        version=event.contact.version,
+        tenant_id=tenant_id,
+        occurred_at=event.at,
+        state=to_state(event.contact),
+        changed=None if isinstance(event, ContactCreated) else _differences(event.before, event.contact),
+        actor_id=actor_id,
+    )
+
+
+def snapshot(contact: Contact, *, tenant_id: UUID) -> OutboxEvent:
+    """Repeat the present state, for a projection that starts from nothing."""
+    return new_event(
+        aggregate="contact",
+        aggregate_id=contact.id,
+        verb="snapshot",
+        version=contact.version,
+        tenant_id=tenant_id,
+        occurred_at=contact.updated_at,
+        state=to_state(contact),
+        changed=None,
+        actor_id=None,
+    )
+
+
+def _differences(before: Contact, after: Contact) -> dict[str, Change]:
+    return {
+        name: {"from": getattr(before, name), "to": getattr(after, name)}
+        for name in STATE_FIELDS
+        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
+    }

@@ -1,0 +1,42 @@
+"""From a list's parameters to its WHERE."""
+
+from crm_contacts.contacts.schemas import ContactList
+from crm_contacts.phones import to_e164
+from crm_contacts.prefixes import starts_with
+from crm_shared.access import Caller
+from crm_shared.database import Where
+
+
+def to_where(query: ContactList, caller: Caller, *, region: str | None) -> Where:
+    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full.
+
+    `region` is the country of a phone that names none, needed when one is asked for.
+    """
+    where = Where(caller.tenant_id)
+    if query.owner_id is not None:
+        where.add("c.owner_id = {}", query.owner_id)
+    if query.company_id is not None:
+        where.add("c.company_id = {}", query.company_id)
+    if query.source is not None:
+        where.add("c.source = {}", query.source)
+    if query.tag is not None:
+        where.add("{} = ANY (c.tags)", query.tag)
+    if query.email is not None:
+        where.add("c.email_key = fold_case({})", query.email)
+    if query.phone is not None:
+        _add_phone(where, query.phone, region)
+    if query.external_id is not None:
+        where.add("c.external_id = {}", query.external_id)
+    if query.q is not None:
+        where.add_sql(starts_with(where, query.q, "c.name_key", "c.surname_key", "c.email_key"))
+    if query.updated_since is not None:
+        where.add("c.updated_at >= {}", query.updated_since)
+    return where
+
+
+def _add_phone(where: Where, phone: str, region: str | None) -> None:
+    e164 = to_e164(phone, region) if region is not None else None
+    if e164 is not None:
+        where.add("c.phone_e164 = {}", e164)
+    else:  # a number without the one form is found as it was written
+        where.add("c.phone_e164 IS NULL").add("c.phone = {}", phone.strip())

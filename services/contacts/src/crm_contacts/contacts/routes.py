@@ -1,0 +1,65 @@
+"""HTTP of contacts."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from crm_contacts.contacts import commands, queries
+from crm_contacts.contacts.commands import DeleteContact
+from crm_contacts.contacts.filters import to_where
+from crm_contacts.contacts.schemas import ContactList, ContactPage, CreateContactRequest, EditContactRequest
+from crm_shared.contracts.states import ContactState
+from crm_shared.http.context import Context
+from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.route import CrmRoute
+
+router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=CrmRoute)
+
+SORTS = {
+    "created_at": SortField("c.created_at", datetime),
+    "updated_at": SortField("c.updated_at", datetime),
+    "name": SortField("c.name_key", str),
+}
+
+
+@router.post("", response_model=ContactState, status_code=201, summary="Create a contact")
+async def create_contact(body: CreateContactRequest, context: Context) -> Response:
+    command = body.to_command(context.caller)
+    contact = await commands.create_contact(command, context.unit_of_work, context.clock)
+    return context.reply_written("contact", contact, status=201)
+
+
+@router.get("", response_model=ContactPage, summary="List the contacts that you may see")
+async def list_contacts(query: Annotated[ContactList, Query()], context: Context) -> Response:
+    order = parse_order(query.sort, SORTS, id_column="c.id")
+    async with context.database.read(context.caller.tenant_id) as connection:
+        region = await queries.load_region(connection, context.caller) if query.phone is not None else None
+        filters = to_where(query, context.caller, region=region)
+        rows = await queries.list_contacts(
+            connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
+        )
+    cursor = next_cursor(order, rows, query.limit, value_key=order.field.column.removeprefix("c."))
+    return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
+
+
+@router.get("/{contact_id}", response_model=ContactState, summary="Get one contact")
+async def get_contact(contact_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        contact = await queries.load_contact(connection, context.caller, contact_id)
+    return context.reply(contact)
+
+
+@router.patch("/{contact_id}", response_model=ContactState, summary="Change fields of a contact")
+async def edit_contact(contact_id: UUID, body: EditContactRequest, context: Context) -> Response:
+    command = body.to_command(contact_id, caller=context.caller, expected_version=context.if_match)
+    contact = await commands.edit_contact(command, context.unit_of_work, context.clock)
+    return context.reply_written("contact", contact)
+
+
+@router.delete("/{contact_id}", status_code=204, summary="Delete a contact")
+async def delete_contact(contact_id: UUID, context: Context) -> Response:
+    command = DeleteContact(context.caller, contact_id, context.if_match)
+    contact = await commands.delete_contact(command, context.unit_of_work, context.clock)
+    return context.reply_deleted("contact", contact)
