@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from running.suite import RunningCrm, find_port_base
-from running.tenant import Tenant
+
+from crm_local.testing.running import RunningCrm, find_port_base
+from crm_local.testing.tenant import Tenant
 
 
 @pytest.fixture(scope="session")

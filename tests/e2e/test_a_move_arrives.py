@@ -3,8 +3,9 @@
 from functools import partial
 
 import pytest
-from running.suite import RunningCrm
-from running.tenant import Tenant, User, eventually
+
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant, User, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 

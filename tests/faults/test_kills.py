@@ -4,8 +4,9 @@ import asyncio
 import random
 
 import pytest
-from running.suite import RunningCrm
-from running.tenant import Tenant, User, eventually
+
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant, User, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(600)]
 

@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from running.suite import RunningCrm
-from running.tenant import Tenant, eventually
+
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(600)]
 

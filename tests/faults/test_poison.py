@@ -1,9 +1,9 @@
 """A record that nobody can read is set aside, and the rest goes on."""
 
 import pytest
-from running.suite import RunningCrm
-from running.tenant import Tenant
 
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant
 from crm_shared.testing.records import RawRecord, read_topic, write_records
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(400)]

@@ -2,10 +2,10 @@
 
 import asyncpg
 import pytest
-from running.suite import RunningCrm
-from running.tenant import Tenant
 
 from crm_local.plan import SERVICES
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(400)]
 

@@ -20,8 +20,8 @@ from crm_local.engines.ports import is_free
 from crm_local.home import Home
 from crm_local.issuer import issue
 from crm_local.plan import SERVICES, Plan
+from crm_local.testing.tenant import Tenant
 from crm_shared.testing.drain import Bus, drain, redeliver
-from running.tenant import Tenant
 
 UP_WITHIN_S = 240
 READY_WITHIN_S = 60.0
