@@ -42,7 +42,9 @@ async def _keep(_connection: asyncpg.Connection) -> None:
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    async with asyncpg.create_pool(os.environ["CRM_DEALS_DSN"], min_size=2, max_size=10, init=_prepare, reset=_keep) as pool:
+    async with asyncpg.create_pool(
+        os.environ["CRM_DEALS_DSN"], min_size=2, max_size=10, init=_prepare, reset=_keep
+    ) as pool:
         app.state.pool = pool
         yield
 

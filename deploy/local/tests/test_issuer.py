@@ -9,7 +9,8 @@ import jwt
 import pytest
 
 from crm_local.home import Home
-from crm_local.issuer import AUDIENCE, ISSUER, ExternalIssuer, issue, make_keys, parse_ttl
+from crm_local.issuer import ExternalIssuer, issue, make_keys, parse_ttl
+from crm_local.plan import AUDIENCE, ISSUER
 from crm_shared.access.tokens import TokenVerifier
 from crm_shared.refusals import Unauthenticated
 

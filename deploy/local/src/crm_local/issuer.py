@@ -15,9 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crm_local.home import Home, write_private
+from crm_local.plan import AUDIENCE, ISSUER
 
-ISSUER = "crm-local"
-AUDIENCE = "crm"
 ALGORITHM = "ES256"
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
 

@@ -10,7 +10,6 @@ from typing import Literal
 from crm_local.engines import Elasticsearch, Engine, Kafka, Postgres
 from crm_local.engines.ports import LOOPBACK
 from crm_local.home import Home
-from crm_local.issuer import AUDIENCE, ISSUER
 
 Role = Literal["engine", "api", "worker", "relay"]
 
@@ -20,6 +19,8 @@ PUBLISHERS = ("contacts", "deals", "activities")
 API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
 POSTGRES_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 92, 93, 96
 LOCAL_PARTITIONS = 3
+# What the local issuer's tokens say of themselves, and services ask for.
+ISSUER, AUDIENCE = "crm-local", "crm"
 
 # Every process of a suite carries this variable, by which `crm up` finds what a killed supervisor left behind.
 HOME_MARK = "CRM_LOCAL_HOME"

@@ -2,12 +2,11 @@
 
 import signal
 import subprocess
+from http import HTTPStatus
 from pathlib import Path
 
-import httpx
-
 from crm_local.engines.engine import end
-from crm_local.engines.ports import LOOPBACK
+from crm_local.engines.ports import http_get
 from crm_local.plan import Program
 
 READY_TIMEOUT_S = 5
@@ -43,11 +42,8 @@ class ProgramProcess:
             )
 
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(f"http://{LOOPBACK}:{self.port}/readyz", timeout=READY_TIMEOUT_S)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == httpx.codes.OK
+        answer = http_get(self.port, "/readyz", READY_TIMEOUT_S)
+        return answer is not None and answer[0] == HTTPStatus.OK
 
     def stop(self, timeout_s: float = 15) -> None:
         if self._process is not None:

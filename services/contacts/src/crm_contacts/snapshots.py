@@ -78,7 +78,7 @@ async def _walk(database: Database, query: str) -> AsyncIterator[tuple[UUID, dic
         async with database.read_as_worker() as connection:
             page = await connection.fetch(query, *after, PAGE_ROWS)
         for row in page:
-            yield row["tenant_id"], {name: row[name] for name in row if name != "tenant_id"}
+            yield row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}
         if not page:
             return
         after = (page[-1]["tenant_id"], page[-1]["id"])

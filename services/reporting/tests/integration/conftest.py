@@ -30,7 +30,7 @@ async def tenant(reporting: ServiceKit[ReportingSettings]) -> SeededTenant:
 
 @pytest.fixture
 async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> ToldPipeline:
-    """The tenant's default pipeline, as this service has heard of it."""
+    """Tell this service of the tenant's default pipeline."""
     told = ToldPipeline.sales(tenant.id)
     await keep_pipelines([told.tell()], reporting.database)
     return told

@@ -57,9 +57,7 @@ async def test_rates_to_another_base_say_nothing(reporting: Reporting, tenant: S
     admin = reporting.client(tenant.admin)
     require_ok(await admin.put(URL, json=DOLLARS))
     async with reporting.database.begin_as_worker() as transaction:
-        await transaction.execute(
-            "UPDATE directory_tenants SET base_currency = 'CHF' WHERE tenant_id = $1", tenant.id
-        )
+        await transaction.execute("UPDATE directory_tenants SET base_currency = 'CHF' WHERE tenant_id = $1", tenant.id)
     assert require_ok(await admin.get(URL))["items"] == []
     require_ok(await admin.put(URL, json={**DOLLARS, "currency": "EUR"}))
     assert [item["currency"] for item in require_ok(await admin.get(URL))["items"]] == ["EUR"]

@@ -87,16 +87,17 @@ async def test_ages_run_from_creation_and_from_the_last_move(
 
 async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
-    await tell(
-        reporting, *(DealStory(pipeline, owner.id) for owner, count in owners.items() for _ in range(count))
-    )
+    await tell(reporting, *(DealStory(pipeline, owner.id) for owner, count in owners.items() for _ in range(count)))
     strangers = await reporting.seed_tenant()
 
     async def count(person: Person, **parameters: Any) -> int:
         report = await read_report(reporting.client(person), **parameters)
         return sum(by_stage(report, "deal_count"))
 
-    assert {person.role: await count(person) for person in (tenant.admin, tenant.manager)} == {"ADMIN": 15, "MANAGER": 6}
+    assert {person.role: await count(person) for person in (tenant.admin, tenant.manager)} == {
+        "ADMIN": 15,
+        "MANAGER": 6,
+    }
     assert [await count(person) for person in (tenant.rep, tenant.other_rep)] == [4, 8]
     assert await count(tenant.admin, owner_id=[tenant.rep.id, tenant.other_rep.id]) == 12
     assert await count(tenant.manager, owner_id=[tenant.rep.id, tenant.other_rep.id]) == 4
@@ -177,9 +178,8 @@ async def test_a_missing_rate_is_named_and_its_deals_are_counted(
     assert (await read_report(client, currency="SEK"))["missing_rates"] == ["GBP", "SEK", "USD"]
 
 
-async def test_a_named_pipeline_and_a_removed_stage(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
-) -> None:
+@pytest.mark.usefixtures("pipeline")
+async def test_a_named_pipeline_and_a_removed_stage(reporting: Reporting, tenant: SeededTenant) -> None:
     other = ToldPipeline.sales(tenant.id, is_default=False)
     await keep_pipelines([other.tell()], reporting.database)
     story = DealStory(other, tenant.rep.id)
@@ -220,6 +220,7 @@ async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPip
     assert rows[1]["average_age_days"] == ""
 
 
+@pytest.mark.usefixtures("pipeline")
 @pytest.mark.parametrize(
     ("parameters", "pointer"),
     [
@@ -234,18 +235,15 @@ async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPip
     ],
 )
 async def test_bad_parameters_are_named(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, parameters: dict[str, str], pointer: str
+    reporting: Reporting, tenant: SeededTenant, parameters: dict[str, str], pointer: str
 ) -> None:
     answer = await reporting.client(tenant.admin).get(URL, params=parameters)
     require_problem(answer, 422, "invalid-field", pointer)
-    assert pipeline.is_default
 
 
-async def test_unknown_pipelines_and_strangers(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
-) -> None:
+@pytest.mark.usefixtures("pipeline")
+async def test_unknown_pipelines_and_strangers(reporting: Reporting, tenant: SeededTenant) -> None:
     client = reporting.client(tenant.admin)
     require_problem(await client.get(URL, params={"pipeline_id": str(new_id())}), 404, "not-found")
     require_problem(await client.post(URL), 405)
     require_problem(await reporting.client_with(None).get(URL), 401, "unauthenticated")
-    assert pipeline.is_default

@@ -137,7 +137,9 @@ async def test_the_rollup_is_what_the_facts_add_up_to(
         fact = by_deal.pop(story.id)
         assert {name: fact[name] for name in FACT_FIELDS} == {name: story.state[name] for name in FACT_FIELDS}
         assert fact["is_deleted"] == story.is_deleted
-        known = {row["version"]: (row["to_stage_id"], row["changed_at"]) for row in entries if row["deal_id"] == story.id}
+        known = {
+            row["version"]: (row["to_stage_id"], row["changed_at"]) for row in entries if row["deal_id"] == story.id
+        }
         told = {entry["version"]: (entry["to_stage"]["id"], entry["changed_at"]) for entry in story.history}
         assert known == told
     assert by_deal == {}

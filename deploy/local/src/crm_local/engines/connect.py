@@ -1,16 +1,16 @@
 """Kafka Connect, standalone, with Debezium's PostgreSQL connector: the other relay, to be compared with ours."""
 
+import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from crm_local.engines.account import hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
 from crm_local.engines.java import java_arguments, java_program
 from crm_local.engines.kafka import LOG4J2
-from crm_local.engines.ports import LOOPBACK
+from crm_local.engines.ports import LOOPBACK, http_get
 
 
 class KafkaConnect(Engine):
@@ -56,13 +56,10 @@ class KafkaConnect(Engine):
 
     def is_ready(self) -> bool:
         """Ask whether the connector and each of its tasks run."""
-        try:
-            answer = httpx.get(f"{self.url}/connectors/{self._connector['name']}/status", timeout=2)
-        except httpx.TransportError:
+        answer = http_get(self.port, f"/connectors/{self._connector['name']}/status", timeout_s=2)
+        if answer is None or answer[0] != HTTPStatus.OK:
             return False
-        if answer.status_code != httpx.codes.OK:
-            return False
-        status = answer.json()
+        status = json.loads(answer[1])
         tasks = [task["state"] for task in status["tasks"]]
         return status["connector"]["state"] == "RUNNING" and bool(tasks) and set(tasks) == {"RUNNING"}
 

@@ -2,14 +2,13 @@
 
 import os
 import shutil
+from http import HTTPStatus
 from pathlib import Path
-
-import httpx
 
 from crm_local.engines.account import engine_account, hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install, java_home
-from crm_local.engines.ports import LOOPBACK
+from crm_local.engines.ports import LOOPBACK, http_get
 
 
 class Elasticsearch(Engine):
@@ -67,13 +66,8 @@ class Elasticsearch(Engine):
         )
 
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(
-                f"{self.url}/_cluster/health", params={"wait_for_status": "yellow", "timeout": "1s"}, timeout=5
-            )
-        except httpx.TransportError:
-            return False
-        return answer.status_code == httpx.codes.OK
+        answer = http_get(self.port, "/_cluster/health?wait_for_status=yellow&timeout=1s", timeout_s=5)
+        return answer is not None and answer[0] == HTTPStatus.OK
 
     def _settings(self) -> str:
         settings = {

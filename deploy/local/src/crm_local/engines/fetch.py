@@ -12,9 +12,6 @@ from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 
-import requests
-from jgo.maven import MavenContext, PythonResolver
-
 from crm_local.engines.lock import LockedArtifact
 
 PARALLEL_DOWNLOADS = 8
@@ -96,6 +93,10 @@ def fetch(artifacts: Sequence[LockedArtifact], folder: Path) -> list[Path]:
 
 
 def _download(artifact: LockedArtifact, partial: Path, folder: Path, progress: Progress) -> None:
+    # These two take half a second, and nearly every start finds all in the cache.
+    import requests  # noqa: PLC0415
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+
     repository = partial / artifact.filename
     context = MavenContext(
         resolver=PythonResolver(progress_callback=progress.file),

@@ -9,20 +9,20 @@ from crm_shared.http.problems import MEDIA_TYPE
 
 def require_problem(answer: httpx.Response, status: int, slug: str | None = None, *pointers: str) -> dict[str, Any]:
     """Give the problem's body. Fails unless it has this status, slug, and exactly these fields in `errors`."""
-    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"  # noqa: S101 - how pytest speaks
-    assert answer.headers["content-type"] == MEDIA_TYPE  # noqa: S101
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    assert answer.headers["content-type"] == MEDIA_TYPE
     problem: dict[str, Any] = answer.json()
-    assert problem["status"] == status  # noqa: S101
+    assert problem["status"] == status
     if slug is not None:
-        assert problem["type"] == f"/problems/{slug}", problem  # noqa: S101
+        assert problem["type"] == f"/problems/{slug}", problem
     if pointers:
-        assert sorted(error["pointer"] for error in problem["errors"]) == sorted(pointers), problem  # noqa: S101
+        assert sorted(error["pointer"] for error in problem["errors"]) == sorted(pointers), problem
     return problem
 
 
 def require_ok(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
     """Give the body. Fails unless the answer has this status."""
-    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"  # noqa: S101
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
     body: dict[str, Any] = answer.json()
     return body
 

@@ -1,0 +1,79 @@
+"""Run the benchmarks and print a table of ratios: `make bench`, or `make bench ARGS="--only http"`."""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import arrival, http_deals, projecting, relaying
+from benchmarks.arena import Row, prepared
+from crm_local.engines.native import NativeEngines, native_engines
+
+console = Console(width=150)
+
+
+async def _http(engines: NativeEngines) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await http_deals.run(arena)
+
+
+async def _relay(engines: NativeEngines) -> list[Row]:
+    async with prepared("contacts", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await relaying.run(arena)
+
+
+async def _projection(engines: NativeEngines) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await projecting.run(arena)
+
+
+async def _arrival(_engines: NativeEngines) -> list[Row]:
+    return await arrival.run()
+
+
+PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
+    "http": _http,
+    "relay": _relay,
+    "projection": _projection,
+    "arrival": _arrival,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
+    chosen = parser.parse_args().only or list(PARTS)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    rows: list[Row] = []
+    with native_engines("postgres", "kafka") as engines:
+        for name in chosen:
+            console.print(f"running {name} …")
+            rows += asyncio.run(_run(PARTS[name], engines))
+    console.print(_to_table(rows))
+
+
+async def _run(part: Callable[[NativeEngines], Awaitable[list[Row]]], engines: NativeEngines) -> list[Row]:
+    return await part(engines)
+
+
+def _to_table(rows: list[Row]) -> Table:
+    table = Table(title=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    for column in ("what", "ours", "reference", "ratio", "aim"):
+        table.add_column(column)
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        table.add_row(row.what, row.ours, row.reference, ratio, "" if row.aim is None else f">= {row.aim}")
+    return table
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,117 @@
+"""What the benchmarks run on: engines of their own, one migrated service database with a tenant, and its processes."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from crm_local.engines.ports import free_ports
+from crm_shared.bus.topics import create_topics
+from crm_shared.database import Database
+from crm_shared.database.migrations import migrate
+from crm_shared.database.provision import provision
+from crm_shared.testing.issuers import ThrowAwayIssuer
+from crm_shared.testing.people import SeededTenant, seed_tenant
+
+ROOT = Path(__file__).resolve().parents[1]
+PASSWORD = "bench"  # noqa: S105 - of a throw-away engine
+UP_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `ratio` is ours to the reference's, `aim` what we hold it against; None where neither is."""
+
+    what: str
+    ours: str
+    reference: str
+    ratio: float | None = None
+    aim: float | None = None
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A service's database with a tenant in it, and the environment its processes take."""
+
+    tenant: SeededTenant
+    issuer: ThrowAwayIssuer
+    environment: Mapping[str, str]
+    worker_dsn: str
+    kafka_bootstrap: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The ADMIN's."""
+        return {"Authorization": f"Bearer {self.issuer.sign(self.tenant.id, self.tenant.admin.id, ttl_s=36000)}"}
+
+
+@asynccontextmanager
+async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[Arena]:
+    """Provision and migrate `service`, make its topics, seed a tenant."""
+    name = f"bench_{service}_{os.getpid()}"
+    await provision(admin_dsn, service, password_of=lambda _role: PASSWORD, database=name)
+    at = urlsplit(admin_dsn)
+    dsn = {
+        k: f"postgresql://{service}_{k}:{PASSWORD}@{at.hostname}:{at.port}/{name}" for k in ("app", "worker", "owner")
+    }
+    await asyncio.to_thread(migrate, dsn["owner"], ROOT / f"services/{service}/migrations/versions")
+    await create_topics(kafka_bootstrap, service, groups={}, partitions=3, replication=1)
+    database = await Database.open(dsn["worker"], max_size=2)
+    tenant = await seed_tenant(database)
+    await database.close()
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as folder:
+        issuer = ThrowAwayIssuer(Path(folder))
+        environment = {
+            **os.environ,
+            f"CRM_{service.upper()}_DSN": dsn["app"],
+            f"CRM_{service.upper()}_WORKER_DSN": dsn["worker"],
+            f"CRM_{service.upper()}_OWNER_DSN": dsn["owner"],
+            "CRM_KAFKA_BOOTSTRAP": kafka_bootstrap,
+            "CRM_AUTH_JWKS_URL": issuer.jwks_url,
+            "CRM_AUTH_ISSUER": issuer.issuer,
+            "CRM_AUTH_AUDIENCE": issuer.audience,
+            "CRM_RATE_LIMIT_REQUESTS": "1000000000",
+            "BENCH_TENANT": str(tenant.id),
+            "BENCH_USER": str(tenant.admin.id),
+        }
+        yield Arena(tenant, issuer, environment, dsn["worker"], kafka_bootstrap)
+
+
+@contextmanager
+def process(arena: Arena, *arguments: str) -> Iterator[int]:
+    """Run `python -m …` of the project on a free port, which is given, until the block ends."""
+    (port,) = free_ports(1)
+    running = subprocess.Popen(  # noqa: S603 - our own modules
+        [sys.executable, "-m", *arguments],
+        env={**arena.environment, "CRM_HTTP_PORT": str(port)},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_listening(port, running)
+        yield port
+    finally:
+        running.terminate()
+        running.wait(timeout=20)
+
+
+def _wait_until_listening(port: int, running: "subprocess.Popen[bytes]") -> None:
+    give_up_at_s = time.monotonic() + UP_WITHIN_S
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/livez", timeout=1)
+        except httpx.TransportError:
+            if running.poll() is not None or time.monotonic() > give_up_at_s:
+                raise
+            time.sleep(0.1)
+        else:
+            return

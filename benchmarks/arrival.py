@@ -1,0 +1,72 @@
+"""Move to visible: from the call that moves a deal to the moment each of the three other services shows it."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from benchmarks.arena import Row
+from benchmarks.load import percentile
+from crm_local.testing.running import RunningCrm, find_port_base
+from crm_local.testing.tenant import User
+
+MOVES = 60
+
+
+async def run() -> list[Row]:
+    """Start the whole suite, move one deal MOVES times, ask the three places in turn until they know."""
+    with tempfile.TemporaryDirectory(prefix="crm-bench-") as folder:
+        crm = RunningCrm(Path(folder), find_port_base())
+        try:
+            await asyncio.to_thread(crm.start)
+            tenant = await crm.new_tenant()
+            return await _measure(tenant.admin)
+        finally:
+            await asyncio.to_thread(crm.stop)
+
+
+async def _measure(user: User) -> list[Row]:
+    stages = await user.stages()
+    deal_id = (await user.post("deals", "/v1/deals", {"name": "Arrival", "amount": "1.00"}))["id"]
+    seen_ms: dict[str, list[float]] = {"timeline": [], "search": [], "report": []}
+    names = ["Discovery", "Proposal"]
+    for number in range(MOVES):
+        target = names[number % 2]
+        began_s = time.perf_counter()
+        await user.post("deals", f"/v1/deals/{deal_id}/move", {"stage_id": stages[target]})
+        checks = {
+            "timeline": lambda number=number: _is_noted(user, deal_id, number + 1),
+            "search": lambda target=target: _is_found(user, target),
+            "report": lambda target=target: _is_counted(user, target),
+        }
+        arrivals = await asyncio.gather(*(_until(check, began_s) for check in checks.values()))
+        for place, arrived_ms in zip(checks, arrivals, strict=True):
+            seen_ms[place].append(arrived_ms)
+    rows = []
+    for place, taken in seen_ms.items():
+        ordered = sorted(taken[5:])
+        described = f"p50 {percentile(ordered, 0.5):.0f} ms, p99 {percentile(ordered, 0.99):.0f} ms"
+        rows.append(Row(f"move to visible in {place}", described, "none: polled every 5 ms, the call itself included"))
+    return rows
+
+
+async def _until(check: Callable[[], Awaitable[bool]], began_s: float) -> float:
+    while not await check():
+        if time.perf_counter() - began_s > 30:
+            raise TimeoutError("a move was not seen within 30 s")
+        await asyncio.sleep(0.005)
+    return (time.perf_counter() - began_s) * 1000
+
+
+async def _is_noted(user: User, deal_id: str, count: int) -> bool:
+    return len(await user.timeline(deal_id)) == count
+
+
+async def _is_found(user: User, target: str) -> bool:
+    items = (await user.get("search", "/v1/search", q="arrival", type="deal"))["items"]
+    return bool(items) and items[0]["record"]["stage_name"] == target
+
+
+async def _is_counted(user: User, target: str) -> bool:
+    return target in await user.report()

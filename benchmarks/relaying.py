@@ -1,0 +1,179 @@
+"""The relay against raw aiokafka batches of the same records; and commit to handler against produce to consume."""
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from benchmarks.arena import Arena, Row
+from benchmarks.load import percentile
+from crm_shared.bus import subscribe
+from crm_shared.bus.producers import producing
+from crm_shared.bus.subscriber import ConsumerSettings
+from crm_shared.bus.worker import Worker
+from crm_shared.clock import new_id
+from crm_shared.contracts import Event, OutboxEvent, new_event
+from crm_shared.database import Database
+from crm_shared.outbox import append
+from crm_shared.outbox.relay import Relay
+from crm_shared.outbox.settings import RelaySettings
+from crm_shared.testing.records import read_ends
+
+EVENTS, CHUNK, ROUNDS = 20_000, 1000, 3
+SAMPLES = 400
+
+
+def make_event(tenant_id: UUID, number: int) -> OutboxEvent:
+    """Make a `crm.company.updated` of usual size; the topic is contacts', whose relay is measured."""
+    now = datetime.now(UTC)
+    company_id = new_id()
+    state = {
+        "id": company_id, "version": 1, "name": f"Company {number}", "domain": f"c{number}.example", "industry": "Software",
+        "size": "51-200", "website": "https://c.example", "owner_id": tenant_id, "tags": ["bench", "relay"],
+        "custom_data": {}, "deleted_at": None, "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    return new_event(
+        aggregate="company", aggregate_id=company_id, verb="created", version=1, tenant_id=tenant_id, occurred_at=now,
+        state=state, changed=None, actor_id=tenant_id,
+    )  # fmt: skip
+
+
+async def run(arena: Arena) -> list[Row]:
+    database = await Database.open(arena.worker_dsn, max_size=4)
+    try:
+        return [await _measure_throughput(arena, database), await _measure_latency(arena, database)]
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def _relaying(arena: Arena) -> AsyncIterator[None]:
+    relay = Relay(RelaySettings(arena.worker_dsn, arena.kafka_bootstrap, "contacts"))
+    task = asyncio.create_task(relay.run())
+    try:
+        yield
+    finally:
+        relay.stop()
+        await task
+
+
+async def _measure_throughput(arena: Arena, database: Database) -> Row:
+    ours, raw = [], []
+    for _ in range(ROUNDS):
+        events = [make_event(arena.tenant.id, number) for number in range(EVENTS)]
+        async with database.begin_as_worker() as transaction:
+            for start in range(0, EVENTS, CHUNK):
+                await append(transaction, events[start : start + CHUNK])
+        began_s = time.perf_counter()
+        async with _relaying(arena):
+            while await _count(database):
+                await asyncio.sleep(0.005)
+            ours.append(EVENTS / (time.perf_counter() - began_s))
+        raw.append(await _send_raw(arena, events))
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, raw, strict=True))
+    return Row(
+        f"relay of {EVENTS:,} rows, its start included",
+        f"{statistics.median(ours):,.0f} events/s",
+        f"aiokafka send_batch: {statistics.median(raw):,.0f} records/s",
+        ratio,
+        0.5,
+    )
+
+
+async def _count(database: Database) -> int:
+    async with database.read_as_worker() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM (SELECT FROM outbox LIMIT 1) AS some"))
+
+
+async def _send_raw(arena: Arena, events: list[OutboxEvent]) -> float:
+    """Send the same bytes in full batches, idempotent and acks=all as the relay does; the connection is warm."""
+    records = [(str(event.aggregate_id).encode(), event.payload, event.headers()) for event in events]
+    async with producing(arena.kafka_bootstrap, client_id="bench-raw") as producer:
+        await producer.partitions_for("crm.company")
+        began_s = time.perf_counter()
+        sent = [
+            await _send_batch(producer, records[start : start + CHUNK], partition=start // CHUNK % 3)
+            for start in range(0, EVENTS, CHUNK)
+        ]
+        await asyncio.gather(*sent)
+        return EVENTS / (time.perf_counter() - began_s)
+
+
+async def _send_batch(
+    producer: AIOKafkaProducer, records: list[tuple[bytes, bytes, list[tuple[str, bytes]]]], partition: int
+) -> "asyncio.Future[object]":
+    batch = producer.create_batch()
+    pending: list[asyncio.Future[object]] = []
+    for key, value, headers in records:
+        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+            batch.close()
+            pending.append(await producer.send_batch(batch, "crm.company", partition=partition))
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, timestamp=None, headers=headers)
+    batch.close()
+    pending.append(await producer.send_batch(batch, "crm.company", partition=partition))
+    return asyncio.gather(*pending)
+
+
+async def _measure_latency(arena: Arena, database: Database) -> Row:
+    """Commit one event, wait for its handler, again and again: outbox, relay, Kafka, worker."""
+    arrived: dict[UUID, asyncio.Future[float]] = {}
+
+    @subscribe("crm.company", group_id=f"bench.latency-{new_id().hex[:8]}")
+    async def note(batch: list[Event]) -> None:
+        for event in batch:
+            if event.aggregate_id in arrived:
+                arrived[event.aggregate_id].set_result(time.perf_counter())
+
+    worker = Worker(ConsumerSettings(arena.kafka_bootstrap, "bench"), [note.bind()])
+    task = asyncio.create_task(worker.run())
+    ours: list[float] = []
+    async with _relaying(arena):
+        for number in range(SAMPLES + 20):
+            event = make_event(arena.tenant.id, number)
+            waiting = arrived[event.aggregate_id] = asyncio.get_running_loop().create_future()
+            async with database.begin_as_worker() as transaction:
+                await append(transaction, [event])
+            committed_s = time.perf_counter()
+            handled_s = await asyncio.wait_for(waiting, 60)
+            if number >= 20:  # the first ones wait for the group's assignment and old records
+                ours.append((handled_s - committed_s) * 1000)
+    worker.stop()
+    await task
+    raw = await _measure_raw_latency(arena)
+    return Row(
+        "commit to handler, one at a time",
+        _describe(ours),
+        f"produce to consume: {_describe(raw)}",
+    )
+
+
+async def _measure_raw_latency(arena: Arena) -> list[float]:
+    consumer = AIOKafkaConsumer("crm.company", bootstrap_servers=arena.kafka_bootstrap, auto_offset_reset="latest")
+    await consumer.start()
+    taken: list[float] = []
+    try:
+        for partition, end in (await read_ends(arena.kafka_bootstrap, "crm.company")).items():
+            consumer.seek(next(p for p in consumer.assignment() if p.partition == partition), end)
+        async with producing(arena.kafka_bootstrap, client_id="bench-raw") as producer:
+            for number in range(SAMPLES):
+                event = make_event(arena.tenant.id, number)
+                began_s = time.perf_counter()
+                await producer.send(
+                    "crm.company", event.payload, key=str(event.aggregate_id).encode(), headers=event.headers()
+                )
+                await consumer.getone()
+                taken.append((time.perf_counter() - began_s) * 1000)
+    finally:
+        await consumer.stop()
+    return taken
+
+
+def _describe(latencies_ms: list[float]) -> str:
+    ordered = sorted(latencies_ms)
+    return f"p50 {percentile(ordered, 0.5):.1f} ms, p99 {percentile(ordered, 0.99):.1f} ms"

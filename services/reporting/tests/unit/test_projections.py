@@ -1,0 +1,47 @@
+"""From events to rows."""
+
+from decimal import Decimal
+
+from crm_reporting.projections import to_facts, to_pipelines, to_transitions
+from crm_shared.clock import new_id
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+
+PIPELINE = ToldPipeline.sales(new_id())
+
+
+def test_the_newest_event_makes_the_fact_wherever_it_stands() -> None:
+    story = DealStory(PIPELINE, new_id())
+    story.create()
+    story.edit(amount=Decimal(5))
+    [fact] = to_facts(story.events[::-1])
+    assert (fact.version, fact.amount, fact.tenant_id) == (2, Decimal(5), PIPELINE.tenant_id)
+
+
+def test_facts_are_sorted_by_key() -> None:
+    stories = [DealStory(PIPELINE, new_id()) for _ in range(5)]
+    facts = to_facts([story.create()[0] for story in reversed(stories)])
+    assert [fact.deal_id for fact in facts] == sorted(story.id for story in stories)
+
+
+def test_edits_and_settlements_are_no_transitions() -> None:
+    story = DealStory(PIPELINE, new_id())
+    story.create()
+    story.edit(name="Renamed")
+    story.move("Closed Lost")
+    story.move("Proposal")
+    assert [entry.version for entry in to_transitions(story.events)] == [1, 3, 5]
+    assert [entry.from_stage_name for entry in to_transitions(story.events)] == [None, "Qualification", "Closed Lost"]
+
+
+def test_one_entry_known_twice_is_united() -> None:
+    story = DealStory(PIPELINE, new_id())
+    story.create()
+    for batch in ([*story.events, story.snapshot()], [story.snapshot(), *story.events]):
+        [entry] = to_transitions(batch)
+        assert (entry.to_stage_name, entry.amount) == ("Qualification", Decimal("1000.00"))
+
+
+def test_the_newest_state_of_a_pipeline_counts() -> None:
+    newer = PIPELINE.retold(name="Renewals")
+    [known] = to_pipelines([newer.tell(), PIPELINE.tell()])
+    assert (known.state.name, known.tenant_id) == ("Renewals", PIPELINE.tenant_id)
