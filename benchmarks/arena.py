@@ -29,7 +29,7 @@ UP_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. `ratio` is ours to the reference's, `aim` what we hold it against; None where neither is."""
+    """One line of the table. `ratio` is ours to the reference's, `aim` what we hold it against; either may be None."""
 
     what: str
     ours: str

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,8 @@ async def run_load(port: int, requests: Sequence[bytes], *, connections: int, se
     protocols = []
     for number in range(connections):
         own = [*requests[number:], *requests[:number]]
-        _, protocol = await loop.create_connection(
-            lambda own=own: _Connection(own, started_s + seconds, latencies_ms), "127.0.0.1", port
-        )
+        make = partial(_Connection, own, started_s + seconds, latencies_ms)
+        _, protocol = await loop.create_connection(make, "127.0.0.1", port)
         protocols.append(protocol)
     await asyncio.gather(*(protocol.ended for protocol in protocols))
     took_s = time.perf_counter() - started_s

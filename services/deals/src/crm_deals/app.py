@@ -1,5 +1,6 @@
 """Puts the HTTP side together."""
 
+import httpx
 from fastapi import FastAPI
 
 from crm_deals.deals import board_routes
@@ -11,8 +12,9 @@ from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
 
 
-def make_app(settings: DealsSettings) -> FastAPI:
-    owner_api = OwnerApi(settings)
+def make_app(settings: DealsSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """Make the application; `transport` carries its calls to other services."""
+    owner_api = OwnerApi(settings, transport=transport)
     return create_app(
         settings,
         [pipeline_routes.router, board_routes.router, deal_routes.router],

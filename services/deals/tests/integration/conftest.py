@@ -1,0 +1,46 @@
+"""The deals service in this process on real PostgreSQL, and a tenant of its own for each test."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+
+from crm_deals.app import make_app
+from crm_deals.settings import DealsSettings
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit, running_service
+from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
+
+
+@pytest.fixture(scope="session")
+def contacts() -> ContactsStandIn:
+    return ContactsStandIn()
+
+
+@pytest.fixture(scope="session")
+async def deals(
+    postgres_admin_dsn: str, contacts: ContactsStandIn
+) -> AsyncIterator[ServiceKit[DealsSettings]]:
+    make = partial(make_app, transport=httpx.MockTransport(contacts.answer))
+    async with running_service(DealsSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn) as kit:
+        yield kit
+
+
+@pytest.fixture
+async def tenant(deals: ServiceKit[DealsSettings]) -> SeededTenant:
+    return await deals.seed_tenant()
+
+
+@pytest.fixture
+async def sales(deals: ServiceKit[DealsSettings], tenant: SeededTenant, contacts: ContactsStandIn) -> Sales:
+    return await open_sales(deals, tenant, contacts)
+
+
+@pytest.fixture
+async def elsewhere(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) -> Sales:
+    """Another tenant, at work in the same database."""
+    return await open_sales(deals, await deals.seed_tenant(), contacts)

@@ -1,0 +1,99 @@
+"""One tenant at work with deals, and what stands where the contacts service would answer."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from crm_deals.settings import DealsSettings
+from crm_shared.clock import new_id
+from crm_shared.contracts import Event
+from crm_shared.testing.answers import require_ok
+from crm_shared.testing.people import Person, SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+
+
+@dataclass
+class ContactsStandIn:
+    """Answers as contacts does: `records` by path; `status` other than 200 answers every call with that."""
+
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    status: int = 200
+    asked: list[str] = field(default_factory=list)
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path)
+        assert request.headers["authorization"].startswith("Bearer ")
+        if self.status == 0:
+            raise httpx.ConnectError("nobody listens")
+        record = self.records.get(request.url.path)
+        if self.status != 200 or record is None:
+            return httpx.Response(self.status if self.status != 200 else 404, json={"status": 404})
+        return httpx.Response(200, json=record)
+
+    def add_contact(self, person: Person, **fields: Any) -> UUID:
+        contact_id = new_id()
+        self.records[f"/v1/contacts/{contact_id}"] = {
+            "id": str(contact_id),
+            "version": 1,
+            "first_name": "Ada",
+            "owner_id": str(person.id),
+            "created_at": "2026-11-01T09:00:00Z",
+            "updated_at": "2026-11-01T09:00:00Z",
+            **fields,
+        }
+        return contact_id
+
+
+@dataclass
+class Sales:
+    """`stages`: ids of the default pipeline's stages by name."""
+
+    kit: ServiceKit[DealsSettings]
+    tenant: SeededTenant
+    contacts: ContactsStandIn
+    pipeline_id: str
+    stages: dict[str, str]
+    clients: dict[UUID, httpx.AsyncClient] = field(default_factory=dict)
+
+    def calling(self, person: Person) -> httpx.AsyncClient:
+        return self.clients.setdefault(person.id, self.kit.client(person))
+
+    @property
+    def admin(self) -> httpx.AsyncClient:
+        return self.calling(self.tenant.admin)
+
+    @property
+    def manager(self) -> httpx.AsyncClient:
+        return self.calling(self.tenant.manager)
+
+    @property
+    def rep(self) -> httpx.AsyncClient:
+        return self.calling(self.tenant.rep)
+
+    @property
+    def other_rep(self) -> httpx.AsyncClient:
+        return self.calling(self.tenant.other_rep)
+
+    async def create(self, client: httpx.AsyncClient | None = None, **fields: Any) -> dict[str, Any]:
+        """Create a deal, as the REP unless another client is given."""
+        answer = await (client or self.rep).post("/v1/deals", json={"name": "Acme renewal", **fields})
+        return require_ok(answer, 201)
+
+    async def move(
+        self, deal: dict[str, Any], to: str, client: httpx.AsyncClient | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        body = {"stage_id": self.stages[to], **fields}
+        return require_ok(await (client or self.rep).post(f"/v1/deals/{deal['id']}/move", json=body))
+
+    async def take_events(self) -> list[Event]:
+        return await self.kit.take_events(self.tenant.id)
+
+
+async def open_sales(kit: ServiceKit[DealsSettings], tenant: SeededTenant, contacts: ContactsStandIn) -> Sales:
+    """Give the tenant its pipeline, and forget that this was told."""
+    [pipeline] = require_ok(await kit.client(tenant.admin).get("/v1/pipelines"))["items"]
+    await kit.take_events(tenant.id)
+    stages = {stage["name"]: stage["id"] for stage in pipeline["stages"]}
+    return Sales(kit, tenant, contacts, pipeline["id"], stages)
