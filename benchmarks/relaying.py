@@ -33,7 +33,7 @@ def make_event(tenant_id: UUID, number: int) -> OutboxEvent:
     now = datetime.now(UTC)
     company_id = new_id()
     state = {
-        "id": company_id, "version": 1, "name": f"Company {number}", "domain": f"c{number}.example", "industry": "Software",
+        "id": company_id, "version": 1, "name": f"Company {number}", "domain": f"c{number}.example", "industry": "IT",
         "size": "51-200", "website": "https://c.example", "owner_id": tenant_id, "tags": ["bench", "relay"],
         "custom_data": {}, "deleted_at": None, "created_at": now, "updated_at": now,
     }  # fmt: skip

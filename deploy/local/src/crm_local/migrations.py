@@ -20,12 +20,15 @@ class MigrationFailed(Exception):
     """A service's `migrate` ended badly. The message ends in the last lines of its log."""
 
 
+def is_up_to_date(home: Home, service: str) -> bool:
+    """Tell whether `bring_up_to_date` was done for `service` with the code as it is."""
+    marker = _marker(home, service)
+    return marker.exists() and marker.read_text() == fingerprint(home, service)
+
+
 async def bring_up_to_date(plan: Plan, service: str) -> None:
-    """Provision and migrate one service, unless that was done with the same code. Raises MigrationFailed."""
-    marker = plan.home.data / f"migrated-{service}"
-    wanted = await asyncio.to_thread(fingerprint, plan.home, service)
-    if marker.exists() and marker.read_text() == wanted:
-        return
+    """Provision and migrate one service. Raises MigrationFailed."""
+    wanted = fingerprint(plan.home, service)
     await provision(plan.postgres.admin_dsn, service, password_of=plan.home.password_of)
     log_file = plan.home.logs / f"{service}-migrate.log"
     with log_file.open("wb") as log:
@@ -45,7 +48,7 @@ async def bring_up_to_date(plan: Plan, service: str) -> None:
     if status != 0:
         tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
         raise MigrationFailed(f"crm-{service} migrate ended with status {status} ({log_file}):\n{tail}")
-    marker.write_text(wanted)
+    _marker(plan.home, service).write_text(wanted)
 
 
 def fingerprint(home: Home, service: str) -> str:
@@ -57,6 +60,11 @@ def fingerprint(home: Home, service: str) -> str:
         summed.update(file.name.encode())
         summed.update(file.read_bytes())
     return summed.hexdigest()
+
+
+def _marker(home: Home, service: str) -> Path:
+    # Beside the data that it speaks of: who deletes those deletes it too.
+    return home.data / f"migrated-{service}"
 
 
 def _sources(service: str) -> list[Path]:

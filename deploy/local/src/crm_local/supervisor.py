@@ -18,7 +18,7 @@ import psutil
 
 from crm_local.home import Home
 from crm_local.issuer import make_keys
-from crm_local.migrations import MigrationFailed, bring_up_to_date
+from crm_local.migrations import MigrationFailed, bring_up_to_date, is_up_to_date
 from crm_local.plan import SERVICES, Plan
 from crm_local.program_process import ProgramProcess
 from crm_local.supervised import Supervised
@@ -91,6 +91,9 @@ class Supervisor:
         return wait
 
     async def _migrate(self, service: str) -> None:
+        if is_up_to_date(self._plan.home, service):
+            self._migrated[service].set()
+            return
         for need in ("postgres", "kafka", *(["elasticsearch"] if service == "search" else [])):
             await self._engines[need].ready.wait()
         async with self._migrating:

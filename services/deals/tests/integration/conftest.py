@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -44,3 +45,14 @@ async def sales(deals: ServiceKit[DealsSettings], tenant: SeededTenant, contacts
 async def elsewhere(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) -> Sales:
     """Another tenant, at work in the same database."""
     return await open_sales(deals, await deals.seed_tenant(), contacts)
+
+
+@pytest.fixture(scope="session")
+async def steady(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) -> Sales:
+    """A tenant for tests of what is refused: nothing they do may change it."""
+    return await open_sales(deals, await deals.seed_tenant(), contacts)
+
+
+@pytest.fixture(scope="session")
+async def steady_deal(steady: Sales) -> dict[str, Any]:
+    return await steady.create()

@@ -105,13 +105,12 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "pointer"), BAD_BODIES, ids=[str(fields)[:40] for fields, _ in BAD_BODIES])
 async def test_a_bad_field_is_named_on_creation_and_on_edit(
-    sales: Sales, fields: dict[str, Any], pointer: str
+    steady: Sales, steady_deal: dict[str, Any], fields: dict[str, Any], pointer: str
 ) -> None:
-    require_problem(await sales.rep.post("/v1/deals", json={"name": "Acme", **fields}), 422, "invalid-field", pointer)
-    deal = await sales.create()
-    path = f"/v1/deals/{deal['id']}"
-    require_problem(await sales.rep.patch(path, json=fields), 422, "invalid-field", pointer)
-    assert require_ok(await sales.rep.get(path)) == deal
+    require_problem(await steady.rep.post("/v1/deals", json={"name": "Acme", **fields}), 422, "invalid-field", pointer)
+    path = f"/v1/deals/{steady_deal['id']}"
+    require_problem(await steady.rep.patch(path, json=fields), 422, "invalid-field", pointer)
+    assert require_ok(await steady.rep.get(path)) == steady_deal
 
 
 async def test_every_wrong_field_is_named_at_once(sales: Sales) -> None:
@@ -121,16 +120,14 @@ async def test_every_wrong_field_is_named_at_once(sales: Sales) -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "owner_id", "currency"])
-async def test_a_patch_cannot_empty_what_must_be(sales: Sales, field: str) -> None:
-    deal = await sales.create()
-    path = f"/v1/deals/{deal['id']}"
-    require_problem(await sales.rep.patch(path, json={field: None}), 422, "invalid-field", f"/{field}")
+async def test_a_patch_cannot_empty_what_must_be(steady: Sales, steady_deal: dict[str, Any], field: str) -> None:
+    path = f"/v1/deals/{steady_deal['id']}"
+    require_problem(await steady.rep.patch(path, json={field: None}), 422, "invalid-field", f"/{field}")
 
 
 @pytest.mark.parametrize("field", ["stage_id", "pipeline_id", "status", "closed_at", "created_at"])
-async def test_a_patch_cannot_move_or_close(sales: Sales, field: str) -> None:
-    deal = await sales.create()
-    answer = await sales.rep.patch(f"/v1/deals/{deal['id']}", json={field: sales.stages["Proposal"]})
+async def test_a_patch_cannot_move_or_close(steady: Sales, steady_deal: dict[str, Any], field: str) -> None:
+    answer = await steady.rep.patch(f"/v1/deals/{steady_deal['id']}", json={field: steady.stages["Proposal"]})
     require_problem(answer, 422, "invalid-field", f"/{field}")
 
 
@@ -195,13 +192,12 @@ async def test_if_match_lets_the_first_writer_win(sales: Sales) -> None:
 
 
 @pytest.mark.parametrize("header", ["1", 'W/"1"', '""', '"x"', "", '"1",', '"-1"', '"1234567890123456789"'])
-async def test_an_if_match_that_is_none_is_malformed(sales: Sales, header: str) -> None:
-    deal = await sales.create()
-    path = f"/v1/deals/{deal['id']}"
+async def test_an_if_match_that_is_none_is_malformed(steady: Sales, steady_deal: dict[str, Any], header: str) -> None:
+    path = f"/v1/deals/{steady_deal['id']}"
     headers = {"If-Match": header}
-    require_problem(await sales.rep.patch(path, json={"name": "x"}, headers=headers), 400, "malformed-request")
-    body = {"stage_id": sales.stages["Proposal"]}
-    require_problem(await sales.rep.post(f"{path}/move", json=body, headers=headers), 400, "malformed-request")
+    require_problem(await steady.rep.patch(path, json={"name": "x"}, headers=headers), 400, "malformed-request")
+    body = {"stage_id": steady.stages["Proposal"]}
+    require_problem(await steady.rep.post(f"{path}/move", json=body, headers=headers), 400, "malformed-request")
 
 
 @pytest.mark.parametrize(
@@ -236,10 +232,9 @@ async def test_an_if_match_that_is_none_is_malformed(sales: Sales, header: str) 
         ("/v1/pipelines/{pipeline}/board?sort=name", "?sort"),
     ],
 )
-async def test_a_bad_parameter_is_named(sales: Sales, path: str, pointer: str) -> None:
-    deal = await sales.create()
-    url = path.format(id=deal["id"], pipeline=sales.pipeline_id, stage=sales.stages["Proposal"])
-    require_problem(await sales.rep.get(url), 422, "invalid-field", pointer)
+async def test_a_bad_parameter_is_named(steady: Sales, steady_deal: dict[str, Any], path: str, pointer: str) -> None:
+    url = path.format(id=steady_deal["id"], pipeline=steady.pipeline_id, stage=steady.stages["Proposal"])
+    require_problem(await steady.rep.get(url), 422, "invalid-field", pointer)
 
 
 async def test_unknown_parameters_are_refused_on_writes_too(sales: Sales) -> None:

@@ -25,8 +25,9 @@ async def project_deals(batch: list[Event], database: Database) -> None:
     A batch may hold many events of one deal: each may tell of a transition, the newest alone makes the fact. Stale
     and repeated events leave the facts and the rollup as they are.
     """
-    facts = projections.to_facts(batch)
-    transitions = projections.to_transitions(batch)
+    changes = projections.read_deals(batch)
+    facts = projections.to_facts(changes)
+    transitions = projections.to_transitions(changes)
     async with database.begin_as_worker() as transaction:
         await store.save_facts(transaction, facts)
         await store.save_transitions(transaction, transitions)

@@ -3,11 +3,38 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
+from pydantic import AwareDatetime
+
 from crm_shared.contracts import BadRecord, Event
-from crm_shared.contracts.states import DealState, PipelineState, StageEntry
+from crm_shared.contracts.states import Amount, Currency, DealStatus, PipelineState, StageEntry, State
+
+
+class CountedDeal(State):
+    """What reports read of a deal's state: checking only these fields takes half the time of checking them all."""
+
+    aggregate: ClassVar[str] = "deal"
+
+    pipeline_id: UUID
+    stage_id: UUID
+    owner_id: UUID | None = None
+    contact_id: UUID | None = None
+    status: DealStatus
+    amount: Amount | None = None
+    currency: Currency
+    close_date: date | None = None
+    stage_changed_at: AwareDatetime
+    closed_at: AwareDatetime | None = None
+    deleted_at: AwareDatetime | None = None
+
+
+class DealChange(NamedTuple):
+    """One event with the state it carries, read."""
+
+    event: Event
+    deal: CountedDeal
 
 
 class DealFact(NamedTuple):
@@ -57,25 +84,30 @@ class KnownPipeline(NamedTuple):
     state: PipelineState
 
 
-def to_facts(events: Sequence[Event]) -> list[DealFact]:
-    """Give one fact a deal, from the newest of its events, sorted by key: all batches lock rows in one order.
+def read_deals(events: Sequence[Event]) -> list[DealChange]:
+    """Read every event's state, once. Raises BadRecord when one is not whole.
 
-    Raises BadRecord for a state that is not whole, of older events too: what is bad must not depend on the batch.
+    Of older events too, though only a deal's newest makes its fact: what is bad must not depend on the batch.
     """
-    newest: dict[tuple[UUID, UUID], DealFact] = {}
-    for event in events:
-        fact = _to_fact(event)
-        known = newest.get(fact[:2])
-        if known is None or known.version < fact.version:
-            newest[fact[:2]] = fact
-    return [newest[key] for key in sorted(newest)]
+    return [DealChange(event, event.read(CountedDeal)) for event in events]
 
 
-def to_transitions(events: Sequence[Event]) -> list[StageTransition]:
+def to_facts(changes: Sequence[DealChange]) -> list[DealFact]:
+    """Give one fact a deal, from the newest of its events, sorted by key: all batches lock rows in one order."""
+    newest: dict[tuple[UUID, UUID], DealChange] = {}
+    for change in changes:
+        key = (change.event.tenant_id, change.event.aggregate_id)
+        known = newest.get(key)
+        if known is None or known.event.version < change.event.version:
+            newest[key] = change
+    return [_to_fact(newest[key]) for key in sorted(newest)]
+
+
+def to_transitions(changes: Sequence[DealChange]) -> list[StageTransition]:
     """Give the entries into stages that the events tell of, one a version, sorted by key. Raises BadRecord."""
     found: dict[tuple[UUID, UUID, int], StageTransition] = {}
-    for event in events:
-        for transition in _list_transitions(event):
+    for change in changes:
+        for transition in _list_transitions(change):
             key = transition[:3]
             known = found.get(key)
             found[key] = transition if known is None else _complete(known, transition)
@@ -93,8 +125,8 @@ def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
     return [newest[key] for key in sorted(newest)]
 
 
-def _to_fact(event: Event) -> DealFact:
-    deal = event.read(DealState)
+def _to_fact(change: DealChange) -> DealFact:
+    event, deal = change
     return DealFact(
         event.tenant_id,
         deal.id,
@@ -114,18 +146,19 @@ def _to_fact(event: Event) -> DealFact:
     )
 
 
-def _list_transitions(event: Event) -> list[StageTransition]:
+def _list_transitions(change: DealChange) -> list[StageTransition]:
     """Find entries by what changed, not by the event's name: a change of pipeline brings a deal into a stage too."""
+    event = change.event
     if event.history is not None:
         return [_from_history(event, entry) for entry in event.read_history()]
     if event.verb == "created":
-        return [_from_event(event, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
+        return [_from_event(change, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
     if event.changed is None or "stage_id" not in event.changed:
         return []
     names: Any = event.changed.get("stage_name", {"from": None, "to": None})
     return [
         _from_event(
-            event,
+            change,
             from_stage_id=_read_uuid(event.changed["stage_id"]["from"], "changed.stage_id.from"),
             from_stage_name=_read_name(names["from"], "changed.stage_name.from"),
             to_stage_name=_read_name(names["to"], "changed.stage_name.to"),
@@ -134,9 +167,9 @@ def _list_transitions(event: Event) -> list[StageTransition]:
 
 
 def _from_event(
-    event: Event, *, from_stage_id: UUID | None, from_stage_name: str | None, to_stage_name: str | None
+    change: DealChange, *, from_stage_id: UUID | None, from_stage_name: str | None, to_stage_name: str | None
 ) -> StageTransition:
-    deal = event.read(DealState)
+    event, deal = change
     return StageTransition(
         event.tenant_id,
         deal.id,

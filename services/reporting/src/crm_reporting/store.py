@@ -27,7 +27,7 @@ SAVE_FACTS = """
                amount = excluded.amount, currency = excluded.currency, close_date = excluded.close_date,
                created_at = excluded.created_at, stage_changed_at = excluded.stage_changed_at,
                closed_at = excluded.closed_at, is_deleted = excluded.is_deleted
-         WHERE true
+         WHERE f.version < excluded.version
         RETURNING old AS before, new AS after
     ), sides AS (
         SELECT -1 AS sign, (before).* FROM written WHERE (before).deal_id IS NOT NULL AND NOT (before).is_deleted

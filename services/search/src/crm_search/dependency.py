@@ -23,7 +23,7 @@ class SearchParts:
         self._owner_api = owner_api
 
     @asynccontextmanager
-    async def __call__(self, app: FastAPI, process: ProcessContext) -> AsyncIterator[Mapping[str, Check]]:
+    async def __call__(self, app: FastAPI, _process: ProcessContext) -> AsyncIterator[Mapping[str, Check]]:
         client = open_client(self._settings, timeout_s=self._settings.elasticsearch_timeout_s)
         store = DocumentStore(client, self._settings.index_prefix)
         app.state.store = store

@@ -44,8 +44,8 @@ async def catch_up(database: Database, store: DocumentStore) -> None:
         pass
 
 
-async def spread(database: Database) -> bool:
-    """Mark one portion of the documents that show a changed record; False when there are none left.
+async def spread(database: Database, *, limit: int = SPREAD_ROWS) -> bool:
+    """Mark up to `limit` of the documents that show a changed record; False when there are none left.
 
     A child that is written meanwhile needs no mark: its own document is made after its commit, from the parent's new
     row. Two transactions, so that locks are always taken in one order; a crash between them marks a portion twice.
@@ -55,7 +55,7 @@ async def spread(database: Database) -> bool:
     if not parents:
         return False
     async with database.begin_as_worker() as transaction:
-        reached = await records.mark_children(transaction, parents, limit=SPREAD_ROWS)
+        reached = await records.mark_children(transaction, parents, limit=limit)
     async with database.begin_as_worker() as transaction:
         await records.advance(transaction, parents, reached)
     return True

@@ -27,6 +27,7 @@ UPSERT: Final = """
            indexed_revision = CASE WHEN r.type = 'pipeline' THEN r.revision + 1 ELSE r.indexed_revision END,
            spread_after = CASE WHEN r.type <> 'activity' AND r.face <> excluded.face THEN $2 ELSE r.spread_after END
      WHERE r.version < excluded.version
+        OR (r.version = excluded.version AND r.rejection IS NOT NULL)  -- put back by `redrive`: it is tried again
 """
 
 LIST_SPREADING: Final = """

@@ -10,7 +10,7 @@ from crm_search.dependency import Store
 from crm_search.filters import to_filters
 from crm_search.matching import to_search_query, to_suggest_query
 from crm_search.phones import parse_phone
-from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, SuggestQuery, Suggestions
+from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, Suggestions, SuggestQuery
 from crm_search.settings import SearchSettings
 from crm_search.waiting import parse_positions, wait_for
 from crm_shared.http.context import Context

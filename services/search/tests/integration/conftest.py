@@ -23,18 +23,20 @@ Tell: TypeAlias = Callable[..., Awaitable[None]]
 @pytest.fixture(scope="session")
 async def search(postgres_admin_dsn: str, elasticsearch_url: str) -> AsyncIterator[ServiceKit[SearchSettings]]:
     prefix = f"test-search-{uuid.uuid4().hex[:12]}"
-    async with running_service(
-        SearchSettings,
-        make_app,
-        MIGRATIONS,
-        admin_dsn=postgres_admin_dsn,
-        elasticsearch_url=elasticsearch_url,
-        index_prefix=prefix,
-    ) as kit:
-        async with open_client(kit.settings, timeout_s=30) as client:
-            name = await prepare_index(client, kit.settings)
-            yield kit
-            await client.indices.delete(index=name)
+    async with (
+        running_service(
+            SearchSettings,
+            make_app,
+            MIGRATIONS,
+            admin_dsn=postgres_admin_dsn,
+            elasticsearch_url=elasticsearch_url,
+            index_prefix=prefix,
+        ) as kit,
+        open_client(kit.settings, timeout_s=30) as client,
+    ):
+        name = await prepare_index(client, kit.settings)
+        yield kit
+        await client.indices.delete(index=name)
 
 
 @pytest.fixture(scope="session")

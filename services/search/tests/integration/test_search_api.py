@@ -127,9 +127,7 @@ async def test_a_walk_finds_each_once_while_others_write(search: Kit, story: Sea
     assert scores == sorted(scores, reverse=True)
 
 
-async def test_a_search_after_a_write_holds_it(
-    search: Kit, story: SearchStory, store: DocumentStore
-) -> None:
+async def test_a_search_after_a_write_holds_it(search: Kit, story: SearchStory, store: DocumentStore) -> None:
     contact = story.add("contact", "contact", first_name="Zebra")
     note = story.add("note", "activity", subject="Zebra", user_id=story.tenant.admin.id, contact_id=contact.id)
     client = search.client(story.tenant.rep)
@@ -267,7 +265,19 @@ async def test_nothing_a_caller_types_is_query_language(search: Kit, story: Sear
     story.add("company", "company", name="Zebra")
     await tell(*story.events())
     client = search.client(story.tenant.admin)
-    for text in ("*", "zebra OR quagga", '{"match_all": {}}', "z*", "/.*/", "title:zebra", "~", "\\", "zebra~", "😀", "'"):
+    for text in (
+        "*",
+        "zebra OR quagga",
+        '{"match_all": {}}',
+        "z*",
+        "/.*/",
+        "title:zebra",
+        "~",
+        "\\",
+        "zebra~",
+        "😀",
+        "'",
+    ):
         answer = await client.get("/v1/search", params={"q": text})
         found = story.name_items(require_ok(answer)["items"])
         assert found == (["company"] if text in {"z*", "zebra~"} else []), text

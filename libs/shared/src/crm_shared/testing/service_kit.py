@@ -60,7 +60,7 @@ class ServiceKit(Generic[SettingsT]):
     app: FastAPI
     database: Database
     issuer: ThrowAwayIssuer
-    _clients: list[httpx.AsyncClient] = field(default_factory=list)
+    _clients: dict[str | None, httpx.AsyncClient] = field(default_factory=dict, repr=False)
 
     async def seed_tenant(self, *, manager_scope: str = "DIRECT", default_region: str = "DE") -> SeededTenant:
         """Write a tenant of its own (EUR, Berlin) with ADMIN, MANAGER, their REP and another REP."""
@@ -72,13 +72,14 @@ class ServiceKit(Generic[SettingsT]):
 
     def client_with(self, authorization: str | None) -> httpx.AsyncClient:
         """Give a client that sends this Authorization header, or none."""
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self.app),
-            base_url=f"http://{self.settings.service}.test",
-            headers={"Authorization": authorization} if authorization is not None else {},
-        )
-        self._clients.append(client)
-        return client
+        if authorization not in self._clients:
+            self._clients[authorization] = httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=self.app),
+                base_url=f"http://{self.settings.service}.test",
+                headers={"Authorization": authorization} if authorization is not None else {},
+                trust_env=False,
+            )
+        return self._clients[authorization]
 
     async def take_events(self, tenant_id: uuid.UUID) -> list[Event]:
         """Take what this tenant's commands have put into the outbox, in order, each held against its schema."""
@@ -95,7 +96,7 @@ class ServiceKit(Generic[SettingsT]):
             return await list_unprotected(connection)
 
     async def close(self) -> None:
-        for client in self._clients:
+        for client in self._clients.values():
             await client.aclose()
 
 

@@ -139,7 +139,10 @@ async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clo
 async def log_notes(transaction: Transaction, moves: Sequence[Move], clock: Clock) -> None:
     """Log the note of each move that has none yet: two round trips, however many moves."""
     now = clock.now()
-    notes = {(move.tenant_id, move.note_id): to_note(move, now=now) for move in moves}
+    notes: dict[tuple[UUID, UUID], Activity] = {}
+    for move in moves:
+        note = to_note(move, now=now)
+        notes[move.tenant_id, note.id] = note
     inserted = await repository.insert_notes(transaction, notes)
     told: list[OutboxEvent] = []
     for (tenant_id, note_id), note in notes.items():

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.domain import Activity, ActivityNotFound, ActivityType, Direction
-from crm_activities.activities.visibility import FROM_ACTIVITIES, add_visible_activities
+from crm_activities.activities.visibility import FROM_ONE, add_one_in_sight
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Transaction, Where
 
@@ -30,7 +30,7 @@ INSERT_NOTES = """
     RETURNING tenant_id, id
 """
 
-LOAD_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS + FROM_ACTIVITIES
+LOAD_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS + FROM_ONE
 # FOR UPDATE before the outbox insert: outbox order is then version order for this activity.
 FOR_UPDATE = " FOR UPDATE OF a"
 
@@ -82,12 +82,12 @@ async def load_for_update(transaction: Transaction, caller: Caller, activity_id:
 
 
 async def is_visible(connection: Connection, caller: Caller, activity_id: UUID) -> bool:
-    where = add_visible_activities(Where(caller.tenant_id).add("a.id = {}", activity_id), caller)
-    return await connection.fetchrow("SELECT 1" + FROM_ACTIVITIES + where.sql, *where.parameters) is not None
+    where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
+    return await connection.fetchrow("SELECT 1" + FROM_ONE + where.sql, *where.parameters) is not None
 
 
 async def _load_row(connection: Connection, caller: Caller, activity_id: UUID, locking: str = "") -> Mapping[str, Any]:
-    where = add_visible_activities(Where(caller.tenant_id).add("a.id = {}", activity_id), caller)
+    where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
     row: Mapping[str, Any] | None = await connection.fetchrow(LOAD_ACTIVITY + where.sql + locking, *where.parameters)
     if row is None:
         raise ActivityNotFound

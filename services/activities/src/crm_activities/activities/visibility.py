@@ -1,16 +1,21 @@
 """Which activities a caller may see: the one place of it. Every read of activities passes here.
 
-An activity is visible to whom its user, its contact or its deal is visible.
+An activity is visible to whom its user, its contact or its deal is visible. There are two ways to ask for that, for two
+kinds of statement: from one activity to its owners, or from the owners to their activities. The first one on a list
+walks through all of a tenant's activities to find a new colleague's none: 7 s among 300,000, against 10 ms.
 """
 
+from collections.abc import Sequence
 from typing import Final
+from uuid import UUID
 
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Where
 
-# Outer joins by primary key: where no clause names `c` or `d`, as for an ADMIN, PostgreSQL leaves them out of the plan.
-FROM_ACTIVITIES: Final = """
+# For one activity by id. Outer joins by primary key: where no clause names `c` or `d`, as for an ADMIN, PostgreSQL
+# leaves them out of the plan.
+FROM_ONE: Final = """
       FROM activities a
       LEFT JOIN replica_records c ON c.tenant_id = a.tenant_id AND c.aggregate = 'contact' AND c.id = a.contact_id
                                  AND NOT c.is_deleted
@@ -18,7 +23,29 @@ FROM_ACTIVITIES: Final = """
                                  AND NOT d.is_deleted
      WHERE a.tenant_id = $1 AND a.deleted_at IS NULL AND """
 
+# For lists.
+FROM_MANY: Final = """
+      FROM activities a
+     WHERE a.tenant_id = $1 AND a.deleted_at IS NULL AND """
 
-def add_visible_activities(where: Where, caller: Caller) -> Where:
-    """Leave what the caller sees, in a statement that reads FROM_ACTIVITIES."""
-    return add_visible(where, caller, "a.user_id", "c.owner_id", "d.owner_id")
+
+def add_one_in_sight(where: Where, caller: Caller, activity_id: UUID) -> Where:
+    """Leave the activity if the caller sees it, in a statement that reads FROM_ONE."""
+    return add_visible(where.add("a.id = {}", activity_id), caller, "a.user_id", "c.owner_id", "d.owner_id")
+
+
+# In an OR, an IN (SELECT …) is hashed once a statement, however many contacts the owners have: a row costs a probe.
+CONTACTS_OF: Final = """a.contact_id IN (SELECT c.id FROM replica_records c
+                          WHERE c.tenant_id = $1 AND c.aggregate = 'contact' AND c.owner_id = ANY({}) AND NOT c.is_deleted)"""
+DEALS_OF: Final = """a.deal_id IN (SELECT d.id FROM replica_records d
+                       WHERE d.tenant_id = $1 AND d.aggregate = 'deal' AND d.owner_id = ANY({}) AND NOT d.is_deleted)"""
+
+
+def add_in_sight(where: Where, owner_ids: Sequence[UUID] | None) -> Where:
+    """Leave what is visible to whom these owners' records are, in a statement that reads FROM_MANY.
+
+    `owner_ids` are the caller's visible owners; None, an ADMIN's, leaves everything.
+    """
+    if owner_ids is None:
+        return where
+    return where.add(f"(a.user_id = ANY({{}}) OR {CONTACTS_OF} OR {DEALS_OF})", owner_ids, owner_ids, owner_ids)

@@ -29,10 +29,23 @@ def to_website(text: str) -> str:
     """Give the address as it was written. Raises ValueError for anything that a browser would not open as a site."""
     if len(text) > MAX_WEBSITE_LENGTH:
         raise ValueError(f"should have at most {MAX_WEBSITE_LENGTH} characters")
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or any(character.isspace() for character in text):
+    if not _is_web_address(text):
         raise ValueError("is not a web address, such as https://acme.com")
     return text
+
+
+def _is_web_address(text: str) -> bool:
+    has_scheme = "://" in text
+    try:
+        parts = urlsplit(text if has_scheme else f"https://{text}")
+        host, _ = (
+            parts.hostname or "",
+            parts.port,
+        )  # the port is read only here, and `javascript:alert(1)` has a bad one
+    except ValueError:
+        return False
+    is_host = bool(host) and (has_scheme or "." in host)
+    return is_host and parts.scheme in {"http", "https"} and not any(character.isspace() for character in text)
 
 
 InternetDomain = Annotated[str, AfterValidator(to_domain), Field(examples=["acme.com"])]

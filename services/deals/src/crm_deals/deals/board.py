@@ -52,20 +52,10 @@ async def list_stage_deals(
     where = Where(caller.tenant_id, pipeline_id, stage_ids)
     order.add_after(add_visible(where, caller, "d.owner_id"), cursor)
     page = where.number(limit + 1)
-    first = (
-        "SELECT"
-        + DEAL_COLUMNS
-        + OF_EACH_STAGE
-        + where.sql
-        + " ORDER BY "
-        + order.sql
-        + " LIMIT "
-        + page
-        + ") d ORDER BY "
-        + order.sql
-    )
+    first = where.sql + " ORDER BY " + order.sql + " LIMIT " + page
+    statement = "SELECT" + DEAL_COLUMNS + OF_EACH_STAGE + first + ") d ORDER BY " + order.sql
     deals: dict[UUID, list[Mapping[str, Any]]] = {stage_id: [] for stage_id in stage_ids}
-    for row in await connection.fetch(first, *where.parameters):
+    for row in await connection.fetch(statement, *where.parameters):
         deals[row["stage_id"]].append(dict(row))
     return deals
 

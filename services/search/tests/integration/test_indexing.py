@@ -1,0 +1,253 @@
+"""Events come twice, late and out of order, and processes die between the stores: the index is right all the same."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from elasticsearch import AsyncElasticsearch
+
+from crm_search import records
+from crm_search.consumers import index_records
+from crm_search.index import MAPPING, open_client, prepare_index
+from crm_search.indexing import catch_up, spread
+from crm_search.projections import to_record
+from crm_search.settings import SearchSettings
+from crm_search.store import DocumentStore, Sight, Write
+from crm_search.worker import heal
+from crm_shared.bus import WorldAway
+from crm_shared.clock import new_id
+from crm_shared.contracts import BadRecord, Event
+from crm_shared.database import Database
+from crm_shared.refusals import Unavailable
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.search_stories import SearchStory
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = pytest.mark.engines
+
+Tell = Callable[..., Awaitable[None]]
+Kit = ServiceKit[SearchSettings]
+
+
+@pytest.fixture
+def story(tenant: SeededTenant) -> SearchStory:
+    return SearchStory(tenant)
+
+
+@pytest.fixture(scope="session")
+async def elasticsearch(search: Kit) -> AsyncIterator[AsyncElasticsearch]:
+    async with open_client(search.settings, timeout_s=30) as client:
+        yield client
+
+
+def write_history(story: SearchStory) -> list[Event]:
+    """Tell of every type, with changes that reach other records' documents."""
+    company = story.add("company", "company", name="Zebra GmbH")
+    contact = story.add("contact", "contact", first_name="Zoë", company_id=company.id, phone="030 901820")
+    stage = {"id": new_id(), "name": "Proposal", "win_probability": 50, "kind": "OPEN", "position": 0}
+    pipeline = story.add("pipeline", "pipeline", stages=[stage])
+    deal = story.add(
+        "deal", "deal", contact_id=contact.id, company_id=company.id, pipeline_id=pipeline.id, stage_id=stage["id"]
+    )
+    note = story.add("note", "activity", body="Zebra", contact_id=contact.id, deal_id=deal.id)
+    gone = story.add("gone", "contact", first_name="Zebra")
+    return [
+        *story.events(),
+        contact.change(owner_id=story.tenant.other_rep.id),
+        company.change(name="Quagga GmbH"),
+        pipeline.change(stages=[{**stage, "name": "Offer"}]),
+        deal.change(amount="20.00"),
+        gone.delete(),
+        note.change(body="Quagga"),
+        contact.change(owner_id=story.tenant.rep.id, last_name="Okonkwo"),
+    ]
+
+
+async def read_index(client: AsyncElasticsearch, kit: Kit, tenant_id: object) -> dict[str, Any]:
+    """Give every document of a tenant by its id: what it shows, and its version."""
+    alias = kit.settings.index_prefix
+    await client.indices.refresh(index=alias)
+    answer = await client.search(index=alias, query={"term": {"tenant_id": str(tenant_id)}}, size=100, version=True)
+    return {hit["_id"]: (hit["_source"], hit["_version"]) for hit in answer.body["hits"]["hits"]}
+
+
+async def test_replaying_any_prefix_changes_no_row_and_no_document(
+    search: Kit, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+) -> None:
+    history = write_history(story)
+    await tell(*history)
+    rows = await search.list_rows("search_records")
+    documents = await read_index(elasticsearch, search, story.tenant.id)
+    assert len(documents) == 4
+    chance = random.Random(7)  # noqa: S311 - the same tale in every run
+    for _ in range(8):
+        replayed = history[: chance.randrange(1, len(history))] * 2
+        chance.shuffle(replayed)
+        await tell(*replayed)
+    assert await search.list_rows("search_records") == rows
+    assert await read_index(elasticsearch, search, story.tenant.id) == documents
+
+
+async def test_any_order_and_any_batching_ends_in_the_same_documents(
+    search: Kit, tell: Tell, elasticsearch: AsyncElasticsearch
+) -> None:
+    chance = random.Random(11)  # noqa: S311 - the same tale in every run
+    for _ in range(6):
+        story = SearchStory(await search.seed_tenant())
+        history = write_history(story)
+        chance.shuffle(history)
+        while history:
+            size = chance.randrange(1, 5)
+            await tell(*history[:size])
+            history = history[size:]
+        documents = await read_index(elasticsearch, search, story.tenant.id)
+        shown = {key.split(":")[1]: source["shown"] for key, (source, _) in documents.items()}
+        assert set(shown) == {"company", "contact", "deal", "activity"}
+        assert shown["deal"]["record"]["stage_name"] == "Offer"
+        assert shown["deal"]["record"]["amount"] == "20.00"
+        assert shown["deal"]["related"]["company"]["name"] == "Quagga GmbH"
+        assert shown["deal"]["related"]["contact"]["name"] == "Zoë Okonkwo"
+        assert shown["contact"]["related"]["company"]["name"] == "Quagga GmbH"
+        assert shown["activity"]["passages"] == ["Quagga"]
+        assert set(await story.find(search.client(story.tenant.rep), "quagga")) == {
+            "company", "contact", "deal", "note",
+        }  # fmt: skip
+        assert await story.find(search.client(story.tenant.other_rep), "quagga") == []
+
+
+async def test_a_crash_before_the_index_is_healed_by_the_next_start(
+    search: Kit, story: SearchStory, store: DocumentStore
+) -> None:
+    contact = story.add("contact", "contact", first_name="Zebra")
+    async with search.database.begin_as_worker() as transaction:
+        await records.save(transaction, [to_record(contact.tell())])
+    await heal(search.database, store)
+    await store.refresh()
+    assert await story.find(search.client(story.tenant.rep), "zebra") == ["contact"]
+
+
+async def test_a_crash_after_the_index_writes_the_same_again(
+    search: Kit, story: SearchStory, tell: Tell, store: DocumentStore, elasticsearch: AsyncElasticsearch
+) -> None:
+    contact = story.add("contact", "contact", first_name="Zebra")
+    await tell(contact.tell())
+    before = await read_index(elasticsearch, search, story.tenant.id)
+    async with search.database.begin_as_worker() as transaction:
+        await transaction.execute(
+            "UPDATE search_records SET indexed_revision = 0 WHERE tenant_id = $1", story.tenant.id
+        )
+    await catch_up(search.database, store)
+    assert await read_index(elasticsearch, search, story.tenant.id) == before
+    assert await count_dirty(search.database, story) == 0
+
+
+async def count_dirty(database: Database, story: SearchStory) -> int:
+    async with database.read_as_worker() as connection:
+        count = await connection.fetchval(
+            "SELECT count(*) FROM search_records WHERE tenant_id = $1 AND indexed_revision < revision", story.tenant.id
+        )
+    return int(count)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20, 100])
+async def test_a_large_fan_out_goes_in_portions_and_misses_none(
+    search: Kit, story: SearchStory, tell: Tell, store: DocumentStore, limit: int
+) -> None:
+    companies = [story.add(f"company-{number}", "company", name="Zebra") for number in range(3)]
+    for number, children in enumerate((9, 0, 11)):
+        for child in range(children):
+            story.add(f"contact-{number}-{child}", "contact", first_name="Ines", company_id=companies[number].id)
+    await tell(*story.events())
+    async with search.database.begin_as_worker() as transaction:
+        await records.save(transaction, [to_record(company.change(name="Quagga")) for company in companies])
+    portions = 0
+    while await spread(search.database, limit=limit):
+        portions += 1
+    assert portions >= 20 // limit
+    assert await count_dirty(search.database, story) == 3 + 20
+    await catch_up(search.database, store)
+    await store.refresh()
+    assert len(await story.find(search.client(story.tenant.admin), "quagga")) == 3 + 20
+
+
+async def test_many_workers_on_one_history_agree(
+    search: Kit, story: SearchStory, store: DocumentStore, elasticsearch: AsyncElasticsearch
+) -> None:
+    history = write_history(story)
+    chance = random.Random(13)  # noqa: S311 - the same tale in every run
+
+    async def work() -> None:
+        mine = history.copy()
+        chance.shuffle(mine)
+        for event in mine:
+            await index_records([event], search.database, store)
+
+    await asyncio.gather(*(work() for _ in range(3)))
+    documents = await read_index(elasticsearch, search, story.tenant.id)
+    assert len(documents) == 4
+    assert await count_dirty(search.database, story) == 0
+    assert set(await story.find(search.client(story.tenant.rep), "quagga")) == {"company", "contact", "deal", "note"}
+
+
+@asynccontextmanager
+async def other_index(kit: Kit, mapping: dict[str, Any]) -> AsyncIterator[DocumentStore]:
+    name = f"{kit.settings.index_prefix}-other"
+    async with open_client(kit.settings, timeout_s=30) as client:
+        await client.indices.create(index=f"{name}-v0", mappings=mapping, aliases={name: {}})
+        try:
+            yield DocumentStore(client, name)
+        finally:
+            await client.indices.delete(index=f"{name}-v0")
+
+
+async def test_what_the_index_refuses_is_named_alone_and_holds_up_nothing(search: Kit, story: SearchStory) -> None:
+    """An index of another shape stands for a document that no index would take."""
+    fields = {name: field for name, field in MAPPING["properties"].items() if name != "phone"}
+    contact = story.add("contact", "contact", first_name="Zebra", phone="030 901820")
+    company = story.add("company", "company", name="Zebra")
+    async with other_index(search, {**MAPPING, "properties": fields}) as narrow:
+        with pytest.raises(BadRecord, match="the index rejected the contact: strict_dynamic_mapping_exception"):
+            await index_records([contact.tell(), company.tell()], search.database, narrow)
+        assert await count_dirty(search.database, story) == 0
+        await index_records([company.tell()], search.database, narrow)
+        with pytest.raises(BadRecord):
+            await index_records([contact.tell()], search.database, narrow)
+        await narrow.refresh()
+        sight = Sight(story.tenant.id, story.tenant.admin.id, None)
+        found = await narrow.search(sight, {"match_all": {}}, limit=10)
+        assert [hit.type for hit in found.hits] == ["company"]
+
+
+async def test_an_index_not_made_yet_is_waited_for(search: Kit) -> None:
+    async with open_client(search.settings, timeout_s=30) as client:
+        nowhere = DocumentStore(client, f"{search.settings.index_prefix}-nowhere")
+        with pytest.raises(WorldAway):
+            await nowhere.write([Write("a", 1, {"type": "contact"})])
+        with pytest.raises(WorldAway):
+            await nowhere.ping()
+        with pytest.raises(Unavailable):
+            await nowhere.search(Sight(new_id(), new_id(), None), {"match_all": {}}, limit=1)
+        assert not await client.indices.exists(index=f"{search.settings.index_prefix}-nowhere")
+
+
+async def test_an_older_revision_never_comes_back(story: SearchStory, store: DocumentStore) -> None:
+    key = f"{story.tenant.id}:company:{new_id()}"
+    document = {"type": "company", "key": key, "tenant_id": str(story.tenant.id)}
+    assert await store.write([Write(key, 2, document)]) == [None]
+    assert await store.write([Write(key, 3, None)]) == [None]
+    assert await store.write([Write(key, 2, document), Write(key, 3, document)]) == [None, None]
+    await store.refresh()
+    found = await store.search(Sight(story.tenant.id, new_id(), None), {"match_all": {}}, limit=10)
+    assert found.hits == []
+
+
+async def test_preparing_the_index_again_or_at_once_makes_one(search: Kit) -> None:
+    settings = search.settings.model_copy(update={"index_prefix": f"{search.settings.index_prefix}-raced"})
+    async with open_client(settings, timeout_s=30) as client:
+        names = await asyncio.gather(*(prepare_index(client, settings) for _ in range(3)))
+        assert set(names) == {f"{settings.index_prefix}-v1"}
+        assert await prepare_index(client, settings) == names[0]
+        await client.indices.delete(index=names[0])
