@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 PYTHON ?= python3
 PRIVATE_UV := .tools/uv-$(UV_VERSION)/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(PRIVATE_UV))
-RUN := $(UV) run --all-packages
+RUN := $(UV) run
 
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

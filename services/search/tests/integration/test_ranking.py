@@ -40,7 +40,7 @@ def add_office(story: SearchStory) -> None:
     story.add("partial-new", "company", name="Nordwind Logistics", updated_at=now)
     story.add("starts-new", "company", name="Nordwinderland", updated_at=now)
     story.add(
-        "note", "activity", subject="Call about prices", body="She asked for <b>volume</b> discounts, delivery in März.",
+        "note", "activity", subject="Call about prices", body="She asks for <b>volume</b> discounts, delivery in März.",
         contact_id=zoe.id, deal_id=renewal.id, updated_at=now,
     )  # fmt: skip
 
