@@ -50,13 +50,6 @@ check: lock lint types test ## exactly what CI runs
 bench: $(UV) ## measure, each figure beside a bare reference in the same run
 	@$(RUN) python -m benchmarks $(ARGS)
 
-# Only where no uv is on PATH. Debian's Python comes without pip; its venv module brings one when python3-venv is there.
+# Only where no uv is on PATH.
 $(PRIVATE_UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "make: needs Python 3.11 or newer as $(PYTHON) (or set PYTHON=...), or uv on PATH" >&2; exit 1; }
-	@echo "fetching uv $(UV_VERSION) into .tools"
-	@rm -rf .tools/uv-$(UV_VERSION) .tools/.new && mkdir -p .tools
-	@{ $(PYTHON) -m venv .tools/.new >/dev/null 2>&1 && .tools/.new/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION); } || \
-	  { rm -rf .tools/.new; $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m pip install -q --disable-pip-version-check --no-warn-script-location --target .tools/.new uv==$(UV_VERSION); } || \
-	  { rm -rf .tools/.new; echo "make: could not install uv. On Debian: apt-get install python3-venv; or install uv yourself and put it on PATH" >&2; exit 1; }
-	@mv .tools/.new .tools/uv-$(UV_VERSION)
+	@PYTHON=$(PYTHON) deploy/local/fetch-uv $(UV_VERSION) $(patsubst %/bin/uv,%,$(PRIVATE_UV))

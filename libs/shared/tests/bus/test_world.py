@@ -50,6 +50,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
         asyncpg.InsufficientPrivilegeError(),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.InterfaceError("pool is closing"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
         aiokafka.errors.KafkaConnectionError(),
         aiokafka.errors.NotEnoughReplicasError(),
         elastic_transport.ConnectionError("refused"),

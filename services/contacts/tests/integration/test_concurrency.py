@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ Contacts = ServiceKit[ContactsSettings]
 RACERS = 20
 
 
-def count(answers: list[httpx.Response]) -> Counter[int]:
+def count(answers: Iterable[httpx.Response]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 

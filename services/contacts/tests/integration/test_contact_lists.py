@@ -128,9 +128,8 @@ async def test_a_walk_neither_repeats_nor_loses_while_others_write(
     seen: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = require_ok(
-            await client.get("/v1/contacts", params={"limit": 3, "sort": sort} | ({"cursor": cursor} if cursor else {}))
-        )
+        after = {"cursor": cursor} if cursor else {}
+        page = require_ok(await client.get("/v1/contacts", params={"limit": "3", "sort": sort, **after}))
         seen += [contact["id"] for contact in page["items"]]
         cursor = page["next_cursor"]
         require_ok(await client.post("/v1/contacts", json={"first_name": "N1"}), 201)

@@ -115,10 +115,9 @@ async def test_only_admins_write_users(contacts: Contacts, tenant: SeededTenant,
         require_problem(await client.patch(f"/v1/users/{person.id}", json={"role": "ADMIN"}), 403, "forbidden")
         require_problem(await client.patch(f"/v1/users/{new_id()}", json={}), 403, "forbidden")
     admin = contacts.client(tenant.admin)
-    for method in (admin.get, admin.patch):
-        for user_id in (str(neighbour.rep.id), str(new_id()), "jana"):
-            more = {"json": {}} if method is admin.patch else {}
-            require_problem(await method(f"/v1/users/{user_id}", **more), 404, "not-found")
+    for user_id in (str(neighbour.rep.id), str(new_id()), "jana"):
+        require_problem(await admin.get(f"/v1/users/{user_id}"), 404, "not-found")
+        require_problem(await admin.patch(f"/v1/users/{user_id}", json={}), 404, "not-found")
 
 
 @pytest.mark.parametrize(

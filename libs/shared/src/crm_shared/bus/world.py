@@ -32,6 +32,8 @@ WORLD_ERRORS: Final[tuple[type[BaseException], ...]] = (
     asyncpg.SyntaxOrAccessError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientResourcesError,
+    # asyncpg's own state after a server was killed under it: "cannot switch to state 12; another operation is …".
+    asyncpg.InternalClientError,
     asyncpg.PostgresSystemError,
 )
 

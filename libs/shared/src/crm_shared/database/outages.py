@@ -6,6 +6,7 @@ _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,  # the server was killed in the middle of an answer: asyncpg's state no longer fits
     asyncpg.TooManyConnectionsError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,

@@ -90,6 +90,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(isinstance(each, dict | list) for each in held)
 
 
+def escape(name: str) -> str:
+    """Write a name as one step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
 def is_storable(text: str) -> bool:
     """Can PostgreSQL hold this text? NUL and lone surrogates it can't."""
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
@@ -107,4 +112,4 @@ def _unstorable(value: Any, pointer: str) -> Iterator[str]:
             if not is_storable(key):
                 yield pointer or "/"  # the name itself fits no answer either
             else:
-                yield from _unstorable(item, f"{pointer}/{key}")
+                yield from _unstorable(item, f"{pointer}/{escape(key)}")

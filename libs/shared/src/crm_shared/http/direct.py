@@ -26,11 +26,14 @@ _to_id = TypeAdapter(UUID).validate_python  # as FastAPI reads ids: UUID() also 
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-def bind_direct(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]] | None:
-    """Give a function that calls `endpoint` with the request's context and path ids; None if it takes anything else.
+def bind_direct(route: APIRoute) -> Callable[[Request], Awaitable[Response]] | None:
+    """Give a function that calls the endpoint with the request's context and path ids; None if it needs anything else.
 
     A path id that is no UUID is NotFound, as FastAPI's refusal of it becomes.
     """
+    endpoint: Endpoint = route.endpoint
+    if route.dependencies:  # such as admin_only: a guard that takes no part in the signature, and must not be passed by
+        return None
     parameters = inspect.signature(endpoint, eval_str=True).parameters.values()
     context_name = next((p.name for p in parameters if p.annotation == Context), None)
     ids = [p.name for p in parameters if p.annotation is UUID]
@@ -65,7 +68,7 @@ class DirectRoutes:
 
     def add(self, prefix: str, route: APIRoute) -> None:
         """Take `route` if it is a GET that needs no solving."""
-        if route.methods == {"GET"} and bind_direct(route.endpoint) is not None:
+        if route.methods == {"GET"} and bind_direct(route) is not None:
             # Only what looks like an id: `/contacts/export` must not pass for a contact.
             pattern = _PATH_ID.sub(r"(?P<\1>[0-9a-fA-F-]{36})", prefix + route.path)
             self._routes.append(DirectRoute(re.compile(pattern), route.get_route_handler()))

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from crm_shared.http.bodies import escape
 from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, NotFound, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,7 +66,7 @@ def to_pointer(location: Sequence[int | str]) -> str:
         return f"?{path[0]}" if path else "?"
     if place == "header":
         return str(path[0])
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    return "".join(f"/{escape(str(part))}" for part in path)
 
 
 def _describe(error: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ class CrmRoute(APIRoute):
     """Use as `APIRouter(route_class=CrmRoute)`; `create_app` does."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint = bind_direct(self.endpoint) or super().get_route_handler()
+        endpoint = bind_direct(self) or super().get_route_handler()
         known = _query_names(self)
         path, method = self.path, min(self.methods or {"GET"})
         seconds = HTTP_SECONDS.labels(path, method)

@@ -52,7 +52,9 @@ async def lead(
         yield connection if is_leader else None
     finally:
         IS_LEADER.set(0)
-        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(
+            OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        ):
             await connection.close(timeout=2)
 
 

@@ -19,7 +19,14 @@ from crm_shared.outbox.term import RelayStatus, Term
 
 logger = structlog.get_logger(__name__)
 
-AWAY: Final = (OSError, TimeoutError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    KafkaError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 """What ends a term of leadership and is waited out. LeadershipLost is among them, being a ConnectionError."""
 
 

@@ -1,8 +1,8 @@
 """Which activities a caller may see: the one place of it. Every read of activities passes here.
 
 An activity is visible to whom its user, its contact or its deal is visible. There are two ways to ask for that, for two
-kinds of statement: from one activity to its owners, or from the owners to their activities. The first one on a list
-walks through all of a tenant's activities to find a new colleague's none: 7 s among 300,000, against 10 ms.
+kinds of statement: from one activity to its owners by key, or, in a list, from the owners to the set of their records.
+The worst list is that of a new colleague who sees nothing among 300,000: 0.15 s in the second way, 7 s in the first.
 """
 
 from collections.abc import Sequence
@@ -35,10 +35,14 @@ def add_one_in_sight(where: Where, caller: Caller, activity_id: UUID) -> Where:
 
 
 # In an OR, an IN (SELECT …) is hashed once a statement, however many contacts the owners have: a row costs a probe.
-CONTACTS_OF: Final = """a.contact_id IN (SELECT c.id FROM replica_records c
-                          WHERE c.tenant_id = $1 AND c.aggregate = 'contact' AND c.owner_id = ANY({}) AND NOT c.is_deleted)"""
-DEALS_OF: Final = """a.deal_id IN (SELECT d.id FROM replica_records d
-                       WHERE d.tenant_id = $1 AND d.aggregate = 'deal' AND d.owner_id = ANY({}) AND NOT d.is_deleted)"""
+CONTACTS_OF: Final = """
+    a.contact_id IN (SELECT c.id FROM replica_records c
+                      WHERE c.tenant_id = $1 AND c.aggregate = 'contact' AND NOT c.is_deleted AND c.owner_id = ANY({}))
+"""
+DEALS_OF: Final = """
+    a.deal_id IN (SELECT d.id FROM replica_records d
+                   WHERE d.tenant_id = $1 AND d.aggregate = 'deal' AND NOT d.is_deleted AND d.owner_id = ANY({}))
+"""
 
 
 def add_in_sight(where: Where, owner_ids: Sequence[UUID] | None) -> Where:

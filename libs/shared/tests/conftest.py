@@ -1,0 +1,20 @@
+"""A small service on a database of its own, for what must be seen to work on real PostgreSQL."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit, running_service
+from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
+
+
+@pytest.fixture(scope="session")
+async def things(postgres_admin_dsn: str) -> AsyncIterator[ServiceKit[ThingsSettings]]:
+    async with running_service(ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn) as kit:
+        yield kit
+
+
+@pytest.fixture
+async def tenant(things: ServiceKit[ThingsSettings]) -> SeededTenant:
+    return await things.seed_tenant()

@@ -1,0 +1,18 @@
+"""Callers of the small service."""
+
+import httpx
+import pytest
+
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+from libs.shared.tests.http.things import ThingsSettings
+
+
+@pytest.fixture
+def rep(things: ServiceKit[ThingsSettings], tenant: SeededTenant) -> httpx.AsyncClient:
+    return things.client(tenant.rep)
+
+
+@pytest.fixture
+def admin(things: ServiceKit[ThingsSettings], tenant: SeededTenant) -> httpx.AsyncClient:
+    return things.client(tenant.admin)

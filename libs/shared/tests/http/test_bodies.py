@@ -1,0 +1,145 @@
+"""Bodies: what is read, and how each that can't be is answered."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from crm_shared.testing.answers import require_ok, require_problem
+
+pytestmark = pytest.mark.engines
+
+JSON = {"content-type": "application/json"}
+MIB = 1024 * 1024
+
+
+async def post(client: httpx.AsyncClient, body: bytes, **headers: str) -> httpx.Response:
+    return await client.post("/v1/things", content=body, headers={**JSON, **headers})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b'{"name": "a",}',
+        b'{"name": NaN}',
+        b'{"name": Infinity}',
+        b'{"name": "a\x01b"}',
+        b"\xef\xbb\xbf" + b'{"name": "a"}',
+        b'{"name": "\xff"}',
+        b'{"name": "\xed\xa0\x80"}',
+        '{"name": "a"}'.encode("utf-16"),
+        '{"name": "a\\u0000"}'.encode("utf-32-le"),
+        b'{"name": 1e99999999999999999999}',
+        b"[" * 100_000,
+        b"[" * 500 + b"]" * 500,
+        b'{"name": "a", "notes": {"x": ' + b"[" * 64 + b"]" * 64 + b"}}",
+        b'{"a":' * 200 + b'"\\u0000"' + b"}" * 200,
+    ],
+    ids=lambda body: repr(body[:30]),
+)
+async def test_what_is_not_json_is_malformed(rep: httpx.AsyncClient, body: bytes) -> None:
+    require_problem(await post(rep, body), 400, "malformed-request")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b"", ""),
+        (b"[]", ""),
+        (b'[{"name": "a"}]', ""),
+        (b"null", ""),
+        (b'"name"', ""),
+        (b"{}", "/name"),
+        (b'{"name": ' + b"9" * 5000 + b"}", "/name"),
+        (b'{"name": "a\\u0000b"}', "/name"),
+        (b'{"name": "a", "notes": {"x/y": [1, "\\ud800"]}}', "/notes/x~1y/1"),
+        (b'{"name": "a", "notes": {"\\ud800": "\\u0000"}}', "/notes"),
+        (b'{"\\ud800": 1, "name": "a"}', "/"),
+        (b'{"name": "a", "at": 5}', "/at"),
+        (b'{"name": "a", "at": "2026"}', "/at"),
+        (b'{"name": "a", "at": "2026-11-22T09:00:00"}', "/at"),
+        (b'{"name": "a", "at": "0001-01-01T00:00:00+14:00"}', "/at"),
+        (b'{"name": "a", "day": 20261122}', "/day"),
+        (b'{"name": "a", "day": "2026-11-31"}', "/day"),
+        (b'{"name": "a", "b~/c": 1}', "/b~0~1c"),
+    ],
+    ids=lambda value: repr(value[:30]),
+)
+async def test_what_is_json_but_not_asked_for_is_named(rep: httpx.AsyncClient, body: bytes, pointer: str) -> None:
+    require_problem(await post(rep, body), 422, "invalid-field", pointer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "\xf0\x9f\x98\x80 \\ud83d\\ude00 \xc3\xa9"}',
+        b' \n{"name": "a", "at": "2026-11-22T09:00:00.123456+05:30", "day": "2026-11-22"} ',
+        b'{"name": "a\\\\u0000"}',
+        b'{"name": "b", "notes": {"x": ' + b"[" * 62 + b"]" * 62 + b"}}",
+        b'{"name": "c", "notes": {"x": [' + b"{}," * 500 + b"{}]}}",
+    ],
+    ids=lambda body: repr(body[:30]),
+)
+async def test_what_is_unusual_but_right_is_taken_and_given_back(rep: httpx.AsyncClient, body: bytes) -> None:
+    made = require_ok(await post(rep, body), 201)
+    assert require_ok(await rep.get(f"/v1/things/{made['id']}")) == made
+
+
+@pytest.mark.parametrize(
+    "stated", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""]
+)
+async def test_other_types_are_not_taken(rep: httpx.AsyncClient, stated: str) -> None:
+    answer = await rep.post("/v1/things", content=b'{"name": "a"}', headers={"content-type": stated})
+    require_problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("stated", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;x=y"])
+async def test_json_may_be_written_otherwise(rep: httpx.AsyncClient, stated: str) -> None:
+    body = f'{{"name": "{stated}"}}'.encode()
+    require_ok(await rep.post("/v1/things", content=body, headers={"content-type": stated}), 201)
+
+
+async def test_a_body_may_have_one_mebibyte(rep: httpx.AsyncClient) -> None:
+    frame = b'{"name": "a", "notes": {"x": "%s"}}'
+    fitting = frame % (b"x" * (MIB - len(frame) + 2))
+    assert len(fitting) == MIB
+    require_ok(await post(rep, fitting), 201)
+    require_problem(await post(rep, fitting + b" "), 413, "body-too-large")
+
+
+async def test_a_stream_is_cut_where_it_grows_too_large(rep: httpx.AsyncClient) -> None:
+    sent = 0
+
+    async def stream() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b" " * 65_536
+
+    require_problem(await rep.post("/v1/things", content=stream(), headers=JSON), 413, "body-too-large")
+    assert sent <= 18
+
+
+async def test_a_client_that_hangs_up_is_no_failure_of_ours(things: Any, tenant: Any) -> None:
+    sent: list[dict[str, Any]] = []
+    token = things.issuer.sign(tenant.id, tenant.rep.id)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/things",
+        "raw_path": b"/v1/things",
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer " + token.encode()), (b"content-type", b"application/json")],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await things.app(scope, receive, send)
+    assert sent[0]["status"] == 400

@@ -1,0 +1,99 @@
+"""A service small enough to read at once, with a route of each kind: what the HTTP rooms are tried on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI, Query, Response
+from pydantic import BaseModel, JsonValue
+
+from crm_shared.access import Caller
+from crm_shared.clock import new_id
+from crm_shared.database import Connection
+from crm_shared.http.app import create_app
+from crm_shared.http.context import Context
+from crm_shared.http.models import Day, Instant, ListQuery, RequestBody, ShortText
+from crm_shared.http.roles import admin_only
+from crm_shared.http.route import CrmRoute
+from crm_shared.refusals import NotFound
+from crm_shared.settings import ServiceSettings
+
+MIGRATIONS = Path(__file__).parent / "versions"
+SELECT_THING = "SELECT id, 1 AS version, name, notes FROM things WHERE tenant_id = $1 AND id = $2"
+INSERT_THING = "INSERT INTO things (tenant_id, id, name, notes) VALUES ($1, $2, $3, $4)"
+
+router = APIRouter(prefix="/things", tags=["things"], route_class=CrmRoute)
+
+
+class ThingsSettings(ServiceSettings):
+    service: str = "things"
+
+
+class Thing(BaseModel):
+    id: UUID
+    version: int
+    name: str
+    notes: dict[str, JsonValue]
+
+
+class CreateThing(RequestBody):
+    name: ShortText
+    notes: dict[str, JsonValue] = {}
+    at: Instant | None = None
+    day: Day | None = None
+
+
+class ThingList(ListQuery):
+    tag: list[str] = []
+    name: str | None = None
+
+
+async def load_thing(connection: Connection, caller: Caller, thing_id: UUID) -> Mapping[str, Any]:
+    row = await connection.fetchrow(SELECT_THING, caller.tenant_id, thing_id)
+    if row is None:
+        raise NotFound("There is no such thing.")
+    return dict(row)
+
+
+@router.post("", response_model=Thing, status_code=201, summary="Create a thing")
+async def create_thing(body: CreateThing, context: Context) -> Response:
+    thing_id = new_id()
+    async with context.unit_of_work.begin(context.caller) as transaction:
+        await transaction.execute(INSERT_THING, context.caller.tenant_id, thing_id, body.name, body.notes)
+        thing = await load_thing(transaction, context.caller, thing_id)
+    return context.reply_written("deal", thing, status=201)
+
+
+@router.get("", response_model=Thing, summary="Say what was asked")
+async def list_things(query: Annotated[ThingList, Query()], context: Context) -> Response:
+    return context.reply_json(query.model_dump())
+
+
+@router.get("/{thing_id}", response_model=Thing, summary="Get one thing")
+async def get_thing(thing_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        return context.reply(await load_thing(connection, context.caller, thing_id))
+
+
+@router.get("/{thing_id}/fault", response_model=Thing, summary="Fail in a way that nobody foresaw")
+async def get_fault(thing_id: UUID, context: Context) -> Response:
+    raise ZeroDivisionError(f"SELECT secret FROM {thing_id} {context}")
+
+
+@router.delete(
+    "/{thing_id}", status_code=204, summary="Delete a thing", dependencies=[admin_only("delete things")]
+)
+async def delete_thing(thing_id: UUID, context: Context) -> Response:
+    return context.reply_deleted("deal", {"id": thing_id, "version": 2})
+
+
+@router.get(
+    "/{thing_id}/guarded", response_model=Thing, summary="Get one guarded thing", dependencies=[admin_only("look")]
+)
+async def get_guarded(thing_id: UUID, context: Context) -> Response:
+    return context.reply_json({"id": thing_id})
+
+
+def make_app(settings: ThingsSettings) -> FastAPI:
+    return create_app(settings, [router], description="Things.", owner=None)
