@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit, running_service
-from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
 
 @pytest.fixture(scope="session")

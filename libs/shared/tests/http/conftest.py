@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
+from libs.shared.tests.http.things import ThingsSettings
 
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
-from libs.shared.tests.http.things import ThingsSettings
 
 
 @pytest.fixture

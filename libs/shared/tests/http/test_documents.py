@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from libs.shared.tests.http.things import ThingsSettings
 
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.service_kit import ServiceKit
-from libs.shared.tests.http.things import ThingsSettings
 
 pytestmark = pytest.mark.engines
 
@@ -41,7 +41,8 @@ def test_every_operation_names_its_problems_and_asks_for_a_token(document: dict[
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     def list_references(value: Any) -> list[str]:
         if isinstance(value, dict):
-            return [str(value["$ref"])] * ("$ref" in value) + [r for item in value.values() for r in list_references(item)]
+            own = [str(value["$ref"])] if "$ref" in value else []
+            return own + [r for item in value.values() for r in list_references(item)]
         return [r for item in value for r in list_references(item)] if isinstance(value, list) else []
 
     schemas = document["components"]["schemas"]

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from libs.shared.tests.http.things import ThingsSettings, make_app
 
 from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_problem
 from crm_shared.testing.issuers import ThrowAwayIssuer
-from libs.shared.tests.http.things import ThingsSettings, make_app
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -13,7 +14,6 @@ from crm_shared.http.direct import DirectRoutes
 from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit, running_service
-from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
 pytestmark = pytest.mark.engines
 
@@ -35,7 +35,9 @@ def fastapis_way(things: Things) -> ASGIApp:
 STEADY = ("content-type", "etag", "location", "www-authenticate", "ratelimit-limit", "retry-after")
 
 
-async def test_direct_routes_answer_as_fastapi_does(things: Things, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
+async def test_direct_routes_answer_as_fastapi_does(
+    things: Things, tenant: SeededTenant, rep: httpx.AsyncClient
+) -> None:
     made = require_ok(await rep.post("/v1/things", json={"name": "a"}), 201)["id"]
     stray = made.replace("-", "")[:20] + "----" + made.replace("-", "")[20:]
     underscored = made[:-2] + "_" + made[-1]
@@ -136,9 +138,7 @@ async def test_a_role_that_never_may_hears_so_before_the_record_is_looked_at(
 
 async def test_too_many_requests_are_told_when_to_come_again(postgres_admin_dsn: str) -> None:
     limits: dict[str, Any] = {"rate_limit_requests": 5, "rate_limit_window_s": 3600}
-    async with running_service(
-        ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, **limits
-    ) as kit:
+    async with running_service(ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, **limits) as kit:
         tenant = await kit.seed_tenant()
         client = kit.client(tenant.rep)
         answers = [await client.get(f"/v1/things/{uuid4()}") for _ in range(3)]  # refusals count too

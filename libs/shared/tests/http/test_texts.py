@@ -115,7 +115,9 @@ def test_an_instant_of_another_zone_is_the_same_instant() -> None:
     assert decode_cursor(encode_cursor(order, there, ID), order)[0] == INSTANT
 
 
-@given(st.lists(st.builds(Position, st.sampled_from(["deal", "contact"]), st.uuids(), st.integers(1, 2**62)), min_size=1))
+@given(
+    st.lists(st.builds(Position, st.sampled_from(["deal", "contact"]), st.uuids(), st.integers(1, 2**62)), min_size=1)
+)
 def test_a_position_gives_back_what_it_was_made_of(positions: list[Position]) -> None:
     assert from_token(to_token(positions)) == positions
 
@@ -128,7 +130,8 @@ def test_what_is_no_position_names_the_parameter(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "versions"), [(None, None), ("*", None), (" * ", None), ('"7"', (7,)), ('"7" , "8"', (7, 8)), ('"0"', (0,))]
+    ("header", "versions"),
+    [(None, None), ("*", None), (" * ", None), ('"7"', (7,)), ('"7" , "8"', (7, 8)), ('"0"', (0,))],
 )
 def test_an_if_match_is_a_list_of_versions(header: str | None, versions: tuple[int, ...] | None) -> None:
     assert parse_if_match(header) == versions

@@ -81,9 +81,7 @@ async def get_fault(thing_id: UUID, context: Context) -> Response:
     raise ZeroDivisionError(f"SELECT secret FROM {thing_id} {context}")
 
 
-@router.delete(
-    "/{thing_id}", status_code=204, summary="Delete a thing", dependencies=[admin_only("delete things")]
-)
+@router.delete("/{thing_id}", status_code=204, summary="Delete a thing", dependencies=[admin_only("delete things")])
 async def delete_thing(thing_id: UUID, context: Context) -> Response:
     return context.reply_deleted("deal", {"id": thing_id, "version": 2})
 

@@ -1,5 +1,6 @@
 """Log, get, list, edit and delete over HTTP: what is answered, what is told, what is refused."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -242,6 +243,20 @@ async def test_a_stale_version_is_refused(rep: httpx.AsyncClient) -> None:
     assert problem["current_version"] == 2
     require_problem(await rep.delete(path, headers=stale), 412, "stale-version")
     require_problem(await rep.delete(path, headers={"If-Match": "W/1"}), 400, "malformed-request")
+
+
+async def test_edits_at_once_stand_in_a_row_and_are_told_in_that_order(
+    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
+) -> None:
+    activity = await log(rep)
+    path = f"{PATH}/{activity['id']}"
+    answers = await asyncio.gather(*(rep.patch(path, json={"subject": str(number)}) for number in range(8)))
+    assert sorted(require_ok(answer)["version"] for answer in answers) == list(range(2, 10))
+    assert [event.version for event in await service.take_events(tenant.id)] == list(range(1, 10))
+
+    fresh = {"If-Match": '"9"'}
+    raced = await asyncio.gather(*(rep.patch(path, json={"body": str(n)}, headers=fresh) for n in range(5)))
+    assert sorted(answer.status_code for answer in raced) == [200, 412, 412, 412, 412]
 
 
 async def test_a_deleted_activity_is_gone_from_everywhere_and_told(

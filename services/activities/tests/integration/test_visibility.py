@@ -206,6 +206,7 @@ async def test_a_deleted_contact_shows_its_activities_to_their_users_only(servic
     )
     await keep_replicas([gone], service.database)
     require_problem(await rep.get(f"{PATH}/{activity['id']}"), 404, "not-found")
+    assert await walk_pages(rep, PATH) == []
     for client in (rep, service.client(tenant.admin)):
         require_problem(await client.get(f"/v1/timelines/contacts/{contact.aggregate_id}"), 404, "not-found")
     require_ok(await service.client(tenant.admin).get(f"{PATH}/{activity['id']}"))

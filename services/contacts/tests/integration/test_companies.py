@@ -95,10 +95,10 @@ async def test_owner_and_custom_fields_are_checked(
     path = f"/v1/companies/{require_ok(await client.post('/v1/companies', json={'name': 'Acme'}), 201)['id']}"
 
     for call, at in ((client.post, "/v1/companies"), (client.patch, path)):
-        body = {"name": "Acme", "owner_id": str(neighbour.rep.id)}
-        require_problem(await call(at, json=body), 422, "unknown-reference", "/owner_id")
-        body = {"name": "Acme", "custom_data": {"tier": 1}}
-        require_problem(await call(at, json=body), 422, "unknown-custom-field", "/custom_data/tier")
+        answer = await call(at, json={"name": "Acme", "owner_id": str(neighbour.rep.id)})
+        require_problem(answer, 422, "unknown-reference", "/owner_id")
+        answer = await call(at, json={"name": "Acme", "custom_data": {"tier": 1}})
+        require_problem(answer, 422, "unknown-custom-field", "/custom_data/tier")
     given = require_ok(await client.patch(path, json={"owner_id": str(tenant.other_rep.id)}))
     assert given["owner_id"] == str(tenant.other_rep.id)
     require_problem(await client.get(path), 404, "not-found")

@@ -22,7 +22,9 @@ NOBODY = UUID(int=0)
 
 
 def make_contact(**fields: Any) -> Contact:
-    facts: dict[str, Any] = dict.fromkeys(NewContact.__slots__) | {"owner_id": NOBODY, "tags": (), "first_name": "Zoë"} | fields
+    facts: dict[str, Any] = (
+        dict.fromkeys(NewContact.__slots__) | {"owner_id": NOBODY, "tags": (), "first_name": "Zoë"} | fields
+    )
     return domain.create(UUID(int=1), NewContact(**facts), now=NOW).contact
 
 

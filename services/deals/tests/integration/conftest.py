@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
 from crm_deals.app import make_app
 from crm_deals.settings import DealsSettings
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit, running_service
-from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
 
@@ -23,9 +23,7 @@ def contacts() -> ContactsStandIn:
 
 
 @pytest.fixture(scope="session")
-async def deals(
-    postgres_admin_dsn: str, contacts: ContactsStandIn
-) -> AsyncIterator[ServiceKit[DealsSettings]]:
+async def deals(postgres_admin_dsn: str, contacts: ContactsStandIn) -> AsyncIterator[ServiceKit[DealsSettings]]:
     make = partial(make_app, transport=httpx.MockTransport(contacts.answer))
     async with running_service(DealsSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn) as kit:
         yield kit

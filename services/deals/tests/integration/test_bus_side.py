@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
 from crm_deals.settings import DealsSettings
@@ -16,7 +17,6 @@ from crm_shared.contracts import Event, new_event
 from crm_shared.testing.answers import require_ok, walk_pages
 from crm_shared.testing.published import to_event
 from crm_shared.testing.service_kit import ServiceKit
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 
@@ -54,7 +54,9 @@ def user_event(tenant_id: UUID, user_id: UUID, version: int, role: str, manager_
 
 
 def contact_event(tenant_id: UUID, contact_id: UUID, version: int, name: str) -> Event:
-    return event_of("contact", tenant_id, contact_id, version, "created" if version == 1 else "updated", first_name=name)
+    return event_of(
+        "contact", tenant_id, contact_id, version, "created" if version == 1 else "updated", first_name=name
+    )
 
 
 async def consume(deals: ServiceKit[DealsSettings], batch: Sequence[Event]) -> None:

@@ -4,9 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from services.deals.tests.integration.sales import Sales
 
 from crm_shared.testing.answers import require_ok, require_problem
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 
@@ -177,9 +177,7 @@ async def test_if_match_lets_the_first_writer_win(sales: Sales) -> None:
     require_ok(await sales.rep.patch(path, json={"name": "First"}, headers={"If-Match": '"1"'}))
     for call in (
         sales.rep.patch(path, json={"name": "Second"}, headers={"If-Match": '"1"'}),
-        sales.rep.post(
-            f"{path}/move", json={"stage_id": sales.stages["Proposal"]}, headers={"If-Match": '"1"'}
-        ),
+        sales.rep.post(f"{path}/move", json={"stage_id": sales.stages["Proposal"]}, headers={"If-Match": '"1"'}),
         sales.rep.post(
             f"{path}/move",
             json={"stage_id": sales.stages["Proposal"]},

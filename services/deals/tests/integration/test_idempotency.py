@@ -5,11 +5,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from services.deals.tests.integration.sales import Sales
 from structlog.testing import capture_logs
 
 from crm_shared.http.idempotency import FORGET, IdempotencyKey
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 
@@ -127,7 +127,8 @@ async def test_after_its_time_a_key_is_new(sales: Sales) -> None:
     first = require_ok(await sales.rep.post("/v1/deals", json=BODY, headers=KEY), 201)
     async with sales.kit.database.begin_as_worker() as transaction:
         await transaction.execute(
-            "UPDATE idempotency_keys SET created_at = created_at - interval '25 h' WHERE tenant_id = $1", sales.tenant.id
+            "UPDATE idempotency_keys SET created_at = created_at - interval '25 h' WHERE tenant_id = $1",
+            sales.tenant.id,
         )
     second = await sales.rep.post("/v1/deals", json=BODY, headers=KEY)
     assert require_ok(second, 201)["id"] != first["id"]

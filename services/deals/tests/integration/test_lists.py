@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
 from crm_shared.testing.answers import require_ok, walk_pages
-from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
 pytestmark = pytest.mark.engines
 

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from services.deals.tests.integration.sales import Sales
 
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 
@@ -71,11 +71,11 @@ async def test_only_an_admin_says_when_a_move_happened(sales: Sales) -> None:
         # Before the record is looked at: who may never do it learns nothing of what is there.
         require_problem(await client.post(f"/v1/deals/{uuid4()}/move", json=body), 403, "forbidden")
     for bad in (made_at - timedelta(seconds=1), datetime.now(UTC) + timedelta(hours=1)):
-        answer = await sales.admin.post(
-            f"/v1/deals/{deal['id']}/move", json={**body, "changed_at": bad.isoformat()}
-        )
+        answer = await sales.admin.post(f"/v1/deals/{deal['id']}/move", json={**body, "changed_at": bad.isoformat()})
         require_problem(answer, 422, "invalid-field", "/changed_at")
-    abroad = (made_at + timedelta(microseconds=1)).astimezone(tz=datetime.fromisoformat("2026-01-01T00:00+05:30").tzinfo)
+    abroad = (made_at + timedelta(microseconds=1)).astimezone(
+        tz=datetime.fromisoformat("2026-01-01T00:00+05:30").tzinfo
+    )
     moved = await sales.move(deal, "Closed Won", sales.admin, changed_at=abroad.isoformat())
     assert moved["closed_at"].endswith("Z")
     assert datetime.fromisoformat(moved["closed_at"]) == abroad
@@ -87,14 +87,23 @@ async def test_only_an_admin_says_when_a_move_happened(sales: Sales) -> None:
 async def test_time_in_stages_adds_up_to_the_age(sales: Sales) -> None:
     deal = await sales.create()
     async with sales.kit.database.begin_as_worker() as transaction:
-        for table, column in (("deals", "created_at"), ("deals", "stage_changed_at"), ("deal_stage_history", "changed_at")):
+        for table, column in (
+            ("deals", "created_at"),
+            ("deals", "stage_changed_at"),
+            ("deal_stage_history", "changed_at"),
+        ):
             key = "id" if table == "deals" else "deal_id"
             await transaction.execute(
                 f"UPDATE {table} SET {column} = {column} - interval '90000.7 s' WHERE {key} = $1",  # noqa: S608 - names of this test
                 deal["id"],
             )
     start = datetime.fromisoformat(require_ok(await sales.rep.get(f"/v1/deals/{deal['id']}"))["created_at"])
-    for stage, seconds in (("Discovery", 100.4), ("Proposal", 3000.9), ("Closed Won", 80_000.2), ("Negotiation", 80_001)):
+    for stage, seconds in (
+        ("Discovery", 100.4),
+        ("Proposal", 3000.9),
+        ("Closed Won", 80_000.2),
+        ("Negotiation", 80_001),
+    ):
         at = start + timedelta(seconds=seconds)
         await sales.move(deal, stage, sales.admin, changed_at=at.isoformat())
     before = datetime.now(UTC)

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_ok, require_problem
-from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 pytestmark = pytest.mark.engines
 

@@ -5,9 +5,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from services.deals.tests.integration.sales import Sales
 
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 

@@ -17,7 +17,7 @@ INDEX_VERSION: Final = 1
 # Text arrives folded and split (folding.py): what is left to do is to cut at spaces. No norms and no frequencies, as
 # scores are tiers (matching.py) that must not shift between two pages of one walk.
 _WORDS: Final = {"type": "text", "analyzer": "whitespace", "norms": False, "index_options": "docs"}
-_PREFIXED: Final = _WORDS | {"index_prefixes": {"min_chars": 1, "max_chars": 10}}
+_PREFIXED: Final = _WORDS | {"index_prefixes": {"min_chars": 2, "max_chars": 6}}
 _KEYWORD: Final = {"type": "keyword"}
 _RELATED: Final = {"properties": {"words": _PREFIXED, "owner_id": _KEYWORD}}
 

@@ -38,25 +38,28 @@ LIST_SPREADING: Final = """
      LIMIT $1
 """
 
-# The types are constants beside each index condition, so a parent costs the probe of its own index alone.
+# The types are constants beside each index condition, so a parent costs the probe of its own index alone; and each
+# branch has its own order and limit, so a portion of a million children reads that portion.
 LIST_CHILDREN: Final = """
     SELECT p.number, c.type, c.id
       FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) WITH ORDINALITY
            AS p (tenant_id, type, id, spread_after, number)
      CROSS JOIN LATERAL (
-           SELECT type, id FROM search_records
-            WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
+           (SELECT type, id FROM search_records
+             WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
+             ORDER BY id LIMIT $5)
            UNION ALL
-           SELECT type, id FROM search_records
-            WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
+           (SELECT type, id FROM search_records
+             WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
+             ORDER BY id LIMIT $5)
            UNION ALL
-           SELECT type, id FROM search_records
-            WHERE p.type = 'deal' AND tenant_id = p.tenant_id AND deal_id = p.id AND id > p.spread_after
+           (SELECT type, id FROM search_records
+             WHERE p.type = 'deal' AND tenant_id = p.tenant_id AND deal_id = p.id AND id > p.spread_after
+             ORDER BY id LIMIT $5)
            UNION ALL
-           SELECT type, id FROM search_records
-            WHERE p.type = 'pipeline' AND tenant_id = p.tenant_id AND pipeline_id = p.id AND id > p.spread_after
-            ORDER BY id
-            LIMIT $5
+           (SELECT type, id FROM search_records
+             WHERE p.type = 'pipeline' AND tenant_id = p.tenant_id AND pipeline_id = p.id AND id > p.spread_after
+             ORDER BY id LIMIT $5)
            ) AS c
      ORDER BY p.number, c.id
      LIMIT $5
@@ -94,8 +97,8 @@ ADVANCE: Final = """
      WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
 """
 
-# The planner takes a third of all rows to be dirty, as it does of any two columns compared. LIMIT over the partial index's
-# own order, and subqueries instead of joins, leave it nothing to scan.
+# The planner takes a third of all rows to be dirty, as it does of any two columns compared. LIMIT over the partial
+# index's own order, and subqueries instead of joins, leave it nothing to scan.
 LIST_DIRTY: Final = """
     WITH dirty AS MATERIALIZED (
         SELECT tenant_id, type, id, revision, is_hidden, state, contact_id, company_id, deal_id, pipeline_id

@@ -10,7 +10,6 @@ from crm_shared.database import Database
 from crm_shared.http.positions import Position, from_token
 
 POLL_S: Final = 0.02
-MAX_POSITIONS: Final = 1000
 
 AWAITED: Final = frozenset({"contact", "company", "deal", "activity", "pipeline", "user", "tenant"})
 """What search keeps. A write of anything else can't be seen here, so there is nothing to wait for."""
@@ -19,14 +18,18 @@ AWAITED: Final = frozenset({"contact", "company", "deal", "activity", "pipeline"
 FIND_MISSING: Final = """
     WITH wanted AS (
         SELECT * FROM unnest($2::text[], $3::uuid[], $4::bigint[]) AS w (type, id, version)
+    ), dirty AS MATERIALIZED (
+        SELECT contact_id, company_id, deal_id, pipeline_id
+          FROM search_records
+         WHERE tenant_id = $1 AND indexed_revision < revision
+         ORDER BY type, id  -- the partial index's order: see records.LIST_DIRTY
+         LIMIT 10000
     ), known AS (
-        SELECT type, id, version
-          FROM search_records r
-         WHERE tenant_id = $1 AND (type, id) IN (SELECT type, id FROM wanted)
-           AND indexed_revision >= revision AND spread_after IS NULL
-           AND NOT EXISTS (SELECT FROM search_records d
-                            WHERE d.tenant_id = $1 AND d.indexed_revision < d.revision
-                              AND r.id IN (d.contact_id, d.company_id, d.deal_id, d.pipeline_id))
+        SELECT r.type, r.id, r.version
+          FROM wanted w
+          JOIN search_records r ON r.tenant_id = $1 AND r.type = w.type AND r.id = w.id
+         WHERE r.indexed_revision >= r.revision AND r.spread_after IS NULL
+           AND NOT EXISTS (SELECT FROM dirty d WHERE r.id IN (d.contact_id, d.company_id, d.deal_id, d.pipeline_id))
         UNION ALL
         SELECT 'user', id, version FROM directory_users
          WHERE tenant_id = $1 AND id IN (SELECT id FROM wanted WHERE type = 'user')

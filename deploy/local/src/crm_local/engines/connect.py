@@ -17,13 +17,23 @@ class KafkaConnect(Engine):
     """A standalone worker in `home` that runs one connector; `port` is its REST API's.
 
     `connector` is the connector's properties, its `name` among them. Values go to Kafka as the connector gives them
-    unless it names converters of its own.
+    unless it names converters of its own. `${env:NAME}` in it stands for a variable of `environment`.
     """
 
     name = "connect"
 
-    def __init__(self, home: Path, port: int, bootstrap: str, connector: Mapping[str, str], heap_mb: int = 384) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        bootstrap: str,
+        connector: Mapping[str, str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        heap_mb: int = 384,
+    ) -> None:
         super().__init__(home, port)
+        self._environment = dict(environment or {})
         self._bootstrap = bootstrap
         self._connector = dict(connector)
         self._heap_mb = heap_mb
@@ -52,6 +62,7 @@ class KafkaConnect(Engine):
                 str(self.home / "connector.properties"),
             ],
             self.home,
+            self._environment,
         )
 
     def is_ready(self) -> bool:
@@ -70,6 +81,8 @@ class KafkaConnect(Engine):
             "plugin.path": str(self._program / "plugins"),
             "offset.storage.file.filename": str(self.home / "offsets"),
             "offset.flush.interval.ms": "1000",
+            "config.providers": "env",
+            "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
         }

@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_contacts.directory import domain, events, repository
 from crm_contacts.directory.domain import ORG_FIELDS, NewUser
 from crm_contacts.emails import DuplicateEmail
-from crm_shared.access import Caller, Role
+from crm_shared.access import Caller
 from crm_shared.access.directory import refresh_visible_owners
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
@@ -66,7 +66,7 @@ async def create_tenant(command: CreateTenant, unit_of_work: UnitOfWork, clock: 
         default_region=DEFAULT_REGION,
         now=now,
     )
-    new = NewUser(command.admin_email, command.admin_name, Role.ADMIN, manager_id=None, active=True, time_zone=None)
+    new = NewUser(command.admin_email, command.admin_name, "ADMIN", manager_id=None, active=True, time_zone=None)
     admin = domain.create_user(new_id(), new, superiors=(), now=now)
     async with unit_of_work.begin(command) as transaction:
         await repository.insert_tenant(transaction, created.tenant)
@@ -90,7 +90,7 @@ async def edit_tenant(command: EditTenant, unit_of_work: UnitOfWork, clock: Cloc
         if edited is None:
             return events.tenant_to_state(tenant)
         await repository.save_tenant(transaction, edited.tenant)
-        if edited.tenant.manager_scope is not tenant.manager_scope:
+        if edited.tenant.manager_scope != tenant.manager_scope:
             await refresh_visible_owners(transaction, [caller.tenant_id])
         await append(transaction, [events.tenant_to_wire(edited, actor_id=caller.user_id)])
     return events.tenant_to_state(edited.tenant)

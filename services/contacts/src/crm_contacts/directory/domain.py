@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_shared.access.caller import ManagerScope, Role
+from crm_shared.contracts.states import ManagerScope, Role
 from crm_shared.refusals import Conflict, InvalidField, NotFound, UnknownReference
 
 
@@ -58,7 +58,7 @@ class User:
 
     @property
     def is_active_admin(self) -> bool:
-        return self.active and self.role is Role.ADMIN
+        return self.active and self.role == "ADMIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def create_tenant(
         name=name,
         base_currency=base_currency,
         time_zone=time_zone,
-        manager_scope=ManagerScope.DIRECT,
+        manager_scope="DIRECT",
         auto_merge=True,
         default_region=default_region,
         created_at=now,

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from crm_contacts.directory.domain import Superior, Tenant, User, UserNotFound
-from crm_shared.access.caller import ManagerScope, Role
 from crm_shared.database import Connection, Transaction
 from crm_shared.refusals import NotFound
 
@@ -137,11 +136,11 @@ async def count_other_admins(connection: Connection, tenant_id: UUID, user_id: U
 
 
 def to_tenant(row: Mapping[str, Any]) -> Tenant:
-    return Tenant(**{**row, "manager_scope": ManagerScope(row["manager_scope"])})
+    return Tenant(**row)
 
 
 def to_user(row: Mapping[str, Any]) -> User:
-    return User(**{**row, "role": Role(row["role"])})
+    return User(**row)
 
 
 def _tenant_to_row(tenant: Tenant) -> tuple[Any, ...]:

@@ -10,9 +10,8 @@ from crm_contacts.directory.domain import NewUser
 from crm_contacts.directory.time_zones import TimeZone
 from crm_contacts.emails import Email
 from crm_contacts.phones import Region
-from crm_shared.access import Caller, Role
-from crm_shared.access.caller import ManagerScope
-from crm_shared.contracts.states import TenantState, UserState
+from crm_shared.access import Caller
+from crm_shared.contracts.states import ManagerScope, Role, TenantState, UserState
 from crm_shared.http.models import ListQuery, RequestBody, ShortText
 from crm_shared.money import CurrencyCode
 
@@ -23,7 +22,7 @@ class EditTenantRequest(RequestBody):
     name: ShortText = Field(default="")
     base_currency: CurrencyCode = Field(default="")
     time_zone: TimeZone = Field(default="")
-    manager_scope: ManagerScope = Field(default=ManagerScope.DIRECT)
+    manager_scope: ManagerScope = Field(default="DIRECT")
     auto_merge: Annotated[bool, Field(strict=True)] = False
     default_region: Region = Field(default="", description="country of phone numbers that name none")
 
@@ -34,7 +33,7 @@ class EditTenantRequest(RequestBody):
 class CreateUserRequest(RequestBody):
     email: Email
     full_name: ShortText
-    role: Role = Role.REP
+    role: Role = "REP"
     manager_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] = True
     time_zone: TimeZone | None = Field(default=None, description="null: the tenant's")
@@ -48,7 +47,7 @@ class EditUserRequest(RequestBody):
 
     email: Email = Field(default="")
     full_name: ShortText = Field(default="")
-    role: Role = Field(default=Role.REP)
+    role: Role = Field(default="REP")
     manager_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] = True
     time_zone: TimeZone | None = None

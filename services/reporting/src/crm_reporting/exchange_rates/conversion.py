@@ -1,9 +1,10 @@
 """Converts amounts by dated rates. No I/O: the rates are read before, see `queries.load_rates`."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from crm_shared.money import digits_of
 
@@ -11,6 +12,11 @@ PRECISION_DIGITS = 60
 """Far more than 10^13 times a million deals times a rate needs: nothing is rounded before the end."""
 
 DatedCurrency = tuple[str, date]
+
+
+def exact_arithmetic() -> AbstractContextManager[Context]:
+    """Let Decimal keep PRECISION_DIGITS in the block; by itself it keeps 28, which the largest totals outgrow."""
+    return localcontext(prec=PRECISION_DIGITS)
 
 
 @dataclass(slots=True)
@@ -31,7 +37,7 @@ class DatedRates:
         source_rate, target_rate = self._find(source, on), self._find(target, on)
         if source_rate is None or target_rate is None:
             return None
-        with localcontext(prec=PRECISION_DIGITS):
+        with exact_arithmetic():
             return amount * source_rate / target_rate
 
     def _find(self, currency: str, on: date) -> Decimal | None:
@@ -45,5 +51,5 @@ class DatedRates:
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
     """Round half-even to the currency's own digits: the last thing done to a figure, and done once."""
-    with localcontext(prec=PRECISION_DIGITS):
+    with exact_arithmetic():
         return amount.quantize(Decimal(1).scaleb(-digits_of(currency)), ROUND_HALF_EVEN)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates, round_money
+from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates, exact_arithmetic, round_money
 
 DAY_S = 86_400
 AGE_DECIMALS = 4
@@ -101,33 +101,40 @@ def to_items(
     Averages are null without deals. Amounts without a rate are left out of the money, and `rates.missing` names
     their currencies.
     """
+    with exact_arithmetic():
+        totals = _sum_converted(amounts, rates, currency)
+        rows = [(stage, [found for found in sums if found.stage_id == stage.id]) for stage in stages]
+        return [
+            _to_item(stage, held, totals.get(stage.id, Decimal(0)), currency, as_of=as_of)
+            for stage, held in rows
+            if held or not stage.is_removed
+        ]
+
+
+def _to_item(
+    stage: ReportStage, held: Sequence[StageSum], total: Decimal, currency: str, *, as_of: datetime
+) -> dict[str, Any]:
+    count = sum(found.deal_count for found in held)
+    return {
+        "stage_id": stage.id,
+        "stage_name": stage.name,
+        "kind": stage.kind,
+        "deal_count": count,
+        "total": round_money(total, currency),
+        "weighted": round_money(total * stage.win_probability / 100, currency),
+        "average_age_days": _average_days([found.created_epoch_s for found in held], count, as_of),
+        "average_days_in_stage": _average_days([found.stage_changed_epoch_s for found in held], count, as_of),
+    }
+
+
+def _sum_converted(amounts: Iterable[DatedAmount], rates: DatedRates, currency: str) -> dict[UUID, Decimal]:
+    """Add up by stage, unrounded, what can be converted."""
     totals: dict[UUID, Decimal] = {}
     for dated in amounts:
         converted = rates.convert(dated.amount, dated.currency, currency, dated.on)
         if converted is not None:
             totals[dated.stage_id] = totals.get(dated.stage_id, Decimal(0)) + converted
-    items = []
-    for stage in stages:
-        held = [stage_sum for stage_sum in sums if stage_sum.stage_id == stage.id]
-        count = sum(stage_sum.deal_count for stage_sum in held)
-        if stage.is_removed and not count:
-            continue
-        total = totals.get(stage.id, Decimal(0))
-        items.append(
-            {
-                "stage_id": stage.id,
-                "stage_name": stage.name,
-                "kind": stage.kind,
-                "deal_count": count,
-                "total": round_money(total, currency),
-                "weighted": round_money(total * stage.win_probability / 100, currency),
-                "average_age_days": _average_days((held_sum.created_epoch_s for held_sum in held), count, as_of),
-                "average_days_in_stage": _average_days(
-                    (held_sum.stage_changed_epoch_s for held_sum in held), count, as_of
-                ),
-            }
-        )
-    return items
+    return totals
 
 
 def _average_days(epoch_sums: Iterable[Decimal], count: int, as_of: datetime) -> float | None:

@@ -1,0 +1,141 @@
+"""Databases, roles and migrations may be made twice, and by many at once."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from libs.shared.tests.http.things import MIGRATIONS
+from sqlalchemy.exc import ProgrammingError
+
+from crm_shared.database.migrations import migrate
+from crm_shared.database.provision import provision
+from crm_shared.database.rls import list_unprotected
+
+pytestmark = pytest.mark.engines
+
+PASSWORD = 'it\'s "quoted" \\ and % odd'
+
+
+class Fresh:
+    """A service that nobody has provisioned yet."""
+
+    def __init__(self, admin_dsn: str) -> None:
+        self.admin_dsn = admin_dsn
+        self.service = f"s{uuid.uuid4().hex[:12]}"
+
+    async def provision(self, password: str = PASSWORD) -> None:
+        await provision(self.admin_dsn, self.service, password_of=lambda _role: password)
+
+    async def connect(self, kind: str, password: str = PASSWORD) -> asyncpg.Connection:
+        host = urlsplit(self.admin_dsn)
+        return await asyncpg.connect(
+            host=host.hostname, port=host.port, user=f"{self.service}_{kind}", password=password,
+            database=f"crm_{self.service}",
+        )  # fmt: skip
+
+    @property
+    def owner_dsn(self) -> str:
+        host = urlsplit(self.admin_dsn)
+        return f"postgresql://{self.service}_owner:plain@{host.hostname}:{host.port}/crm_{self.service}"
+
+
+@pytest.fixture
+async def fresh(postgres_admin_dsn: str) -> AsyncIterator[Fresh]:
+    service = Fresh(postgres_admin_dsn)
+    yield service
+    admin = await asyncpg.connect(postgres_admin_dsn)
+    await admin.execute(f'DROP DATABASE IF EXISTS "crm_{service.service}" WITH (FORCE)')
+    for kind in ("owner", "app", "worker"):
+        await admin.execute(f"DROP ROLE IF EXISTS {service.service}_{kind}")
+    await admin.close()
+
+
+async def test_many_at_once_make_one_database_and_three_roles(fresh: Fresh) -> None:
+    await asyncio.gather(*(fresh.provision() for _ in range(4)))
+    admin = await asyncpg.connect(fresh.admin_dsn)
+    roles = await admin.fetch(
+        "SELECT rolname, rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication AS is_mighty, "
+        "rolcanlogin FROM pg_roles WHERE rolname LIKE $1 ORDER BY rolname",
+        f"{fresh.service}%",
+    )
+    await admin.close()
+    names = [f"{fresh.service}_{kind}" for kind in ("app", "owner", "worker")]
+    assert [tuple(role) for role in roles] == [(name, False, True) for name in names]
+
+
+async def test_a_password_is_set_anew_each_time(fresh: Fresh) -> None:
+    await fresh.provision()
+    await (await fresh.connect("app")).close()
+    await fresh.provision("another")
+    await (await fresh.connect("app", "another")).close()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await fresh.connect("app")
+
+
+async def test_what_the_owner_makes_the_others_may_use_and_not_change(fresh: Fresh) -> None:
+    await fresh.provision()
+    owner = await fresh.connect("owner")
+    await owner.execute("CREATE TABLE later (n int GENERATED ALWAYS AS IDENTITY, tenant_id uuid)")
+    await fresh.provision()  # again, over tables that are there
+    for kind in ("app", "worker"):
+        role = await fresh.connect(kind)
+        await role.execute("INSERT INTO later (tenant_id) VALUES (NULL)")
+        for statement in ("DROP TABLE later", "CREATE TABLE mine (n int)", "TRUNCATE later"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await role.execute(statement)
+        await role.close()
+    assert await list_unprotected(owner) == ["later"]
+    await owner.close()
+
+
+async def test_one_services_roles_stay_out_of_anothers_database(fresh: Fresh, postgres_admin_dsn: str) -> None:
+    await fresh.provision()
+    other = Fresh(postgres_admin_dsn)
+    try:
+        await other.provision()
+        host = urlsplit(postgres_admin_dsn)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(
+                host=host.hostname, port=host.port, user=f"{other.service}_owner", password=PASSWORD,
+                database=f"crm_{fresh.service}",
+            )  # fmt: skip
+    finally:
+        admin = await asyncpg.connect(postgres_admin_dsn)
+        await admin.execute(f'DROP DATABASE IF EXISTS "crm_{other.service}" WITH (FORCE)')
+        for kind in ("owner", "app", "worker"):
+            await admin.execute(f"DROP ROLE IF EXISTS {other.service}_{kind}")
+        await admin.close()
+
+
+async def test_replicas_that_start_at_once_migrate_once(fresh: Fresh, tmp_path: Path) -> None:
+    await fresh.provision("plain")
+    text = (MIGRATIONS / "0001_things.py").read_text("utf-8")
+    text = text.replace('ddl("things")', f'ddl("{fresh.service}")').replace('="things"', f'="{fresh.service}"')
+    # Slow, so that the others do come meanwhile: whoever did not wait would find the table there.
+    text = text.replace("    op.execute(TABLES)", '    op.execute("SELECT pg_sleep(0.3)")\n    op.execute(TABLES)')
+    (tmp_path / "0001_things.py").write_text(text)
+    heads = await asyncio.gather(*(asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path) for _ in range(3)))
+    assert heads == ["0001"] * 3
+    assert await asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path) == "0001"
+    owner = await fresh.connect("owner", "plain")
+    assert await list_unprotected(owner) == []
+    await owner.close()
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself(fresh: Fresh, tmp_path: Path) -> None:
+    await fresh.provision("plain")
+    (tmp_path / "0001_broken.py").write_text(
+        'from alembic import op\nrevision = "0001"\ndown_revision = None\n\n\n'
+        'def upgrade() -> None:\n    op.execute("CREATE TABLE half (n int)")\n    op.execute("SELECT nonsense")\n'
+    )
+    with pytest.raises(ProgrammingError):
+        await asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path)
+    owner = await fresh.connect("owner", "plain")
+    assert await owner.fetchval("SELECT to_regclass('half')") is None
+    await owner.close()
+    with pytest.raises(FileNotFoundError):
+        migrate(fresh.owner_dsn, tmp_path / "nowhere")

@@ -1,0 +1,153 @@
+"""Transactions end once and leave either all or nothing; what can't be known to have ended well is cut off."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from crm_shared.clock import new_id
+from crm_shared.database import Database, Transaction, UnitOfWork
+from crm_shared.database.outages import is_away, is_contended
+
+pytestmark = pytest.mark.engines
+
+INSERT = "INSERT INTO things (tenant_id, id, name, notes) VALUES ($1, $2, $3, $4)"
+
+
+class Tenant:
+    def __init__(self) -> None:
+        self.tenant_id: UUID = new_id()
+
+
+@pytest.fixture
+def caller() -> Tenant:
+    return Tenant()
+
+
+async def add(transaction: Transaction, caller: Tenant, name: str = "a", notes: Any = None) -> None:
+    await transaction.execute(INSERT, caller.tenant_id, new_id(), name, notes or {})
+
+
+async def list_names(database: Database, caller: Tenant) -> list[str]:
+    async with database.read(caller.tenant_id) as connection:
+        return [row["name"] for row in await connection.fetch("SELECT name FROM things ORDER BY name")]
+
+
+async def test_the_end_of_the_block_commits(app_database: Database, caller: Tenant) -> None:
+    async with UnitOfWork(app_database).begin(caller) as transaction:
+        await add(transaction, caller)
+        assert await list_names(app_database, caller) == []
+    assert await list_names(app_database, caller) == ["a"]
+
+
+async def test_any_exception_leaves_nothing(app_database: Database, caller: Tenant) -> None:
+    for error in (ValueError, asyncio.CancelledError, KeyboardInterrupt):
+        with pytest.raises(error):
+            async with UnitOfWork(app_database).begin(caller) as transaction:
+                await add(transaction, caller)
+                raise error
+    assert await list_names(app_database, caller) == []
+
+
+async def test_a_failing_commit_leaves_nothing_and_ends_the_connection(app_database: Database, caller: Tenant) -> None:
+    """The names of things are unique, checked at COMMIT."""
+    with pytest.raises(asyncpg.UniqueViolationError):
+        async with app_database.begin(caller.tenant_id) as transaction:
+            await add(transaction, caller)
+            await add(transaction, caller)
+            backend = await transaction.fetchval("SELECT pg_backend_pid()")
+    assert await list_names(app_database, caller) == []
+    async with app_database.read(caller.tenant_id) as connection:
+        assert await connection.fetchval("SELECT pg_backend_pid()") != backend
+
+
+async def test_a_failure_that_was_swallowed_is_no_success(app_database: Database, caller: Tenant) -> None:
+    with pytest.raises(RuntimeError, match="nothing was kept"):
+        async with app_database.begin(caller.tenant_id) as transaction:
+            await add(transaction, caller)
+            with pytest.raises(asyncpg.DivisionByZeroError):
+                await transaction.execute("SELECT 1/0")
+    assert await list_names(app_database, caller) == []
+
+
+async def test_a_lost_connection_is_told_and_the_pool_lives_on(app_database: Database, caller: Tenant) -> None:
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)) as lost:
+        async with app_database.begin(caller.tenant_id) as transaction:
+            await add(transaction, caller)
+            await transaction.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert is_away(lost.value)
+    assert await list_names(app_database, caller) == []
+
+
+async def test_a_transaction_ends_once(app_database: Database, caller: Tenant) -> None:
+    transaction = await app_database.open_transaction(caller.tenant_id)
+    await transaction.commit()
+    await transaction.rollback()  # a second end by an error's path is no error of its own
+    with pytest.raises(RuntimeError):
+        await transaction.commit()
+
+
+async def test_a_cancelled_statement_gives_its_connection_back_clean(app_database: Database, caller: Tenant) -> None:
+    async def wait_long() -> None:
+        async with app_database.begin(caller.tenant_id) as transaction:
+            await add(transaction, caller)
+            await transaction.execute("SELECT pg_sleep(10)")
+
+    for _ in range(4):  # more than the pool has
+        task = asyncio.create_task(wait_long())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await list_names(app_database, caller) == []
+
+
+async def test_a_snapshot_sees_one_moment(app_database: Database, caller: Tenant) -> None:
+    async with app_database.snapshot(caller.tenant_id) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM things") == 0
+        async with app_database.begin(caller.tenant_id) as transaction:
+            await add(transaction, caller)
+        assert await connection.fetchval("SELECT count(*) FROM things") == 0
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute("DELETE FROM things")
+    assert await list_names(app_database, caller) == ["a"]
+
+
+async def test_a_full_pool_says_so_in_time(things: Any, caller: Tenant) -> None:
+    database = await Database.open(things.settings.dsn.get_secret_value(), max_size=1, wait_s=0.2)
+    async with database.begin(caller.tenant_id):
+        for lend in (database.read(caller.tenant_id), database.begin(caller.tenant_id)):
+            with pytest.raises(TimeoutError) as full:
+                async with lend:
+                    pass
+            assert is_away(full.value)
+    async with database.read(caller.tenant_id) as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    await database.close()
+
+
+async def test_json_goes_in_and_comes_out_as_values(app_database: Database, caller: Tenant) -> None:
+    notes = {"a": [1, 2.5, None, True, "é\U0001f600"], "b": {"c": {}}}
+    async with app_database.begin(caller.tenant_id) as transaction:
+        await add(transaction, caller, notes=notes)
+        assert await transaction.fetchval("SELECT notes FROM things") == notes
+
+
+async def test_two_that_wait_for_each_other_are_told_apart_from_an_outage(
+    app_database: Database, caller: Tenant
+) -> None:
+    async with app_database.begin(caller.tenant_id) as transaction:
+        await add(transaction, caller, "a")
+        await add(transaction, caller, "b")
+
+    async def lock(*names: str) -> None:
+        async with app_database.begin(caller.tenant_id) as transaction:
+            for name in names:
+                await transaction.execute("SELECT 1 FROM things WHERE name = $1 FOR UPDATE", name)
+                await asyncio.sleep(0.1)
+
+    found = await asyncio.gather(lock("a", "b"), lock("b", "a"), return_exceptions=True)
+    errors = [error for error in found if isinstance(error, BaseException)]
+    assert [(is_contended(error), is_away(error)) for error in errors] == [(True, False)]
