@@ -44,7 +44,7 @@ async def test_the_end_of_the_block_commits(app_database: Database, caller: Tena
 
 async def test_any_exception_leaves_nothing(app_database: Database, caller: Tenant) -> None:
     for error in (ValueError, asyncio.CancelledError, KeyboardInterrupt):
-        with pytest.raises(error):
+        with pytest.raises(error):  # noqa: PT012 - the block is what is tried
             async with UnitOfWork(app_database).begin(caller) as transaction:
                 await add(transaction, caller)
                 raise error
@@ -53,7 +53,7 @@ async def test_any_exception_leaves_nothing(app_database: Database, caller: Tena
 
 async def test_a_failing_commit_leaves_nothing_and_ends_the_connection(app_database: Database, caller: Tenant) -> None:
     """The names of things are unique, checked at COMMIT."""
-    with pytest.raises(asyncpg.UniqueViolationError):
+    with pytest.raises(asyncpg.UniqueViolationError):  # noqa: PT012 - the block is what is tried
         async with app_database.begin(caller.tenant_id) as transaction:
             await add(transaction, caller)
             await add(transaction, caller)
@@ -64,7 +64,7 @@ async def test_a_failing_commit_leaves_nothing_and_ends_the_connection(app_datab
 
 
 async def test_a_failure_that_was_swallowed_is_no_success(app_database: Database, caller: Tenant) -> None:
-    with pytest.raises(RuntimeError, match="nothing was kept"):
+    with pytest.raises(RuntimeError, match="nothing was kept"):  # noqa: PT012 - the block is what is tried
         async with app_database.begin(caller.tenant_id) as transaction:
             await add(transaction, caller)
             with pytest.raises(asyncpg.DivisionByZeroError):
@@ -73,7 +73,8 @@ async def test_a_failure_that_was_swallowed_is_no_success(app_database: Database
 
 
 async def test_a_lost_connection_is_told_and_the_pool_lives_on(app_database: Database, caller: Tenant) -> None:
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)) as lost:
+    losses = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+    with pytest.raises(losses) as lost:  # noqa: PT012 - the block is what is tried
         async with app_database.begin(caller.tenant_id) as transaction:
             await add(transaction, caller)
             await transaction.execute("SELECT pg_terminate_backend(pg_backend_pid())")

@@ -27,7 +27,7 @@ def fastapis_way(things: Things) -> ASGIApp:
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = things.app
-        await direct._rest(scope, receive, send)
+        await direct.rest(scope, receive, send)
 
     return serve
 

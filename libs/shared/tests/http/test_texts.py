@@ -27,7 +27,7 @@ def order_of(kind: type, name: str = "-key") -> Order:
     return Order(name, SortField("t.key", kind), name.startswith("-"), id_column="t.id")
 
 
-storable = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
+storable = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 instants = st.datetimes(timezones=st.just(UTC))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Query, Response
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from crm_shared.access import Caller
 from crm_shared.clock import new_id
@@ -39,13 +39,13 @@ class Thing(BaseModel):
 
 class CreateThing(RequestBody):
     name: ShortText
-    notes: dict[str, JsonValue] = {}
+    notes: dict[str, JsonValue] = Field(default={})
     at: Instant | None = None
     day: Day | None = None
 
 
 class ThingList(ListQuery):
-    tag: list[str] = []
+    tag: list[str] = Field(default=[])
     name: str | None = None
 
 
@@ -78,7 +78,7 @@ async def get_thing(thing_id: UUID, context: Context) -> Response:
 
 @router.get("/{thing_id}/fault", response_model=Thing, summary="Fail in a way that nobody foresaw")
 async def get_fault(thing_id: UUID, context: Context) -> Response:
-    raise ZeroDivisionError(f"SELECT secret FROM {thing_id} {context}")
+    raise ZeroDivisionError("SELECT secret", thing_id, context)
 
 
 @router.delete("/{thing_id}", status_code=204, summary="Delete a thing", dependencies=[admin_only("delete things")])

@@ -148,7 +148,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_addresses_stay_unique_through_any_history(contacts: Contacts, steps: list[tuple[str, int, str]]) -> None:
     tenant = await contacts.seed_tenant()
     client = contacts.client(tenant.rep)

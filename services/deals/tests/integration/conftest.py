@@ -47,7 +47,7 @@ async def elsewhere(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn)
 
 @pytest.fixture(scope="session")
 async def steady(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) -> Sales:
-    """A tenant for tests of what is refused: nothing they do may change it."""
+    """Give a tenant for tests of what is refused: nothing they do may change it."""
     return await open_sales(deals, await deals.seed_tenant(), contacts)
 
 

@@ -17,7 +17,7 @@ async def test_a_new_deal_has_the_defaults_of_the_contract(sales: Sales) -> None
     assert answer.headers["etag"] == '"1"'
     assert answer.headers["location"] == f"/v1/deals/{deal['id']}"
     assert answer.headers["crm-position"]
-    expected = {
+    expected: dict[str, Any] = {
         "name": "Acme renewal",
         "owner_id": str(sales.tenant.rep.id),
         "pipeline_id": sales.pipeline_id,

@@ -90,7 +90,7 @@ async def test_a_failing_commit_leaves_nothing(sales: Sales, monkeypatch: pytest
     conclude = IdempotencyKey.conclude
 
     async def cut_then_conclude(claim: IdempotencyKey, response: Any) -> None:
-        held = claim._held
+        held = claim._held  # noqa: SLF001 - the moment between the command and its commit has no other door
         assert held is not None
         with pytest.raises(asyncpg.AdminShutdownError):
             await held.execute("SELECT pg_terminate_backend(pg_backend_pid())")

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -87,16 +88,12 @@ async def test_only_an_admin_says_when_a_move_happened(sales: Sales) -> None:
 async def test_time_in_stages_adds_up_to_the_age(sales: Sales) -> None:
     deal = await sales.create()
     async with sales.kit.database.begin_as_worker() as transaction:
-        for table, column in (
-            ("deals", "created_at"),
-            ("deals", "stage_changed_at"),
-            ("deal_stage_history", "changed_at"),
+        for statement in (
+            "UPDATE deals SET created_at = created_at - $2::interval WHERE id = $1",
+            "UPDATE deals SET stage_changed_at = stage_changed_at - $2::interval WHERE id = $1",
+            "UPDATE deal_stage_history SET changed_at = changed_at - $2::interval WHERE deal_id = $1",
         ):
-            key = "id" if table == "deals" else "deal_id"
-            await transaction.execute(
-                f"UPDATE {table} SET {column} = {column} - interval '90000.7 s' WHERE {key} = $1",  # noqa: S608 - names of this test
-                deal["id"],
-            )
+            await transaction.execute(statement, deal["id"], timedelta(seconds=90_000.7))
     start = datetime.fromisoformat(require_ok(await sales.rep.get(f"/v1/deals/{deal['id']}"))["created_at"])
     for stage, seconds in (
         ("Discovery", 100.4),
@@ -124,7 +121,7 @@ async def test_history_pages_without_loss(sales: Sales) -> None:
     assert [entry["version"] for entry in paged] == [entry["version"] for entry in whole] == [1, 2, 3, 4, 6, 8]
     sums = [sum(entry["seconds_in_stage"] for entry in entries) for entries in (whole, paged)]
     assert abs(sums[0] - sums[1]) <= 1
-    assert all(later["from_stage"] == earlier["to_stage"] for earlier, later in zip(whole, whole[1:], strict=False))
+    assert all(later["from_stage"] == earlier["to_stage"] for earlier, later in pairwise(whole))
 
 
 async def test_moves_at_once_leave_one_history_without_gaps(sales: Sales) -> None:
@@ -139,7 +136,7 @@ async def test_moves_at_once_leave_one_history_without_gaps(sales: Sales) -> Non
     history = await read_history(sales, deal)
     moves = [event for event in events if event.verb in {"created", "stage_changed"}]
     assert [entry["version"] for entry in history] == [event.version for event in moves]
-    assert all(later["from_stage"] == earlier["to_stage"] for earlier, later in zip(history, history[1:], strict=False))
+    assert all(later["from_stage"] == earlier["to_stage"] for earlier, later in pairwise(history))
     instants = [entry["changed_at"] for entry in history]
     assert instants == sorted(instants)
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from services.deals.tests.integration.sales import Sales
 
+from crm_shared.database.rls import list_unprotected
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
@@ -105,21 +106,13 @@ async def test_no_table_is_unprotected(sales: Sales) -> None:
 
 async def test_a_dropped_policy_is_noticed(sales: Sales) -> None:
     owner = await asyncpg.connect(sales.kit.settings.owner_dsn.get_secret_value())
-    try:
-        async with owner.transaction():
-            await owner.execute("CREATE TABLE forgotten (tenant_id uuid)")
-            await owner.execute("DROP POLICY tenant_isolation ON deals")
-            rows = await owner.fetch("SELECT 1")
-            assert rows
-            from crm_shared.database.rls import list_unprotected
-
-            assert await list_unprotected(owner) == ["deals", "forgotten"]
-            raise ZeroDivisionError
-    except ZeroDivisionError:
-        pass
-    finally:
-        await owner.close()
-    assert await sales.kit.list_unprotected() == []
+    undone = owner.transaction()
+    await undone.start()
+    await owner.execute("CREATE TABLE forgotten (tenant_id uuid)")
+    await owner.execute("DROP POLICY tenant_isolation ON deals")
+    assert await list_unprotected(owner) == ["deals", "forgotten"]
+    await undone.rollback()
+    await owner.close()
 
 
 async def test_the_app_role_reads_and_writes_one_tenant_only(sales: Sales, elsewhere: Sales) -> None:

@@ -17,6 +17,9 @@ from crm_shared.refusals import Unavailable
 AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
 """What the client raises while no node answers."""
 
+MAX_BULK_BYTES: Final = 16 * 1024 * 1024
+"""A thousand documents are seldom 2 MiB; but a thousand of the longest notes are more than a node takes at once."""
+
 Query = Mapping[str, Any]
 
 
@@ -63,9 +66,10 @@ class Hits:
 class DocumentStore:
     """One alias of one cluster."""
 
-    def __init__(self, client: AsyncElasticsearch, alias: str) -> None:
+    def __init__(self, client: AsyncElasticsearch, alias: str, *, max_bulk_bytes: int = MAX_BULK_BYTES) -> None:
         self._client = client
         self._alias = alias
+        self._max_bulk_bytes = max_bulk_bytes
 
     async def ping(self) -> None:
         """Raise if Elasticsearch does not answer, or the index is not there yet."""
@@ -73,18 +77,25 @@ class DocumentStore:
             raise WorldAway(f"there is no alias {self._alias}: run `crm-search migrate`")
 
     async def write(self, writes: Sequence[Write]) -> list[str | None]:
-        """Bring the documents over in one request; give for each why the index refused it, None where it did not.
+        """Bring the documents over; give for each why the index refused it, None where it did not.
 
-        An older revision than the index has changes nothing. Raises WorldAway when part of it has to be sent again,
-        and what the client raises while the cluster is away.
+        One request, unless the documents are very long. An older revision than the index has changes nothing. Raises
+        WorldAway when part of it has to be sent again, and what the client raises while the cluster is away.
         """
-        answer = await self._client.bulk(
-            index=self._alias,
-            operations=list(_to_lines(writes)),  # type: ignore[arg-type]  # it takes lines of JSON as well
-            require_alias=True,
-            filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
-        )
-        return [_read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
+        rejections: list[str | None] = []
+        for lines in _to_portions(writes, self._max_bulk_bytes):
+            try:
+                answer = await self._client.bulk(
+                    index=self._alias,
+                    operations=lines,  # type: ignore[arg-type]  # it takes lines of JSON as well
+                    require_alias=True,
+                    filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
+                )
+            except ApiError as error:
+                # The request as a whole is refused for what the cluster is or lacks, never for one document.
+                raise WorldAway(f"{error.status_code}: {error.error}") from error
+            rejections += [_read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
+        return rejections
 
     async def refresh(self) -> None:
         """Make all that was written visible to searches."""
@@ -141,12 +152,22 @@ def _see(sight: Sight) -> Iterator[Query]:
         }
 
 
-def _to_lines(writes: Sequence[Write]) -> Iterator[bytes]:
+def _to_portions(writes: Sequence[Write], max_bytes: int) -> Iterator[list[bytes]]:
+    lines: list[bytes] = []
+    size = 0
     for write in writes:
         action = "delete" if write.document is None else "index"
-        yield to_json({action: {"_id": write.key, "version": write.revision, "version_type": "external"}})
+        own = [to_json({action: {"_id": write.key, "version": write.revision, "version_type": "external"}})]
         if write.document is not None:
-            yield to_json(write.document)
+            own.append(to_json(write.document))
+        own_size = sum(len(line) + 1 for line in own)
+        if lines and size + own_size > max_bytes:
+            yield lines
+            lines, size = [], 0
+        lines += own
+        size += own_size
+    if lines:
+        yield lines
 
 
 def _read_rejection(item: Mapping[str, Any]) -> str | None:
@@ -175,9 +196,8 @@ async def _answering(request: Any) -> Mapping[str, Any]:
     except AWAY:
         raise Unavailable("The search index can't be reached right now. Try again.") from None
     except ApiError as error:
-        busy = error.status_code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT}
-        if busy or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable("The search index can't answer right now. Try again.") from None
-        raise
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            raise  # a mistake in our query, which waiting would not mend
+        raise Unavailable("The search index can't answer right now. Try again.") from None
     body: Mapping[str, Any] = answer.body
     return body

@@ -244,6 +244,28 @@ async def test_an_older_revision_never_comes_back(story: SearchStory, store: Doc
     assert found.hits == []
 
 
+async def test_long_documents_go_in_several_requests(search: Kit, story: SearchStory) -> None:
+    for number in range(4):
+        story.add(f"note-{number}", "activity", body=f"zebra {number} " + "very long " * 200)
+    async with open_client(search.settings, timeout_s=30) as client:
+        small = DocumentStore(client, search.settings.index_prefix, max_bulk_bytes=10_000)
+        await index_records(story.events(), search.database, small)
+        await small.refresh()
+    assert len(await story.find(search.client(story.tenant.admin), "zebra")) == 4
+    assert await count_dirty(search.database, story) == 0
+
+
+async def test_what_was_refused_is_tried_again_when_it_comes_again(search: Kit, story: SearchStory, tell: Tell) -> None:
+    """`redrive` puts it back once the index is mended."""
+    fields = {name: field for name, field in MAPPING["properties"].items() if name != "phone"}
+    contact = story.add("contact", "contact", first_name="Zebra", phone="030 901820")
+    async with other_index(search, {**MAPPING, "properties": fields}) as narrow:
+        with pytest.raises(BadRecord):
+            await index_records([contact.tell()], search.database, narrow)
+    await tell(contact.tell())
+    assert await story.find(search.client(story.tenant.rep), "zebra") == ["contact"]
+
+
 async def test_preparing_the_index_again_or_at_once_makes_one(search: Kit) -> None:
     settings = search.settings.model_copy(update={"index_prefix": f"{search.settings.index_prefix}-raced"})
     async with open_client(settings, timeout_s=30) as client:

@@ -63,7 +63,7 @@ class DirectRoutes:
     """Stands before an application's middleware: direct routes first, everything else is FastAPI's."""
 
     def __init__(self, rest: ASGIApp) -> None:
-        self._rest = rest
+        self.rest = rest
         self._routes: list[DirectRoute] = []
 
     def add(self, prefix: str, route: APIRoute) -> None:
@@ -83,4 +83,4 @@ class DirectRoutes:
                     response = await route.serve(Request(scope, receive, send))
                     await response(scope, receive, send)
                     return
-        await self._rest(scope, receive, send)
+        await self.rest(scope, receive, send)

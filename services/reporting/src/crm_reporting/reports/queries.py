@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, TypeAlias
 from uuid import UUID
 
 from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum
@@ -26,22 +25,20 @@ LIST_STAGES = """
 """
 
 SUM_STAGES = """
-    SELECT r.stage_id, r.currency, r.status <> 'OPEN' AS is_closed,
-           sum(r.deal_count)::bigint AS deal_count, sum(r.total_amount) AS total_amount,
-           sum(r.created_epoch_s) AS created_epoch_s, sum(r.stage_changed_epoch_s) AS stage_changed_epoch_s
-      FROM deal_rollup r
-     WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
+    SELECT d.stage_id, d.currency, d.status <> 'OPEN' AS is_closed,
+           sum(d.deal_count)::bigint AS deal_count, sum(d.total_amount) AS total_amount,
+           sum(d.created_epoch_s) AS created_epoch_s, sum(d.stage_changed_epoch_s) AS stage_changed_epoch_s
+      FROM deal_rollup d
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND """
 
 # From the facts: each deal's own closing day, in the report's time zone, decides its rate, and a rollup by day and
 # zone would have as many rows as there are deals. Deals in the report's own currency, the many, are not read here.
 SUM_CLOSED = """
-    SELECT f.stage_id, f.currency, COALESCE((f.closed_at AT TIME ZONE $3)::date, $4) AS closed_on,
-           COALESCE(sum(f.amount), 0) AS total_amount
-      FROM deal_facts f
-     WHERE f.tenant_id = $1 AND f.pipeline_id = $2 AND f.currency = ANY($5) AND f.status <> 'OPEN' AND NOT f.is_deleted
+    SELECT d.stage_id, d.currency, COALESCE((d.closed_at AT TIME ZONE $3)::date, $4) AS closed_on,
+           COALESCE(sum(d.amount), 0) AS total_amount
+      FROM deal_facts d
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.currency = ANY($5) AND d.status <> 'OPEN' AND NOT d.is_deleted
        AND """
-
-OwnerColumn: TypeAlias = Literal["r.owner_id", "f.owner_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ async def list_stages(connection: Connection, caller: Caller, pipeline_id: UUID)
 async def sum_stages(connection: Connection, caller: Caller, selection: Selection) -> list[StageSum]:
     """Add up the rollup by stage, currency and whether closed."""
     where = Where(caller.tenant_id, selection.pipeline_id)
-    _add_owners(where, caller, selection, column="r.owner_id")
+    _add_owners(where, caller, selection)
     rows = await connection.fetch(SUM_STAGES + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
     return [StageSum(**row) for row in rows]
 
@@ -85,13 +82,13 @@ async def sum_closed(
 ) -> list[ClosedSum]:
     """Add up closed deals in `currencies` by stage, currency and the day of closing in `time_zone`."""
     where = Where(caller.tenant_id, selection.pipeline_id, time_zone, today, currencies)
-    _add_owners(where, caller, selection, column="f.owner_id")
+    _add_owners(where, caller, selection)
     rows = await connection.fetch(SUM_CLOSED + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
     return [ClosedSum(**row) for row in rows]
 
 
-def _add_owners(where: Where, caller: Caller, selection: Selection, *, column: OwnerColumn) -> None:
+def _add_owners(where: Where, caller: Caller, selection: Selection) -> None:
     """Count what the caller sees, of the owners named if any are: one out of sight counts nothing."""
     if selection.owner_ids:
-        where.add_sql(f"{column} = ANY({where.number(list(selection.owner_ids))})")
-    add_visible(where, caller, column)
+        where.add("d.owner_id = ANY({})", list(selection.owner_ids))
+    add_visible(where, caller, "d.owner_id")
