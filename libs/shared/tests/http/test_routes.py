@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from crm_shared.http.direct import DirectRoutes
 from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit, running_service
 
 pytestmark = pytest.mark.engines
@@ -36,7 +35,7 @@ STEADY = ("content-type", "etag", "location", "www-authenticate", "ratelimit-lim
 
 
 async def test_direct_routes_answer_as_fastapi_does(
-    things: Things, tenant: SeededTenant, rep: httpx.AsyncClient
+    things: Things, rep: httpx.AsyncClient
 ) -> None:
     made = require_ok(await rep.post("/v1/things", json={"name": "a"}), 201)["id"]
     stray = made.replace("-", "")[:20] + "----" + made.replace("-", "")[20:]

@@ -1,9 +1,9 @@
 """The published document lists what this service answers."""
 
 import pytest
+from services.deals.tests.integration.sales import Sales
 
 from crm_shared.testing.answers import require_ok
-from services.deals.tests.integration.sales import Sales
 
 pytestmark = pytest.mark.engines
 

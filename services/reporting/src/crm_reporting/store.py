@@ -59,8 +59,8 @@ SAVE_FACTS = """
 """
 
 # A statement of its own, since one may not write a row twice. Rows that came to nothing would else pile up: a deal
-# leaves one behind in every stage it passes. Only our own transaction's zeros are seen here, and we hold their locks,
-# or zeros committed by none (each writer deletes its own before it commits).
+# leaves one behind in every stage it passes. Every transaction deletes its own before it commits, so the zeros that
+# are seen here are this one's, and their locks are held already.
 DELETE_EMPTY = """
     DELETE FROM deal_rollup r
      USING unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS emptied (tenant_id, pipeline_id, stage_id)
