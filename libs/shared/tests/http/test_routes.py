@@ -34,9 +34,7 @@ def fastapis_way(things: Things) -> ASGIApp:
 STEADY = ("content-type", "etag", "location", "www-authenticate", "ratelimit-limit", "retry-after")
 
 
-async def test_direct_routes_answer_as_fastapi_does(
-    things: Things, rep: httpx.AsyncClient
-) -> None:
+async def test_direct_routes_answer_as_fastapi_does(things: Things, rep: httpx.AsyncClient) -> None:
     made = require_ok(await rep.post("/v1/things", json={"name": "a"}), 201)["id"]
     stray = made.replace("-", "")[:20] + "----" + made.replace("-", "")[20:]
     underscored = made[:-2] + "_" + made[-1]

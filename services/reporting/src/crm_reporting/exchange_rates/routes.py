@@ -14,6 +14,7 @@ from crm_reporting.exchange_rates.schemas import (
 )
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.roles import admin_only
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/exchange-rates", tags=["exchange rates"], route_class=CrmRoute)
@@ -21,7 +22,12 @@ router = APIRouter(prefix="/exchange-rates", tags=["exchange rates"], route_clas
 SORTS = {"created_at": SortField("r.created_at", datetime), "effective_on": SortField("r.effective_on", date)}
 
 
-@router.put("", response_model=ExchangeRate, summary="Set a currency's rate from a day on")
+@router.put(
+    "",
+    response_model=ExchangeRate,
+    summary="Set a currency's rate from a day on",
+    dependencies=[admin_only("set exchange rates")],
+)
 async def set_exchange_rate(body: SetExchangeRateRequest, context: Context) -> Response:
     rate = await commands.set_exchange_rate(body.to_command(context.caller), context.unit_of_work, context.clock)
     return context.reply_written("exchange_rate", rate)
