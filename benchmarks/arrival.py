@@ -23,7 +23,7 @@ async def run() -> list[Row]:
             tenant = await crm.new_tenant()
             return await _measure(tenant.admin)
         finally:
-            await asyncio.to_thread(crm.stop)
+            await crm.stop()
 
 
 async def _measure(user: User) -> list[Row]:

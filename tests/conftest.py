@@ -17,7 +17,7 @@ async def crm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running
         await asyncio.to_thread(running.start)
         yield running
     finally:
-        await asyncio.to_thread(running.stop)
+        await running.stop()
 
 
 @pytest.fixture

@@ -47,14 +47,16 @@ class RunningCrm:
         }
         self.home = Home(folder)
         self.plan: Plan
+        self._client = httpx.AsyncClient(timeout=20)
 
     def start(self) -> None:
         self._crm("up", "--no-demo", timeout_s=UP_WITHIN_S)
         self.home = Home(self.home.path)
         self.plan = Plan(self.home, int(self._environment["CRM_PORT_BASE"]))
 
-    def stop(self) -> None:
-        self._crm("reset", timeout_s=120)
+    async def stop(self) -> None:
+        await self._client.aclose()
+        await asyncio.to_thread(self._crm, "reset", timeout_s=120)
 
     def _crm(self, *arguments: str, timeout_s: float = 60) -> str:
         done = subprocess.run(  # noqa: S603 - our own command
@@ -177,7 +179,8 @@ class RunningCrm:
         )
         created = json.loads(printed)
         tenant_id, admin_id = UUID(created["tenant_id"]), UUID(created["admin_id"])
-        return Tenant(tenant_id, admin_id, urls={s: self.plan.api_url(s) for s in SERVICES}, sign=self.sign)
+        urls = {service: self.plan.api_url(service) for service in SERVICES}
+        return Tenant(tenant_id, admin_id, urls=urls, sign=self.sign, client=self._client)
 
     def sign(self, tenant_id: UUID, user_id: UUID) -> str:
         """Sign a token as `crm token` does, without a process for each."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +28,7 @@ class User:
     id: UUID
     token: str
     urls: Mapping[str, str]
-    _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=20))
+    client: httpx.AsyncClient
 
     async def call(
         self, service: str, method: str, path: str, *, key: str | None = None, **more: Any
@@ -36,7 +36,7 @@ class User:
         headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
         if key is not None:
             headers["Idempotency-Key"] = key
-        return await self._client.request(method, self.urls[service] + path, headers=headers, **more)
+        return await self.client.request(method, self.urls[service] + path, headers=headers, **more)
 
     async def get(self, service: str, path: str, **parameters: Any) -> Json:
         answer = await self.call(service, "GET", path, params=parameters)
@@ -102,15 +102,22 @@ class Tenant:
     """`admin` is there from the start; `add_user` adds more."""
 
     def __init__(
-        self, tenant_id: UUID, admin_id: UUID, *, urls: Mapping[str, str], sign: Callable[[UUID, UUID], str]
+        self,
+        tenant_id: UUID,
+        admin_id: UUID,
+        *,
+        urls: Mapping[str, str],
+        sign: Callable[[UUID, UUID], str],
+        client: httpx.AsyncClient,
     ) -> None:
         self.id = tenant_id
         self._urls = urls
         self._sign = sign
+        self._client = client
         self.admin = self._user(admin_id)
 
     def _user(self, user_id: UUID) -> User:
-        return User(user_id, self._sign(self.id, user_id), self._urls)
+        return User(user_id, self._sign(self.id, user_id), self._urls, self._client)
 
     async def add_user(self, name: str, role: str, *, manager: User | None = None) -> User:
         body = {

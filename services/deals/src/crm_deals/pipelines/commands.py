@@ -31,6 +31,7 @@ async def load_default_stages(transaction: Transaction, tenant_id: UUID, clock: 
     if stages:
         return stages
     created = domain.create_default(tenant_id, now=clock.now())
-    if await repository.insert(transaction, tenant_id, created.pipeline):
-        await append(transaction, [events.to_wire(created, tenant_id=tenant_id, actor_id=None)])
+    if not await repository.insert(transaction, tenant_id, created.pipeline):
+        return await repository.find_default_stages(transaction, tenant_id)  # another was quicker, and has committed
+    await append(transaction, [events.to_wire(created, tenant_id=tenant_id, actor_id=None)])
     return list(created.pipeline.stages)

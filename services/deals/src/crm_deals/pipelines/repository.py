@@ -7,10 +7,11 @@ from uuid import UUID
 from crm_deals.pipelines.domain import Pipeline, Stage, StageKind
 from crm_shared.database import Connection, Transaction
 
+# No conflict target: of two that race, the second may meet the first in either unique index, its id's or the default's.
 INSERT_PIPELINE = """
     INSERT INTO pipelines (tenant_id, id, version, name, is_default, archived, created_at, updated_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (tenant_id, id) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING id
 """
 
