@@ -4,182 +4,36 @@ The connector runs as deploy/debezium has it for production: the same properties
 """
 
 import asyncio
-import json
-import shutil
-import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 import asyncpg
 import pytest
 from aiokafka import ConsumerRecord
-from aiokafka.admin import NewTopic
+from e2e.publishing_database import PATIENCE_S, SERVICE, Publisher, id_of, publishing_database
 
 from crm_local.engines.connect import KafkaConnect
-from crm_local.engines.ports import free_ports
-from crm_shared.bus.topics import administering, create_topics
 from crm_shared.contracts import OutboxEvent, decode, new_event
-from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
-from crm_shared.outbox import append
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.traces import continue_trace
-from crm_shared.testing.records import read_ends, read_topic
 from crm_shared.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 
-ROOT: Final = Path(__file__).parents[2]
-DEPLOYED: Final = ROOT / "deploy" / "debezium"
-MIGRATIONS: Final = ROOT / "services" / "deals" / "migrations" / "versions"
-TOPICS: Final = ("crm.deal", "crm.pipeline")
-SERVICE: Final = "deals"
-HEARTBEATS: Final = "__debezium-heartbeat.crm-deals"
-PASSWORD: Final = "secret"
 TENANT_ID: Final = uuid.uuid4()
 OCCURRED_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
-PATIENCE_S: Final = 90.0  # two cores, and a Java process that starts
-
-Ends: TypeAlias = Mapping[str, dict[int, int]]
-
-
-@dataclass(frozen=True)
-class Publisher:
-    """A migrated database of the deals service, on which Debezium may run, and the topics that it writes."""
-
-    admin_dsn: str
-    bootstrap: str
-    database: str
-
-    def dsn(self, kind: str) -> str:
-        address = urlsplit(self.admin_dsn)
-        return f"postgresql://{SERVICE}_{kind}:{PASSWORD}@{address.hostname}:{address.port}/{self.database}"
-
-    def fill(self, name: str, *, retention: str = "0 s") -> str:
-        """Give a deployed file with its variables replaced, as envsubst does."""
-        address = urlsplit(self.admin_dsn)
-        text = (DEPLOYED / name).read_text("utf-8")
-        for variable, value in {
-            "CRM_SERVICE": SERVICE,
-            "CRM_DATABASE_HOST": str(address.hostname),
-            "CRM_DATABASE_PORT": str(address.port),
-            "CRM_DATABASE_NAME": self.database,
-            "CRM_OUTBOX_RETENTION": retention,
-        }.items():
-            text = text.replace(f"${{{variable}}}", value)
-        return text
-
-    async def run_as_admin(self, *statements: str) -> None:
-        admin = await asyncpg.connect(self.admin_dsn, database=self.database)
-        try:
-            for statement in statements:
-                await admin.execute(statement)
-        finally:
-            await admin.close()
-
-    async def write(self, *events: OutboxEvent) -> None:
-        """Append, as a command does, in one transaction and under the trace that runs."""
-        worker = await asyncpg.connect(self.dsn("worker"))
-        try:
-            async with worker.transaction():
-                await append(worker, events)
-        finally:
-            await worker.close()
-
-    async def count_rows(self) -> int:
-        worker = await asyncpg.connect(self.dsn("worker"))
-        try:
-            return int(await worker.fetchval("SELECT count(*) FROM outbox"))
-        finally:
-            await worker.close()
-
-    async def clean(self, *, retention: str = "0 s") -> None:
-        """Delete what the connector has confirmed. Raises asyncpg.RaiseError when it is away."""
-        worker = await asyncpg.connect(self.dsn("worker"))
-        try:
-            await worker.execute(self.fill("clean.sql", retention=retention))
-        finally:
-            await worker.close()
-
-    async def find_ends(self) -> Ends:
-        return {topic: await read_ends(self.bootstrap, topic) for topic in TOPICS}
-
-    async def read_since(self, begin: Ends) -> list[ConsumerRecord]:
-        return [record for topic in TOPICS for record in await read_topic(self.bootstrap, topic, begin=begin[topic])]
-
-    async def wait_for(self, begin: Ends, events: Sequence[OutboxEvent]) -> list[ConsumerRecord]:
-        """Read on from `begin` until every one of `events` is there."""
-
-        async def has_all() -> bool:
-            found = {id_of(record) for record in await self.read_since(begin)}
-            return found >= {str(event.id) for event in events}
-
-        await wait_until(has_all, timeout_s=PATIENCE_S, poll_s=0.2)
-        return await self.read_since(begin)
-
-    @contextmanager
-    def connect(self) -> Iterator[KafkaConnect]:
-        """Lend a Kafka Connect with the deployed connector, not started yet."""
-        # pytest's own folders are closed to the account that engines run as.
-        home = Path(tempfile.mkdtemp(prefix="crm-connect-"))
-        home.chmod(0o755)
-        connector = json.loads(self.fill("outbox-connector.json"))
-        environment = {"CRM_CDC_PASSWORD": PASSWORD}
-        engine = KafkaConnect(home / "connect", free_ports(1)[0], self.bootstrap, connector, environment=environment)
-        try:
-            yield engine
-        finally:
-            engine.kill()
-            shutil.rmtree(home, ignore_errors=True)
+NAME: Final = 'Zoë\'s 東京 renewal 🦉 \\ "quoted" ${env:HOME}'
 
 
 @pytest.fixture
 async def publisher(postgres_admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[Publisher]:
-    it = Publisher(postgres_admin_dsn, kafka_bootstrap, f"test_debezium_{uuid.uuid4().hex[:12]}")
-    await provision(it.admin_dsn, SERVICE, password_of=lambda _role: PASSWORD, database=it.database)
-    try:
-        await asyncio.to_thread(migrate, it.dsn("owner"), MIGRATIONS)
-        await create_topics(it.bootstrap, SERVICE, groups={}, partitions=3, replication=1)
-        await create_heartbeat_topic(it.bootstrap)
-        await it.run_as_admin(it.fill("grant.sql"), f"ALTER ROLE {SERVICE}_cdc PASSWORD '{PASSWORD}'")
+    async with publishing_database(postgres_admin_dsn, kafka_bootstrap) as it:
         yield it
-    finally:
-        await drop(it)
-
-
-async def create_heartbeat_topic(bootstrap: str) -> None:
-    async with administering(bootstrap) as admin:
-        if HEARTBEATS not in await admin.list_topics():
-            await admin.create_topics([NewTopic(HEARTBEATS, num_partitions=1, replication_factor=1)])
-
-
-async def drop(publisher: Publisher) -> None:
-    admin = await asyncpg.connect(publisher.admin_dsn)
-    try:
-        await drop_slot(admin, publisher)
-        await admin.execute(f'DROP DATABASE "{publisher.database}" WITH (FORCE)')
-    finally:
-        await admin.close()
-
-
-async def drop_slot(admin: asyncpg.Connection, publisher: Publisher) -> None:
-    """Lose the slot, as a failover to a server without it does. The connector must be stopped."""
-
-    async def is_idle() -> bool:
-        active = "SELECT count(*) FROM pg_replication_slots WHERE database = $1 AND active"
-        return not await admin.fetchval(active, publisher.database)
-
-    await wait_until(is_idle)
-    slots = "SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE database = $1"
-    await admin.execute(slots.replace("$1", f"'{publisher.database}'"))
 
 
 @asynccontextmanager
@@ -198,7 +52,7 @@ def tell(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -
         version=version,
         tenant_id=TENANT_ID,
         occurred_at=OCCURRED_AT,
-        state={"id": aggregate_id, "version": version, "name": "Zoë's 東京 renewal 🦉 \\ \"quoted\" ${env:HOME}", **fields},
+        state={"id": aggregate_id, "version": version, "name": NAME, **fields},
         changed=None if version == 1 else {"name": {"from": "Señor Núñez", "to": "Žižkov\n"}},
         actor_id=None if version % 2 else uuid.uuid4(),
     )
@@ -218,10 +72,6 @@ async def in_a_trace(act: Callable[[], Awaitable[None]], *, is_traced: bool) -> 
         await act()
 
     await asyncio.create_task(run(), context=Context())
-
-
-def id_of(record: ConsumerRecord) -> str:
-    return str(dict(record.headers)["ce_id"].decode())
 
 
 def describe(record: ConsumerRecord) -> tuple[object, ...]:
@@ -299,9 +149,7 @@ async def test_nothing_is_lost_when_connect_dies_or_its_slot_is_lost(publisher: 
             await publisher.clean()
             assert await publisher.count_rows() == 0
 
-        admin = await asyncpg.connect(publisher.admin_dsn)
-        await drop_slot(admin, publisher)
-        await admin.close()
+        await publisher.lose_slot()
         await publisher.write(*third)
         await require_uncleaned(publisher)
         async with started(connect):
