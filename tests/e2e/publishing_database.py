@@ -32,7 +32,7 @@ MIGRATIONS: Final = ROOT / "services" / "deals" / "migrations" / "versions"
 SERVICE: Final = "deals"
 TOPICS: Final = ("crm.deal", "crm.pipeline")
 HEARTBEATS: Final = "__debezium-heartbeat.crm-deals"
-PASSWORD: Final = "secret"  # noqa: S105 - of a throw-away engine
+PASSWORD: Final = "secret"
 PATIENCE_S: Final = 90.0  # two cores, and a Java process that starts
 
 Ends: TypeAlias = Mapping[str, dict[int, int]]
@@ -123,7 +123,7 @@ class Publisher:
         home = Path(tempfile.mkdtemp(prefix="crm-connect-"))
         home.chmod(0o755)
         connector = json.loads(self.fill("outbox-connector.json"))
-        environment = {"CRM_CDC_PASSWORD": PASSWORD}
+        environment = {f"CRM_CDC_PASSWORD_{SERVICE}": PASSWORD}
         engine = KafkaConnect(home / "connect", free_ports(1)[0], self.bootstrap, connector, environment=environment)
         try:
             yield engine

@@ -20,7 +20,7 @@ VICTIMS = [
     "contacts-relay",
     "deals-worker",
 ]
-DEALS, MOVES = 40, 8
+DEALS, MOVES = 30, 12
 
 
 async def _work(user: User, stages: dict[str, str], number: int) -> tuple[str, list[str]]:
@@ -34,18 +34,19 @@ async def _work(user: User, stages: dict[str, str], number: int) -> tuple[str, l
         await user.post_surely("deals", f"/v1/deals/{created['id']}/move", {"stage_id": stages[target]})
         notes.insert(0, f"Deal moved from {present} to {target}")
         present = target
-        await asyncio.sleep(dice.random() / 5)
+        await asyncio.sleep(dice.random())
     return created["id"], notes
 
 
 async def _kill_about(crm: RunningCrm, stop: asyncio.Event) -> int:
+    """Kill one after the other, each only once it has come back: a process that never runs shows nothing."""
     dice, kills = random.Random(7), 0  # noqa: S311
     while not stop.is_set():
         victim = VICTIMS[kills % len(VICTIMS)]
-        if victim in crm.pids():
-            crm.kill(victim)
-            kills += 1
-        await asyncio.sleep(0.4 + dice.random())
+        await crm.wait_ready(victim)
+        crm.kill(victim)
+        kills += 1
+        await asyncio.sleep(0.3 + dice.random())
     return kills
 
 
