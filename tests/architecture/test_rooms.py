@@ -15,7 +15,12 @@ VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "mis
 
 IO_ROOMS = {"commands", "repository", "queries", "routes", "schemas", "consumers", "app", "worker", "cli", "store"}
 STANDARD_IO = {"asyncio", "socket", "subprocess", "urllib", "http", "pathlib", "os", "time", "logging"}
-DOMAIN_MAY_SHARE = ("crm_shared.refusals", "crm_shared.money", "crm_shared.contracts.states", "crm_shared.access.caller")
+DOMAIN_MAY_SHARE = (
+    "crm_shared.refusals",
+    "crm_shared.money",
+    "crm_shared.contracts.states",
+    "crm_shared.access.caller",
+)
 
 FORBIDDEN_BY_ROOM: dict[str, tuple[str, ...]] = {
     "routes": (".repository",),  # a route decides nothing and loads nothing

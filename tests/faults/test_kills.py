@@ -58,7 +58,7 @@ async def test_killing_processes_at_random_loses_nothing_and_repeats_nothing(crm
     stop.set()
     assert await killing >= len(VICTIMS)
 
-    await crm.wait_ready(*crm.pids())
+    await crm.wait_ready()
     await crm.drain(timeout_s=120)
 
     for deal_id, notes in worked:

@@ -47,6 +47,7 @@ class RunningCrm:
         }
         self.home = Home(folder)
         self.plan: Plan
+        self.dead_letters = 0  # those that tests of this session have brought about
         self._client = httpx.AsyncClient(timeout=20)
 
     def start(self) -> None:
@@ -83,9 +84,10 @@ class RunningCrm:
         outboxes = [self.plan.dsn(service, "worker") for service in ("contacts", "deals", "activities")]
         return Bus(self.plan.kafka.bootstrap, outboxes, groups)
 
-    async def drain(self, *, timeout_s: float = 60.0, expected_dead_letters: int = 0) -> None:
+    async def drain(self, *, timeout_s: float = 60.0, new_dead_letters: int = 0) -> None:
         """Wait until nothing moves any more: relays, then every consumer. Raises NoRest, DeadLettered."""
-        await drain(self.bus, timeout_s=timeout_s, expected_dead_letters=expected_dead_letters)
+        self.dead_letters += new_dead_letters
+        await drain(self.bus, timeout_s=timeout_s, expected_dead_letters=self.dead_letters)
 
     async def redeliver(self) -> None:
         """Have every consumer read every topic again from offset 0."""
@@ -135,16 +137,17 @@ class RunningCrm:
                 self.kill(engine)
             yield
             await asyncio.sleep(max(0.0, at_least_s - (time.monotonic() - began_s)))
-        await self.wait_ready(*self.pids())
+        await self.wait_ready()
 
     async def wait_ready(self, *names: str) -> None:
-        """Wait until these processes are running and ready again."""
+        """Wait until these processes, or else all, are running and ready again."""
 
         def are_ready() -> bool:
             states = {process["name"]: process for process in suite.list_processes(self.home)}
-            return all(states[name]["state"] == "running" and self._answers_ready(states[name]) for name in names)
+            waited_for = [states[name] for name in names or states]
+            return all(state["state"] == "running" and self._answers_ready(state) for state in waited_for)
 
-        await self._wait_until(are_ready, f"{', '.join(names)} to be ready")
+        await self._wait_until(are_ready, f"{', '.join(names) or 'everything'} to be ready")
 
     def _answers_ready(self, process: dict[str, object]) -> bool:
         if process["role"] == "engine":
