@@ -40,7 +40,7 @@ format: $(UV) ## let ruff rewrite what it can
 	@$(RUN) ruff format
 
 types: $(UV) ## mypy, strict
-	@$(RUN) mypy conftest.py libs services deploy tests $(wildcard benchmarks)
+	@$(RUN) mypy libs services deploy tests $(wildcard benchmarks)
 
 lock: $(UV) ## check that uv.lock is up to date
 	@$(UV) lock --check
