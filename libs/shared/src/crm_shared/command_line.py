@@ -1,13 +1,15 @@
 """The command line that every service has: api, worker, relay, migrate, redrive, republish.
 
-A service hands in its parts as functions that import them, so that each process loads only its own side.
+Every service has the same rooms, so their names are enough to find them.
 """
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
@@ -37,35 +39,67 @@ class Consuming:
     checks: Mapping[str, "Check"]
 
 
-@dataclass(frozen=True)
-class ServiceParts(Generic[SettingsT]):
-    """`snapshots` and `relay` belong to services that publish; `prepare` makes other stores than PostgreSQL."""
+class Rooms(Generic[SettingsT]):
+    """A service's rooms, found by their names, which are the same in every service.
 
-    settings: type[SettingsT]
-    migrations: Path
-    make_app: Callable[[SettingsT], "ASGIApp"]
-    consumers: Callable[[], Sequence["Consumer[...]"]]
-    consuming: Callable[[SettingsT], AbstractAsyncContextManager[Consuming]]
-    snapshots: Callable[[Database], AsyncIterator["OutboxEvent"]] | None = None
-    prepare: Callable[[SettingsT], Awaitable[None]] | None = None
+    Each is imported when it is entered, so that a process loads its own side alone: an API needs no Kafka client.
+    """
+
+    def __init__(self, service: str, *, prepare: Callable[[SettingsT], Awaitable[None]] | None) -> None:
+        self._package = f"crm_{service}"
+        self.prepare = prepare
+
+    @property
+    def migrations(self) -> Path:
+        return Path(str(import_module(self._package).__file__)).parents[2] / "migrations" / "versions"
+
+    def make_app(self, settings: SettingsT) -> "ASGIApp":
+        app: ASGIApp = self._enter("app").make_app(settings)
+        return app
+
+    def list_consumers(self) -> Sequence["Consumer[...]"]:
+        consumers: Sequence[Consumer[...]] = self._enter("worker").CONSUMERS
+        return consumers
+
+    def consuming(self, settings: SettingsT) -> AbstractAsyncContextManager[Consuming]:
+        consuming: AbstractAsyncContextManager[Consuming] = self._enter("worker").consuming(settings)
+        return consuming
+
+    def list_snapshots(self, database: Database) -> AsyncIterator["OutboxEvent"]:
+        snapshots: AsyncIterator[OutboxEvent] = self._enter("snapshots").list_snapshots(database)
+        return snapshots
+
+    def _enter(self, room: str) -> ModuleType:
+        return import_module(f"{self._package}.{room}")
 
 
-def make_cli(service: str, parts: ServiceParts[SettingsT]) -> typer.Typer:
-    """Build the `crm-<service>` command."""
+def make_cli(
+    service: str,
+    settings_type: type[SettingsT],
+    *,
+    publishes: bool,
+    prepare: Callable[[SettingsT], Awaitable[None]] | None = None,
+) -> typer.Typer:
+    """Build the `crm-<service>` command.
+
+    A service that publishes has `relay` and `republish` (room `snapshots`); `prepare` makes at `migrate` what other
+    stores than PostgreSQL and Kafka need.
+    """
+    rooms = Rooms[SettingsT](service, prepare=prepare)
     cli = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {service} service of the CRM suite.")
 
     def start(role: str) -> SettingsT:
-        return load_settings(service, role, parts.settings)
+        return load_settings(service, role, settings_type)
 
     @cli.command()
     def api() -> None:
         """Serve the HTTP API on CRM_HTTP_HOST:CRM_HTTP_PORT."""
-        _serve_api(start("api"), parts)
+        _serve_api(start("api"), rooms)
 
     @cli.command()
     def worker() -> None:
         """Consume events; health and metrics on CRM_HTTP_HOST:CRM_HTTP_PORT."""
-        _run(_work(start("worker"), parts))
+        _run(_work(start("worker"), rooms))
 
     @cli.command()
     def provision() -> None:
@@ -75,21 +109,21 @@ def make_cli(service: str, parts: ServiceParts[SettingsT]) -> typer.Typer:
     @cli.command()
     def migrate() -> None:
         """Bring the database, the topics and what else there is to their newest form. Safe to run again."""
-        _migrate(start("migrate"), parts)
+        _migrate(start("migrate"), rooms)
 
     @cli.command()
     def redrive(
         group: str = typer.Option("", help="one consumer group; without it, each of this service"),
     ) -> None:
         """Put dead letters back on their topics, once what made them bad is mended."""
-        _run(_redrive(start("redrive"), parts, group))
+        _run(_redrive(start("redrive"), rooms, group))
 
-    if parts.snapshots is not None:
-        _add_publishing(cli, parts, start)
+    if publishes:
+        _add_publishing(cli, rooms, start)
     return cli
 
 
-def _add_publishing(cli: typer.Typer, parts: ServiceParts[SettingsT], start: Callable[[str], SettingsT]) -> None:
+def _add_publishing(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def relay() -> None:
         """Bring the outbox to Kafka; health and metrics on CRM_HTTP_HOST:CRM_HTTP_PORT."""
@@ -98,7 +132,7 @@ def _add_publishing(cli: typer.Typer, parts: ServiceParts[SettingsT], start: Cal
     @cli.command()
     def republish() -> None:
         """Emit the present state of every record again, so that projections can be rebuilt from nothing."""
-        _run(_republish(start("republish"), parts))
+        _run(_republish(start("republish"), rooms))
 
 
 def load_settings(service: str, role: str, settings_type: type[SettingsT]) -> SettingsT:
@@ -125,13 +159,13 @@ def _run(work: Awaitable[None]) -> None:
         sys.exit(130)
 
 
-def _serve_api(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:
+def _serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.http.server import make_server
 
-    make_server(parts.make_app(settings), settings).run()
+    make_server(rooms.make_app(settings), settings).run()
 
 
-async def _work(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:
+async def _work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.bus.subscriber import ConsumerSettings
     from crm_shared.bus.worker import run_worker
 
@@ -140,7 +174,7 @@ async def _work(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:
         client_id=f"{settings.service}-worker",
         group_instance_id=settings.group_instance_id,
     )
-    async with parts.consuming(settings) as consuming:
+    async with rooms.consuming(settings) as consuming:
         await run_worker(
             consumer_settings,
             consuming.subscriptions,
@@ -178,31 +212,31 @@ async def _provision(settings: ServiceSettings) -> None:
     logger.info("provisioned", database=f"crm_{settings.service}")
 
 
-def _migrate(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:
+def _migrate(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.bus.topics import create_topics
     from crm_shared.database.migrations import migrate
 
-    revision = migrate(settings.owner_dsn.get_secret_value(), parts.migrations)
+    revision = migrate(settings.owner_dsn.get_secret_value(), rooms.migrations)
 
     async def make_the_rest() -> None:
         created = await create_topics(
             settings.kafka_bootstrap,
             settings.service,
-            groups={consumer.group_id: consumer.topics for consumer in parts.consumers()},
+            groups={consumer.group_id: consumer.topics for consumer in rooms.list_consumers()},
             partitions=settings.topic_partitions,
             replication=settings.topic_replication,
         )
-        if parts.prepare is not None:
-            await parts.prepare(settings)
+        if rooms.prepare is not None:
+            await rooms.prepare(settings)
         logger.info("ready", revision=revision, topics_created=created)
 
     _run(make_the_rest())
 
 
-async def _redrive(settings: SettingsT, parts: ServiceParts[SettingsT], group: str) -> None:
+async def _redrive(settings: SettingsT, rooms: Rooms[SettingsT], group: str) -> None:
     from crm_shared.bus.redrive import redrive
 
-    groups = {consumer.group_id: consumer.topics for consumer in parts.consumers()}
+    groups = {consumer.group_id: consumer.topics for consumer in rooms.list_consumers()}
     if group and group not in groups:
         typer.echo(f"no such group: {group}. There are: {', '.join(sorted(groups))}")
         raise typer.Exit(2)
@@ -219,15 +253,13 @@ def _show_progress(group_id: str) -> Callable[[int, int], None]:
     return show
 
 
-async def _republish(settings: SettingsT, parts: ServiceParts[SettingsT]) -> None:
+async def _republish(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.bus.republish import republish
 
-    if parts.snapshots is None:
-        raise typer.Exit(2)
     database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=2)
     try:
         count = await republish(
-            database, parts.snapshots(database), progress=lambda done: typer.echo(f"{done} snapshots", err=True)
+            database, rooms.list_snapshots(database), progress=lambda done: typer.echo(f"{done} snapshots", err=True)
         )
     finally:
         await database.close()

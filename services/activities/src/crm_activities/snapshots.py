@@ -1,15 +1,13 @@
 """The present state of every activity, for `republish`."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 from crm_activities.activities import events
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.repository import to_activity
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-
-PAGE_ROWS = 500
+from crm_shared.database.walks import walk_rows
 
 SELECT_ACTIVITIES = (
     "SELECT"
@@ -25,13 +23,5 @@ SELECT_ACTIVITIES = (
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give every tenant's activities, the system's notes and deleted ones included, page by page."""
-    after = (UUID(int=0), UUID(int=0))
-    while True:
-        async with database.read_as_worker() as connection:
-            page = await connection.fetch(SELECT_ACTIVITIES, *after, PAGE_ROWS)
-        if not page:
-            return
-        for row in page:
-            activity = to_activity({name: value for name, value in row.items() if name != "tenant_id"})
-            yield events.snapshot(activity, tenant_id=row["tenant_id"])
-        after = (page[-1]["tenant_id"], page[-1]["id"])
+    async for tenant_id, row in walk_rows(database, SELECT_ACTIVITIES):
+        yield events.snapshot(to_activity(row), tenant_id=tenant_id)

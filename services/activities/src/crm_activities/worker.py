@@ -7,8 +7,7 @@ from crm_activities import consumers
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
-from crm_shared.database import Database
-from crm_shared.http.housekeeping import forgetting_old_answers
+from crm_shared.http.housekeeping import keeping_house
 
 CONSUMERS = (consumers.keep_directory, consumers.keep_replicas, consumers.note_deal_moves)
 
@@ -16,16 +15,12 @@ CONSUMERS = (consumers.keep_directory, consumers.keep_replicas, consumers.note_d
 @asynccontextmanager
 async def consuming(settings: ActivitiesSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on."""
-    database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
-    try:
-        async with forgetting_old_answers(database, keep_h=settings.idempotency_keep_h):
-            yield Consuming(
-                [
-                    consumers.keep_directory.bind(database),
-                    consumers.keep_replicas.bind(database),
-                    consumers.note_deal_moves.bind(database, SystemClock()),
-                ],
-                {"database": database.ping},
-            )
-    finally:
-        await database.close()
+    async with keeping_house(settings) as database:
+        yield Consuming(
+            [
+                consumers.keep_directory.bind(database),
+                consumers.keep_replicas.bind(database),
+                consumers.note_deal_moves.bind(database, SystemClock()),
+            ],
+            {"database": database.ping},
+        )

@@ -1,55 +1,13 @@
 """crm-contacts api | worker | relay | migrate | redrive | republish | create-tenant."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from starlette.types import ASGIApp
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.bus.subscription import Consumer
-from crm_shared.command_line import Consuming, ServiceParts, make_cli
-from crm_shared.contracts import OutboxEvent
-from crm_shared.database import Database
+from crm_shared.command_line import make_cli
 
-
-def _make_app(settings: ContactsSettings) -> ASGIApp:
-    from crm_contacts.app import make_app
-
-    return make_app(settings)
-
-
-def _consumers() -> Sequence[Consumer[...]]:
-    from crm_contacts.worker import CONSUMERS
-
-    return CONSUMERS
-
-
-def _consuming(settings: ContactsSettings) -> AbstractAsyncContextManager[Consuming]:
-    from crm_contacts.worker import consuming
-
-    return consuming(settings)
-
-
-def _snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    from crm_contacts.snapshots import list_snapshots
-
-    return list_snapshots(database)
-
-
-main = make_cli(
-    "contacts",
-    ServiceParts(
-        settings=ContactsSettings,
-        migrations=Path(__file__).parents[2] / "migrations" / "versions",
-        make_app=_make_app,
-        consumers=_consumers,
-        consuming=_consuming,
-        snapshots=_snapshots,
-    ),
-)
+main = make_cli("contacts", ContactsSettings, publishes=True)
 
 
 @main.command("create-tenant")

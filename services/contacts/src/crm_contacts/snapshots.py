@@ -1,8 +1,6 @@
 """The present state of every tenant, user, company and contact, deleted ones included, for `republish`."""
 
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import UUID
 
 from crm_contacts.companies import events as company_events
 from crm_contacts.companies.repository import COMPANY_COLUMNS, to_company
@@ -12,8 +10,7 @@ from crm_contacts.directory import events as directory_events
 from crm_contacts.directory.repository import TENANT_COLUMNS, USER_COLUMNS, to_tenant, to_user
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-
-PAGE_ROWS = 500
+from crm_shared.database.walks import walk_rows
 
 SELECT_TENANTS = (
     "SELECT"
@@ -62,23 +59,11 @@ SELECT_CONTACTS = (
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give all, page by page: who is there first, then what they own."""
-    async for _, row in _walk(database, SELECT_TENANTS):
+    async for _, row in walk_rows(database, SELECT_TENANTS):
         yield directory_events.tenant_snapshot(to_tenant(row))
-    async for tenant_id, row in _walk(database, SELECT_USERS):
+    async for tenant_id, row in walk_rows(database, SELECT_USERS):
         yield directory_events.user_snapshot(to_user(row), tenant_id=tenant_id)
-    async for tenant_id, row in _walk(database, SELECT_COMPANIES):
+    async for tenant_id, row in walk_rows(database, SELECT_COMPANIES):
         yield company_events.snapshot(to_company(row), tenant_id=tenant_id)
-    async for tenant_id, row in _walk(database, SELECT_CONTACTS):
+    async for tenant_id, row in walk_rows(database, SELECT_CONTACTS):
         yield contact_events.snapshot(to_contact(row), tenant_id=tenant_id)
-
-
-async def _walk(database: Database, query: str) -> AsyncIterator[tuple[UUID, dict[str, Any]]]:
-    after = (UUID(int=0), UUID(int=0))
-    while True:
-        async with database.read_as_worker() as connection:
-            page = await connection.fetch(query, *after, PAGE_ROWS)
-        for row in page:
-            yield row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}
-        if not page:
-            return
-        after = (page[-1]["tenant_id"], page[-1]["id"])

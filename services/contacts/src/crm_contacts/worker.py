@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from crm_contacts.settings import ContactsSettings
 from crm_shared.bus import Consumer
 from crm_shared.command_line import Consuming
-from crm_shared.database import Database
-from crm_shared.http.housekeeping import forgetting_old_answers
+from crm_shared.http.housekeeping import keeping_house
 
 CONSUMERS: Sequence[Consumer[...]] = ()
 
@@ -15,9 +14,5 @@ CONSUMERS: Sequence[Consumer[...]] = ()
 @asynccontextmanager
 async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
     """Open what the worker depends on."""
-    database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
-    try:
-        async with forgetting_old_answers(database, keep_h=settings.idempotency_keep_h):
-            yield Consuming([], {"database": database.ping})
-    finally:
-        await database.close()
+    async with keeping_house(settings) as database:
+        yield Consuming([], {"database": database.ping})

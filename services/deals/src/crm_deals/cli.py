@@ -1,53 +1,9 @@
 """crm-deals api | worker | relay | migrate | redrive | republish."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
-
-from starlette.types import ASGIApp
-
 from crm_deals.settings import DealsSettings
-from crm_shared.bus.subscription import Consumer
-from crm_shared.command_line import Consuming, ServiceParts, make_cli
-from crm_shared.contracts import OutboxEvent
-from crm_shared.database import Database
+from crm_shared.command_line import make_cli
 
-
-def _make_app(settings: DealsSettings) -> ASGIApp:
-    from crm_deals.app import make_app
-
-    return make_app(settings)
-
-
-def _consumers() -> Sequence[Consumer[...]]:
-    from crm_deals.worker import CONSUMERS
-
-    return CONSUMERS
-
-
-def _consuming(settings: DealsSettings) -> AbstractAsyncContextManager[Consuming]:
-    from crm_deals.worker import consuming
-
-    return consuming(settings)
-
-
-def _snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    from crm_deals.snapshots import list_snapshots
-
-    return list_snapshots(database)
-
-
-main = make_cli(
-    "deals",
-    ServiceParts(
-        settings=DealsSettings,
-        migrations=Path(__file__).parents[2] / "migrations" / "versions",
-        make_app=_make_app,
-        consumers=_consumers,
-        consuming=_consuming,
-        snapshots=_snapshots,
-    ),
-)
+main = make_cli("deals", DealsSettings, publishes=True)
 
 if __name__ == "__main__":
     main()

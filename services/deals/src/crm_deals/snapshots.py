@@ -12,8 +12,7 @@ from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Pipeline
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database
-
-PAGE_ROWS = 500
+from crm_shared.database.walks import walk_pages, walk_rows
 
 SELECT_PIPELINES = """
     SELECT tenant_id, id, version, name, is_default, archived, created_at, updated_at
@@ -52,43 +51,25 @@ SELECT_STAGES = """
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give every tenant's pipelines, then deals with their whole stage history, page by page."""
-    async for row in _walk(database, SELECT_PIPELINES):
+    async for tenant_id, row in walk_rows(database, SELECT_PIPELINES):
         async with database.read_as_worker() as connection:
-            found = await connection.fetch(SELECT_STAGES, row["tenant_id"], row["id"])
-        stages = [pipeline_repository.to_stage(stage) for stage in found]
-        fields = {name: row[name] for name in row if name != "tenant_id"}
-        yield pipeline_events.snapshot(Pipeline(stages=tuple(stages), **fields), tenant_id=row["tenant_id"])
-    async for page in _walk_pages(database, SELECT_DEALS):
+            found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])
+        stages = tuple(pipeline_repository.to_stage(stage) for stage in found)
+        yield pipeline_events.snapshot(Pipeline(stages=stages, **row), tenant_id=tenant_id)
+    async for page in walk_pages(database, SELECT_DEALS):
         async with database.read_as_worker() as connection:
-            histories = await _load_histories(connection, page)
-        for row in page:
-            deal = to_deal({name: row[name] for name in row if name != "tenant_id"})
-            yield deal_events.snapshot(deal, tenant_id=row["tenant_id"], history=histories[deal.id])
-
-
-async def _walk_pages(database: Database, query: str) -> AsyncIterator[list[dict[str, Any]]]:
-    after = (UUID(int=0), UUID(int=0))
-    while True:
-        async with database.read_as_worker() as connection:
-            page = [dict(row) for row in await connection.fetch(query, *after, PAGE_ROWS)]
-        if not page:
-            return
-        yield page
-        after = (page[-1]["tenant_id"], page[-1]["id"])
-
-
-async def _walk(database: Database, query: str) -> AsyncIterator[dict[str, Any]]:
-    async for page in _walk_pages(database, query):
-        for row in page:
-            yield row
+            histories = await _load_histories(connection, [(tenant_id, row["id"]) for tenant_id, row in page])
+        for tenant_id, row in page:
+            yield deal_events.snapshot(to_deal(row), tenant_id=tenant_id, history=histories[row["id"]])
 
 
 async def _load_histories(
-    connection: Connection, deals: Sequence[Mapping[str, Any]]
+    connection: Connection, deals: Sequence[tuple[UUID, UUID]]
 ) -> dict[UUID, list[dict[str, Any]]]:
-    deal_ids = [deal["id"] for deal in deals]
-    histories: dict[UUID, list[dict[str, Any]]] = {deal_id: [] for deal_id in deal_ids}
-    for row in await connection.fetch(SELECT_HISTORY, [deal["tenant_id"] for deal in deals], deal_ids):
+    """Give each deal's entries, oldest first; `deals` are (tenant id, deal id)."""
+    histories: dict[UUID, list[dict[str, Any]]] = {deal_id: [] for _, deal_id in deals}
+    rows = await connection.fetch(SELECT_HISTORY, [tenant_id for tenant_id, _ in deals], list(histories))
+    for row in rows:
         histories[row["deal_id"]].append(_to_entry(row))
     return histories
 

@@ -14,8 +14,6 @@ CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.proje
 @asynccontextmanager
 async def consuming(settings: ReportingSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on."""
-    database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
-    try:
+    dsn = settings.worker_dsn.get_secret_value()
+    async with Database.opened(dsn, max_size=settings.database_pool_max_size) as database:
         yield Consuming([consumer.bind(database) for consumer in CONSUMERS], {"database": database.ping})
-    finally:
-        await database.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from crm_shared.access.caller import Caller, Role
-from crm_shared.contracts.envelope import Event
+from crm_shared.contracts import Event
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.database import Connection, Database, Transaction
 

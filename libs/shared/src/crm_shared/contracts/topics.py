@@ -48,7 +48,7 @@ _SPECS: Final = (
     TopicSpec("crm.contact", "contact", "contacts", "compact", _EVERYONE_ELSE),
     TopicSpec("crm.pipeline", "pipeline", "deals", "compact", ("search", "reporting")),
     TopicSpec("crm.deal", "deal", "deals", "delete", ("activities", "search", "reporting"), HISTORY_RETENTION_MS),
-    TopicSpec("crm.activity", "activity", "activities", "delete", ("search", "reporting"), HISTORY_RETENTION_MS),
+    TopicSpec("crm.activity", "activity", "activities", "delete", ("search",), HISTORY_RETENTION_MS),
 )
 
 TOPICS: Final[dict[str, TopicSpec]] = {spec.name: spec for spec in _SPECS}

@@ -97,6 +97,16 @@ class Database:
         )
         return cls(pool, wait_s=wait_s, behind_pooler=behind_pooler)
 
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, dsn: str, *, max_size: int = 10) -> AsyncIterator[Self]:
+        """Open while in the block, and close at its end."""
+        database = await cls.open(dsn, max_size=max_size)
+        try:
+            yield database
+        finally:
+            await database.close()
+
     async def close(self) -> None:
         """Wait for what runs, then close; after 5 s, cut."""
         try:

@@ -20,6 +20,7 @@ from crm_shared.access.sign_in import SignIn
 from crm_shared.clock import Clock
 from crm_shared.database import Database, UnitOfWork
 from crm_shared.http import positions
+from crm_shared.http.cursors import Order, next_cursor
 from crm_shared.http.idempotency import IdempotencyKey
 from crm_shared.http.preconditions import parse_if_match
 from crm_shared.http.rate_limit import RateLimit
@@ -85,6 +86,10 @@ class RequestContext:
     def reply_json(self, body: Mapping[str, Any]) -> Response:
         """Answer with what is no versioned record: a board, a report."""
         return Response(to_json(body), media_type="application/json")
+
+    def reply_sorted(self, rows: Sequence[Mapping[str, Any]], order: Order, limit: int) -> Response:
+        """Answer a list from what a query with LIMIT `limit + 1` gave: the one too many tells that more follow."""
+        return self.reply_page(rows[:limit], next_cursor(order, rows, limit, value_key=order.value_key))
 
     def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
         """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""

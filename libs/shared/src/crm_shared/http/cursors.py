@@ -67,6 +67,11 @@ class Order:
     id_column: LiteralString = "id"
 
     @property
+    def value_key(self) -> str:
+        """The key in a row of the value that it is sorted by: the column's name without its table's."""
+        return self.field.column.rpartition(".")[2]
+
+    @property
     def sql(self) -> str:
         direction = "DESC" if self.is_descending else "ASC"
         return f"{self.field.column} {direction}, {self.id_column} {direction}"

@@ -9,6 +9,7 @@ import structlog
 from crm_shared.database import Database
 from crm_shared.database.outages import is_away
 from crm_shared.http.idempotency import FORGET
+from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
 PAUSE_S = 3600.0
@@ -27,12 +28,14 @@ async def _forget_hourly(database: Database, keep_h: int) -> None:
 
 
 @asynccontextmanager
-async def forgetting_old_answers(database: Database, *, keep_h: int) -> AsyncIterator[None]:
-    """Delete answers older than `keep_h` hours once an hour while in the block. `database` is the worker's."""
-    task = asyncio.create_task(_forget_hourly(database, keep_h))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+async def keeping_house(settings: ServiceSettings) -> AsyncIterator[Database]:
+    """Open the worker's database while in the block, and delete old answers from it once an hour."""
+    dsn = settings.worker_dsn.get_secret_value()
+    async with Database.opened(dsn, max_size=settings.database_pool_max_size) as database:
+        task = asyncio.create_task(_forget_hourly(database, settings.idempotency_keep_h))
+        try:
+            yield database
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

@@ -13,6 +13,7 @@ from crm_activities.activities.domain import (
     ActivityLogged,
 )
 from crm_shared.contracts import SNAPSHOT, Change, OutboxEvent, new_event
+from crm_shared.contracts.changes import list_changes
 
 STATE_FIELDS = tuple(field.name for field in fields(Activity))
 
@@ -63,9 +64,9 @@ def _describe(event: ActivityEvent) -> tuple[str, dict[str, Change] | None]:
         case ActivityLogged():
             return "logged", None
         case ActivityEdited():
-            return _verb_of_edit(event), _differences(event.before, event.activity)
+            return _verb_of_edit(event), list_changes(event.before, event.activity, STATE_FIELDS)
         case ActivityDeleted():
-            return "deleted", _differences(event.before, event.activity)
+            return "deleted", list_changes(event.before, event.activity, STATE_FIELDS)
 
 
 def _verb_of_edit(event: ActivityEdited) -> str:
@@ -74,11 +75,3 @@ def _verb_of_edit(event: ActivityEdited) -> str:
     if was_completed == is_completed:
         return "updated"
     return "completed" if is_completed else "reopened"
-
-
-def _differences(before: Activity, after: Activity) -> dict[str, Change]:
-    return {
-        name: {"from": getattr(before, name), "to": getattr(after, name)}
-        for name in STATE_FIELDS
-        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
-    }

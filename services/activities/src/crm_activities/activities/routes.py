@@ -17,7 +17,7 @@ from crm_activities.activities.schemas import (
 )
 from crm_shared.contracts.states import ActivityState
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField, parse_order
 from crm_shared.http.route import CrmRoute
 from crm_shared.replicas.dependency import ReferenceLookup
 
@@ -49,8 +49,7 @@ async def list_activities(query: Annotated[ActivityList, Query()], context: Cont
             cursor=query.cursor,
             limit=query.limit,
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.name.removeprefix("-"))
-    return context.reply_page(rows[: query.limit], cursor)
+    return context.reply_sorted(rows, order, query.limit)
 
 
 @router.get("/{activity_id}", response_model=ActivityState, summary="Get one activity")

@@ -12,7 +12,7 @@ from crm_activities.activities.schemas import ActivityPage, TimelineQuery
 from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.http.context import Context, RequestContext
-from crm_shared.http.cursors import Order, SortField, next_cursor
+from crm_shared.http.cursors import Order, SortField
 from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import NotFound, UnknownReference
 from crm_shared.replicas.dependency import ReferenceLookup
@@ -52,4 +52,4 @@ async def _require_in_sight(references: References, caller: Caller, aggregate: s
 async def _reply_timeline(context: RequestContext, where: Where, query: TimelineQuery) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await queries.list_timeline(connection, where, order=ORDER, cursor=query.cursor, limit=query.limit)
-    return context.reply_page(rows[: query.limit], next_cursor(ORDER, rows, query.limit, value_key="occurred_at"))
+    return context.reply_sorted(rows, ORDER, query.limit)

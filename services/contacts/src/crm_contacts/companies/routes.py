@@ -39,7 +39,7 @@ async def list_companies(query: Annotated[CompanyList, Query()], context: Contex
         rows = await queries.list_companies(
             connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.field.column.removeprefix("c."))
+    cursor = next_cursor(order, rows, query.limit, value_key=order.value_key)
     return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact, ContactCreated, ContactDeleted, ContactEdited, ContactEvent
-from crm_shared.contracts import Change, OutboxEvent, new_event
+from crm_shared.contracts import OutboxEvent, new_event
+from crm_shared.contracts.changes import list_changes
 
 STATE_FIELDS = tuple(field.name for field in fields(Contact))
 VERBS: dict[type[ContactEvent], str] = {
@@ -29,7 +30,7 @@ def to_wire(event: ContactEvent, *, tenant_id: UUID, actor_id: UUID | None) -> O
         tenant_id=tenant_id,
         occurred_at=event.at,
         state=to_state(event.contact),
-        changed=None if isinstance(event, ContactCreated) else _differences(event.before, event.contact),
+        changed=None if isinstance(event, ContactCreated) else list_changes(event.before, event.contact, STATE_FIELDS),
         actor_id=actor_id,
     )
 
@@ -47,11 +48,3 @@ def snapshot(contact: Contact, *, tenant_id: UUID) -> OutboxEvent:
         changed=None,
         actor_id=None,
     )
-
-
-def _differences(before: Contact, after: Contact) -> dict[str, Change]:
-    return {
-        name: {"from": getattr(before, name), "to": getattr(after, name)}
-        for name in STATE_FIELDS
-        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
-    }

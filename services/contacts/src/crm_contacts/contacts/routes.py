@@ -40,7 +40,7 @@ async def list_contacts(query: Annotated[ContactList, Query()], context: Context
         rows = await queries.list_contacts(
             connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.field.column.removeprefix("c."))
+    cursor = next_cursor(order, rows, query.limit, value_key=order.value_key)
     return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
 
 

@@ -17,10 +17,10 @@ from crm_contacts.directory.domain import (
     UserEvent,
 )
 from crm_shared.contracts import Change, OutboxEvent, new_event
+from crm_shared.contracts.changes import list_changes
 
 TENANT_FIELDS = tuple(field.name for field in fields(Tenant))
 USER_FIELDS = tuple(field.name for field in fields(User))
-UNTOLD = {"version", "updated_at"}
 VERBS: dict[type[TenantEvent | UserEvent], str] = {
     TenantCreated: "created",
     TenantEdited: "updated",
@@ -41,7 +41,7 @@ def user_to_state(user: User) -> dict[str, Any]:
 
 
 def tenant_to_wire(event: TenantEvent, *, actor_id: UUID | None) -> OutboxEvent:
-    changed = None if isinstance(event, TenantCreated) else _differences(event.before, event.tenant, TENANT_FIELDS)
+    changed = None if isinstance(event, TenantCreated) else list_changes(event.before, event.tenant, TENANT_FIELDS)
     return _tenant_event(event.tenant, VERBS[type(event)], event.at, changed, actor_id)
 
 
@@ -54,7 +54,7 @@ def user_to_wire(event: UserEvent, *, tenant_id: UUID, actor_id: UUID | None) ->
         tenant_id=tenant_id,
         occurred_at=event.at,
         state=user_to_state(event.user),
-        changed=None if isinstance(event, UserCreated) else _differences(event.before, event.user, USER_FIELDS),
+        changed=None if isinstance(event, UserCreated) else list_changes(event.before, event.user, USER_FIELDS),
         actor_id=actor_id,
     )
 
@@ -93,11 +93,3 @@ def _tenant_event(
         changed=changed,
         actor_id=actor_id,
     )
-
-
-def _differences(before: Any, after: Any, names: tuple[str, ...]) -> dict[str, Change]:
-    return {
-        name: {"from": getattr(before, name), "to": getattr(after, name)}
-        for name in names
-        if name not in UNTOLD and getattr(before, name) != getattr(after, name)
-    }

@@ -18,7 +18,7 @@ from crm_contacts.directory.schemas import (
 )
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField, parse_order
 from crm_shared.http.roles import admin_only
 from crm_shared.http.route import CrmRoute
 
@@ -70,8 +70,7 @@ async def list_users(query: Annotated[UserList, Query()], context: Context) -> R
     filters = to_where(query, context.caller)
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await queries.list_users(connection, filters, order=order, cursor=query.cursor, limit=query.limit)
-    cursor = next_cursor(order, rows, query.limit, value_key=order.name.removeprefix("-"))
-    return context.reply_page(rows[: query.limit], cursor)
+    return context.reply_sorted(rows, order, query.limit)
 
 
 @router.get("/users/{user_id}", response_model=UserState, summary="Get one user")

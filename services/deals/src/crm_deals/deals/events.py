@@ -15,6 +15,7 @@ from crm_deals.deals.domain import (
     DealStatus,
 )
 from crm_shared.contracts import Change, OutboxEvent, new_event
+from crm_shared.contracts.changes import list_changes
 
 STATE_FIELDS = tuple(field.name for field in fields(Deal))
 SETTLED_VERBS = {DealStatus.WON: "won", DealStatus.LOST: "lost", DealStatus.OPEN: "reopened"}
@@ -67,19 +68,11 @@ def _describe(event: DealEvent) -> tuple[str, dict[str, Change] | None]:
         case DealCreated():
             return "created", None
         case DealEdited():
-            return "updated", _differences(event.before, event.deal)
+            return "updated", list_changes(event.before, event.deal, STATE_FIELDS)
         case DealMoved():
             return "stage_changed", {
-                **_differences(event.before, event.deal),
+                **list_changes(event.before, event.deal, STATE_FIELDS),
                 "stage_name": {"from": event.from_stage.name, "to": event.to_stage.name},
             }
         case DealSettled():
-            return SETTLED_VERBS[event.deal.status], _differences(event.before, event.deal)
-
-
-def _differences(before: Deal, after: Deal) -> dict[str, Change]:
-    return {
-        name: {"from": getattr(before, name), "to": getattr(after, name)}
-        for name in STATE_FIELDS
-        if name not in {"version", "updated_at"} and getattr(before, name) != getattr(after, name)
-    }
+            return SETTLED_VERBS[event.deal.status], list_changes(event.before, event.deal, STATE_FIELDS)

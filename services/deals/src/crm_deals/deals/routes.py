@@ -52,8 +52,7 @@ async def list_deals(query: Annotated[DealList, Query()], context: Context) -> R
             cursor=query.cursor,
             limit=query.limit,
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.name.removeprefix("-"))
-    return context.reply_page(rows[: query.limit], cursor)
+    return context.reply_sorted(rows, order, query.limit)
 
 
 @router.get("/{deal_id}", response_model=DealState, summary="Get one deal")

@@ -11,7 +11,7 @@ from crm_deals.pipelines.commands import EnsureDefaultPipeline
 from crm_deals.pipelines.schemas import PipelineList, PipelinePage
 from crm_shared.contracts.states import PipelineState
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField, parse_order
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=CrmRoute)
@@ -34,8 +34,7 @@ async def list_pipelines(query: Annotated[PipelineList, Query()], context: Conte
         rows = await queries.list_pipelines(
             connection, context.caller, order=order, cursor=query.cursor, limit=query.limit
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.name.removeprefix("-"))
-    return context.reply_page(rows[: query.limit], cursor)
+    return context.reply_sorted(rows, order, query.limit)
 
 
 @router.get("/{pipeline_id}", response_model=PipelineState, summary="Get one pipeline")

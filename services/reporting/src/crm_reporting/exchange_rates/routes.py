@@ -13,7 +13,7 @@ from crm_reporting.exchange_rates.schemas import (
     SetExchangeRateRequest,
 )
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField, parse_order
 from crm_shared.http.roles import admin_only
 from crm_shared.http.route import CrmRoute
 
@@ -40,5 +40,4 @@ async def list_exchange_rates(query: Annotated[ExchangeRateList, Query()], conte
         rows = await queries.list_rates(
             connection, context.caller, currency=query.currency, order=order, cursor=query.cursor, limit=query.limit
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.name.removeprefix("-"))
-    return context.reply_page(rows[: query.limit], cursor)
+    return context.reply_sorted(rows, order, query.limit)

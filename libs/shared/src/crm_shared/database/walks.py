@@ -1,0 +1,32 @@
+"""Walks a whole table over all tenants, page by page: no long transaction, no cursor held open."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from crm_shared.database.pool import Database
+
+PAGE_ROWS = 500
+
+
+async def walk_pages(database: Database, query: str) -> AsyncIterator[list[tuple[UUID, dict[str, Any]]]]:
+    """Give pages of (tenant id, the row's other columns), in order of (tenant, id).
+
+    `database` is the worker role's. `query` selects tenant_id and id among others, takes the last row's (tenant, id)
+    as $1 and $2 and the page's size as $3.
+    """
+    after = (UUID(int=0), UUID(int=0))
+    while True:
+        async with database.read_as_worker() as connection:
+            rows = await connection.fetch(query, *after, PAGE_ROWS)
+        if not rows:
+            return
+        yield [(row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}) for row in rows]
+        after = (rows[-1]["tenant_id"], rows[-1]["id"])
+
+
+async def walk_rows(database: Database, query: str) -> AsyncIterator[tuple[UUID, dict[str, Any]]]:
+    """Give the same row by row."""
+    async for page in walk_pages(database, query):
+        for row in page:
+            yield row
