@@ -44,8 +44,8 @@ _EVERYONE_ELSE: Final = ("deals", "activities", "search", "reporting")
 _SPECS: Final = (
     TopicSpec("crm.tenant", "tenant", "contacts", "compact", _EVERYONE_ELSE),
     TopicSpec("crm.user", "user", "contacts", "compact", _EVERYONE_ELSE),
-    TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "search", "reporting")),
-    TopicSpec("crm.contact", "contact", "contacts", "compact", _EVERYONE_ELSE),
+    TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "search")),
+    TopicSpec("crm.contact", "contact", "contacts", "compact", ("deals", "activities", "search")),
     TopicSpec("crm.pipeline", "pipeline", "deals", "compact", ("search", "reporting")),
     TopicSpec("crm.deal", "deal", "deals", "delete", ("activities", "search", "reporting"), HISTORY_RETENTION_MS),
     TopicSpec("crm.activity", "activity", "activities", "delete", ("search",), HISTORY_RETENTION_MS),
