@@ -20,7 +20,7 @@ VICTIMS = [
     "contacts-relay",
     "deals-worker",
 ]
-DEALS, MOVES = 30, 12
+DEALS, MOVES = 20, 8
 
 
 async def _work(user: User, stages: dict[str, str], number: int) -> tuple[str, list[str]]:

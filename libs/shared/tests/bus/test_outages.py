@@ -118,7 +118,8 @@ def flowing(outage_engines: NativeEngines) -> Callable[[], AbstractAsyncContextM
         relay.stop()
         worker.stop()
         await asyncio.gather(*parts)
-        copies = await flow.read_copies()
+        # The topic also holds what other tests of this module have written.
+        copies = {deal_id: copy for deal_id, copy in (await flow.read_copies()).items() if deal_id in flow.written}
         # A command whose answer got lost was tried again: the copy may then be a version ahead of what was counted.
         assert dict.fromkeys(flow.written, 0) == {deal_id: gaps for deal_id, (_, gaps) in copies.items()}
         assert {deal_id for deal_id, version in flow.written.items() if copies[deal_id][0] < version} == set()
