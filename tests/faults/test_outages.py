@@ -5,7 +5,7 @@ import os
 import pytest
 
 from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant, User, eventually
+from crm_local.testing.tenant import Json, Tenant, User, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -59,9 +59,9 @@ async def test_postgresql_away_while_events_are_on_their_way(crm: RunningCrm, te
     assert await admin.report() == {"Closed Won": (1, "7.00")} == await admin.board()
 
 
-async def _require_unavailable(user: User, service: str, method: str, path: str, body: object = None) -> None:
+async def _require_unavailable(user: User, service: str, method: str, path: str, body: Json | None = None) -> None:
     """Hold that a store's absence is told as such: 503 with Retry-After, not ready, and yet live."""
-    answer = await user.call(service, method, path, **({"json": body} if body else {}))
+    answer = await user.call(service, method, path, json=body)
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["content-type"] == "application/problem+json"

@@ -49,4 +49,4 @@ class ServiceSettings(BaseSettings):
     rate_limit_window_s: int = 10
     idempotency_keep_h: int = 24
 
-    relay_batch_rows: int = 1000
+    relay_batch_rows: int = 2000

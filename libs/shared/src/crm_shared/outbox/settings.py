@@ -13,6 +13,6 @@ class RelaySettings:
     dsn: str
     kafka_bootstrap: str
     service: str
-    batch_rows: int = 1000
+    batch_rows: int = 2000
     last_idle_s: float = LAST_IDLE_S
     drain_timeout_s: float = 5.0
