@@ -62,6 +62,18 @@ class Event:
         except ValidationError as error:
             raise BadRecord(_describe(error, self.aggregate)) from error
 
+    def read_uuid(self, field: str) -> UUID | None:
+        """Give one reference of the state, for a consumer that needs no more of it. Raises BadRecord.
+
+        Checking a whole deal costs 15 µs, which a batch of hundreds feels.
+        """
+        value, where = self.state.get(field), f"field {self.aggregate}.{field}"
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise BadRecord(f"{where} is not a UUID")
+        return _parse_uuid(value, where)
+
     def read_history(self) -> list[StageEntry]:
         """Give a deal snapshot's stage history, oldest first; empty on other events. Raises BadRecord."""
         try:

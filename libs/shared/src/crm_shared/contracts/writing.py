@@ -85,7 +85,8 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
     """
     if verb not in VERBS.get(aggregate, ()):
         raise ValueError(f"no event type crm.{aggregate}.{verb}")
-    if str(state.get("id")) != str(aggregate_id) or state.get("version") != version:
+    state_id = state.get("id")
+    if (state_id != aggregate_id and str(state_id) != str(aggregate_id)) or state.get("version") != version:
         raise ValueError(f"the {aggregate}'s state is not that of {aggregate_id} at version {version}")
     value: dict[str, Any] = {
         aggregate: state,

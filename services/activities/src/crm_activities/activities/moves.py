@@ -64,7 +64,7 @@ def _read_move(event: Event) -> Move:
         tenant_id=event.tenant_id,
         deal_id=event.aggregate_id,
         version=event.version,
-        contact_id=event.read(DealState).contact_id,
+        contact_id=event.read_uuid("contact_id"),
         from_stage=names["from"],
         to_stage=names["to"],
         moved_by=event.actor_id,

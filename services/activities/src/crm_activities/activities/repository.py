@@ -50,7 +50,7 @@ async def insert(transaction: Transaction, tenant_id: UUID, activity: Activity) 
 
 async def insert_notes(transaction: Transaction, notes: Mapping[tuple[UUID, UUID], Activity]) -> set[tuple[UUID, UUID]]:
     """Write the system's notes, by (tenant id, note id), and give the keys of those that were not there yet."""
-    keys = sorted(notes)  # one lock order for all batches
+    keys = sorted(notes, key=lambda key: (key[0].int, key[1].int))  # one lock order for all batches
     rows = [notes[key] for key in keys]
     inserted = await transaction.fetch(
         INSERT_NOTES,
