@@ -17,11 +17,12 @@ import typer
 from pydantic import ValidationError
 
 from crm_shared.database import Database
+from crm_shared.garbage import keep_what_is_loaded
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from fastapi import FastAPI
 
     from crm_shared.bus import Consumer, Subscription
     from crm_shared.contracts import OutboxEvent
@@ -53,8 +54,8 @@ class Rooms(Generic[SettingsT]):
     def migrations(self) -> Path:
         return Path(str(import_module(self._package).__file__)).parents[2] / "migrations" / "versions"
 
-    def make_app(self, settings: SettingsT) -> "ASGIApp":
-        app: ASGIApp = self._enter("app").make_app(settings)
+    def make_app(self, settings: SettingsT) -> "FastAPI":
+        app: FastAPI = self._enter("app").make_app(settings)
         return app
 
     def list_consumers(self) -> Sequence["Consumer[...]"]:
@@ -160,9 +161,12 @@ def _run(work: Awaitable[None]) -> None:
 
 
 def _serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
+    from crm_shared.http.direct import entrance
     from crm_shared.http.server import make_server
 
-    make_server(rooms.make_app(settings), settings).run()
+    server = make_server(entrance(rooms.make_app(settings)), settings)
+    keep_what_is_loaded()
+    server.run()
 
 
 async def _work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
@@ -175,6 +179,7 @@ async def _work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
         group_instance_id=settings.group_instance_id,
     )
     async with rooms.consuming(settings) as consuming:
+        keep_what_is_loaded()
         await run_worker(
             consumer_settings,
             consuming.subscriptions,
