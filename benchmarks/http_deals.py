@@ -16,12 +16,13 @@ BODY = json.dumps({"name": "Acme renewal", "amount": "12500.00"}).encode()
 async def run(arena: Arena) -> list[Row]:
     """Measure both servers in turn, ROUNDS times, and quote the median of the pairs' ratios."""
     with process(arena, "crm_deals.cli", "api") as ours, process(arena, "benchmarks.bare_api") as bare:
-        async with httpx.AsyncClient(headers={**arena.headers, "Content-Type": "application/json"}) as client:
+        headers = arena.headers
+        async with httpx.AsyncClient(headers={**headers, "Content-Type": "application/json"}) as client:
             made = [await client.post(f"http://127.0.0.1:{ours}/v1/deals", content=BODY) for _ in range(50)]
         ids = [answer.json()["id"] for answer in made]
         loads = {
-            "GET": [render("GET", f"/v1/deals/{deal_id}", arena.headers) for deal_id in ids],
-            "POST": [render("POST", "/v1/deals", arena.headers, BODY)],
+            "GET": [render("GET", f"/v1/deals/{deal_id}", headers) for deal_id in ids],
+            "POST": [render("POST", "/v1/deals", headers, BODY)],
         }
         return [await _compare(method, requests, ours, bare) for method, requests in loads.items()]
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from crm_shared.access.caller import Caller, Role
@@ -77,34 +78,42 @@ REFRESH_VISIBLE_OWNERS = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the directory said of an active user; it holds until `until_s` on the monotonic clock."""
+
+    until_s: float
+    role: Role
+    base_currency: str
+    time_zone: str
+
+
 class Directory:
-    """Finds callers. What is known of one is kept `cache_s` seconds; 0 asks the database each time."""
+    """Finds callers. What is known of an active one is kept `cache_s` seconds; 0 asks the database each time."""
 
     def __init__(self, database: Database, *, cache_s: float) -> None:
         self._database = database
         self._cache_s = cache_s
-        self._known: dict[tuple[UUID, UUID], tuple[float, Caller | None]] = {}
+        self._known: dict[tuple[UUID, UUID], _Known] = {}
 
     async def find_caller(self, tenant_id: UUID, user_id: UUID, token: str) -> tuple[Caller | None, bool]:
         """Give the caller, or None with whether they are known here at all (deactivated: None, True)."""
-        key = (tenant_id, user_id)
-        cached = self._known.get(key)
-        if cached is not None and cached[0] > time.monotonic() and (cached[1] is None or cached[1].token == token):
-            return cached[1], True
-        async with self._database.read(tenant_id) as connection:
-            row = await connection.fetchrow(LOAD_CALLER, tenant_id, user_id)
-        if row is None:
-            return None, False
-        caller = (
-            Caller(tenant_id, user_id, Role(row["role"]), row["base_currency"], row["time_zone"], token)
-            if row["active"]
-            else None
-        )
+        known = self._known.get((tenant_id, user_id))
+        if known is None or known.until_s <= time.monotonic():
+            async with self._database.read(tenant_id) as connection:
+                row = await connection.fetchrow(LOAD_CALLER, tenant_id, user_id)
+            if row is None or not row["active"]:
+                self._known.pop((tenant_id, user_id), None)
+                return None, row is not None
+            known = _Known(time.monotonic() + self._cache_s, Role(row["role"]), row["base_currency"], row["time_zone"])
+            self._keep(tenant_id, user_id, known)
+        return Caller(tenant_id, user_id, known.role, known.base_currency, known.time_zone, token), True
+
+    def _keep(self, tenant_id: UUID, user_id: UUID, known: _Known) -> None:
         if self._cache_s > 0:
             if len(self._known) >= CACHED_CALLERS:
                 self._known.clear()
-            self._known[key] = (time.monotonic() + self._cache_s, caller)
-        return caller, True
+            self._known[tenant_id, user_id] = known
 
 
 async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[UUID]) -> None:
