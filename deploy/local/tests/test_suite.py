@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from crm_local.engines import free_ports
 from crm_local.plan import SERVICES
+from crm_local.testing.running import find_port_base
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 STAND_IN = Path(__file__).parent / "stand_ins" / "stand_in.py"
@@ -37,7 +37,7 @@ class Crm:
 
     def __init__(self, home: Path) -> None:
         # A range that nothing of this run listens on: the suite's offsets go up to 96.
-        base = min(free_ports(1)[0], 60000)
+        base = find_port_base()
         self.home = home
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CRM_")},

@@ -143,7 +143,7 @@ async def test_snapshots_tell_the_whole_state_and_history(sales: Sales) -> None:
 async def test_snapshots_page_through_everything(
     sales: Sales, elsewhere: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm_deals.snapshots.PAGE_ROWS", 2)
+    monkeypatch.setattr("crm_shared.database.walks.PAGE_ROWS", 2)
     made = {(await side.create())["id"] for side in (sales, elsewhere) for _ in range(3)}
     told = [str(event.aggregate_id) async for event in list_snapshots(sales.kit.database)]
     assert made <= set(told)

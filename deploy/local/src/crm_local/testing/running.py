@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -28,8 +29,14 @@ READY_WITHIN_S = 60.0
 
 
 def find_port_base() -> int:
-    """Find a base whose hundred ports are free, far from where a developer's own suite runs."""
-    for base in range(21000, 60000, 500):
+    """Find a base whose hundred ports are free, far from where a developer's own suite runs.
+
+    Below 32768: from there on the system hands out ports to outgoing connections, at any moment. The start is by
+    chance, so that two runs at the same time rarely look at the same ones.
+    """
+    bases = list(range(20000, 32000, 100))
+    random.shuffle(bases)
+    for base in bases:
         if all(is_free(base + offset) for offset in range(1, 100)):
             return base
     raise RuntimeError("no hundred free ports in a row")
