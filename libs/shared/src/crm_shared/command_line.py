@@ -261,11 +261,8 @@ def _show_progress(group_id: str) -> Callable[[int, int], None]:
 async def _republish(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.bus.republish import republish
 
-    database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=2)
-    try:
+    async with Database.opened(settings.worker_dsn.get_secret_value(), max_size=2) as database:
         count = await republish(
             database, rooms.list_snapshots(database), progress=lambda done: typer.echo(f"{done} snapshots", err=True)
         )
-    finally:
-        await database.close()
     typer.echo(f"{count} snapshots are in the outbox; the relay brings them to Kafka")

@@ -6,8 +6,7 @@ import gc
 def keep_what_is_loaded() -> None:
     """Set aside all that lives now: modules, models, routes. Called once, when a process is put together.
 
-    Each full collection walks every living object, and some 300,000 of them are never garbage. Under load that took
-    a third of an API's time.
+    Each full collection walks every living object, and what a process has loaded is never garbage.
     """
     gc.collect()
     gc.freeze()

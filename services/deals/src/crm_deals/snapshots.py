@@ -1,12 +1,12 @@
 """The present state of every pipeline and deal, for `republish`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_deals.deals import events as deal_events
 from crm_deals.deals.columns import DEAL_COLUMNS
-from crm_deals.deals.repository import to_deal
+from crm_deals.deals.repository import to_deal, to_history_entry
 from crm_deals.pipelines import events as pipeline_events
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Pipeline
@@ -70,16 +70,5 @@ async def _load_histories(
     histories: dict[UUID, list[dict[str, Any]]] = {deal_id: [] for _, deal_id in deals}
     rows = await connection.fetch(SELECT_HISTORY, [tenant_id for tenant_id, _ in deals], list(histories))
     for row in rows:
-        histories[row["deal_id"]].append(_to_entry(row))
+        histories[row["deal_id"]].append(to_history_entry(row))
     return histories
-
-
-def _to_entry(row: Mapping[str, Any]) -> dict[str, Any]:
-    source = {"id": row["from_stage_id"], "name": row["from_stage_name"]} if row["from_stage_id"] else None
-    return {
-        "version": row["version"],
-        "from_stage": source,
-        "to_stage": {"id": row["to_stage_id"], "name": row["to_stage_name"]},
-        "changed_at": row["changed_at"],
-        "changed_by": row["changed_by"],
-    }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.deals.domain import DealNotFound
+from crm_deals.deals.repository import to_history_entry
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
@@ -71,16 +72,4 @@ async def list_history(
         after_version,
         limit + 1,
     )
-    return [_to_entry(row) for row in rows]
-
-
-def _to_entry(row: Mapping[str, Any]) -> dict[str, Any]:
-    source = {"id": row["from_stage_id"], "name": row["from_stage_name"]} if row["from_stage_id"] else None
-    return {
-        "version": row["version"],
-        "from_stage": source,
-        "to_stage": {"id": row["to_stage_id"], "name": row["to_stage_name"]},
-        "changed_at": row["changed_at"],
-        "changed_by": row["changed_by"],
-        "seconds_in_stage": row["seconds_in_stage"],
-    }
+    return [{**to_history_entry(row), "seconds_in_stage": row["seconds_in_stage"]} for row in rows]

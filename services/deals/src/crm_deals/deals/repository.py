@@ -103,6 +103,18 @@ def to_deal(row: Mapping[str, Any]) -> Deal:
     return Deal(**{**row, "status": DealStatus(row["status"])})
 
 
+def to_history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write one entry into a stage as the API and a snapshot's history tell of it."""
+    source = {"id": row["from_stage_id"], "name": row["from_stage_name"]} if row["from_stage_id"] else None
+    return {
+        "version": row["version"],
+        "from_stage": source,
+        "to_stage": {"id": row["to_stage_id"], "name": row["to_stage_name"]},
+        "changed_at": row["changed_at"],
+        "changed_by": row["changed_by"],
+    }
+
+
 def _to_row(tenant_id: UUID, deal: Deal) -> tuple[Any, ...]:
     return (
         tenant_id, deal.id, deal.version, deal.name, deal.contact_id, deal.original_contact_id, deal.company_id,
