@@ -4,12 +4,21 @@ import httpx
 from fastapi import FastAPI
 
 from crm_deals.deals import board_routes
+from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
 from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.settings import DealsSettings
+from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
 from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
+
+ROUTERS = (
+    pipeline_routes.router,
+    board_routes.router,
+    deal_routes.router,
+    change_router("deal", "deals", deals.load_deal),
+)
 
 
 def make_app(settings: DealsSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
@@ -17,7 +26,7 @@ def make_app(settings: DealsSettings, *, transport: httpx.AsyncBaseTransport | N
     owner_api = OwnerApi(settings, transport=transport)
     return create_app(
         settings,
-        [pipeline_routes.router, board_routes.router, deal_routes.router],
+        ROUTERS,
         description="Pipelines, deals, their moves and history.",
         owner=owner_api,
         parts=ReferenceParts(owner_api),

@@ -15,7 +15,10 @@ from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """What a command appends to the outbox. `payload` is the record's value: the bytes that go on the wire."""
+    """What a command appends to the outbox. `payload` is the record's value: the bytes that go on the wire.
+
+    `changed` and `actor_id` are in the payload too; here the audit finds them.
+    """
 
     aggregate: str
     aggregate_id: UUID
@@ -25,6 +28,8 @@ class OutboxEvent:
     occurred_at: datetime
     payload: bytes
     id: UUID
+    changed: Mapping[str, Change] | None = None
+    actor_id: UUID | None = None
 
     @property
     def topic(self) -> str:
@@ -104,6 +109,8 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
         occurred_at=occurred_at,
         payload=to_json(value, inf_nan_mode="null"),
         id=uuid7(),
+        changed=changed,
+        actor_id=actor_id,
     )
 
 

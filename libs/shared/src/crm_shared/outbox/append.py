@@ -27,10 +27,13 @@ async def append(transaction: TakesStatements, events: Sequence[OutboxEvent]) ->
 
     The caller holds the lock on each event's aggregate: that makes the outbox's order the order of versions.
     """
-    if not events:
-        return
-    await transaction.execute(
-        APPEND,
+    if events:
+        await transaction.execute(APPEND, *to_columns(events))
+
+
+def to_columns(events: Sequence[OutboxEvent]) -> tuple[Any, ...]:
+    """Give the outbox's columns as arrays, in APPEND's order; the trace that runs now is last."""
+    return (
         [event.id for event in events],
         [event.aggregate for event in events],
         [str(event.aggregate_id) for event in events],

@@ -14,9 +14,9 @@ from crm_contacts.owners import require_owner
 from crm_contacts.phones import to_e164
 from crm_contacts.unique_values import find_holder, try_update
 from crm_shared.access import Caller
+from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
-from crm_shared.outbox import append
 from crm_shared.refusals import UnknownReference, require_version
 
 
@@ -135,7 +135,7 @@ async def _conclude(
 
 
 async def _tell(transaction: Transaction, caller: Caller, event: ContactEvent) -> None:
-    await append(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])
+    await tell(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])
 
 
 async def _check(

@@ -13,10 +13,10 @@ from crm_deals.pipelines import commands as pipelines
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller
+from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.money import to_amount
-from crm_shared.outbox import append
 from crm_shared.refusals import Forbidden, UnknownReference, require_version
 from crm_shared.replicas.references import Reference, References
 
@@ -140,7 +140,7 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
 
 async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:
     await repository.record_history(transaction, caller, decision.events)
-    await append(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))
+    await tell(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))
 
 
 def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:
