@@ -7,6 +7,7 @@ from crm_deals.deals import board_routes
 from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
 from crm_deals.pipelines import routes as pipeline_routes
+from crm_deals.pipelines import stage_routes
 from crm_deals.settings import DealsSettings
 from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
@@ -15,6 +16,7 @@ from crm_shared.replicas.owner_api import OwnerApi
 
 ROUTERS = (
     pipeline_routes.router,
+    stage_routes.router,
     board_routes.router,
     deal_routes.router,
     change_router("deal", "deals", deals.load_deal),

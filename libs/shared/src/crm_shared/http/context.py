@@ -76,9 +76,26 @@ class RequestContext:
 
     def reply_written(self, aggregate: str, state: Mapping[str, Any], *, status: int = 200) -> Response:
         """Answer a write: the whole record, its ETag, and the Crm-Position that search can wait for."""
-        response = self.reply(state, status=status)
+        return self.add_position(self.reply(state, status=status), aggregate, state)
+
+    def add_position(self, response: Response, aggregate: str, state: Mapping[str, Any]) -> Response:
+        """Name the written record's version, where the answer itself shows a part of it or something else."""
         response.headers[positions.HEADER] = _position(aggregate, state)
         return response
+
+    def reply_part(
+        self, aggregate: str, state: Mapping[str, Any], part: Mapping[str, Any], *, created: str | None = None
+    ) -> Response:
+        """Answer a write to a part of a record with the part, and with the record's ETag and Crm-Position.
+
+        `created` is the last step of the part's path where it is new: 201 with its Location, else 200.
+        """
+        headers = {"ETag": f'"{state["version"]}"'}
+        if created is not None:
+            headers["Location"] = f"{self.request.url.path}/{created}"
+        status = HTTPStatus.OK if created is None else HTTPStatus.CREATED
+        response = Response(to_json(part), status_code=status, media_type="application/json", headers=headers)
+        return self.add_position(response, aggregate, state)
 
     def reply_deleted(self, aggregate: str, state: Mapping[str, Any]) -> Response:
         return Response(status_code=204, headers={positions.HEADER: _position(aggregate, state)})

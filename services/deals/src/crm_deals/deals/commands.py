@@ -17,9 +17,10 @@ from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.money import to_amount
-from crm_shared.refusals import Forbidden, UnknownReference, require_version
+from crm_shared.refusals import Forbidden, Unavailable, UnknownReference, require_version
 from crm_shared.replicas.references import Reference, References
 
+ATTEMPTS = 3
 REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "user"}
 
 
@@ -84,11 +85,19 @@ async def create_deal(
         lost_reason=command.lost_reason,
     )
     async with unit_of_work.begin(caller) as transaction:
-        stage = await _load_first_stage(transaction, command, clock)
-        decision = domain.create(new_id(), new, stage, now=clock.now())
-        await repository.insert(transaction, caller.tenant_id, decision.deal)
+        decision = await _insert(transaction, command, new, clock)
         await _tell(transaction, caller, decision)
     return events.to_state(decision.deal)
+
+
+async def _insert(transaction: Transaction, command: CreateDeal, new: NewDeal, clock: Clock) -> domain.Decision:
+    """Write the deal into its first stage, looking again when the stage changes in between."""
+    for _ in range(ATTEMPTS):
+        stage = await _load_first_stage(transaction, command, clock)
+        decision = domain.create(new_id(), new, stage, now=clock.now())
+        if await repository.insert(transaction, command.caller.tenant_id, decision.deal):
+            return decision
+    raise Unavailable("The pipeline's stages are being changed right now. Try again.")
 
 
 async def edit_deal(
@@ -120,7 +129,7 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
     async with unit_of_work.begin(caller) as transaction:
         deal = await repository.load_for_update(transaction, caller, command.deal_id)
         require_version(deal.version, command.expected_version)
-        stages = await pipeline_repository.find_stages(transaction, caller.tenant_id, {deal.stage_id, command.stage_id})
+        stages = await pipeline_repository.find_move(transaction, caller.tenant_id, deal.stage_id, command.stage_id)
         if command.stage_id not in stages:
             raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
         now = clock.now()

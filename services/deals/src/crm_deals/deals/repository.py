@@ -10,11 +10,17 @@ from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Database, Transaction, Where
 
+# No row when the stage has been deleted, archived or given another kind since it was read: it is looked at, and held
+# as it is until the commit, in the statement that writes the deal.
 INSERT_DEAL = """
     INSERT INTO deals (tenant_id, id, version, name, contact_id, original_contact_id, company_id, owner_id,
                        pipeline_id, stage_id, amount, currency, close_date, status, stage_changed_at, closed_at,
                        lost_reason, description, custom_data, external_id, created_at, updated_at, deleted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+      FROM stages s
+     WHERE s.tenant_id = $1 AND s.id = $10 AND s.kind = $14 AND NOT s.archived
+       FOR KEY SHARE
+    RETURNING id
 """
 
 LOAD_DEAL = (
@@ -43,8 +49,9 @@ INSERT_HISTORY = """
 """
 
 
-async def insert(transaction: Transaction, tenant_id: UUID, deal: Deal) -> None:
-    await transaction.execute(INSERT_DEAL, *_to_row(tenant_id, deal))
+async def insert(transaction: Transaction, tenant_id: UUID, deal: Deal) -> bool:
+    """Write a new deal. False, and nothing written, when its stage is no longer what it was read as."""
+    return await transaction.fetchval(INSERT_DEAL, *_to_row(tenant_id, deal)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, deal: Deal) -> None:

@@ -3,8 +3,22 @@
 from typing import Any
 from uuid import UUID
 
-from crm_deals.pipelines.domain import Pipeline, PipelineCreated, Stage
-from crm_shared.contracts import OutboxEvent, new_event
+from crm_deals.pipelines.domain import (
+    Pipeline,
+    PipelineArchived,
+    PipelineCreated,
+    PipelineEdited,
+    PipelineEvent,
+    Stage,
+)
+from crm_shared.contracts import Change, OutboxEvent, new_event
+
+VERBS: dict[type[PipelineEvent], str] = {
+    PipelineCreated: "created",
+    PipelineEdited: "updated",
+    PipelineArchived: "archived",
+}
+TOLD_FIELDS = ("name", "is_default", "archived", "stages")
 
 
 def stage_to_state(stage: Stage) -> dict[str, Any]:
@@ -32,18 +46,23 @@ def to_state(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def to_wire(event: PipelineCreated, *, tenant_id: UUID, actor_id: UUID | None) -> OutboxEvent:
+def to_wire(event: PipelineEvent, *, tenant_id: UUID, actor_id: UUID | None) -> OutboxEvent:
     return new_event(
         aggregate="pipeline",
         aggregate_id=event.pipeline.id,
-        verb="created",
+        verb=VERBS[type(event)],
         version=event.pipeline.version,
         tenant_id=tenant_id,
         occurred_at=event.at,
         state=to_state(event.pipeline),
-        changed=None,
+        changed=None if isinstance(event, PipelineCreated) else _list_changes(event.before, event.pipeline),
         actor_id=actor_id,
     )
+
+
+def _list_changes(before: Pipeline, after: Pipeline) -> dict[str, Change]:
+    old, new = to_state(before), to_state(after)
+    return {name: {"from": old[name], "to": new[name]} for name in TOLD_FIELDS if old[name] != new[name]}
 
 
 def snapshot(pipeline: Pipeline, *, tenant_id: UUID) -> OutboxEvent:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from crm_deals.pipelines.domain import PipelineNotFound
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import Order
-from crm_shared.refusals import NotFound
 
 SELECT_PIPELINES = """
     SELECT p.id, p.version, p.name, p.is_default, p.archived,
@@ -22,10 +22,10 @@ SELECT_PIPELINES = """
 
 
 async def list_pipelines(
-    connection: Connection, caller: Caller, *, order: Order, cursor: str | None, limit: int
+    connection: Connection, caller: Caller, *, archived: bool, order: Order, cursor: str | None, limit: int
 ) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 pipelines in the order of the list."""
-    where = order.add_after(Where(caller.tenant_id), cursor)
+    """Give up to `limit` + 1 pipelines in the order of the list: those in use, or those put away."""
+    where = order.add_after(Where(caller.tenant_id).add("p.archived = {}", archived), cursor)
     page = where.number(limit + 1)
     rows = await connection.fetch(
         SELECT_PIPELINES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
@@ -40,8 +40,8 @@ async def has_pipelines(connection: Connection, caller: Caller) -> bool:
 
 
 async def load_pipeline(connection: Connection, caller: Caller, pipeline_id: UUID) -> dict[str, Any]:
-    """Read one pipeline as GET answers it. Raises NotFound."""
+    """Read one pipeline as GET answers it. Raises PipelineNotFound."""
     row = await connection.fetchrow(SELECT_PIPELINES + "p.id = $2", caller.tenant_id, pipeline_id)
     if row is None:
-        raise NotFound("There is no such pipeline.")
+        raise PipelineNotFound
     return dict(row)

@@ -7,16 +7,26 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_deals.pipelines import commands, queries
-from crm_deals.pipelines.commands import EnsureDefaultPipeline
-from crm_deals.pipelines.schemas import PipelineList, PipelinePage
+from crm_deals.pipelines.commands import EditPipeline, EnsureDefaultPipeline
+from crm_deals.pipelines.schemas import CreatePipelineRequest, EditPipelineRequest, PipelineList, PipelinePage
 from crm_shared.contracts.states import PipelineState
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import SortField, parse_order
+from crm_shared.http.roles import admin_only
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/pipelines", tags=["pipelines"], route_class=CrmRoute)
 
 SORTS = {"created_at": SortField("p.created_at", datetime), "name": SortField("p.name", str)}
+WRITES_PIPELINES = admin_only("write pipelines")
+
+
+@router.post(
+    "", response_model=PipelineState, status_code=201, summary="Create a pipeline", dependencies=[WRITES_PIPELINES]
+)
+async def create_pipeline(body: CreatePipelineRequest, context: Context) -> Response:
+    pipeline = await commands.create_pipeline(body.to_command(context.caller), context.unit_of_work, context.clock)
+    return context.reply_written("pipeline", pipeline, status=201)
 
 
 @router.get("", response_model=PipelinePage, summary="List pipelines with their stages")
@@ -32,7 +42,12 @@ async def list_pipelines(query: Annotated[PipelineList, Query()], context: Conte
         await commands.ensure_default_pipeline(ensure, context.unit_of_work, context.clock)
     async with context.database.read(tenant_id) as connection:
         rows = await queries.list_pipelines(
-            connection, context.caller, order=order, cursor=query.cursor, limit=query.limit
+            connection,
+            context.caller,
+            archived=query.archived,
+            order=order,
+            cursor=query.cursor,
+            limit=query.limit,
         )
     return context.reply_sorted(rows, order, query.limit)
 
@@ -42,3 +57,24 @@ async def get_pipeline(pipeline_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         pipeline = await queries.load_pipeline(connection, context.caller, pipeline_id)
     return context.reply(pipeline)
+
+
+@router.patch(
+    "/{pipeline_id}",
+    response_model=PipelineState,
+    summary="Rename a pipeline, make it the default, put it away or bring it back",
+    dependencies=[WRITES_PIPELINES],
+)
+async def edit_pipeline(pipeline_id: UUID, body: EditPipelineRequest, context: Context) -> Response:
+    command = body.to_command(pipeline_id, caller=context.caller, expected_version=context.if_match)
+    pipeline = await commands.edit_pipeline(command, context.unit_of_work, context.clock)
+    return context.reply_written("pipeline", pipeline)
+
+
+@router.delete(
+    "/{pipeline_id}", status_code=204, summary="Archive a pipeline without open deals", dependencies=[WRITES_PIPELINES]
+)
+async def archive_pipeline(pipeline_id: UUID, context: Context) -> Response:
+    command = EditPipeline(context.caller, pipeline_id, {"archived": True}, context.if_match)
+    pipeline = await commands.edit_pipeline(command, context.unit_of_work, context.clock)
+    return context.reply_deleted("pipeline", pipeline)

@@ -1,0 +1,66 @@
+"""What stages hold: asked before a stage or a pipeline goes, and moved elsewhere when it does.
+
+The caller of these has locked the stages, so nothing comes in meanwhile.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from crm_deals.deals import domain, events, repository
+from crm_deals.deals.columns import DEAL_COLUMNS
+from crm_deals.pipelines.domain import Stage
+from crm_shared.access import Caller
+from crm_shared.audit import tell
+from crm_shared.database import Transaction
+
+CHUNK = 500
+
+COUNT_OPEN = """
+    SELECT count(*) FROM deals WHERE tenant_id = $1 AND pipeline_id = $2 AND status = 'OPEN' AND deleted_at IS NULL
+"""
+
+HOLDS_DEALS = """
+    SELECT EXISTS (SELECT FROM deals
+                    WHERE tenant_id = $1 AND pipeline_id = $2 AND stage_id = $3 AND deleted_at IS NULL)
+"""
+
+# Those whom a move takes out of the stage while we wait for their lock are left out by PostgreSQL's second look.
+LOCK_IN_STAGE = (
+    "SELECT"
+    + DEAL_COLUMNS
+    + """
+      FROM deals d
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.stage_id = $3
+     ORDER BY d.id
+     LIMIT $4
+       FOR UPDATE
+"""
+)
+
+
+async def count_open(transaction: Transaction, tenant_id: UUID, pipeline_id: UUID) -> int:
+    """Count a pipeline's open deals, whoever may see them."""
+    return int(await transaction.fetchval(COUNT_OPEN, tenant_id, pipeline_id))
+
+
+async def holds_deals(transaction: Transaction, tenant_id: UUID, stage: Stage) -> bool:
+    """Is any deal in the stage, whoever may see it? Deleted ones don't count."""
+    return bool(await transaction.fetchval(HOLDS_DEALS, tenant_id, stage.pipeline_id, stage.id))
+
+
+async def move_all(transaction: Transaction, caller: Caller, stage: Stage, to: Stage, *, now: datetime) -> int:
+    """Move every deal of `stage`, deleted ones too, each with its events; give their number."""
+    moved = 0
+    while True:
+        rows = await transaction.fetch(LOCK_IN_STAGE, caller.tenant_id, stage.pipeline_id, stage.id, CHUNK)
+        if not rows:
+            return moved
+        told = []
+        for deal in map(repository.to_deal, rows):
+            at = max(now, deal.stage_changed_at)
+            decision = domain.move(deal, stage, to, lost_reason=None, at=at, now=max(now, at))
+            await repository.save(transaction, caller.tenant_id, decision.deal)
+            await repository.record_history(transaction, caller, decision.events)
+            told += events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id)
+        await tell(transaction, told)
+        moved += len(rows)

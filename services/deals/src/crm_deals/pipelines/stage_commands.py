@@ -1,0 +1,132 @@
+"""Use cases of a pipeline's stages: insert, edit, reorder, delete. Each is one change of the pipeline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from crm_deals.deals import occupancy
+from crm_deals.pipelines import domain, events, repository
+from crm_deals.pipelines.commands import tell
+from crm_deals.pipelines.domain import NewStage, Pipeline, PipelineEdited, Stage, StageInUse
+from crm_shared.access import Caller
+from crm_shared.clock import Clock, new_id
+from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.refusals import InvalidField, require_version
+
+
+@dataclass(frozen=True, slots=True)
+class StageCommand:
+    """`expected_version` is the pipeline's."""
+
+    caller: Caller
+    pipeline_id: UUID
+    expected_version: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddStage(StageCommand):
+    new: NewStage
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EditStage(StageCommand):
+    stage_id: UUID
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderStages(StageCommand):
+    stage_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteStage(StageCommand):
+    """`move_to`: the stage of the same pipeline that takes the deals of the one deleted."""
+
+    stage_id: UUID
+    move_to: UUID | None
+
+
+async def add_stage(command: AddStage, unit_of_work: UnitOfWork, clock: Clock) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Insert a stage; give the states of pipeline and stage. Raises PipelineNotFound, StaleVersion, InvalidField."""
+    async with unit_of_work.begin(command.caller) as transaction:
+        pipeline = await _load(transaction, command)
+        stage_id = new_id()
+        event = domain.add_stage(pipeline, stage_id, command.new, position=command.position, now=clock.now())
+        await _conclude(transaction, command.caller, event)
+    return events.to_state(event.pipeline), events.stage_to_state(event.pipeline.find_stage(stage_id))
+
+
+async def edit_stage(
+    command: EditStage, unit_of_work: UnitOfWork, clock: Clock
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change fields of a stage; give the pipeline's state and the stage's.
+
+    Raises PipelineNotFound, StageNotFound, StaleVersion, StageInUse, LastOpenStage, InvalidField.
+    """
+    caller, changes = command.caller, command.changes
+    async with unit_of_work.begin(caller) as transaction:
+        pipeline = await _load(transaction, command)
+        stage = pipeline.find_stage(command.stage_id)
+        holds_deals = False
+        if changes.get("kind", stage.kind) is not stage.kind:
+            await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
+            holds_deals = await occupancy.holds_deals(transaction, caller.tenant_id, stage)
+        event = domain.edit_stage(pipeline, stage.id, changes, holds_deals=holds_deals, now=clock.now())
+        if event is None:
+            return events.to_state(pipeline), events.stage_to_state(stage)
+        await _conclude(transaction, caller, event)
+    return events.to_state(event.pipeline), events.stage_to_state(event.pipeline.find_stage(stage.id))
+
+
+async def reorder_stages(command: ReorderStages, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Put the stages in this order, give the pipeline's state. Raises PipelineNotFound, StaleVersion, InvalidField."""
+    async with unit_of_work.begin(command.caller) as transaction:
+        pipeline = await _load(transaction, command)
+        event = domain.reorder(pipeline, command.stage_ids, now=clock.now())
+        if event is None:
+            return events.to_state(pipeline)
+        await _conclude(transaction, command.caller, event)
+    return events.to_state(event.pipeline)
+
+
+async def delete_stage(command: DeleteStage, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Move the stage's deals to `move_to`, then delete it; all of it or nothing. Give the pipeline's state.
+
+    Raises PipelineNotFound, StageNotFound, StaleVersion, StageInUse, LastOpenStage, InvalidField.
+    """
+    caller = command.caller
+    async with unit_of_work.begin(caller) as transaction:
+        pipeline = await _load(transaction, command)
+        stage = pipeline.find_stage(command.stage_id)
+        event = domain.remove_stage(pipeline, stage.id, now=clock.now())
+        target = _find_target(pipeline, stage, command.move_to)
+        await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
+        if target is None and await occupancy.holds_deals(transaction, caller.tenant_id, stage):
+            raise StageInUse("Name the stage that takes its deals: ?move_to=<id of a stage of this pipeline>.")
+        # Deleted deals come along: one that is restored later must stand somewhere.
+        await occupancy.move_all(transaction, caller, stage, target or event.pipeline.first_stage, now=clock.now())
+        await _conclude(transaction, caller, event)
+    return events.to_state(event.pipeline)
+
+
+def _find_target(pipeline: Pipeline, stage: Stage, move_to: UUID | None) -> Stage | None:
+    if move_to is None:
+        return None
+    for other in pipeline.stages:
+        if other.id == move_to and other.id != stage.id:
+            return other
+    raise InvalidField.at("?move_to", "is no other stage of this pipeline")
+
+
+async def _load(transaction: Transaction, command: StageCommand) -> Pipeline:
+    pipeline = await repository.load_for_update(transaction, command.caller.tenant_id, command.pipeline_id)
+    require_version(pipeline.version, command.expected_version)
+    return pipeline
+
+
+async def _conclude(transaction: Transaction, caller: Caller, event: PipelineEdited) -> None:
+    await repository.save(transaction, caller.tenant_id, event.pipeline)
+    await tell(transaction, caller, event)
