@@ -1,0 +1,1 @@
+"""Webhooks: the service's events, told to other systems over HTTP."""

@@ -1,0 +1,186 @@
+"""Sends what is due, as long as the worker runs: many endpoints at once, each record's events one after the other."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from crm_deals.settings import DealsSettings
+from crm_deals.webhooks import commands, metrics, queue, repository, signing
+from crm_deals.webhooks.domain import WebhookNotFound, list_secrets
+from crm_deals.webhooks.queueing import CONTENT_TYPE
+from crm_deals.webhooks.sending import Answer, Sender
+from crm_shared.clock import Clock
+from crm_shared.database import Database
+from crm_shared.database.outages import is_away
+
+logger = structlog.get_logger(__name__)
+
+GONE = 410
+POLL_S = 0.25
+PAUSE_S = 2.0
+HOUSEKEEPING_S = 3600.0
+FORGET_ROWS = 5000
+FAILURES_BEFORE_FEELING = 5
+"""From then on one attempt at a time finds out whether the endpoint is back, instead of one for each record."""
+
+
+class Dispatcher:
+    """One a worker; several workers share the queue by leases."""
+
+    def __init__(self, database: Database, sender: Sender, settings: DealsSettings, clock: Clock) -> None:
+        self._database = database
+        self._sender = sender
+        self._settings = settings
+        self._clock = clock
+        self._under_way: dict[UUID, set[asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Send until cancelled. While the database is away it waits."""
+        while True:
+            try:
+                started = await self.send_due()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                logger.warning("webhooks_wait", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            if not started:
+                await asyncio.sleep(POLL_S)
+
+    async def send_due(self) -> int:
+        """Begin to send what is due and not under way yet; give the number of attempts begun."""
+        async with self._database.read_as_worker() as connection:
+            due = await queue.list_due(connection)
+        started = 0
+        for webhook in due:
+            tasks = self._under_way.setdefault(webhook["id"], set())
+            at_once = 1 if webhook["failures"] >= FAILURES_BEFORE_FEELING else self._settings.webhook_concurrency
+            free = at_once - len(tasks)
+            if free <= 0:
+                continue
+            async with self._database.begin_as_worker() as transaction:
+                claimed = await queue.claim(
+                    transaction,
+                    webhook["tenant_id"],
+                    webhook["id"],
+                    limit=free,
+                    lease_s=2 * self._settings.webhook_timeout_s + PAUSE_S,
+                )
+            for delivery in claimed:
+                task = asyncio.create_task(self._attempt(delivery))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            started += len(claimed)
+        return started
+
+    async def finish(self) -> None:
+        """Let the attempts under way end."""
+        await asyncio.gather(*(task for tasks in self._under_way.values() for task in tasks), return_exceptions=True)
+
+    async def _attempt(self, delivery: Mapping[str, Any]) -> None:
+        try:
+            answer = await self._send(delivery)
+            await self._conclude(delivery, answer)
+        except WebhookNotFound:
+            return  # deleted meanwhile, and its deliveries with it
+        except Exception as error:  # noqa: BLE001 - the lane's lease ends by itself and the delivery is tried again
+            logger.warning("webhook_attempt_lost", webhook_id=str(delivery["webhook_id"]), error=type(error).__name__)
+
+    async def _send(self, delivery: Mapping[str, Any]) -> Answer:
+        async with self._database.read_as_worker() as connection:
+            webhook = await repository.load(connection, delivery["tenant_id"], delivery["webhook_id"])
+        now = self._clock.now()
+        headers = {
+            "content-type": CONTENT_TYPE,
+            "user-agent": "crm-webhooks/1",
+            "idempotency-key": str(delivery["event_id"]),
+            **signing.sign(
+                delivery["body"],
+                message_id=str(delivery["event_id"]),
+                at=now,
+                secrets_=list_secrets(webhook, now=now),
+            ),
+        }
+        return await self._sender.send(webhook.url, delivery["body"], headers)
+
+    async def _conclude(self, delivery: Mapping[str, Any], answer: Answer) -> None:
+        now = self._clock.now()
+        again_at = None if answer.is_success else self._find_next_attempt(delivery, answer, now)
+        status = "DELIVERED" if answer.is_success else "FAILED" if again_at is None else "PENDING"
+        tenant_id, webhook_id = delivery["tenant_id"], delivery["webhook_id"]
+        async with self._database.begin_as_worker() as transaction:
+            if answer.is_success:
+                await transaction.execute(queue.FORGET_FAILURES, tenant_id, webhook_id)
+            else:
+                await self._count_failure(transaction, tenant_id, webhook_id, answer, now)
+            await queue.conclude(transaction, delivery, answer, status=status, next_attempt_at=again_at)
+        metrics.ATTEMPTS.labels({"PENDING": "retried"}.get(status, status.lower())).inc()
+        if answer.is_success:
+            metrics.DELAY_S.observe((now - delivery["created_at"]).total_seconds())
+
+    async def _count_failure(
+        self, transaction: Any, tenant_id: UUID, webhook_id: UUID, answer: Answer, now: datetime
+    ) -> None:
+        row = await transaction.fetchrow(queue.COUNT_FAILURE, tenant_id, webhook_id)
+        if row is None:
+            raise WebhookNotFound
+        settings = self._settings
+        has_failed_long = now - row["failing_since"] >= timedelta(hours=settings.webhook_disable_after_h)
+        if answer.status == GONE:
+            await commands.disable(transaction, tenant_id, webhook_id, "the endpoint answered 410 Gone", now=now)
+        elif has_failed_long and row["failures"] >= settings.webhook_disable_after_failures:
+            reason = f"{row['failures']} failures in a row, the last: {answer.error}"
+            await commands.disable(transaction, tenant_id, webhook_id, reason, now=now)
+
+    def _find_next_attempt(self, delivery: Mapping[str, Any], answer: Answer, now: datetime) -> datetime | None:
+        """Wait twice as long each time, up to a limit, with jitter; None once the first attempt is too long ago."""
+        settings = self._settings
+        first = delivery["first_attempt_at"] or now
+        if now - first >= timedelta(hours=settings.webhook_give_up_after_h):
+            return None
+        doubled = settings.webhook_backoff_s * 2.0 ** min(delivery["attempts"] - 1, 30)
+        delay_s = min(doubled, settings.webhook_backoff_max_s) * random.uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+        if answer.retry_after_s is not None:
+            delay_s = max(delay_s, min(answer.retry_after_s, settings.webhook_backoff_max_s))
+        return now + timedelta(seconds=delay_s)
+
+
+async def _forget_old(database: Database, keep_days: int) -> None:
+    while True:
+        try:
+            async with database.begin_as_worker() as transaction:
+                status = await transaction.execute(queue.FORGET_OLD, keep_days, FORGET_ROWS)
+            if status == f"DELETE {FORGET_ROWS}":
+                continue
+        except Exception as error:
+            if not is_away(error):
+                raise
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+@asynccontextmanager
+async def dispatching(database: Database, settings: DealsSettings, clock: Clock) -> AsyncIterator[Dispatcher]:
+    """Send deliveries while in the block; at its end those under way are let finish."""
+    sender = Sender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+    dispatcher = Dispatcher(database, sender, settings, clock)
+    tasks = [
+        asyncio.create_task(dispatcher.run()),
+        asyncio.create_task(_forget_old(database, settings.webhook_keep_days)),
+    ]
+    try:
+        yield dispatcher
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await dispatcher.finish()
+        await sender.close()

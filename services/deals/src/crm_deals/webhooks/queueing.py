@@ -1,0 +1,84 @@
+"""From an event to the deliveries that webhooks want of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from crm_deals.webhooks.queue import ENQUEUE
+from crm_deals.webhooks.sent_types import SENT_AGGREGATES, SENT_TYPES
+from crm_shared.clock import new_id
+from crm_shared.contracts import Event
+from crm_shared.contracts.event_types import SPEC_VERSION, dataschema_of
+from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
+from crm_shared.contracts.writing import format_time
+from crm_shared.database import Transaction
+
+CONTENT_TYPE = "application/cloudevents+json"
+TOPICS = tuple(TOPIC_OF_AGGREGATE[aggregate].name for aggregate in SENT_AGGREGATES)
+
+# Switched off ones too: what happens meanwhile waits for them.
+FIND_WEBHOOKS = """
+    SELECT tenant_id, id, event_types, created_at FROM webhooks WHERE tenant_id = ANY($1) AND event_types && $2
+"""
+
+
+def told_at(event: Event) -> datetime:
+    """Give the moment at which the event was written: its UUIDv7's. `occurred_at` may be long before, on import."""
+    return datetime.fromtimestamp((event.id.int >> 80) / 1000, UTC)
+
+
+def to_body(event: Event) -> bytes:
+    """Write the event as CloudEvents 1.0 in structured mode: all that the bus carries, in one signed body."""
+    body: dict[str, Any] = {
+        "specversion": SPEC_VERSION,
+        "id": event.id,
+        "source": TOPIC_OF_AGGREGATE[event.aggregate].source,
+        "type": event.type,
+        "subject": event.aggregate_id,
+        "time": format_time(event.occurred_at),
+        "dataschema": dataschema_of(event.type),
+        "datacontenttype": "application/json",
+        "tenantid": event.tenant_id,
+        "sequence": str(event.version),
+        "data": {
+            event.aggregate: event.state,
+            "changed": event.changed,
+            "actor": None if event.actor_id is None else {"user_id": event.actor_id},
+        },
+    }
+    return to_json(body)
+
+
+async def enqueue(transaction: Transaction, batch: Sequence[Event]) -> None:
+    """Queue the batch's events for the webhooks that ask for them; one that is queued already stays as it is.
+
+    What was told before a webhook was made is not for it, however late it is read here.
+    """
+    wanted = [event for event in batch if event.type in SENT_TYPES]
+    if not wanted:
+        return
+    found = await transaction.fetch(
+        FIND_WEBHOOKS, list({event.tenant_id for event in wanted}), list({event.type for event in wanted})
+    )
+    rows = [
+        (event.tenant_id, new_id(), webhook["id"], event.id, event.type, event.aggregate_id, event.version, at, event)
+        for event in wanted
+        for at in (told_at(event),)
+        for webhook in _list_receivers(found, event, at)
+    ]
+    if rows:
+        *columns, times, events = (list(column) for column in zip(*rows, strict=True))
+        await transaction.execute(ENQUEUE, *columns, [to_body(event) for event in events], times)
+
+
+def _list_receivers(webhooks: Sequence[Mapping[str, Any]], event: Event, at: datetime) -> list[Mapping[str, UUID]]:
+    return [
+        webhook
+        for webhook in webhooks
+        if webhook["tenant_id"] == event.tenant_id
+        and event.type in webhook["event_types"]
+        and at >= webhook["created_at"].replace(microsecond=webhook["created_at"].microsecond // 1000 * 1000)
+    ]
