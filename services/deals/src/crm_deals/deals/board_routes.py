@@ -24,7 +24,7 @@ ORDER = Order("-updated_at", SortField("d.updated_at", datetime), is_descending=
 async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], context: Context) -> Response:
     if query.cursor is not None and query.stage_id is None:
         raise InvalidField.at("?stage_id", "is needed with a cursor: each column has its own")
-    caller = context.caller
+    caller, now = context.caller, context.clock.now()
     async with context.database.snapshot(caller.tenant_id) as connection:
         pipeline = await pipelines.load_pipeline(connection, caller, pipeline_id)
         stages = {UUID(stage["id"]): stage for stage in pipeline["stages"]}
@@ -34,21 +34,29 @@ async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], c
                 raise InvalidField.at("?stage_id", "is not a stage of this pipeline")
         sums = await board.sum_stages(connection, caller, pipeline_id)
         deals = await board.list_stage_deals(
-            connection, caller, pipeline_id, list(stages), order=ORDER, cursor=query.cursor, limit=query.limit
+            connection,
+            caller,
+            pipeline_id,
+            list(stages),
+            order=ORDER,
+            cursor=query.cursor,
+            limit=query.limit,
+            now=now,
         )
     columns = [
-        _to_column(stage, sums.get(stage_id, []), deals[stage_id], query.limit) for stage_id, stage in stages.items()
+        _to_column(stage, sums.get(stage_id, []), deals[stage_id], query.limit, now=now)
+        for stage_id, stage in stages.items()
     ]
     return context.reply_json({"pipeline_id": pipeline_id, "pipeline_name": pipeline["name"], "stages": columns})
 
 
 def _to_column(
-    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[Mapping[str, Any]], limit: int
+    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[dict[str, Any]], limit: int, *, now: datetime
 ) -> dict[str, Any]:
     return {
         "stage": stage,
         "count": sum(row["count"] for row in sums),
         "totals": board.to_totals(sums, stage["win_probability"]),
-        "deals": deals[:limit],
+        "deals": [{**deal, "rotting": board.is_rotting(deal, stage, now=now)} for deal in deals[:limit]],
         "next_cursor": next_cursor(ORDER, deals, limit, value_key="updated_at"),
     }

@@ -55,12 +55,12 @@ async def move_all(transaction: Transaction, caller: Caller, stage: Stage, to: S
         rows = await transaction.fetch(LOCK_IN_STAGE, caller.tenant_id, stage.pipeline_id, stage.id, CHUNK)
         if not rows:
             return moved
-        told = []
+        decisions = []
         for deal in map(repository.to_deal, rows):
             at = max(now, deal.stage_changed_at)
-            decision = domain.move(deal, stage, to, lost_reason=None, at=at, now=max(now, at))
-            await repository.save(transaction, caller.tenant_id, decision.deal)
-            await repository.record_history(transaction, caller, decision.events)
-            told += events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id)
-        await tell(transaction, told)
+            decisions.append(domain.move(deal, stage, to, lost_reason=None, at=at, now=at))
+        told = [event for decision in decisions for event in decision.events]
+        await repository.save_many(transaction, caller.tenant_id, [decision.deal for decision in decisions])
+        await repository.record_history(transaction, caller, told)
+        await tell(transaction, events.to_wire(told, tenant_id=caller.tenant_id, actor_id=caller.user_id))
         moved += len(rows)
