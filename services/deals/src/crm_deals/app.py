@@ -3,12 +3,14 @@
 import httpx
 from fastapi import FastAPI
 
-from crm_deals.deals import board_routes
+from crm_deals.custom_fields import routes as custom_field_routes
+from crm_deals.deals import board_routes, bulk_routes
 from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
 from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.pipelines import stage_routes
 from crm_deals.settings import DealsSettings
+from crm_deals.webhooks import routes as webhook_routes
 from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
 from crm_shared.replicas.dependency import ReferenceParts
@@ -18,7 +20,10 @@ ROUTERS = (
     pipeline_routes.router,
     stage_routes.router,
     board_routes.router,
+    custom_field_routes.router,
+    bulk_routes.router,
     deal_routes.router,
+    webhook_routes.router,
     change_router("deal", "deals", deals.load_deal),
 )
 

@@ -46,10 +46,12 @@ LAST_ACTIVITY = """,
              WHERE a.tenant_id = $1 AND a.deal_id = d.id AND a.counts AND a.occurred_at <= $4) AS last_activity_at
 """
 IN_STAGE = Listed(
-    select="""
-           SELECT * FROM deals d
-            WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.deleted_at IS NULL AND d.stage_id = wanted.stage_id
-              AND """,
+    columns=" d.*",
+    source="""
+              FROM deals d
+             WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.deleted_at IS NULL AND d.stage_id = wanted.stage_id
+               AND """,
+    table="deals d",
     owner_column="d.owner_id",
     contact_id="d.contact_id",
 )

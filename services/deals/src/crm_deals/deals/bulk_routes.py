@@ -1,12 +1,23 @@
 """HTTP of many deals at once."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter, Response
 
-from crm_deals.deals import bulk_moves
+from crm_deals.deals import batch, bulk_moves
+from crm_deals.deals.batch import DealBatch, ImportDeal, WriteDeals
 from crm_deals.deals.bulk_moves import MoveDeals
-from crm_deals.deals.schemas import BulkMoveItem, BulkMoveRequest
-from crm_shared.http.batches import BatchAnswer, BatchRoute, read_items, reply_batch
+from crm_deals.deals.schemas import (
+    BulkMoveItem,
+    BulkMoveRequest,
+    ImportDealRequest,
+    UpsertDealRequest,
+    WriteDealRequest,
+)
+from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, read_items, reply_batch
 from crm_shared.http.context import Context
+from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/deals", tags=["deals"], route_class=BatchRoute)
 
@@ -16,3 +27,21 @@ async def move_deals(body: BulkMoveRequest, context: Context) -> Response:
     moves, refused = await read_items(body.items, lambda index, item: BulkMoveItem.model_validate(item).to_move(index))
     moved = await bulk_moves.move_deals(MoveDeals(context.caller, moves), context.unit_of_work, context.clock)
     return reply_batch(context, "deal", {**refused, **moved})
+
+
+@router.post(
+    "/batch", response_model=BatchAnswer, status_code=207, summary="Create, update or upsert up to 1,000 deals"
+)
+async def write_deals(body: BatchRequest, context: Context, references: ReferenceLookup) -> Response:
+    def read_new(item: object) -> ImportDeal:
+        return ImportDealRequest.model_validate(item).to_import(context.caller)
+
+    def read_changes(item: object) -> Mapping[str, Any]:
+        if body.mode == "upsert":
+            return UpsertDealRequest.model_validate(item).to_changes()
+        return WriteDealRequest.model_validate(item).given()
+
+    items, refused = await ItemReader(body, id_properties=DealBatch.unique_fields).read(read_new, read_changes)
+    command = WriteDeals(context.caller, items)
+    written = await batch.write_deals(command, context.unit_of_work, references, context.clock)
+    return reply_batch(context, "deal", {**refused, **written})

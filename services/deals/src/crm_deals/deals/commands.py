@@ -1,7 +1,7 @@
 """Use cases of deals: load, decide, save, tell; one transaction each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,15 +9,20 @@ from uuid import UUID
 
 from crm_deals.deals import domain, events, repository
 from crm_deals.deals.domain import Deal, InvalidStage, NewDeal
+from crm_deals.deals.editing import apply_changes, fit_amount
 from crm_deals.pipelines import commands as pipelines
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller
 from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.money import to_amount
-from crm_shared.refusals import Forbidden, Unavailable, UnknownReference, require_version
+from crm_shared.refusals import Forbidden, InvalidField, Unavailable, UnknownReference, require_version
+from crm_shared.replicas.living import hold_living_one, require_living, settle_contact
+from crm_shared.replicas.records import ReplicaRecord
 from crm_shared.replicas.references import Reference, References
 
 ATTEMPTS = 3
@@ -41,6 +46,7 @@ class CreateDeal:
     description: str | None
     external_id: str | None
     lost_reason: str | None
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +72,33 @@ class MoveDeal:
 async def create_deal(
     command: CreateDeal, unit_of_work: UnitOfWork, references: References, clock: Clock
 ) -> dict[str, Any]:
-    """Create one deal, give its state. Raises UnknownReference, InvalidStage, InvalidField."""
+    """Create one deal, give its state.
+
+    Raises UnknownReference, InvalidStage, DuplicateExternalId, UnknownCustomField, InvalidField.
+    """
     caller = command.caller
     named = {"contact_id": command.contact_id, "company_id": command.company_id, "owner_id": command.owner_id}
     found = await references.require(caller, *_list_references(named))
-    contact = found.get("/contact_id")
-    currency = command.currency or caller.base_currency
-    new = NewDeal(
+    new = to_new_deal(command, found.get("/contact_id"))
+    async with unit_of_work.begin(caller) as transaction:
+        require_living(new.contact_id, await hold_living_one(transaction, caller.tenant_id, new.contact_id))
+        custom_data = await check_new(transaction, caller.tenant_id, EntityType.DEAL, command.custom_data)
+        decision = await _insert(transaction, command, replace(new, custom_data=custom_data), clock)
+        await _tell(transaction, caller, decision)
+    return events.to_state(decision.deal)
+
+
+def to_new_deal(command: CreateDeal, contact: ReplicaRecord | None) -> NewDeal:
+    """Fill in what the caller left out: the contact's company, themselves as owner, the base currency.
+
+    `contact` is the one named. Raises InvalidField for an amount that the currency has no digits for.
+    """
+    currency = command.currency or command.caller.base_currency
+    return NewDeal(
         name=command.name,
         contact_id=command.contact_id,
         company_id=command.company_id or (contact.company_id if contact else None),
-        owner_id=command.owner_id or caller.user_id,
+        owner_id=command.owner_id or command.caller.user_id,
         amount=None if command.amount is None else to_amount(command.amount, currency),
         currency=currency,
         close_date=command.close_date,
@@ -84,26 +106,30 @@ async def create_deal(
         external_id=command.external_id,
         lost_reason=command.lost_reason,
     )
-    async with unit_of_work.begin(caller) as transaction:
-        decision = await _insert(transaction, command, new, clock)
-        await _tell(transaction, caller, decision)
-    return events.to_state(decision.deal)
 
 
 async def _insert(transaction: Transaction, command: CreateDeal, new: NewDeal, clock: Clock) -> domain.Decision:
     """Write the deal into its first stage, looking again when the stage changes in between."""
     for _ in range(ATTEMPTS):
         stage = await _load_first_stage(transaction, command, clock)
-        decision = domain.create(new_id(), new, stage, now=clock.now())
+        now = clock.now()
+        decision = domain.create(new_id(), new, stage, at=now, now=now)
         if await repository.insert(transaction, command.caller.tenant_id, decision.deal):
             return decision
+        conflict = await repository.find_conflict(transaction, command.caller.tenant_id, decision.deal)
+        if conflict is not None:
+            raise conflict
     raise Unavailable("The pipeline's stages are being changed right now. Try again.")
 
 
 async def edit_deal(
     command: EditDeal, unit_of_work: UnitOfWork, references: References, clock: Clock
 ) -> dict[str, Any]:
-    """Change fields of one deal. Raises DealNotFound, StaleVersion, UnknownReference, InvalidField."""
+    """Change fields of one deal.
+
+    Raises DealNotFound, DealNotYours, StaleVersion, UnknownReference, InvalidStage, DuplicateExternalId,
+    UnknownCustomField, InvalidField.
+    """
     caller = command.caller
     named = {name: command.changes[name] for name in REFERENCES if command.changes.get(name) is not None}
     if named:  # before the transaction: an owner's answer may take its time, and a lock must not wait for it
@@ -112,13 +138,35 @@ async def edit_deal(
             caller, *_list_references({name: value for name, value in named.items() if value != getattr(present, name)})
         )
     async with unit_of_work.begin(caller) as transaction:
+        # The contact before the deal: those who move deals after a merge lock in this order too.
+        living_id = await hold_living_one(transaction, caller.tenant_id, command.changes.get("contact_id"))
         deal = await repository.load_for_update(transaction, caller, command.deal_id)
         require_version(deal.version, command.expected_version)
-        decision = domain.edit(deal, _fit_amount(deal, command.changes), now=clock.now())
+        stages = await _load_transfer(transaction, deal, command)
+        changes = settle_contact(fit_amount(deal, command.changes), living_id, deal)
+        changes = await merge_changes(transaction, caller.tenant_id, EntityType.DEAL, deal.custom_data, changes)
+        now = clock.now()
+        decision = apply_changes(deal, changes, stages, at=max(now, deal.stage_changed_at), now=now)
         if decision.events:
-            await repository.save(transaction, caller.tenant_id, decision.deal)
+            await repository.save_unique(transaction, caller.tenant_id, decision.deal, before=deal)
             await _tell(transaction, caller, decision)
     return events.to_state(decision.deal)
+
+
+async def _load_transfer(transaction: Transaction, deal: Deal, command: EditDeal) -> tuple[Stage, Stage] | None:
+    """Give the stages that a change of pipeline leads from and to, if any. Raises InvalidStage, InvalidField."""
+    pipeline_id = command.changes.get("pipeline_id", deal.pipeline_id)
+    stage_id = command.changes.get("stage_id")
+    if pipeline_id == deal.pipeline_id:
+        if stage_id not in {None, deal.stage_id}:
+            raise InvalidField.at("/stage_id", "is changed by POST /v1/deals/{id}/move within a pipeline")
+        return None
+    if stage_id is None:
+        raise InvalidField.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
+    stages = await pipeline_repository.find_move(transaction, command.caller.tenant_id, deal.stage_id, stage_id)
+    if stage_id not in stages or stages[stage_id].pipeline_id != pipeline_id:
+        raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")
+    return stages[deal.stage_id], stages[stage_id]
 
 
 async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
@@ -154,16 +202,6 @@ async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decis
 
 def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:
     return [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
-
-
-def _fit_amount(deal: Deal, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Hold the amount against the currency that the deal will have, also when only the currency changes."""
-    currency = changes.get("currency", deal.currency)
-    amount = changes.get("amount", deal.amount)
-    if amount is None or not {"amount", "currency"} & changes.keys():
-        return dict(changes)
-    pointer = "/amount" if "amount" in changes else "/currency"
-    return {**changes, "amount": to_amount(amount, currency, pointer=pointer)}
 
 
 async def _load_first_stage(transaction: Transaction, command: CreateDeal, clock: Clock) -> Stage:

@@ -1,7 +1,7 @@
 """Deals: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_deals.pipelines.domain import Stage, StageKind
-from crm_shared.refusals import InvalidField, NotFound
+from crm_shared.refusals import Conflict, Forbidden, InvalidField, NotFound
+from crm_shared.retention import RESTORABLE_FOR
 
 
 class DealNotFound(NotFound):
@@ -17,6 +18,28 @@ class DealNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no such deal.")
+
+
+class DealNotYours(Forbidden):
+    """In the caller's sight because its contact is shared with them; that lets nobody change a deal."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You see this deal because its contact is shared with you. Only its owner and their managers may change it."
+        )
+
+
+class DuplicateExternalId(Conflict):
+    """Another deal has the external id already; the problem names it as `existing_id`."""
+
+    slug, title = "duplicate-external-id", "The external id is taken"
+
+    def __init__(self, existing_id: UUID) -> None:
+        super().__init__("Another deal has this external id.", extensions={"existing_id": existing_id})
+
+
+class PutAway(Conflict):
+    slug, title = "pipeline-archived", "The deal's pipeline was put away"
 
 
 class InvalidStage(InvalidField):
@@ -91,7 +114,21 @@ class DealSettled:
     at: datetime
 
 
-DealEvent = DealCreated | DealEdited | DealMoved | DealSettled
+@dataclass(frozen=True, slots=True)
+class DealDeleted:
+    deal: Deal
+    before: Deal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DealRestored:
+    deal: Deal
+    before: Deal
+    at: datetime
+
+
+DealEvent = DealCreated | DealEdited | DealMoved | DealSettled | DealDeleted | DealRestored
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +137,10 @@ class Decision:
 
     deal: Deal
     events: tuple[DealEvent, ...]
+
+    def then(self, later: "Decision") -> "Decision":
+        """Go on with what was decided about the deal as this decision left it."""
+        return Decision(later.deal, (*self.events, *later.events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +157,16 @@ class NewDeal:
     description: str | None
     external_id: str | None
     lost_reason: str | None
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decision:
-    """Make a deal in `stage`; in a WON or LOST one it is closed from the start. Raises InvalidField."""
+def create(deal_id: UUID, new: NewDeal, stage: Stage, *, at: datetime, now: datetime) -> Decision:
+    """Make a deal in `stage`; in a WON or LOST one it is closed from the start.
+
+    `at` is when that was, `now` when we hear of it; they differ on import. Raises InvalidField.
+    """
+    if at > now:
+        raise InvalidField.at("/created_at", "lies in the future")
     if new.lost_reason is not None and stage.kind is not StageKind.LOST:
         raise InvalidField.at("/lost_reason", "belongs to a deal in a LOST stage")
     is_closed = stage.kind is not StageKind.OPEN
@@ -137,21 +184,21 @@ def create(deal_id: UUID, new: NewDeal, stage: Stage, *, now: datetime) -> Decis
         currency=new.currency,
         close_date=new.close_date,
         status=DealStatus(stage.kind),
-        stage_changed_at=now,
-        closed_at=now if is_closed else None,
+        stage_changed_at=at,
+        closed_at=at if is_closed else None,
         lost_reason=new.lost_reason,
         description=new.description,
-        custom_data={},
+        custom_data=new.custom_data,
         external_id=new.external_id,
-        created_at=now,
+        created_at=at,
         updated_at=now,
         deleted_at=None,
     )
-    created = DealCreated(deal, stage, at=now)
+    created = DealCreated(deal, stage, at=at)
     if not is_closed:
         return Decision(deal, (created,))
     settled = replace(deal, version=2)
-    return Decision(settled, (created, DealSettled(settled, before=deal, at=now)))
+    return Decision(settled, (created, DealSettled(settled, before=deal, at=at)))
 
 
 def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
@@ -161,8 +208,23 @@ def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
         return Decision(deal, ())
     if effective.get("lost_reason") is not None and deal.status is not DealStatus.LOST:
         raise InvalidField.at("/lost_reason", "belongs to a lost deal")
+    if "contact_id" in effective:
+        effective["original_contact_id"] = None  # given to this contact by somebody, not by a merge
     edited = replace(deal, **effective, version=deal.version + 1, updated_at=now)
     return Decision(edited, (DealEdited(edited, before=deal, at=now),))
+
+
+def follow_contact(deal: Deal, contact_id: UUID, *, now: datetime) -> DealEdited:
+    """Give a deal, deleted or not, to the contact in which its own lives on, or back to its own."""
+    first_id = deal.original_contact_id or deal.contact_id
+    moved = replace(
+        deal,
+        contact_id=contact_id,
+        original_contact_id=None if first_id == contact_id else first_id,
+        version=deal.version + 1,
+        updated_at=now,
+    )
+    return DealEdited(moved, before=deal, at=now)
 
 
 def _reads_alike(present: object, wanted: object) -> bool:
@@ -178,6 +240,13 @@ def move(deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, a
     """
     if to.pipeline_id != deal.pipeline_id:
         raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
+    return transfer(deal, from_stage, to, lost_reason=lost_reason, at=at, now=now)
+
+
+def transfer(
+    deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, at: datetime, now: datetime
+) -> Decision:
+    """Do the same, into whatever pipeline the stage is of."""
     if lost_reason is not None and to.kind is not StageKind.LOST:
         raise InvalidField.at("/lost_reason", "belongs to a move into a LOST stage")
     if to.id == deal.stage_id:
@@ -186,7 +255,14 @@ def move(deal: Deal, from_stage: Stage, to: Stage, *, lost_reason: str | None, a
         raise InvalidField.at("/changed_at", "lies in the future")
     if at < deal.stage_changed_at:
         raise InvalidField.at("/changed_at", "lies before the deal's last change of stage")
-    moved = replace(deal, stage_id=to.id, stage_changed_at=at, version=deal.version + 1, updated_at=now)
+    moved = replace(
+        deal,
+        pipeline_id=to.pipeline_id,
+        stage_id=to.id,
+        stage_changed_at=at,
+        version=deal.version + 1,
+        updated_at=now,
+    )
     if lost_reason is not None and deal.status is DealStatus.LOST:
         moved = replace(moved, lost_reason=lost_reason)  # from one LOST stage to another: no new loss, a new reason
     happened = DealMoved(moved, deal, from_stage, to, at=at)
@@ -206,3 +282,19 @@ def settle(deal: Deal, kind: StageKind, *, lost_reason: str | None, at: datetime
         version=deal.version + 1,
     )
     return DealSettled(settled, before=deal, at=at)
+
+
+def delete(deal: Deal, *, now: datetime) -> DealDeleted:
+    """Hide the deal from lists, boards and reports."""
+    deleted = replace(deal, deleted_at=now, version=deal.version + 1, updated_at=now)
+    return DealDeleted(deleted, before=deal, at=now)
+
+
+def restore(deal: Deal, *, now: datetime) -> DealRestored | None:
+    """Bring a deleted deal back as it was; None when it is there. Raises DealNotFound once it is gone for good."""
+    if deal.deleted_at is None:
+        return None
+    if now - deal.deleted_at > RESTORABLE_FOR:
+        raise DealNotFound
+    restored = replace(deal, deleted_at=None, version=deal.version + 1, updated_at=now)
+    return DealRestored(restored, before=deal, at=now)

@@ -8,9 +8,11 @@ from uuid import UUID
 from crm_deals.deals.domain import (
     Deal,
     DealCreated,
+    DealDeleted,
     DealEdited,
     DealEvent,
     DealMoved,
+    DealRestored,
     DealSettled,
     DealStatus,
 )
@@ -74,5 +76,9 @@ def _describe(event: DealEvent) -> tuple[str, dict[str, Change] | None]:
                 **list_changes(event.before, event.deal, STATE_FIELDS),
                 "stage_name": {"from": event.from_stage.name, "to": event.to_stage.name},
             }
+        case DealDeleted():
+            return "deleted", list_changes(event.before, event.deal, STATE_FIELDS)
+        case DealRestored():
+            return "restored", list_changes(event.before, event.deal, STATE_FIELDS)
         case DealSettled():
             return SETTLED_VERBS[event.deal.status], list_changes(event.before, event.deal, STATE_FIELDS)

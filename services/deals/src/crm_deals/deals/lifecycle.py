@@ -39,7 +39,7 @@ async def delete_deal(command: DeleteDeal, unit_of_work: UnitOfWork, clock: Cloc
 async def restore_deal(command: RestoreDeal, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Bring one deal back, give its state; one that is there stays as it is.
 
-    Raises DealNotFound (also for one that is gone for good), DealNotYours, StaleVersion, PutAway.
+    Raises DealNotFound (also for one that is gone for good), DealNotYours, StaleVersion, PutAway, DuplicateExternalId.
     """
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
@@ -61,6 +61,6 @@ async def _require_place(transaction: Transaction, caller: Caller, deal: Deal) -
 
 
 async def _conclude(transaction: Transaction, caller: Caller, event: DealDeleted | DealRestored) -> dict[str, Any]:
-    await repository.save(transaction, caller.tenant_id, event.deal)
+    await repository.save_unique(transaction, caller.tenant_id, event.deal, before=event.before)
     await tell(transaction, events.to_wire([event], tenant_id=caller.tenant_id, actor_id=caller.user_id))
     return events.to_state(event.deal)

@@ -12,14 +12,18 @@ from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import Order
+from crm_shared.http.pages import Listed, Page, fetch_visible
 
-SELECT_DEALS = (
-    "SELECT"
-    + DEAL_COLUMNS
-    + """
+LISTED_DEALS = Listed(
+    DEAL_COLUMNS,
+    """
       FROM deals d
-     WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND """
+     WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND """,
+    "deals d",
+    "d.owner_id",
+    "d.contact_id",
 )
+SELECT_DEALS = LISTED_DEALS.select
 
 # Time in a stage runs to the next entry, and for the last one until now: together they are the deal's age.
 SELECT_HISTORY = """
@@ -41,7 +45,8 @@ SELECT_HISTORY = """
 async def load_deal(connection: Connection, caller: Caller, deal_id: UUID) -> dict[str, Any]:
     """Read one deal as GET answers it. Raises DealNotFound."""
     where = Where(caller.tenant_id).add("d.id = {}", deal_id)
-    row = await connection.fetchrow(SELECT_DEALS + add_visible(where, caller, "d.owner_id").sql, *where.parameters)
+    add_visible(where, caller, "d.owner_id", contact_id="d.contact_id")
+    row = await connection.fetchrow(SELECT_DEALS + where.sql, *where.parameters)
     if row is None:
         raise DealNotFound
     return dict(row)
@@ -51,12 +56,7 @@ async def list_deals(
     connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
 ) -> Sequence[Mapping[str, Any]]:
     """Give up to `limit` + 1 visible deals. `filters` begins with the tenant as $1."""
-    where = order.add_after(add_visible(filters, caller, "d.owner_id"), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_DEALS + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+    return await fetch_visible(connection, LISTED_DEALS, filters, caller, Page(order, cursor, limit))
 
 
 async def list_history(

@@ -1,17 +1,30 @@
 """SQL that writes and loads deals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS
-from crm_deals.deals.domain import Deal, DealCreated, DealEvent, DealMoved, DealNotFound, DealStatus
+from crm_deals.deals.domain import (
+    Deal,
+    DealCreated,
+    DealEvent,
+    DealMoved,
+    DealNotFound,
+    DealNotYours,
+    DealStatus,
+    DuplicateExternalId,
+)
+from crm_deals.deals.events import to_state
 from crm_shared.access import Caller
-from crm_shared.access.visibility import add_visible
-from crm_shared.database import Database, Transaction, Where
+from crm_shared.access.visibility import add_visible, governed_by
+from crm_shared.batches import RecordTable
+from crm_shared.database import Connection, Database, Transaction, Where
+from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.refusals import Conflict
 
-# No row when the stage has been deleted, archived or given another kind since it was read: it is looked at, and held
-# as it is until the commit, in the statement that writes the deal.
+# No row when the stage has been deleted, archived or given another kind since it was read (it is looked at, and held as
+# it is until the commit, in the statement that writes the deal), or when another deal has the external id.
 INSERT_DEAL = """
     INSERT INTO deals (tenant_id, id, version, name, contact_id, original_contact_id, company_id, owner_id,
                        pipeline_id, stage_id, amount, currency, close_date, status, stage_changed_at, closed_at,
@@ -20,16 +33,22 @@ INSERT_DEAL = """
       FROM stages s
      WHERE s.tenant_id = $1 AND s.id = $10 AND s.kind = $14 AND NOT s.archived
        FOR KEY SHARE
+    ON CONFLICT (tenant_id, external_id) WHERE deleted_at IS NULL AND external_id IS NOT NULL DO NOTHING
     RETURNING id
 """
 
-LOAD_DEAL = (
-    "SELECT"
-    + DEAL_COLUMNS
-    + """
+FIND_EXTERNAL_IDS = """
+    SELECT external_id, id FROM deals WHERE tenant_id = $1 AND external_id = ANY($2) AND deleted_at IS NULL
+"""
+
+FROM_DEAL = """
       FROM deals d
-     WHERE d.tenant_id = $1 AND d.id = $2 AND d.deleted_at IS NULL AND """
-)
+     WHERE d.tenant_id = $1 AND d.id = $2 AND """
+FROM_DEALS = """
+      FROM deals d
+     WHERE d.tenant_id = $1 AND d.id = ANY($2) AND """
+IN_ORDER = " ORDER BY d.id"
+LIVING = "d.deleted_at IS NULL AND "
 # FOR UPDATE before the outbox insert: outbox order is then version order for this deal.
 FOR_UPDATE = " FOR UPDATE OF d"
 
@@ -45,12 +64,18 @@ UPDATE_DEAL = """
 INSERT_HISTORY = """
     INSERT INTO deal_stage_history (tenant_id, deal_id, version, from_stage_id, from_stage_name, to_stage_id,
                                     to_stage_name, changed_at, changed_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    SELECT $1, entry.*, $2::uuid
+      FROM unnest($3::uuid[], $4::bigint[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::timestamptz[]) AS entry
 """
+
+TABLE = RecordTable("deals", Deal)
 
 
 async def insert(transaction: Transaction, tenant_id: UUID, deal: Deal) -> bool:
-    """Write a new deal. False, and nothing written, when its stage is no longer what it was read as."""
+    """Write a new deal. False, and nothing written, when its stage is no longer what it was read as.
+
+    Likewise when another living deal has its external id.
+    """
     return await transaction.fetchval(INSERT_DEAL, *_to_row(tenant_id, deal)) is not None
 
 
@@ -58,51 +83,105 @@ async def save(transaction: Transaction, tenant_id: UUID, deal: Deal) -> None:
     await transaction.execute(UPDATE_DEAL, *_to_row(tenant_id, deal))
 
 
+async def save_unique(transaction: Transaction, tenant_id: UUID, deal: Deal, *, before: Deal) -> None:
+    """Write a changed deal. Raises DuplicateExternalId."""
+    if (deal.external_id, deal.deleted_at) == (before.external_id, before.deleted_at) or deal.external_id is None:
+        await save(transaction, tenant_id, deal)
+        return
+    await write_unique(
+        lambda: try_update(transaction, lambda: save(transaction, tenant_id, deal)),
+        lambda: find_conflict(transaction, tenant_id, deal),
+    )
+
+
+async def find_conflict(connection: Connection, tenant_id: UUID, deal: Deal) -> Conflict | None:
+    """Give the refusal that names who else has the deal's external id, None if nobody has."""
+    if deal.external_id is None:
+        return None
+    holder_id = (await find_external_ids(connection, tenant_id, [deal.external_id])).get(deal.external_id)
+    return None if holder_id is None or holder_id == deal.id else DuplicateExternalId(holder_id)
+
+
+async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
+    """Give which living deal has each of the external ids."""
+    rows = await connection.fetch(FIND_EXTERNAL_IDS, tenant_id, list(external_ids))
+    return {row["external_id"]: row["id"] for row in rows}
+
+
 async def load(database: Database, caller: Caller, deal_id: UUID) -> Deal:
-    """Read the deal without a lock. Raises DealNotFound."""
-    where = add_visible(Where(caller.tenant_id, deal_id), caller, "d.owner_id")
+    """Read the deal without a lock. Raises DealNotFound, DealNotYours."""
     async with database.read(caller.tenant_id) as connection:
-        row = await connection.fetchrow(LOAD_DEAL + where.sql, *where.parameters)
-    if row is None:
-        raise DealNotFound
-    return to_deal(row)
+        return await _load_writable(connection, caller, deal_id, LIVING)
 
 
 async def load_for_update(transaction: Transaction, caller: Caller, deal_id: UUID) -> Deal:
-    """Lock the deal. Raises DealNotFound when it is absent, deleted or out of the caller's sight."""
-    where = add_visible(Where(caller.tenant_id, deal_id), caller, "d.owner_id")
-    row = await transaction.fetchrow(LOAD_DEAL + where.sql + FOR_UPDATE, *where.parameters)
+    """Lock the deal.
+
+    Raises DealNotFound when it is absent, deleted or out of the caller's sight, DealNotYours when they see it only
+    because its contact is shared with them.
+    """
+    return await _load_writable(transaction, caller, deal_id, LIVING, FOR_UPDATE)
+
+
+async def load_any_for_update(transaction: Transaction, caller: Caller, deal_id: UUID) -> Deal:
+    """Lock the deal, deleted or not. Raises DealNotFound, DealNotYours."""
+    return await _load_writable(transaction, caller, deal_id, "", FOR_UPDATE)
+
+
+async def lock_many(
+    transaction: Transaction, caller: Caller, deal_ids: Collection[UUID]
+) -> dict[UUID, tuple[Deal, bool]]:
+    """Lock those of the living deals that the caller sees, in order of id; with each, whether they may change it."""
+    where = Where(caller.tenant_id, sorted(deal_ids))
+    add_visible(where, caller, "d.owner_id", contact_id="d.contact_id")
+    governs = ", " + governed_by(where, caller, "d.owner_id") + " AS governs"
+    rows = await transaction.fetch(
+        "SELECT" + DEAL_COLUMNS + governs + FROM_DEALS + LIVING + where.sql + IN_ORDER + FOR_UPDATE, *where.parameters
+    )
+    return {row["id"]: (_to_governed(row), row["governs"]) for row in rows}
+
+
+def _to_governed(row: Mapping[str, Any]) -> Deal:
+    return to_deal({name: value for name, value in row.items() if name != "governs"})
+
+
+async def _load_writable(connection: Connection, caller: Caller, deal_id: UUID, state: str, locking: str = "") -> Deal:
+    where = add_visible(Where(caller.tenant_id, deal_id), caller, "d.owner_id", contact_id="d.contact_id")
+    governs = ", " + governed_by(where, caller, "d.owner_id") + " AS governs"
+    row = await connection.fetchrow(
+        "SELECT" + DEAL_COLUMNS + governs + FROM_DEAL + state + where.sql + locking, *where.parameters
+    )
     if row is None:
         raise DealNotFound
-    return to_deal(row)
+    if not row["governs"]:
+        raise DealNotYours
+    return _to_governed(row)
+
+
+async def save_many(transaction: Transaction, tenant_id: UUID, deals: Sequence[Deal]) -> None:
+    """Write all of each deal that is there, in one statement. They are locked."""
+    if deals:
+        await transaction.execute(TABLE.update, tenant_id, [to_state(deal) for deal in deals])
 
 
 async def record_history(transaction: Transaction, caller: Caller, events: Sequence[DealEvent]) -> None:
     """Keep each entry into a stage, with the stages' names of that time."""
-    for event in events:
-        if isinstance(event, DealCreated):
-            await _insert_entry(transaction, caller, event, (None, None), (event.stage.id, event.stage.name))
-        elif isinstance(event, DealMoved):
-            source, target = event.from_stage, event.to_stage
-            await _insert_entry(transaction, caller, event, (source.id, source.name), (target.id, target.name))
-
-
-async def _insert_entry(
-    transaction: Transaction,
-    caller: Caller,
-    event: DealCreated | DealMoved,
-    source: tuple[UUID | None, str | None],
-    target: tuple[UUID, str],
-) -> None:
+    entries = [event for event in events if isinstance(event, DealCreated | DealMoved)]
+    if not entries:
+        return
+    sources = [event.from_stage if isinstance(event, DealMoved) else None for event in entries]
+    targets = [event.to_stage if isinstance(event, DealMoved) else event.stage for event in entries]
     await transaction.execute(
         INSERT_HISTORY,
         caller.tenant_id,
-        event.deal.id,
-        event.deal.version,
-        *source,
-        *target,
-        event.at,
         caller.user_id,
+        [event.deal.id for event in entries],
+        [event.deal.version for event in entries],
+        [None if stage is None else stage.id for stage in sources],
+        [None if stage is None else stage.name for stage in sources],
+        [stage.id for stage in targets],
+        [stage.name for stage in targets],
+        [event.at for event in entries],
     )
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from crm_deals.deals import commands, queries
+from crm_deals.deals import commands, lifecycle, queries
 from crm_deals.deals.filters import to_where
+from crm_deals.deals.lifecycle import DeleteDeal, RestoreDeal
 from crm_deals.deals.schemas import (
     CreateDealRequest,
     DealList,
@@ -17,8 +18,10 @@ from crm_deals.deals.schemas import (
     MoveDealRequest,
 )
 from crm_shared.contracts.states import DealState
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.listing import apply_query
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import Order, SortField, next_cursor, parse_order
+from crm_shared.http.cursors import Order, SortField, next_cursor
 from crm_shared.http.models import PageQuery
 from crm_shared.http.route import CrmRoute
 from crm_shared.replicas.dependency import ReferenceLookup
@@ -42,12 +45,14 @@ async def create_deal(body: CreateDealRequest, context: Context, references: Ref
 
 @router.get("", response_model=DealPage, summary="List the deals that you may see")
 async def list_deals(query: Annotated[DealList, Query()], context: Context) -> Response:
-    order = parse_order(query.sort, SORTS, id_column="d.id")
-    async with context.database.read(context.caller.tenant_id) as connection:
+    tenant_id = context.caller.tenant_id
+    filters = to_where(query, context.caller)
+    async with context.database.read(tenant_id) as connection:
+        order = await apply_query(connection, tenant_id, EntityType.DEAL, query, filters, sorts=SORTS, id_column="d.id")
         rows = await queries.list_deals(
             connection,
             context.caller,
-            to_where(query, context.caller),
+            filters,
             order=order,
             cursor=query.cursor,
             limit=query.limit,
@@ -73,6 +78,20 @@ async def edit_deal(deal_id: UUID, body: EditDealRequest, context: Context, refe
 async def move_deal(deal_id: UUID, body: MoveDealRequest, context: Context) -> Response:
     command = body.to_command(deal_id, caller=context.caller, expected_version=context.if_match)
     deal = await commands.move_deal(command, context.unit_of_work, context.clock)
+    return context.reply_written("deal", deal)
+
+
+@router.delete("/{deal_id}", status_code=204, summary="Delete a deal")
+async def delete_deal(deal_id: UUID, context: Context) -> Response:
+    command = DeleteDeal(context.caller, deal_id, context.if_match)
+    deal = await lifecycle.delete_deal(command, context.unit_of_work, context.clock)
+    return context.reply_deleted("deal", deal)
+
+
+@router.post("/{deal_id}/restore", response_model=DealState, summary="Bring a deleted deal back")
+async def restore_deal(deal_id: UUID, context: Context) -> Response:
+    command = RestoreDeal(context.caller, deal_id, context.if_match)
+    deal = await lifecycle.restore_deal(command, context.unit_of_work, context.clock)
     return context.reply_written("deal", deal)
 
 

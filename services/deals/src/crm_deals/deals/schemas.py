@@ -2,16 +2,22 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
+from crm_deals.deals.batch import ImportDeal
+from crm_deals.deals.bulk_moves import Move
 from crm_deals.deals.commands import CreateDeal, EditDeal, MoveDeal
 from crm_deals.deals.domain import DealStatus
 from crm_shared.access import Caller
 from crm_shared.contracts.states import DealState, NamedStage, Stage
-from crm_shared.http.models import Day, Instant, ListQuery, LongText, PageQuery, RequestBody, ShortText
+from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.http.batches import MAX_ITEMS
+from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText
 from crm_shared.money import Amount, CurrencyCode
 
 
@@ -28,6 +34,7 @@ class CreateDealRequest(RequestBody):
     description: LongText | None = None
     external_id: ShortText | None = None
     lost_reason: LongText | None = None
+    custom_data: NewCustomData = Field(default={})
 
     def to_command(self, caller: Caller) -> CreateDeal:
         return CreateDeal(caller=caller, **{name: getattr(self, name) for name in CreateDealRequest.model_fields})
@@ -40,12 +47,15 @@ class EditDealRequest(RequestBody):
     contact_id: UUID | None = None
     company_id: UUID | None = None
     owner_id: UUID = Field(default=UUID(int=0))
+    pipeline_id: UUID = Field(default=UUID(int=0), description="another pipeline, with a stage_id of it")
+    stage_id: UUID = Field(default=UUID(int=0), description="within a pipeline a deal moves by POST …/move")
     amount: Amount | None = None
     currency: CurrencyCode = Field(default="")
     close_date: Day | None = None
     description: LongText | None = None
     external_id: ShortText | None = None
     lost_reason: LongText | None = None
+    custom_data: CustomDataChanges = Field(default={})
 
     def to_command(self, deal_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditDeal:
         return EditDeal(caller, deal_id, self.given(), expected_version)
@@ -60,7 +70,56 @@ class MoveDealRequest(RequestBody):
         return MoveDeal(caller, deal_id, self.stage_id, self.lost_reason, self.changed_at, expected_version)
 
 
-class DealList(ListQuery):
+class ImportDealRequest(CreateDealRequest):
+    created_at: Instant | None = Field(default=None, description="ADMIN: when the deal was made elsewhere")
+
+    def to_import(self, caller: Caller) -> ImportDeal:
+        return ImportDeal(self.to_command(caller), self.created_at)
+
+
+class WriteDealRequest(EditDealRequest):
+    """An item of an update or upsert. With a `stage_id` it moves the deal, `changed_at` says when."""
+
+    changed_at: Instant | None = Field(default=None, description="ADMIN: when the move happened")
+
+    @model_validator(mode="after")
+    def _require_stage(self) -> Self:
+        if self.changed_at is not None and "stage_id" not in self.model_fields_set:
+            raise PydanticCustomError("no_stage", "changed_at belongs to a move: name the stage_id")
+        return self
+
+
+class UpsertDealRequest(WriteDealRequest):
+    """What a deal that is there takes of an upsert's item; when it was created stays as it is."""
+
+    created_at: Instant | None = None
+
+    def to_changes(self) -> dict[str, object]:
+        return {name: value for name, value in self.given().items() if name != "created_at"}
+
+
+class BulkMoveItem(MoveDealRequest):
+    deal_id: UUID
+
+    def to_move(self, index: int) -> Move:
+        return Move(index, self.deal_id, self.stage_id, self.lost_reason, self.changed_at)
+
+
+ITEMS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_ITEMS,
+    "items": {"type": "object"},
+    "description": "each {deal_id, stage_id, lost_reason?, changed_at?}",
+}
+
+
+class BulkMoveRequest(RequestBody):
+    # Any: what one item is must not decide over the others.
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS), WithJsonSchema(ITEMS_SCHEMA)]
+
+
+class DealList(CustomFieldQuery):
     owner_id: UUID | None = None
     contact_id: UUID | None = None
     company_id: UUID | None = None
@@ -108,11 +167,16 @@ class CurrencyTotal(BaseModel):
     weighted: Annotated[Decimal, Field(description="total x win probability / 100")]
 
 
+class BoardDeal(DealState):
+    last_activity_at: Annotated[datetime | None, Field(description="of the activities that people logged")]
+    rotting: Annotated[bool, Field(description="no move and no activity for as long as the stage allows")]
+
+
 class BoardColumn(BaseModel):
     stage: Stage
     count: int
     totals: list[CurrencyTotal]
-    deals: list[DealState]
+    deals: list[BoardDeal]
     next_cursor: str | None
 
 

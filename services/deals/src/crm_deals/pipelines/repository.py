@@ -1,6 +1,7 @@
 """SQL that writes and loads pipelines."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,15 @@ HOLD_STAGES = """
        FOR KEY SHARE
 """
 
+HOLD_ALL_STAGES = """
+    SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position, s.archived, p.is_default
+      FROM stages s
+      JOIN pipelines p ON p.tenant_id = s.tenant_id AND p.id = s.pipeline_id
+     WHERE s.tenant_id = $1
+     ORDER BY s.id
+       FOR KEY SHARE OF s
+"""
+
 FIND_SIBLINGS = """
     SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position
       FROM stages s
@@ -110,6 +120,15 @@ UPSERT_STAGES = """
 """
 
 DELETE_OTHER_STAGES = "DELETE FROM stages WHERE tenant_id = $1 AND pipeline_id = $2 AND id <> ALL($3)"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStage:
+    """A stage with what its pipeline says about it."""
+
+    stage: Stage
+    is_default: bool
+    archived: bool
 
 
 async def insert(transaction: Transaction, tenant_id: UUID, pipeline: Pipeline) -> bool:
@@ -175,6 +194,13 @@ async def find_stages(connection: Connection, tenant_id: UUID, stage_ids: Iterab
 async def hold_stages(transaction: Transaction, tenant_id: UUID, stage_ids: Iterable[UUID]) -> dict[UUID, Stage]:
     """Give those of the stages that deals may go to, by id, held as `find_move` holds one."""
     return {row["id"]: to_stage(row) for row in await transaction.fetch(HOLD_STAGES, tenant_id, list(stage_ids))}
+
+
+async def hold_all_stages(transaction: Transaction, tenant_id: UUID) -> list[HeldStage]:
+    """Give every stage of a tenant, in the order of each pipeline, held as `find_move` holds one."""
+    rows = await transaction.fetch(HOLD_ALL_STAGES, tenant_id)
+    held = [HeldStage(to_stage(row), is_default=row["is_default"], archived=row["archived"]) for row in rows]
+    return sorted(held, key=lambda each: (each.stage.pipeline_id, each.stage.position))
 
 
 async def load_for_update(transaction: Transaction, tenant_id: UUID, pipeline_id: UUID) -> Pipeline:

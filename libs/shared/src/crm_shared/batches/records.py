@@ -1,0 +1,151 @@
+"""What a kind of record brings to a batch: how it is found, locked, decided upon and written."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic
+from uuid import UUID
+
+from crm_shared.batches.plan import BatchItem, NewT, Plan, RecordT, Step, UniqueValue
+from crm_shared.batches.tables import RecordTable, count_rows
+from crm_shared.contracts import OutboxEvent
+from crm_shared.database import Transaction
+from crm_shared.refusals import Conflict, Refusal
+
+
+class TakenMeanwhile(Exception):
+    """Another transaction has written what the plan counted on; a fresh look will tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[RecordT]):
+    """A record as an item leaves it, and the events that tell so, in order; none when it was so before."""
+
+    record: RecordT
+    events: Sequence[OutboxEvent] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """`compared`: each value as given -> the form in which it is compared. `ids`: who has that one."""
+
+    compared: dict[UniqueValue, UniqueValue] = field(default_factory=dict)
+    ids: dict[UniqueValue, UUID] = field(default_factory=dict)
+
+
+class RecordBatch(ABC, Generic[RecordT, NewT]):
+    """Made for one command. `unique_fields`: those of which one living record at most may have a value."""
+
+    unique_fields: ClassVar[Sequence[str]]
+    table: ClassVar[RecordTable]
+
+    def __init__(self, tenant_id: UUID) -> None:
+        self.tenant_id = tenant_id
+        self._holders = Holders()
+
+    @abstractmethod
+    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+        """Look up values by unique field: the compared form of each, and the living record that has it."""
+
+    @abstractmethod
+    async def lock(
+        self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
+    ) -> list[RecordT]:
+        """Lock the living records, in order of id, in sight or not; add their own values' forms to `compared`."""
+
+    @abstractmethod
+    async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[NewT]]) -> None:
+        """Read what the items refer to. The records are locked by now."""
+
+    @abstractmethod
+    def require_right(self, record: RecordT) -> None:
+        """Raise what `refuse_absent` gives for a record out of sight, Forbidden for one that may only be read."""
+
+    @abstractmethod
+    def create(self, new: NewT) -> Told[RecordT]:
+        """Decide on a new record. Any Refusal raised is the item's alone; likewise in `edit`."""
+
+    @abstractmethod
+    def edit(self, record: RecordT, changes: Mapping[str, Any]) -> Told[RecordT]: ...
+    @abstractmethod
+    def refuse_absent(self) -> Refusal: ...
+    @abstractmethod
+    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict: ...
+    @abstractmethod
+    def to_state(self, record: RecordT) -> Mapping[str, Any]: ...
+    @abstractmethod
+    def read_new(self, new: NewT, name: str) -> Any:
+        """Give a field of what is to be created."""
+
+    async def look(self, transaction: Transaction, items: Sequence[BatchItem[NewT]]) -> Plan[RecordT]:
+        """Read and lock what the items are about. Raises TakenMeanwhile when that changed during a wait for a lock."""
+        named = {name: set(self._list_named(items, name)) for name in self.unique_fields}
+        self._holders = await self.find_holders(transaction, named)
+        wanted = {record_id for item in items if (record_id := self._find_id(item)) is not None}
+        locked = await self.lock(transaction, wanted, self._holders.compared) if wanted else []
+        records = {record.id: record for record in locked}
+        for value, holder_id in self._holders.ids.items():
+            if holder_id in wanted and (holder_id not in records or value not in self._list_values(records[holder_id])):
+                raise TakenMeanwhile
+        await self.load_references(transaction, items)
+        return Plan(records, self._holders.ids, values_of=self._list_values, conflict_of=self.to_conflict)
+
+    def find(self, item: BatchItem[NewT], plan: Plan[RecordT]) -> RecordT | None:
+        """Give the record that the item's target names. Raises a Refusal when the caller may not change it."""
+        if item.target is None:
+            return None
+        if item.target.field == "id":
+            record = plan.find(item.target.value)
+        else:
+            value = self._compare(item.target.field, item.target.value)
+            holder_id = plan.find_holder(value)
+            record = plan.find(holder_id)
+        if record is None:
+            return None
+        try:
+            self.require_right(record)
+        except type(self.refuse_absent()):
+            if item.new is None:
+                raise
+            raise self.to_conflict(value, record.id) from None  # as creating it would be answered
+        return record
+
+    async def write(self, transaction: Transaction, step: Step[RecordT]) -> None:
+        """Write one step. Raises TakenMeanwhile, or asyncpg's UniqueViolationError, when a value has been taken."""
+        if step.inserts:
+            status = await transaction.execute(self.table.insert, self.tenant_id, self._to_states(step.inserts))
+            if count_rows(status) < len(step.inserts):
+                raise TakenMeanwhile
+        if step.saves:
+            await transaction.execute(self.table.update, self.tenant_id, self._to_states(step.saves))
+
+    async def conclude(self, transaction: Transaction, told: Sequence[OutboxEvent]) -> None:
+        """Write what belongs to the records beside them, once all of them are there; `told` is what came of it all."""
+
+    def _to_states(self, records: Mapping[UUID, RecordT]) -> list[Mapping[str, Any]]:
+        """In order of their unique values: batches that bring the same ones take them in the same order."""
+        return [self.to_state(record) for record in sorted(records.values(), key=self._list_values)]
+
+    def _list_named(self, items: Sequence[BatchItem[NewT]], name: str) -> Iterator[str]:
+        for item in items:
+            given = [item.changes.get(name)]
+            if item.new is not None and not isinstance(item.new, Refusal):
+                given.append(self.read_new(item.new, name))
+            if item.target is not None and item.target.field == name:
+                given.append(item.target.value)
+            yield from (value for value in given if value is not None)
+
+    def _find_id(self, item: BatchItem[NewT]) -> UUID | None:
+        if item.target is None:
+            return None
+        if item.target.field == "id":
+            return UUID(str(item.target.value))
+        return self._holders.ids.get(self._compare(item.target.field, item.target.value))
+
+    def _compare(self, name: str, value: str) -> UniqueValue:
+        given = UniqueValue(name, value)
+        return self._holders.compared.get(given, given)
+
+    def _list_values(self, record: RecordT) -> list[UniqueValue]:
+        values = ((name, getattr(record, name)) for name in self.unique_fields)
+        return [self._compare(name, value) for name, value in values if value is not None]

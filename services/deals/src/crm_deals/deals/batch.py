@@ -1,0 +1,180 @@
+"""Use case: write many deals at once, with their dates on import. What is decided is what single calls decide."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_deals.deals import domain, events, repository
+from crm_deals.deals.commands import CreateDeal, to_new_deal
+from crm_deals.deals.domain import Deal, DealEvent, DealNotFound, DealNotYours, Decision, DuplicateExternalId
+from crm_deals.deals.editing import apply_changes, fit_amount
+from crm_deals.deals.stage_choice import StageChoice, load_stage_choice
+from crm_shared.access import Caller
+from crm_shared.batches import (
+    BatchItem,
+    Holders,
+    Outcome,
+    Plan,
+    RecordBatch,
+    RecordTable,
+    Told,
+    UniqueValue,
+    write_batch,
+)
+from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import OutboxEvent
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.definitions import Definitions
+from crm_shared.custom_fields.repository import load_definitions
+from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.refusals import Conflict, Forbidden, Refusal, UnknownReference
+from crm_shared.replicas.living import hold_living, require_living, settle_contact
+from crm_shared.replicas.references import Found, Reference, References
+
+REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "user"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDeal:
+    """A deal to be; `created_at` is an ADMIN's to say."""
+
+    command: CreateDeal
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDeals:
+    """Well-formed items; `changes` of each are the fields that it named, `stage_id` and `changed_at` among them."""
+
+    caller: Caller
+    items: Sequence[BatchItem[ImportDeal]]
+
+
+async def write_deals(
+    command: WriteDeals, unit_of_work: UnitOfWork, references: References, clock: Clock
+) -> dict[int, Outcome | Refusal]:
+    """Carry out a batch, give what became of each item by its index. Raises Unavailable; then nothing is written."""
+    # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
+    found = await references.find(command.caller, _list_references(command.items))
+    async with unit_of_work.begin(command.caller) as transaction:
+        return await write_batch(transaction, DealBatch(command.caller, found, clock), command.items)
+
+
+def _list_references(items: Sequence[BatchItem[ImportDeal]]) -> list[Reference]:
+    named: list[tuple[str, UUID | None]] = []
+    for item in items:
+        named += [(name, item.changes.get(name)) for name in REFERENCES]
+        if isinstance(item.new, ImportDeal):
+            named += [(name, getattr(item.new.command, name)) for name in REFERENCES]
+    return [Reference(f"/{name}", REFERENCES[name], value) for name, value in named if value is not None]
+
+
+class DealBatch(RecordBatch[Deal, ImportDeal]):
+    unique_fields: ClassVar[Sequence[str]] = ("external_id",)
+    table: ClassVar[RecordTable] = repository.TABLE
+
+    _stages: StageChoice
+    _definitions: Definitions
+    _living: Mapping[UUID, UUID]
+
+    def __init__(self, caller: Caller, found: Found, clock: Clock) -> None:
+        super().__init__(caller.tenant_id)
+        self._caller = caller
+        self._found = found
+        self._clock = clock
+        self._now = clock.now()
+        self._governed: dict[UUID, bool] = {}
+        self._happened: dict[tuple[UUID, int], DealEvent] = {}
+
+    async def look(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> Plan[Deal]:
+        """Hold contacts and stages first: those who move deals after a merge, or empty a stage, lock in this order."""
+        self._happened = {}
+        contact_ids = {reference.id for reference in _list_references(items) if reference.aggregate == "contact"}
+        living = await hold_living(transaction, [(self.tenant_id, contact_id) for contact_id in contact_ids])
+        self._living = {contact_id: living_id for (_, contact_id), living_id in living.items()}
+        self._stages = await load_stage_choice(transaction, self.tenant_id, self._clock)
+        return await super().look(transaction, items)
+
+    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+        ids = await repository.find_external_ids(transaction, self.tenant_id, named["external_id"])
+        return Holders(ids={UniqueValue("external_id", value): deal_id for value, deal_id in ids.items()})
+
+    async def lock(
+        self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
+    ) -> list[Deal]:
+        del compared  # an external id is compared as it is
+        locked = await repository.lock_many(transaction, self._caller, record_ids)
+        self._governed = {deal_id: governs for deal_id, (_, governs) in locked.items()}
+        return [deal for deal, _ in locked.values()]
+
+    async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> None:
+        del items
+        self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.DEAL)
+
+    def require_right(self, record: Deal) -> None:
+        if not self._governed.get(record.id, True):  # made by an item before: the caller's to write
+            raise DealNotYours
+
+    def create(self, new: ImportDeal) -> Told[Deal]:
+        command = new.command
+        if new.created_at is not None and not self._caller.is_admin:
+            raise Forbidden("Only an ADMIN may say when a deal was created.")
+        self._require_references({name: getattr(command, name) for name in REFERENCES})
+        require_living(command.contact_id, self._find_living(command.contact_id))
+        contact = self._found.records.get(("contact", command.contact_id)) if command.contact_id else None
+        custom_data = self._definitions.check(command.custom_data, partial=False)
+        stage = self._stages.choose_first(command.pipeline_id, command.stage_id)
+        checked = replace(to_new_deal(command, contact), custom_data=custom_data)
+        decision = domain.create(new_id(), checked, stage, at=new.created_at or self._now, now=self._now)
+        return self._tell(decision)
+
+    def edit(self, record: Deal, changes: Mapping[str, Any]) -> Told[Deal]:
+        changed_at = changes.get("changed_at")
+        if changed_at is not None and not self._caller.is_admin:
+            raise Forbidden("Only an ADMIN may say when a move happened.")
+        named = {name: changes[name] for name in REFERENCES if changes.get(name) is not None}
+        self._require_references({name: value for name, value in named.items() if value != getattr(record, name)})
+        stages = self._stages.choose_move(record, changes.get("pipeline_id"), changes.get("stage_id"))
+        fields = settle_contact(fit_amount(record, changes), self._find_living(changes.get("contact_id")), record)
+        values = fields.pop("custom_data", None)
+        if values:
+            fields["custom_data"] = self._definitions.merge(record.custom_data, values)
+        at = changed_at or max(self._now, record.stage_changed_at)
+        return self._tell(apply_changes(record, fields, stages, at=at, now=self._now))
+
+    async def conclude(self, transaction: Transaction, told: Sequence[OutboxEvent]) -> None:
+        happened = [self._happened[event.aggregate_id, event.version] for event in told]
+        await repository.record_history(transaction, self._caller, happened)
+
+    def _tell(self, decision: Decision) -> Told[Deal]:
+        # Some of it may come to nothing: another item of the batch may have the external id.
+        self._happened |= {(event.deal.id, event.deal.version): event for event in decision.events}
+        user_id = self._caller.user_id
+        return Told(decision.deal, events.to_wire(decision.events, tenant_id=self.tenant_id, actor_id=user_id))
+
+    def _require_references(self, named: Mapping[str, UUID | None]) -> None:
+        for name, value in named.items():
+            aggregate = REFERENCES[name]
+            is_known = (
+                value in self._found.user_ids if aggregate == "user" else (aggregate, value) in self._found.records
+            )
+            if value is not None and not is_known:
+                raise UnknownReference.at(f"/{name}", f"there is no such {aggregate}")
+
+    def _find_living(self, contact_id: UUID | None) -> UUID | None:
+        return None if contact_id is None else self._living[contact_id]
+
+    def refuse_absent(self) -> Refusal:
+        return DealNotFound()
+
+    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+        del value
+        return DuplicateExternalId(holder_id)
+
+    def to_state(self, record: Deal) -> Mapping[str, Any]:
+        return events.to_state(record)
+
+    def read_new(self, new: ImportDeal, name: str) -> Any:
+        return getattr(new.command, name)

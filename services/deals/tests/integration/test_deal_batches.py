@@ -1,0 +1,178 @@
+"""Batches of deals: each item stands for itself, and an import brings its dates and its history along."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from services.deals.tests.integration.sales import Sales
+
+from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+
+pytestmark = pytest.mark.engines
+
+
+async def write(client: httpx.AsyncClient, mode: str, *items: Any, **fields: Any) -> list[dict[str, Any]]:
+    body = {"mode": mode, "items": items, **fields}
+    answer = require_ok(await client.post("/v1/deals/batch", json=body), 207)
+    assert [item["index"] for item in answer["items"]] == list(range(len(items)))
+    return list(answer["items"])
+
+
+async def read(sales: Sales, item: dict[str, Any]) -> dict[str, Any]:
+    return require_ok(await sales.admin.get(f"/v1/deals/{item['id']}"))
+
+
+async def test_created_in_a_batch_is_created_alike(sales: Sales) -> None:
+    company_id = str(uuid4())
+    contact_id = str(sales.contacts.add_contact(sales.tenant.rep, company_id=company_id))
+    fields = {"name": "Acme", "amount": "12.50", "contact_id": contact_id, "stage_id": sales.stages["Closed Won"]}
+    single = await sales.create(**fields)
+    alone = await sales.take_events()
+    [item] = await write(sales.rep, "create", fields)
+    assert item["status"] == 201
+    many = await sales.take_events()
+    assert [event.verb for event in many] == [event.verb for event in alone] == ["created", "won"]
+    found = await read(sales, item)
+    differing = {name for name in found if found[name] != single[name]}
+    assert differing <= {"id", "created_at", "updated_at", "stage_changed_at", "closed_at"}
+    assert found["company_id"] == company_id
+    history = await walk_pages(sales.rep, f"/v1/deals/{item['id']}/history")
+    assert [entry["to_stage"]["name"] for entry in history] == ["Closed Won"]
+    changes = await walk_pages(sales.rep, f"/v1/deals/{item['id']}/changes")
+    assert [change["version"] for change in changes] == [2, 1]
+
+
+async def test_one_bad_item_never_sinks_the_others(sales: Sales, elsewhere: Sales) -> None:
+    await sales.create(external_id="taken")
+    hidden = str(sales.contacts.add_contact(sales.tenant.admin, owner_id=str(sales.tenant.admin.id)))
+    sales.contacts.records.pop(f"/v1/contacts/{hidden}")
+    items = await write(
+        sales.rep,
+        "create",
+        {"name": "Good"},
+        {"name": ""},
+        {"name": "X", "contact_id": hidden},
+        {"name": "X", "owner_id": str(uuid4())},
+        {"name": "X", "stage_id": elsewhere.stages["Proposal"]},
+        {"name": "X", "pipeline_id": elsewhere.pipeline_id},
+        {"name": "X", "external_id": "taken"},
+        {"name": "X", "external_id": "new"},
+        {"name": "X", "external_id": "new"},
+        {"name": "X", "amount": "1.234", "currency": "EUR"},
+        {"name": "X", "created_at": "2026-01-01T00:00:00Z"},
+        {"name": "X", "custom_data": {"nothing": 1}},
+        {"name": "X", "lost_reason": "price"},
+        5,
+        {"name": "Good too"},
+    )
+    expected = [201, 422, 422, 422, 422, 422, 409, 201, 409, 422, 403, 422, 422, 422, 201]
+    assert [item["status"] for item in items] == expected
+    pointers = [[error["pointer"] for error in item.get("problem", {}).get("errors", [])] for item in items]
+    assert pointers[1:6] == [["/name"], ["/contact_id"], ["/owner_id"], ["/stage_id"], ["/pipeline_id"]]
+    assert items[8]["problem"]["existing_id"] == items[7]["id"]
+    assert len(await walk_pages(sales.rep, "/v1/deals")) == 4
+
+
+async def test_an_import_brings_dates_and_history(sales: Sales) -> None:
+    [item] = await write(
+        sales.admin,
+        "create",
+        {"name": "Old deal", "external_id": "legacy-7", "amount": "99.00", "created_at": "2024-03-01T10:00:00Z"},
+    )
+    steps = (("Proposal", "2024-03-11T10:00:00Z"), ("Closed Won", "2024-04-01T10:00:00Z"))
+    moves = [
+        {"external_id": "legacy-7", "stage_id": sales.stages[name], "changed_at": changed_at}
+        for name, changed_at in steps
+    ]
+    assert {each["status"] for each in await write(sales.admin, "update", *moves, id_property="external_id")} == {200}
+    found = await read(sales, item)
+    assert (found["created_at"], found["closed_at"]) == ("2024-03-01T10:00:00Z", "2024-04-01T10:00:00Z")
+    assert (found["status"], found["version"]) == ("WON", 4)
+    history = await walk_pages(sales.admin, f"/v1/deals/{item['id']}/history")
+    assert [(entry["to_stage"]["name"], entry["changed_at"]) for entry in history] == [
+        ("Qualification", "2024-03-01T10:00:00Z"),
+        *steps,
+    ]
+    assert [entry["seconds_in_stage"] for entry in history[:2]] == [10 * 86_400, 21 * 86_400]
+    told = [(event.verb, event.occurred_at.date().isoformat()) for event in await sales.take_events()]
+    assert told == [
+        ("created", "2024-03-01"),
+        ("stage_changed", "2024-03-11"),
+        ("stage_changed", "2024-04-01"),
+        ("won", "2024-04-01"),
+    ]
+
+
+async def test_an_upsert_brought_twice_changes_nothing_the_second_time(sales: Sales) -> None:
+    items = [
+        {"name": f"Deal {number}", "external_id": f"x-{number}", "created_at": "2025-01-01T00:00:00Z"}
+        for number in range(5)
+    ]
+    first = await write(sales.admin, "upsert", *items, id_property="external_id")
+    assert {item["status"] for item in first} == {201}
+    await sales.take_events()
+    again = await write(sales.admin, "upsert", *items)
+    assert [(item["status"], item["id"]) for item in again] == [(200, item["id"]) for item in first]
+    assert await sales.take_events() == []
+    items[0] |= {"name": "Renamed", "stage_id": sales.stages["Closed Lost"], "lost_reason": "price"}
+    await write(sales.admin, "upsert", items[0])
+    found = await read(sales, first[0])
+    assert (found["name"], found["status"], found["lost_reason"]) == ("Renamed", "LOST", "price")
+    assert [event.verb for event in await sales.take_events()] == ["updated", "stage_changed", "lost"]
+
+
+async def test_updates_hold_to_the_rules_of_single_ones(sales: Sales, elsewhere: Sales) -> None:
+    deal = await sales.create()
+    hidden = await sales.create(sales.admin)
+    await sales.take_events()
+    items = await write(
+        sales.rep,
+        "update",
+        {"id": deal["id"], "stage_id": elsewhere.stages["Proposal"]},
+        {"id": hidden["id"], "name": "X"},
+        {"id": str(uuid4()), "name": "X"},
+        {"id": deal["id"], "changed_at": "2026-01-01T00:00:00Z"},
+        {"id": deal["id"], "stage_id": sales.stages["Proposal"], "changed_at": "2026-01-01T00:00:00Z"},
+        {"id": deal["id"], "created_at": "2026-01-01T00:00:00Z"},
+        {"id": deal["id"], "status": "WON"},
+        {"name": "X"},
+        {"id": deal["id"], "name": "Renamed"},
+    )
+    assert [item["status"] for item in items] == [422, 404, 404, 422, 403, 422, 422, 422, 200]
+    assert (await read(sales, deal))["name"] == "Renamed"
+    assert [event.verb for event in await sales.take_events()] == ["updated"]
+
+
+async def test_times_that_can_not_be_are_refused(sales: Sales) -> None:
+    deal = await sales.create()
+    items = await write(sales.admin, "create", {"name": "X", "created_at": "2999-01-01T00:00:00Z"})
+    assert items[0]["problem"]["errors"][0]["pointer"] == "/created_at"
+    early = {"id": deal["id"], "stage_id": sales.stages["Proposal"], "changed_at": "2020-01-01T00:00:00Z"}
+    [item] = await write(sales.admin, "update", early)
+    assert item["problem"]["errors"][0]["pointer"] == "/changed_at"
+
+
+async def test_batches_that_cross_end_with_each_deal_once(sales: Sales) -> None:
+    items = [{"name": f"Deal {number}", "external_id": f"c-{number}"} for number in range(30)]
+    both = await asyncio.gather(
+        write(sales.admin, "upsert", *items, id_property="external_id"),
+        write(sales.admin, "upsert", *reversed(items), id_property="external_id"),
+    )
+    assert {item["status"] for answer in both for item in answer} <= {200, 201}
+    found = await walk_pages(sales.admin, "/v1/deals", limit=200)
+    assert sorted(deal["external_id"] for deal in found) == sorted(item["external_id"] for item in items)
+
+
+async def test_an_external_id_is_one_living_deals(sales: Sales) -> None:
+    deal = await sales.create(external_id="one")
+    body = {"name": "Other", "external_id": "one"}
+    problem = require_problem(await sales.rep.post("/v1/deals", json=body), 409, "duplicate-external-id")
+    assert problem["existing_id"] == deal["id"]
+    other = await sales.create(external_id="two")
+    path = f"/v1/deals/{other['id']}"
+    require_problem(await sales.rep.patch(path, json={"external_id": "one"}), 409, "duplicate-external-id")
+    assert (await sales.rep.delete(f"/v1/deals/{deal['id']}")).status_code == 204
+    require_ok(await sales.rep.patch(path, json={"external_id": "one"}))
+    require_problem(await sales.rep.post(f"/v1/deals/{deal['id']}/restore"), 409, "duplicate-external-id")
