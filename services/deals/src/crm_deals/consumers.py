@@ -1,14 +1,22 @@
-"""Other services' facts: the directory, the names of contacts and companies, and a pipeline for each new tenant."""
+"""Other services' facts into what is kept of them here; this service's own into webhooks."""
 
+from crm_deals.deals.activity_times import save_activities
+from crm_deals.deals.following import FOLLOWERS
+from crm_deals.deals.handover import DEALS
 from crm_deals.pipelines.commands import load_default_stages
+from crm_deals.webhooks import queueing
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
+from crm_shared.handover import follow_hand_overs
 from crm_shared.replicas import consumers
 
+HOLDINGS = (DEALS,)
+
 keep_directory = consumers.keep_directory("deals")
-keep_replicas = consumers.keep_replicas("deals", "crm.contact", "crm.company")
+hand_over = follow_hand_overs("deals", HOLDINGS)
+keep_replicas = consumers.keep_replicas("deals", "crm.contact", "crm.company", followers=FOLLOWERS)
 
 
 @subscribe("crm.tenant", group_id="deals.default-pipelines")
@@ -17,3 +25,17 @@ async def give_pipelines(batch: list[Event], database: Database, clock: Clock) -
     async with database.begin_as_worker() as transaction:
         for tenant_id in sorted({event.tenant_id for event in batch}):
             await load_default_stages(transaction, tenant_id, clock)
+
+
+@subscribe("crm.activity", group_id="deals.activity-times")
+async def keep_activity_times(batch: list[Event], database: Database) -> None:
+    """Keep when something happened with a deal, for the board."""
+    async with database.begin_as_worker() as transaction:
+        await save_activities(transaction, batch)
+
+
+@subscribe(*queueing.TOPICS, group_id="deals.webhooks")
+async def queue_for_webhooks(batch: list[Event], database: Database) -> None:
+    """Queue this service's own events for the webhooks that ask for them."""
+    async with database.begin_as_worker() as transaction:
+        await queueing.enqueue(transaction, batch)

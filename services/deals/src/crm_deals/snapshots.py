@@ -10,6 +10,8 @@ from crm_deals.deals.repository import to_deal, to_history_entry
 from crm_deals.pipelines import events as pipeline_events
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Pipeline
+from crm_deals.webhooks import events as webhook_events
+from crm_deals.webhooks.repository import WEBHOOK_COLUMNS, to_webhook
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database
 from crm_shared.database.walks import walk_pages, walk_rows
@@ -49,8 +51,22 @@ SELECT_STAGES = """
 """
 
 
+SELECT_WEBHOOKS = (
+    "SELECT"
+    + WEBHOOK_COLUMNS
+    + """, w.tenant_id
+      FROM webhooks w
+     WHERE (w.tenant_id, w.id) > ($1, $2)
+     ORDER BY w.tenant_id, w.id
+     LIMIT $3
+"""
+)
+
+
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    """Give every tenant's pipelines, then deals with their whole stage history, page by page."""
+    """Give every tenant's webhooks and pipelines, then deals with their whole stage history, page by page."""
+    async for tenant_id, row in walk_rows(database, SELECT_WEBHOOKS):
+        yield webhook_events.snapshot(to_webhook(row), tenant_id=tenant_id)
     async for tenant_id, row in walk_rows(database, SELECT_PIPELINES):
         async with database.read_as_worker() as connection:
             found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])

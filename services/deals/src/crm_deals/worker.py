@@ -4,23 +4,45 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_deals import consumers
+from crm_deals.custom_fields.holders import HOLDERS
+from crm_deals.deals.totals import folding
 from crm_deals.settings import DealsSettings
+from crm_deals.webhooks.dispatch import dispatching
 from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
+from crm_shared.custom_fields.upkeep import keeping_custom_fields
+from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
 
-CONSUMERS = (consumers.keep_directory, consumers.keep_replicas, consumers.give_pipelines)
+CONSUMERS = (
+    consumers.keep_directory,
+    consumers.keep_replicas,
+    consumers.hand_over,
+    consumers.give_pipelines,
+    consumers.queue_for_webhooks,
+    consumers.keep_activity_times,
+)
 
 
 @asynccontextmanager
 async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on."""
-    async with keeping_house(settings) as database:
+    clock = SystemClock()
+    async with (
+        keeping_house(settings) as database,
+        sweeping(database, consumers.HOLDINGS, clock),
+        dispatching(database, settings, clock),
+        folding(database),
+        keeping_custom_fields(settings, database, HOLDERS, clock),
+    ):
         yield Consuming(
             [
                 consumers.keep_directory.bind(database),
                 consumers.keep_replicas.bind(database),
-                consumers.give_pipelines.bind(database, SystemClock()),
+                consumers.hand_over.bind(database, clock),
+                consumers.give_pipelines.bind(database, clock),
+                consumers.queue_for_webhooks.bind(database),
+                consumers.keep_activity_times.bind(database),
             ],
             {"database": database.ping},
         )

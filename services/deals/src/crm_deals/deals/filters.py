@@ -1,29 +1,31 @@
 """From a list's parameters to its WHERE."""
 
+from typing import Final, LiteralString
+
 from crm_deals.deals.schemas import DealList
 from crm_shared.access import Caller
 from crm_shared.database import Where
+
+CLAUSES: Final[dict[str, LiteralString]] = {
+    "owner_id": "d.owner_id = {}",
+    "contact_id": "d.contact_id = {}",
+    "company_id": "d.company_id = {}",
+    "pipeline_id": "d.pipeline_id = {}",
+    "stage_id": "d.stage_id = {}",
+    "status": "d.status = {}",
+    "external_id": "d.external_id = {}",
+    "currency": "d.currency = {}",
+    "close_date_from": "d.close_date >= {}",
+    "close_date_to": "d.close_date <= {}",
+    "updated_since": "d.updated_at >= {}",
+}
 
 
 def to_where(query: DealList, caller: Caller) -> Where:
     """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
     where = Where(caller.tenant_id)
-    if query.owner_id is not None:
-        where.add("d.owner_id = {}", query.owner_id)
-    if query.contact_id is not None:
-        where.add("d.contact_id = {}", query.contact_id)
-    if query.company_id is not None:
-        where.add("d.company_id = {}", query.company_id)
-    if query.pipeline_id is not None:
-        where.add("d.pipeline_id = {}", query.pipeline_id)
-    if query.stage_id is not None:
-        where.add("d.stage_id = {}", query.stage_id)
-    if query.status is not None:
-        where.add("d.status = {}", query.status)
-    if query.external_id is not None:
-        where.add("d.external_id = {}", query.external_id)
-    if query.currency is not None:
-        where.add("d.currency = {}", query.currency)
-    if query.updated_since is not None:
-        where.add("d.updated_at >= {}", query.updated_since)
+    for name, clause in CLAUSES.items():
+        value = getattr(query, name)
+        if value is not None:
+            where.add(clause, value)
     return where

@@ -11,7 +11,6 @@ from crm_deals.deals.repository import to_history_entry
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
 from crm_shared.http.pages import Listed, Page, fetch_visible
 
 LISTED_DEALS = Listed(
@@ -52,11 +51,10 @@ async def load_deal(connection: Connection, caller: Caller, deal_id: UUID) -> di
     return dict(row)
 
 
-async def list_deals(
-    connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 visible deals. `filters` begins with the tenant as $1."""
-    return await fetch_visible(connection, LISTED_DEALS, filters, caller, Page(order, cursor, limit))
+async def list_deals(connection: Connection, caller: Caller, filters: Where, page: Page) -> Sequence[Mapping[str, Any]]:
+    """Give up to a page's limit + 1 visible deals. `filters` begins with the tenant as $1."""
+    by_owner = page.order.field.column == "d.created_at" and filters.sql == "true"
+    return await fetch_visible(connection, LISTED_DEALS, filters, caller, page, by_owner=by_owner)
 
 
 async def list_history(

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_deals.deals import commands, lifecycle, queries
+from crm_deals.deals.as_of import list_deals_as_of
 from crm_deals.deals.filters import to_where
 from crm_deals.deals.lifecycle import DeleteDeal, RestoreDeal
 from crm_deals.deals.schemas import (
@@ -23,7 +24,9 @@ from crm_shared.custom_fields.listing import apply_query
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import Order, SortField, next_cursor
 from crm_shared.http.models import PageQuery
+from crm_shared.http.pages import Page
 from crm_shared.http.route import CrmRoute
+from crm_shared.refusals import InvalidField
 from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/deals", tags=["deals"], route_class=CrmRoute)
@@ -46,17 +49,16 @@ async def create_deal(body: CreateDealRequest, context: Context, references: Ref
 @router.get("", response_model=DealPage, summary="List the deals that you may see")
 async def list_deals(query: Annotated[DealList, Query()], context: Context) -> Response:
     tenant_id = context.caller.tenant_id
+    if query.as_of is not None and query.as_of > context.clock.now():
+        raise InvalidField.at("?as_of", "lies in the future")
     filters = to_where(query, context.caller)
     async with context.database.read(tenant_id) as connection:
         order = await apply_query(connection, tenant_id, EntityType.DEAL, query, filters, sorts=SORTS, id_column="d.id")
-        rows = await queries.list_deals(
-            connection,
-            context.caller,
-            filters,
-            order=order,
-            cursor=query.cursor,
-            limit=query.limit,
-        )
+        page = Page(order, query.cursor, query.limit)
+        if query.as_of is None:
+            rows = await queries.list_deals(connection, context.caller, filters, page)
+        else:
+            rows = await list_deals_as_of(connection, context.caller, filters, page, query.as_of)
     return context.reply_sorted(rows, order, query.limit)
 
 

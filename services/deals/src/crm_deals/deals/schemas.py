@@ -128,6 +128,11 @@ class DealList(CustomFieldQuery):
     status: DealStatus | None = None
     external_id: ShortText | None = None
     currency: CurrencyCode | None = None
+    close_date_from: Day | None = None
+    close_date_to: Day | None = None
+    as_of: Annotated[
+        Instant | None, Field(description="the list as it stood then; filters and order ask the past too")
+    ] = None
 
 
 class BoardQuery(PageQuery):
