@@ -38,7 +38,7 @@ def new_deal(*, lost_reason: str | None = None) -> NewDeal:
 
 
 def made(stage: Stage = FIRST, *, lost_reason: str | None = None) -> Deal:
-    return domain.create(uuid4(), new_deal(lost_reason=lost_reason), stage, now=NOW).deal
+    return domain.create(uuid4(), new_deal(lost_reason=lost_reason), stage, at=NOW, now=NOW).deal
 
 
 def moved(deal: Deal, to: Stage, *, reason: str | None = None, at: datetime = NOW, now: datetime = NOW) -> Decision:
@@ -76,7 +76,7 @@ edits = st.fixed_dictionaries(
 
 @given(start=st.sampled_from(STAGES), steps=st.lists(moves | edits, max_size=20))
 def test_any_sequence_of_commands_keeps_a_deal_sound(start: Stage, steps: list[Step | dict[str, Any]]) -> None:
-    decision = domain.create(uuid4(), new_deal(), start, now=NOW)
+    decision = domain.create(uuid4(), new_deal(), start, at=NOW, now=NOW)
     deal, told, now = decision.deal, list(decision.events), NOW
     for step in steps:
         now += timedelta(seconds=1)
@@ -102,13 +102,13 @@ def test_any_sequence_of_commands_keeps_a_deal_sound(start: Stage, steps: list[S
 
 
 def test_a_new_deal_is_open_and_told_once() -> None:
-    decision = domain.create(UUID(int=5), new_deal(), FIRST, now=NOW)
+    decision = domain.create(UUID(int=5), new_deal(), FIRST, at=NOW, now=NOW)
     assert (decision.deal.status, decision.deal.version, decision.deal.closed_at) == (DealStatus.OPEN, 1, None)
     assert [type(event) for event in decision.events] == [DealCreated]
 
 
 def test_a_deal_made_in_a_won_stage_is_closed_from_the_start() -> None:
-    decision = domain.create(UUID(int=5), new_deal(), WON, now=NOW)
+    decision = domain.create(UUID(int=5), new_deal(), WON, at=NOW, now=NOW)
     assert (decision.deal.status, decision.deal.closed_at, decision.deal.version) == (DealStatus.WON, NOW, 2)
     assert [type(event) for event in decision.events] == [DealCreated, DealSettled]
 
