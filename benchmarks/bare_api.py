@@ -22,10 +22,10 @@ from starlette.routing import Route
 from crm_deals.deals.domain import NewDeal, create
 from crm_deals.deals.events import to_state, to_wire
 from crm_deals.deals.queries import SELECT_DEALS
-from crm_deals.deals.repository import INSERT_DEAL, INSERT_HISTORY, _to_row
+from crm_deals.deals.repository import INSERT_DEAL, INSERT_HISTORY, to_row
 from crm_deals.pipelines.repository import FIND_DEFAULT_STAGES, to_stage
+from crm_shared.audit import tell
 from crm_shared.clock import new_id
-from crm_shared.outbox.append import append
 
 TENANT = UUID(os.environ["BENCH_TENANT"])
 USER = UUID(os.environ["BENCH_USER"])
@@ -63,13 +63,14 @@ async def post_deal(request: Request) -> Response:
             name=body["name"], contact_id=None, company_id=None, owner_id=USER, amount=Decimal(body["amount"]),
             currency="EUR", close_date=None, description=None, external_id=None, lost_reason=None,
         )  # fmt: skip
-        decision = create(new_id(), new, to_stage(stages[0]), now=datetime.now(UTC))
-        await connection.execute(INSERT_DEAL, *_to_row(TENANT, decision.deal))
+        now = datetime.now(UTC)
+        decision = create(new_id(), new, to_stage(stages[0]), at=now, now=now)
+        await connection.execute(INSERT_DEAL, *to_row(TENANT, decision.deal))
         stage, deal = to_stage(stages[0]), decision.deal
         await connection.execute(
-            INSERT_HISTORY, TENANT, deal.id, deal.version, None, None, stage.id, stage.name, deal.created_at, USER
+            INSERT_HISTORY, TENANT, USER, [deal.id], [deal.version], [None], [None], [stage.id], [stage.name], [now]
         )
-        await append(connection, to_wire(decision.events, tenant_id=TENANT, actor_id=USER))
+        await tell(connection, to_wire(decision.events, tenant_id=TENANT, actor_id=USER))
     return Response(to_json(to_state(decision.deal)), status_code=201, media_type="application/json")
 
 

@@ -134,3 +134,21 @@ async def test_ten_thousand_operations_leave_board_and_report_agreed(crm: Runnin
                 assert board == await read_report(user, pipeline["id"])
                 assert sum(row[2] for row in board) > 0
     assert quiet >= QUIET_MOMENTS
+
+
+async def test_a_stage_renamed_later_rewrites_no_history(crm: RunningCrm, tenant: Tenant) -> None:
+    admin = tenant.admin
+    stages = await admin.stages()
+    pipeline = (await admin.get("deals", "/v1/pipelines"))["items"][0]
+    deal = await admin.post("deals", "/v1/deals", {"name": "Blue whale", "amount": "10.00"})
+    await admin.post("deals", f"/v1/deals/{deal['id']}/move", {"stage_id": stages["Proposal"]})
+    path = f"/v1/pipelines/{pipeline['id']}/stages/{stages['Proposal']}"
+    assert (await admin.call("deals", "PATCH", path, json={"name": "Angebot"})).is_success
+    await crm.drain()
+    assert await admin.timeline(deal["id"]) == ["Deal moved from Qualification to Proposal"]
+    history = await admin.get("deals", f"/v1/deals/{deal['id']}/history")
+    assert [entry["to_stage"]["name"] for entry in history["items"]] == ["Qualification", "Proposal"]
+    assert await admin.report() == {"Angebot": (1, "10.00")} == await admin.board()
+    await admin.post("deals", f"/v1/deals/{deal['id']}/move", {"stage_id": stages["Negotiation"]})
+    await crm.drain()
+    assert (await admin.timeline(deal["id"]))[0] == "Deal moved from Angebot to Negotiation"

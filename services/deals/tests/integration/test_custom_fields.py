@@ -83,7 +83,7 @@ async def test_the_worker_builds_indexes_and_removes_deleted_values(deals: Deals
     settings = deals.settings.model_copy(update={"custom_field_check_s": 0.02})
 
     async def is_ready() -> bool:
-        return (await admin.get(f"/v1/custom-fields/{field['id']}")).json()["index_state"] == "READY"
+        return bool(require_ok(await admin.get(f"/v1/custom-fields/{field['id']}"))["index_state"] == "READY")
 
     async def is_cleaned() -> bool:
         shown = require_ok(await admin.get(f"/v1/deals/{deal['id']}"))

@@ -13,16 +13,17 @@ from crm_deals.deals.routes import SORTS
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
+from crm_shared.http.pages import Page
 from crm_shared.testing.people import JOINED_AT, Person
 
 pytestmark = pytest.mark.engines
 
-MANY = 5_000
-# Fifty owners, the viewers among them, and 2,000 contacts, 20 of which are shared with the viewers.
+MANY = 20_000
+# Fifty owners, the viewers among them, and 8,000 contacts, 20 of which are shared with the viewers.
 FILL = """
     INSERT INTO deals (tenant_id, id, version, name, contact_id, owner_id, pipeline_id, stage_id, currency, status,
                        stage_changed_at, custom_data, created_at, updated_at)
-    SELECT $1, gen_random_uuid(), 1, 'Deal ' || n, md5((n % 2000)::text)::uuid,
+    SELECT $1, gen_random_uuid(), 1, 'Deal ' || n, md5((n % 8000)::text)::uuid,
            CASE n % 50 WHEN 1 THEN $2::uuid WHEN 2 THEN $3::uuid ELSE md5('owner ' || n % 50)::uuid END,
            $4, $5, 'EUR', 'OPEN', $6::timestamptz + n * interval '1 second', '{}',
            $6::timestamptz + n * interval '1 second', $6::timestamptz + n * interval '1 second'
@@ -92,7 +93,7 @@ def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
 async def explain(connection: Connection, person: Person, *, has_shares: bool) -> set[str]:
     order, explaining = parse_order(None, SORTS, id_column="d.id"), Explaining(connection)
     caller = Caller(person.tenant_id, person.id, person.role, "EUR", "Europe/Berlin", has_shares=has_shares)
-    await queries.list_deals(explaining, caller, Where(caller.tenant_id), order=order, cursor=None, limit=50)
+    await queries.list_deals(explaining, caller, Where(caller.tenant_id), Page(order, None, 50))
     return set(list_reads(explaining.plan))
 
 

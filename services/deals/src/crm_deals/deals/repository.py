@@ -76,11 +76,11 @@ async def insert(transaction: Transaction, tenant_id: UUID, deal: Deal) -> bool:
 
     Likewise when another living deal has its external id.
     """
-    return await transaction.fetchval(INSERT_DEAL, *_to_row(tenant_id, deal)) is not None
+    return await transaction.fetchval(INSERT_DEAL, *to_row(tenant_id, deal)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, deal: Deal) -> None:
-    await transaction.execute(UPDATE_DEAL, *_to_row(tenant_id, deal))
+    await transaction.execute(UPDATE_DEAL, *to_row(tenant_id, deal))
 
 
 async def save_unique(transaction: Transaction, tenant_id: UUID, deal: Deal, *, before: Deal) -> None:
@@ -201,7 +201,7 @@ def to_history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _to_row(tenant_id: UUID, deal: Deal) -> tuple[Any, ...]:
+def to_row(tenant_id: UUID, deal: Deal) -> tuple[Any, ...]:
     return (
         tenant_id, deal.id, deal.version, deal.name, deal.contact_id, deal.original_contact_id, deal.company_id,
         deal.owner_id, deal.pipeline_id, deal.stage_id, deal.amount, deal.currency, deal.close_date, deal.status,

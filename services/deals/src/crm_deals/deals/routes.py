@@ -20,7 +20,7 @@ from crm_deals.deals.schemas import (
 )
 from crm_shared.contracts.states import DealState
 from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.listing import apply_query
+from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import Order, SortField, next_cursor
 from crm_shared.http.models import PageQuery
@@ -46,7 +46,7 @@ async def create_deal(body: CreateDealRequest, context: Context, references: Ref
     return context.reply_written("deal", deal, status=201)
 
 
-@router.get("", response_model=DealPage, summary="List the deals that you may see")
+@router.get("", response_model=DealPage, summary="List the deals that you may see", description=DESCRIPTION)
 async def list_deals(query: Annotated[DealList, Query()], context: Context) -> Response:
     tenant_id = context.caller.tenant_id
     if query.as_of is not None and query.as_of > context.clock.now():
