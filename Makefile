@@ -25,7 +25,7 @@ reset: $(UV) ## stop the suite and delete its data
 status: $(UV) ## show every process of the suite
 	@$(RUN) crm status
 
-demo: $(UV) ## move a deal and time its arrival in timeline, search and report
+demo: $(UV) ## move a deal, merge a contact entered twice, and time the arrival of both
 	@$(RUN) crm demo
 
 test: $(UV) ## run every test on engines of its own, beside a running suite too (ARGS="-k deals -x")

@@ -170,7 +170,7 @@ def create_tenant(
 
 @app.command()
 def demo() -> None:
-    """Load the demo tenant unless it is there, move a deal and time its arrival everywhere."""
+    """Load the demo tenant unless it is there; move a deal, merge a contact entered twice, and time both."""
     from crm_local import demo as demonstration
 
     home = Home.from_environment()

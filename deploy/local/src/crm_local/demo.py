@@ -1,12 +1,13 @@
-"""`crm demo`: moves a deal and times how long until the move is seen in timeline, search and report."""
+"""`crm demo`: moves a deal and merges a contact entered twice; times how long until each is seen everywhere."""
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
+from crm_local import demo_merge
+from crm_local.demo_arrivals import POLL_S, say_arrivals
 from crm_local.demo_tenant import (
     ADMIN_EMAIL,
     REPS,
@@ -22,17 +23,16 @@ from crm_local.plan import SERVICES, Plan
 __all__ = ["DemoFailed", "run", "suggestions"]
 
 KNOWN_EVERYWHERE_WITHIN_S = 30.0
-SEEN_WITHIN_S = 30.0
-POLL_S = 0.005
 
 
 def run(plan: Plan, say: Callable[[str], None]) -> None:
-    """Load the demo tenant unless it is there, move its deal, and say when each service shows it. Raises DemoFailed."""
+    """Load the demo tenant unless it is there, then show and time what the suite does. Raises DemoFailed."""
     try:
         tenant = ensure_tenant(plan)
         client = DemoClient(plan, tenant.token)
         _wait_known(client)
         _move(plan, client, tenant, say)
+        demo_merge.show(plan, client, tenant, say)
     except (httpx.TransportError, ExternalIssuer) as error:
         raise DemoFailed(f"the demo could not run: {error}") from error
 
@@ -96,19 +96,7 @@ def _move(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str
         ),
         "report": lambda its: _count(its, deal["pipeline_id"], target["id"]) == counted + 1,
     }
-    with ThreadPoolExecutor(len(seen)) as pool:
-        # A client each: they ask at the same time.
-        arrivals = pool.map(lambda check: _time_arrival(DemoClient(plan, tenant.token), check, began_s), seen.values())
-        for place, arrived_ms in zip(seen, arrivals, strict=True):
-            say(f"  {place:<9} {arrived_ms:6.0f} ms")
-
-
-def _time_arrival(client: DemoClient, is_there: Callable[[DemoClient], bool], began_s: float) -> float:
-    while not is_there(client):
-        if time.monotonic() - began_s > SEEN_WITHIN_S:
-            raise DemoFailed(f"the move was not seen everywhere within {SEEN_WITHIN_S:.0f} s: crm status, crm logs")
-        time.sleep(POLL_S)
-    return (time.monotonic() - began_s) * 1000
+    say_arrivals(plan, tenant.token, seen, began_s, say)
 
 
 def _choose_stages(stages: list[Any], present_id: str) -> tuple[Any, Any]:

@@ -70,6 +70,15 @@ class DemoClient:
         headers = {"Idempotency-Key": key}
         return self._read(self._http.post(self._plan.api_url(service) + path, json=body, headers=headers))
 
+    def patch(self, service: str, path: str, body: dict[str, Any]) -> Any:
+        return self._read(self._http.patch(self._plan.api_url(service) + path, json=body))
+
+    def delete(self, service: str, path: str) -> None:
+        """Delete what is there; what is not may stay away."""
+        answer = self._http.delete(self._plan.api_url(service) + path)
+        if answer.status_code not in {httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND}:
+            self._read(answer)
+
     def status(self, service: str, path: str) -> int:
         return self._http.get(self._plan.api_url(service) + path).status_code
 

@@ -28,6 +28,8 @@ SETTINGS = {
     "max_replication_slots": "16",
     "max_wal_senders": "16",
     "log_min_messages": "warning",
+    # The rest of a message quotes values: "Key (email_key)=(…) already exists". A log is no place for personal data.
+    "log_error_verbosity": "terse",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",

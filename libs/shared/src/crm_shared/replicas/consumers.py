@@ -2,8 +2,10 @@
 
 from crm_shared.access.directory import apply_directory_events
 from crm_shared.bus import Consumer, subscribe
+from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
+from crm_shared.replicas.following import Followers, follow_merges
 from crm_shared.replicas.records import from_event, save_records
 
 
@@ -18,13 +20,19 @@ def keep_directory(service: str) -> Consumer[[Database]]:
     return keep
 
 
-def keep_replicas(service: str, *topics: str) -> Consumer[[Database]]:
-    """Keep the names, owners and parents of the records on `topics`."""
+def keep_replicas(service: str, *topics: str, followers: Followers | None = None) -> Consumer[[Database]]:
+    """Keep the names, owners and parents of the records on `topics`; what refers to merged contacts follows them."""
+    clock = SystemClock()
 
     @subscribe(*topics, group_id=f"{service}.replicas")
     async def keep(batch: list[Event], database: Database) -> None:
         records = [from_event(event) for event in batch]
         async with database.begin_as_worker() as transaction:
             await save_records(transaction, records)
+        if followers is not None:
+            # By transactions of their own, after the replica's: a contact may have ten thousand records to move, and
+            # whoever writes a reference from now on sees the merge.
+            contacts = [(record.tenant_id, record.id) for record in records if record.aggregate == "contact"]
+            await follow_merges(database, followers, contacts, clock)
 
     return keep

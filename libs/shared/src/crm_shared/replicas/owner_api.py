@@ -89,4 +89,5 @@ def _to_caller(me: Mapping[str, Any], token: str) -> Caller:
         base_currency=tenant["base_currency"],
         time_zone=user["time_zone"] or tenant["time_zone"],
         token=token,
+        has_shares=True,  # /v1/me does not tell, and a clause too many hides nothing
     )

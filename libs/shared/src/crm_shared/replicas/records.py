@@ -5,26 +5,32 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from crm_shared.access.shares import SharesOfContact, list_shares, replace_shares
 from crm_shared.contracts import Event
-from crm_shared.contracts.states import STATE_MODELS, ContactState, State
-from crm_shared.database import Connection
+from crm_shared.contracts.states import STATE_MODELS, ContactState, SharePermission, State
+from crm_shared.database import Transaction
 
 # One row a record: the batch's newest version, since one statement may not touch a row twice.
 UPSERT = """
     INSERT INTO replica_records AS r (tenant_id, aggregate, id, version, name, owner_id, company_id, contact_id,
-                                      is_deleted)
+                                      is_deleted, merged_into)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::uuid[],
-                         $8::uuid[], $9::boolean[])
+                         $8::uuid[], $9::boolean[], $10::uuid[])
     ON CONFLICT (tenant_id, aggregate, id) DO UPDATE
        SET version = excluded.version, name = excluded.name, owner_id = excluded.owner_id,
-           company_id = excluded.company_id, contact_id = excluded.contact_id, is_deleted = excluded.is_deleted
+           company_id = excluded.company_id, contact_id = excluded.contact_id, is_deleted = excluded.is_deleted,
+           merged_into = excluded.merged_into
      WHERE r.version < excluded.version
+    RETURNING r.tenant_id, r.aggregate, r.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRecord:
-    """`name` is what a person would call it; `company_id` and `contact_id` where its type has them."""
+    """`name` is what a person would call it; `company_id`, `contact_id` and `merged_into` where its type has them.
+
+    `shares` are a contact's, as its state tells them; they are kept in `contact_shares`, so a row read has none.
+    """
 
     tenant_id: UUID
     aggregate: str
@@ -35,6 +41,8 @@ class ReplicaRecord:
     company_id: UUID | None
     contact_id: UUID | None
     is_deleted: bool
+    merged_into: UUID | None = None
+    shares: Sequence[tuple[UUID, SharePermission]] = ()
 
 
 def full_name(state: Mapping[str, Any]) -> str:
@@ -45,17 +53,19 @@ def full_name(state: Mapping[str, Any]) -> str:
 
 def from_state(tenant_id: UUID, state: State) -> ReplicaRecord:
     """Make the row of a contact, company or deal."""
-    is_contact = isinstance(state, ContactState)
+    contact = state if isinstance(state, ContactState) else None
     return ReplicaRecord(
         tenant_id=tenant_id,
         aggregate=state.aggregate,
         id=state.id,
         version=state.version,
-        name=full_name(state.model_dump()) if is_contact else getattr(state, "name", ""),
+        name=full_name(state.model_dump()) if contact is not None else getattr(state, "name", ""),
         owner_id=getattr(state, "owner_id", None),
         company_id=getattr(state, "company_id", None),
         contact_id=getattr(state, "contact_id", None),
         is_deleted=getattr(state, "deleted_at", None) is not None,
+        merged_into=None if contact is None else contact.merged_into,
+        shares=() if contact is None else list_shares(contact),
     )
 
 
@@ -64,15 +74,18 @@ def from_event(event: Event) -> ReplicaRecord:
     return from_state(event.tenant_id, event.read(STATE_MODELS[event.aggregate]))
 
 
-async def save_records(connection: Connection, records: Sequence[ReplicaRecord]) -> None:
-    """Write what is newer than the replica, in one round trip; the rest changes nothing."""
+async def save_records(transaction: Transaction, records: Sequence[ReplicaRecord]) -> None:
+    """Write what is newer than the replica, and the shares of the contacts among it; the rest changes nothing.
+
+    Two round trips at most. The second must not begin before the first has the rows' locks.
+    """
     newest: dict[tuple[UUID, str, UUID], ReplicaRecord] = {}
     for record in records:
         key = (record.tenant_id, record.aggregate, record.id)
         if key not in newest or newest[key].version < record.version:
             newest[key] = record
     rows = [newest[key] for key in sorted(newest)]  # one lock order for all batches
-    await connection.execute(
+    written = await transaction.fetch(
         UPSERT,
         [row.tenant_id for row in rows],
         [row.aggregate for row in rows],
@@ -83,4 +96,7 @@ async def save_records(connection: Connection, records: Sequence[ReplicaRecord])
         [row.company_id for row in rows],
         [row.contact_id for row in rows],
         [row.is_deleted for row in rows],
+        [row.merged_into for row in rows],
     )
+    contacts = [newest[key] for key in sorted(tuple(row) for row in written) if key[1] == "contact"]
+    await replace_shares(transaction, [SharesOfContact(row.tenant_id, row.id, row.shares) for row in contacts])

@@ -1,16 +1,18 @@
 """Checks references: a record must exist and be in the caller's sight, by the replica first, then by its owner."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.visibility import add_visible
+from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.contracts.states import STATE_MODELS, UserState
 from crm_shared.database import Connection, Database, Where
-from crm_shared.refusals import FieldProblem, Unavailable, UnknownReference
+from crm_shared.refusals import FieldProblem, Forbidden, Unavailable, UnknownReference
 from crm_shared.replicas.owner_api import UNREADABLE, OwnerApi
 from crm_shared.replicas.records import ReplicaRecord, from_state, save_records
 
@@ -19,6 +21,20 @@ FIND_RECORDS = """
       FROM replica_records r
       JOIN unnest($1::text[], $2::uuid[]) AS wanted (aggregate, id) USING (aggregate, id)
      WHERE r.tenant_id = $3 AND NOT r.is_deleted AND """
+
+# The contact whose share lets a record be seen: a contact itself, or a deal's.
+CONTACT_OF_RECORD: LiteralString = "CASE r.aggregate WHEN 'contact' THEN r.id ELSE r.contact_id END"
+
+FIND_READ_ONLY = """
+    SELECT r.aggregate, r.id
+      FROM replica_records r
+      JOIN unnest($1::text[], $2::uuid[]) AS wanted (aggregate, id) USING (aggregate, id)
+      JOIN contact_shares s ON s.tenant_id = $3 AND s.user_id = $4
+                           AND s.contact_id = CASE r.aggregate WHEN 'contact' THEN r.id ELSE r.contact_id END
+     WHERE r.tenant_id = $3 AND s.permission = 'READ' AND NOT """
+
+ASKED_AT_ONCE = 8
+"""Questions to an owner at one time, for a batch whose records the replica has not heard of."""
 
 FIND_USERS = "SELECT id, active FROM directory_users WHERE tenant_id = $1 AND id = ANY($2)"
 
@@ -30,6 +46,14 @@ class Reference:
     pointer: str
     aggregate: str
     id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is for the caller: records by (aggregate, id), and users who are active."""
+
+    records: Mapping[tuple[str, UUID], ReplicaRecord]
+    user_ids: frozenset[UUID]
 
 
 class References:
@@ -60,6 +84,46 @@ class References:
             raise UnknownReference("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
         return found
 
+    async def find(self, caller: Caller, wanted: Collection[Reference]) -> Found:
+        """Look many up at once; what is not there is missing. Raises Unavailable."""
+        named = {(reference.aggregate, reference.id): reference for reference in wanted}
+        records = [reference for reference in named.values() if reference.aggregate != "user"]
+        users = [reference for reference in named.values() if reference.aggregate == "user"]
+        found: dict[tuple[str, UUID], ReplicaRecord] = {}
+        if records:
+            async with self.database.read(caller.tenant_id) as connection:
+                found = await _find_records(connection, caller, records)
+        missing = [reference for reference in records if (reference.aggregate, reference.id) not in found]
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(reference: Reference) -> ReplicaRecord | None:
+            async with at_once:
+                return await self._ask_owner(caller, reference)
+
+        asked = await asyncio.gather(*(ask(reference) for reference in missing))
+        found |= {(record.aggregate, record.id): record for record in asked if record is not None}
+        unknown = {reference.id for reference in await self._list_unknown_users(caller, users)}
+        return Found(found, frozenset(reference.id for reference in users if reference.id not in unknown))
+
+    async def require_writable(self, caller: Caller, records: Mapping[str, ReplicaRecord]) -> None:
+        """Refuse, by pointer, what is in the caller's sight through a share to read alone. Raises Forbidden."""
+        others = {pointer: one for pointer, one in records.items() if one.owner_id != caller.user_id}
+        if caller.is_admin or not others:
+            return
+        wanted = [one.aggregate for one in others.values()], [one.id for one in others.values()]
+        where = Where(*wanted, caller.tenant_id, caller.user_id)
+        statement = FIND_READ_ONLY + governed_by(where, caller, "r.owner_id")
+        async with self.database.read(caller.tenant_id) as connection:
+            rows = await connection.fetch(statement, *where.parameters)
+        refused = {(row["aggregate"], row["id"]) for row in rows}
+        problems = [
+            FieldProblem(pointer, "is shared with you to read, not to write")
+            for pointer, one in others.items()
+            if (one.aggregate, one.id) in refused
+        ]
+        if problems:
+            raise Forbidden("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
+
     async def _ask_owner(self, caller: Caller, reference: Reference) -> ReplicaRecord | None:
         """Ask the owner, who applies the caller's sight itself. What it says is kept, so that it is asked once."""
         answer = await self._owner_api.find(reference.aggregate, reference.id, caller.token)
@@ -69,8 +133,8 @@ class References:
             record = from_state(caller.tenant_id, STATE_MODELS[reference.aggregate].model_validate(answer))
         except ValidationError:
             raise Unavailable(UNREADABLE) from None
-        async with self.database.read(caller.tenant_id) as connection:
-            await save_records(connection, [record])
+        async with self.database.begin(caller.tenant_id) as transaction:
+            await save_records(transaction, [record])
         return record
 
     async def _list_unknown_users(self, caller: Caller, users: list[Reference]) -> list[Reference]:
@@ -97,6 +161,6 @@ async def _find_records(
 ) -> dict[tuple[str, UUID], ReplicaRecord]:
     """Give what the replica has and the caller sees."""
     where = Where([r.aggregate for r in wanted], [r.id for r in wanted], caller.tenant_id)
-    add_visible(where, caller, "r.owner_id")
+    add_visible(where, caller, "r.owner_id", contact_id=CONTACT_OF_RECORD)
     rows = await connection.fetch(FIND_RECORDS + where.sql, *where.parameters)
     return {(row["aggregate"], row["id"]): ReplicaRecord(**row) for row in rows}
