@@ -1,0 +1,10 @@
+"""Records of a user who left go to their successor: by state, in every service alike.
+
+While a user is deactivated and has a successor, nothing stays theirs: an event of the directory starts the work at
+once, and a sweep comes back to what a killed process left, a racing request assigned, or a restore brought back.
+"""
+
+from crm_shared.handover.following import follow_hand_overs, sweeping
+from crm_shared.handover.holdings import HandOver, Holding
+
+__all__ = ["HandOver", "Holding", "follow_hand_overs", "sweeping"]

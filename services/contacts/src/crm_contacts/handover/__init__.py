@@ -1,0 +1,1 @@
+"""Contacts, companies and shares of users who left."""

@@ -1,0 +1,68 @@
+"""Gives a leaver's contacts to their successor."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic_core import to_json
+
+from crm_contacts.contacts import events
+from crm_contacts.contacts.domain import ContactEdited, shares_beside
+from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
+from crm_shared.audit import tell
+from crm_shared.database import Transaction
+from crm_shared.handover import HandOver, Holding
+from crm_shared.handover.holdings import BATCH_RECORDS
+
+HAS_CONTACTS = """
+    SELECT 1 FROM contacts r WHERE r.tenant_id = l.tenant_id AND r.owner_id = l.leaver_id AND r.deleted_at IS NULL
+"""
+
+# Deleted ones stay whose they were: one that is restored later is found by the sweep.
+LOCK_CONTACTS = (
+    "SELECT"
+    + CONTACT_COLUMNS
+    + """
+      FROM contacts c
+     WHERE c.tenant_id = $1 AND c.owner_id = $2 AND c.deleted_at IS NULL
+     ORDER BY c.created_at, c.id
+     LIMIT $3
+       FOR NO KEY UPDATE OF c SKIP LOCKED
+"""
+)
+
+GIVE_CONTACTS = """
+    UPDATE contacts c
+       SET owner_id = given.owner_id, version = given.version, updated_at = given.updated_at,
+           shares = given.shares::jsonb
+      FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::timestamptz[], $6::text[])
+           AS given (id, owner_id, version, updated_at, shares)
+     WHERE c.tenant_id = $1 AND c.id = given.id
+"""
+
+
+async def give_contacts(transaction: Transaction, hand_over: HandOver, now: datetime) -> int:
+    """Hand over one batch, oldest first; give its size."""
+    tenant_id, successor_id = hand_over.tenant_id, hand_over.successor_id
+    rows = await transaction.fetch(LOCK_CONTACTS, tenant_id, hand_over.leaver_id, BATCH_RECORDS)
+    given = []
+    for before in map(to_contact, rows):
+        shares = shares_beside(successor_id, before.shares)
+        contact = replace(before, owner_id=successor_id, shares=shares, version=before.version + 1, updated_at=now)
+        given.append(ContactEdited(contact, before=before, at=now))
+    contacts = [event.contact for event in given]
+    await transaction.execute(
+        GIVE_CONTACTS,
+        tenant_id,
+        [contact.id for contact in contacts],
+        [contact.owner_id for contact in contacts],
+        [contact.version for contact in contacts],
+        [contact.updated_at for contact in contacts],
+        [to_json(contact.shares).decode() for contact in contacts],
+    )
+    await tell(
+        transaction, [events.to_wire(event, tenant_id=tenant_id, actor_id=hand_over.actor_id) for event in given]
+    )
+    return len(given)
+
+
+CONTACTS = Holding("contact", HAS_CONTACTS, give_contacts)

@@ -1,0 +1,39 @@
+"""The OpenAPI document and the running service say the same, whatever is sent."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from crm_reporting.consumers import project_deals
+from crm_reporting.settings import ReportingSettings
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_shared.testing.openapi_calls import call_all
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+
+
+async def test_answers_are_as_documented(
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    deal = DealStory(pipeline, tenant.rep.id, Decimal("12.50"))
+    deal.create()
+    deal.move("Closed Won")
+    await project_deals(list(deal.events), reporting.database)
+    stage_ids = [str(pipeline.stage(name).id) for name in ("Qualification", "Proposal", "Closed Won")]
+    known: dict[str, list[Any]] = {
+        "pipeline_id": [str(pipeline.id)],
+        "owner_id": [[str(tenant.rep.id)]],
+        "currency": ["USD"],
+        "effective_on": ["2026-01-01"],
+        "rate": ["1.25"],
+        "time_zone": ["Europe/Berlin"],
+        "from_stage": stage_ids,
+        "to_stage": stage_ids,
+    }
+
+    findings = await call_all(reporting.client(tenant.admin), reporting.app.openapi(), known)
+
+    findings.require_clean(may_be_away=["GET /v1/freshness"])

@@ -1,0 +1,12 @@
+"""Users who left have a successor."""
+
+from alembic import op
+
+from crm_shared.access.schema import HANDOVER_DDL
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.execute(HANDOVER_DDL)

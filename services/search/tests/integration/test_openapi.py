@@ -1,0 +1,31 @@
+"""The OpenAPI document and the running service say the same, whatever is sent."""
+
+from typing import Any
+
+import pytest
+from services.search.tests.integration.conftest import Tell
+
+from crm_search.settings import SearchSettings
+from crm_shared.testing.openapi_calls import call_all
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.search_stories import SearchStory
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+
+
+async def test_answers_are_as_documented(search: ServiceKit[SearchSettings], tenant: SeededTenant, tell: Tell) -> None:
+    story = SearchStory(tenant)
+    company = story.add("company", "company", name="Quist Foundry")
+    story.add("contact", "contact", first_name="Zoë", last_name="Quist", phone="030 901820", company_id=company.id)
+    story.add("activity", "activity", subject="Call Quist", body="about the renewal")
+    await tell(*story.events())
+    known: dict[str, list[Any]] = {
+        "q": ["quist", "zoe qu", "901820", "Qiust", "<em>"],
+        "owner_id": [[str(tenant.rep.id)], [str(tenant.admin.id)]],
+        "limit": [1, 20],
+    }
+
+    findings = await call_all(search.client(tenant.admin), search.app.openapi(), known)
+
+    findings.require_clean()
