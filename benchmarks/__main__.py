@@ -6,13 +6,15 @@ import os
 import platform
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import arrival, http_deals, projecting, relaying
+from benchmarks import arrival, boards, http_deals, importing, lists, moving, projecting, relaying, webhooks
 from benchmarks.arena import Row, prepared
+from benchmarks.duplicates import report as duplicates
 from crm_local.engines.native import NativeEngines, native_engines
 
 console = Console(width=150)
@@ -33,28 +35,68 @@ async def _projection(engines: NativeEngines) -> list[Row]:
         return await projecting.run(arena)
 
 
+async def _duplicates(engines: NativeEngines) -> list[Row]:
+    async with prepared("contacts", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await duplicates.run(arena)
+
+
 async def _arrival(_engines: NativeEngines) -> list[Row]:
     return await arrival.run()
 
 
+async def _lists(engines: NativeEngines, rows: int) -> list[Row]:
+    async with prepared("contacts", engines.postgres_admin_dsn) as arena:
+        return await lists.run(arena, rows=rows)
+
+
+async def _imports(engines: NativeEngines) -> list[Row]:
+    async with prepared("contacts", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await importing.run(arena)
+
+
+async def _moves(engines: NativeEngines) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await moving.run(arena)
+
+
+async def _boards(engines: NativeEngines) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn) as arena:
+        return await boards.run(arena, engines.postgres_admin_dsn)
+
+
+async def _webhooks(engines: NativeEngines) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn) as arena:
+        return await webhooks.run(arena)
+
+
 PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "http": _http,
+    "moves": _moves,
+    "boards": _boards,
+    "webhooks": _webhooks,
     "relay": _relay,
     "projection": _projection,
+    "duplicates": _duplicates,
     "arrival": _arrival,
+    "imports": _imports,
+    "lists": partial(_lists, rows=lists.LARGE),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
-    chosen = parser.parse_args().only or list(PARTS)
+    parser.add_argument("--rows", type=int, default=lists.LARGE, help="contacts of the large tenant, for lists")
+    arguments = parser.parse_args()
+    chosen = arguments.only or list(PARTS)
+    parts = dict(PARTS)
+    parts["lists"] = partial(_lists, rows=arguments.rows)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
     with native_engines("postgres", "kafka") as engines:
         for name in chosen:
             console.print(f"running {name} …")
-            rows += asyncio.run(_run(PARTS[name], engines))
+            rows += asyncio.run(_run(parts[name], engines))
     console.print(_to_table(rows))
 
 

@@ -55,8 +55,8 @@ class Arena:
 
 
 @asynccontextmanager
-async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[Arena]:
-    """Provision and migrate `service`, make its topics, seed a tenant."""
+async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str = "") -> AsyncIterator[Arena]:
+    """Provision and migrate `service`, make its topics (if there is a Kafka), seed a tenant."""
     name = f"bench_{service}_{os.getpid()}"
     await provision(admin_dsn, service, password_of=lambda _role: PASSWORD, database=name)
     at = urlsplit(admin_dsn)
@@ -64,7 +64,8 @@ async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str) -> AsyncI
         k: f"postgresql://{service}_{k}:{PASSWORD}@{at.hostname}:{at.port}/{name}" for k in ("app", "worker", "owner")
     }
     await asyncio.to_thread(migrate, dsn["owner"], ROOT / f"services/{service}/migrations/versions")
-    await create_topics(kafka_bootstrap, service, groups={}, partitions=3, replication=1)
+    if kafka_bootstrap:
+        await create_topics(kafka_bootstrap, service, groups={}, partitions=3, replication=1)
     database = await Database.open(dsn["worker"], max_size=2)
     tenant = await seed_tenant(database)
     await database.close()

@@ -21,6 +21,7 @@ from crm_shared.settings import ServiceSettings
 
 MIGRATIONS = Path(__file__).parent / "versions"
 SELECT_THING = "SELECT id, 1 AS version, name, notes FROM things WHERE tenant_id = $1 AND id = $2"
+RENAME_THING = "UPDATE things SET name = $3 WHERE tenant_id = $1 AND id = $2"
 INSERT_THING = "INSERT INTO things (tenant_id, id, name, notes) VALUES ($1, $2, $3, $4)"
 
 router = APIRouter(prefix="/things", tags=["things"], route_class=CrmRoute)
@@ -44,6 +45,11 @@ class CreateThing(RequestBody):
     day: Day | None = None
 
 
+class RenameThings(RequestBody):
+    ids: list[UUID]
+    name: ShortText
+
+
 class ThingList(ListQuery):
     tag: list[str] = Field(default=[])
     name: str | None = None
@@ -63,6 +69,16 @@ async def create_thing(body: CreateThing, context: Context) -> Response:
         await transaction.execute(INSERT_THING, context.caller.tenant_id, thing_id, body.name, body.notes)
         thing = await load_thing(transaction, context.caller, thing_id)
     return context.reply_written("deal", thing, status=201)
+
+
+@router.post("/rename", response_model=Thing, summary="Rename things one after the other, slowly")
+async def rename_things(body: RenameThings, context: Context) -> Response:
+    async with context.unit_of_work.begin(context.caller) as transaction:
+        for thing_id in body.ids:
+            await transaction.execute(RENAME_THING, context.caller.tenant_id, thing_id, f"{body.name} {thing_id}")
+            await transaction.execute("SELECT pg_sleep(0.2)")
+        thing = await load_thing(transaction, context.caller, body.ids[0])
+    return context.reply_written("deal", thing)
 
 
 @router.get("", response_model=Thing, summary="Say what was asked")

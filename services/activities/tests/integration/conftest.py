@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from crm_activities.app import make_app
@@ -40,3 +41,9 @@ def owner(owner_process: OwnerStandIn) -> OwnerStandIn:
 @pytest.fixture
 async def tenant(service: ServiceKit[ActivitiesSettings]) -> SeededTenant:
     return await service.seed_tenant()
+
+
+@pytest.fixture
+def rep(service: ServiceKit[ActivitiesSettings], tenant: SeededTenant) -> httpx.AsyncClient:
+    """Give a client that calls as the tenant's REP."""
+    return service.client(tenant.rep)

@@ -1,6 +1,5 @@
-"""Log, get, list, edit and delete over HTTP: what is answered, what is told, what is refused."""
+"""Logging and reading over HTTP: what is answered, what is told, what is refused."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts.states import ActivityState
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.owners import OwnerStandIn
@@ -23,11 +22,6 @@ pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[ActivitiesSettings]
 PATH = "/v1/activities"
-
-
-@pytest.fixture
-def rep(service: Kit, tenant: SeededTenant) -> httpx.AsyncClient:
-    return service.client(tenant.rep)
 
 
 async def log(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
@@ -196,88 +190,6 @@ async def test_an_answer_names_an_activity_in_sight(service: Kit, tenant: Seeded
     require_problem(answer, 422, "invalid-field", "/in_reply_to")
 
 
-async def test_an_edit_changes_what_it_names_and_tells_what_was(
-    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
-) -> None:
-    activity = await log(rep, type="TASK", subject="Send offer", body="By post")
-    answer = await rep.patch(f"{PATH}/{activity['id']}", json={"subject": "Send the offer", "body": None})
-    edited = require_ok(answer)
-    assert (edited["subject"], edited["body"], edited["version"]) == ("Send the offer", None, 2)
-    assert answer.headers["etag"] == '"2"'
-    assert require_ok(await rep.get(f"{PATH}/{activity['id']}")) == edited
-    _, event = await service.take_events(tenant.id)
-    assert (event.type, event.state) == ("crm.activity.updated", edited)
-    assert event.changed == {
-        "subject": {"from": "Send offer", "to": "Send the offer"},
-        "body": {"from": "By post", "to": None},
-    }
-    unchanged = require_ok(await rep.patch(f"{PATH}/{activity['id']}", json={"subject": "Send the offer"}))
-    assert unchanged == edited
-    assert await service.take_events(tenant.id) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "pointer"),
-    [
-        ({"user_id": None}, "/user_id"),
-        ({"type": None}, "/type"),
-        ({"occurred_at": None}, "/occurred_at"),
-        ({"type": "NOTE"}, "/direction"),
-        ({"version": 3}, "/version"),
-    ],
-)
-async def test_an_edit_that_does_not_fit_is_refused(
-    rep: httpx.AsyncClient, changes: dict[str, Any], pointer: str
-) -> None:
-    activity = await log(rep, type="EMAIL", direction="INBOUND")
-    require_problem(await rep.patch(f"{PATH}/{activity['id']}", json=changes), 422, "invalid-field", pointer)
-    assert require_ok(await rep.get(f"{PATH}/{activity['id']}")) == activity
-
-
-async def test_a_stale_version_is_refused(rep: httpx.AsyncClient) -> None:
-    activity = await log(rep)
-    path = f"{PATH}/{activity['id']}"
-    require_ok(await rep.patch(path, json={"body": "one"}, headers={"If-Match": '"1"'}))
-    stale = {"If-Match": '"1"'}
-    problem = require_problem(await rep.patch(path, json={"body": "two"}, headers=stale), 412, "stale-version")
-    assert problem["current_version"] == 2
-    require_problem(await rep.delete(path, headers=stale), 412, "stale-version")
-    require_problem(await rep.delete(path, headers={"If-Match": "W/1"}), 400, "malformed-request")
-
-
-async def test_edits_at_once_stand_in_a_row_and_are_told_in_that_order(
-    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
-) -> None:
-    activity = await log(rep)
-    path = f"{PATH}/{activity['id']}"
-    answers = await asyncio.gather(*(rep.patch(path, json={"subject": str(number)}) for number in range(8)))
-    assert sorted(require_ok(answer)["version"] for answer in answers) == list(range(2, 10))
-    assert [event.version for event in await service.take_events(tenant.id)] == list(range(1, 10))
-
-    fresh = {"If-Match": '"9"'}
-    raced = await asyncio.gather(*(rep.patch(path, json={"body": str(n)}, headers=fresh) for n in range(5)))
-    assert sorted(answer.status_code for answer in raced) == [200, 412, 412, 412, 412]
-
-
-async def test_a_deleted_activity_is_gone_from_everywhere_and_told(
-    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
-) -> None:
-    contact = make_contact_event(tenant.id, tenant.rep.id)
-    await keep_replicas([contact], service.database)
-    activity = await log(rep, contact_id=str(contact.aggregate_id))
-    path = f"{PATH}/{activity['id']}"
-    answer = await rep.delete(path, headers={"If-Match": '"1"'})
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert answer.headers["crm-position"]
-    for again in (await rep.get(path), await rep.patch(path, json={"body": "x"}), await rep.delete(path)):
-        require_problem(again, 404, "not-found")
-    assert require_ok(await rep.get(PATH))["items"] == []
-    assert require_ok(await rep.get(f"/v1/timelines/contacts/{contact.aggregate_id}"))["items"] == []
-    _, event = await service.take_events(tenant.id)
-    assert (event.type, event.version) == ("crm.activity.deleted", 2)
-    assert event.state["deleted_at"] is not None
-
-
 async def test_the_same_key_logs_once(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "call-17"}
     first = await rep.post(PATH, json={"type": "CALL"}, headers=key)
@@ -286,67 +198,6 @@ async def test_the_same_key_logs_once(service: Kit, tenant: SeededTenant, rep: h
     assert again.headers["idempotency-replayed"] == "true"
     require_problem(await rep.post(PATH, json={"type": "NOTE"}, headers=key), 422, "idempotency-key-reused")
     assert len(await service.take_events(tenant.id)) == 1
-
-
-async def test_filters_leave_what_they_name(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    contact = make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
-    await keep_replicas([contact, *deal.create()], service.database)
-    on_contact = await log(rep, contact_id=str(contact.aggregate_id), external_id="crm-1")
-    on_deal = await log(rep, type="EMAIL", direction="INBOUND", deal_id=str(deal.id))
-    answer = await log(rep, type="CALL", in_reply_to=on_deal["id"])
-    expected: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
-        ({}, [answer, on_deal, on_contact]),
-        ({"type": "EMAIL"}, [on_deal]),
-        ({"type": ["EMAIL", "CALL"]}, [answer, on_deal]),
-        ({"contact_id": str(contact.aggregate_id)}, [on_contact]),
-        ({"deal_id": str(deal.id)}, [on_deal]),
-        ({"user_id": str(tenant.rep.id), "direction": "INBOUND"}, [on_deal]),
-        ({"user_id": str(tenant.admin.id)}, []),
-        ({"in_reply_to": on_deal["id"]}, [answer]),
-        ({"external_id": "crm-1"}, [on_contact]),
-        ({"updated_since": on_deal["updated_at"]}, [answer, on_deal]),
-        ({"sort": "occurred_at"}, [on_contact, on_deal, answer]),
-        ({"sort": "-updated_at"}, [answer, on_deal, on_contact]),
-    ]
-    for parameters, items in expected:
-        assert require_ok(await rep.get(PATH, params=parameters))["items"] == items, parameters
-
-
-@pytest.mark.parametrize(
-    "query",
-    ["colour=red", "limit=0", "limit=201", "type=FAX", "contact_id=7", "sort=body", "cursor=!", "updated_since=now"],
-)
-async def test_a_wrong_parameter_is_named(rep: httpx.AsyncClient, query: str) -> None:
-    name = query.partition("=")[0]
-    (error,) = require_problem(await rep.get(f"{PATH}?{query}"), 422, "invalid-field")["errors"]
-    assert error["pointer"].startswith(f"?{name}")
-
-
-async def test_a_walk_while_others_write_neither_repeats_nor_loses(rep: httpx.AsyncClient) -> None:
-    there = [await log(rep, subject=str(number)) for number in range(7)]
-    seen: list[str] = []
-    cursor = None
-    while True:
-        parameters = {"limit": 2, **({} if cursor is None else {"cursor": cursor})}
-        page = require_ok(await rep.get(PATH, params=parameters))
-        seen += [item["id"] for item in page["items"]]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-        await log(rep, subject="meanwhile")
-    assert seen == [activity["id"] for activity in reversed(there)]
-    assert len(await walk_pages(rep, PATH, limit=3)) == 10
-
-
-async def test_the_link_leads_to_the_next_page(rep: httpx.AsyncClient) -> None:
-    for _ in range(2):
-        await log(rep, type="CALL")
-    answer = await rep.get(PATH, params={"limit": 1, "type": ["CALL", "NOTE"]})
-    link = answer.headers["link"]
-    assert link.endswith('>; rel="next"')
-    following = await rep.get(link[1 : link.index(">")])
-    assert require_ok(following)["next_cursor"] is None
 
 
 async def test_a_path_that_is_no_id_is_not_found(rep: httpx.AsyncClient) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from crm_contacts.settings import ContactsSettings
+from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
@@ -42,6 +43,13 @@ async def people(contacts: Contacts, tenant: SeededTenant) -> dict[str, str]:
         ({"sort": "-name"}, ["arne", "zoe", "zander"]),
         ({"tag": "vip"}, ["arne", "zoe"]),
         ({"tag": "VIP"}, []),
+        ({"tag": ["vip", "board"]}, ["zoe"]),  # repeated: with all of them
+        ({"tag": ["vip", "board", "gone"]}, []),
+        ({"tag": "vip", "sort": "-name"}, ["arne", "zoe"]),
+        ({"sort": "last_name"}, ["zoe", "arne", "zander"]),  # okonkwo, van dyk, zander
+        ({"sort": "-last_name", "tag": "vip"}, ["arne", "zoe"]),
+        ({"deleted": "true"}, []),
+        ({"deleted": "false", "source": "REFERRAL"}, ["zoe"]),
         ({"source": "REFERRAL"}, ["zoe"]),
         ({"email": "ZOE@acme.example"}, ["zoe"]),
         ({"email": "nobody"}, []),
@@ -64,7 +72,7 @@ async def people(contacts: Contacts, tenant: SeededTenant) -> dict[str, str]:
     ],
 )
 async def test_a_filter_leaves_what_fits(
-    contacts: Contacts, tenant: SeededTenant, people: dict[str, str], parameters: dict[str, str], expected: list[str]
+    contacts: Contacts, tenant: SeededTenant, people: dict[str, str], parameters: dict[str, Any], expected: list[str]
 ) -> None:
     found = await walk_pages(contacts.client(tenant.rep), "/v1/contacts", limit=2, **parameters)
 
@@ -76,10 +84,17 @@ async def test_filters_by_reference(contacts: Contacts, tenant: SeededTenant, pe
 
     at_company = await walk_pages(client, "/v1/contacts", company_id=people["company"])
     of_rep = await walk_pages(client, "/v1/contacts", owner_id=str(tenant.rep.id))
+    of_both = [str(tenant.rep.id), str(tenant.manager.id)]
     of_manager = await walk_pages(client, "/v1/contacts", owner_id=str(tenant.manager.id))
 
     assert [people[contact["id"]] for contact in at_company] == ["zoe"]
     assert len(of_rep) == 3
+    for person in (tenant.admin, tenant.manager, tenant.rep):
+        for sort in ("-created_at", "name", "-updated_at", "last_name"):
+            found = await walk_pages(contacts.client(person), "/v1/contacts", owner_id=of_both, sort=sort, limit=2)
+            assert len({contact["id"] for contact in found}) == len(found) == 3
+        others = [str(tenant.other_rep.id), str(new_id())]
+        assert await walk_pages(contacts.client(person), "/v1/contacts", owner_id=others) == []
     assert of_manager == []
 
 
@@ -106,21 +121,26 @@ async def test_an_item_is_what_get_answers(contacts: Contacts, tenant: SeededTen
         ({"q": ""}, "?q"),
         ({"q": "a\x00"}, "?q"),
         ({"colour": "red"}, "?colour"),
+        ({"deleted": "maybe"}, "?deleted"),
+        ({"tag": ["a", ""]}, "?tag"),
+        ({"tag": ["a"] * 11}, "?tag"),
+        ({"owner_id": ["x"]}, "?owner_id"),
     ],
 )
 async def test_a_wrong_parameter_is_named(
-    contacts: Contacts, tenant: SeededTenant, parameters: dict[str, str], pointer: str
+    contacts: Contacts, tenant: SeededTenant, parameters: dict[str, Any], pointer: str
 ) -> None:
     answer = await contacts.client(tenant.rep).get("/v1/contacts", params=parameters)
 
     require_problem(answer, 422, "invalid-field", pointer)
 
 
-@pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-name"])
+@pytest.mark.parametrize("reader", ["rep", "manager", "admin"])
+@pytest.mark.parametrize("sort", ["created_at", "-created_at", "name", "-name", "last_name", "-last_name"])
 async def test_a_walk_neither_repeats_nor_loses_while_others_write(
-    contacts: Contacts, tenant: SeededTenant, sort: str
+    contacts: Contacts, tenant: SeededTenant, sort: str, reader: str
 ) -> None:
-    client = contacts.client(tenant.rep)
+    client, reading = contacts.client(tenant.rep), contacts.client(getattr(tenant, reader))
     ids = [
         require_ok(await client.post("/v1/contacts", json={"first_name": f"N{number % 3}"}), 201)["id"]
         for number in range(12)
@@ -129,7 +149,7 @@ async def test_a_walk_neither_repeats_nor_loses_while_others_write(
     cursor: str | None = ""
     while cursor is not None:
         after = {"cursor": cursor} if cursor else {}
-        page = require_ok(await client.get("/v1/contacts", params={"limit": "3", "sort": sort, **after}))
+        page = require_ok(await reading.get("/v1/contacts", params={"limit": "3", "sort": sort, **after}))
         seen += [contact["id"] for contact in page["items"]]
         cursor = page["next_cursor"]
         require_ok(await client.post("/v1/contacts", json={"first_name": "N1"}), 201)

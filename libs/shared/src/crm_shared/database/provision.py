@@ -6,6 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
+from crm_shared.custom_fields.schema import functions_ddl
+
 RoleKind = Literal["owner", "app", "worker"]
 ROLE_KINDS: tuple[RoleKind, ...] = ("owner", "app", "worker")
 
@@ -17,7 +19,8 @@ async def provision(
 
     `password_of(role)` gives each role's password, which is set anew at every run. None of the three is a
     superuser or may bypass row-level security; tables that the owner makes later are readable and writable to the
-    other two, within their policies.
+    other two, within their policies. A superuser also makes the leak-proof functions that indexes on custom fields
+    need (docs/decisions/0014-custom-field-indexes.md); without them such lists are as right, and slower.
     """
     database = database or f"crm_{service}"
     admin = await asyncpg.connect(admin_dsn)
@@ -31,6 +34,8 @@ async def provision(
         inside = await asyncpg.connect(admin_dsn, database=database)
         try:
             await inside.execute(_grants(service, database))
+            if await inside.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+                await inside.execute(functions_ddl(leakproof=True))
         finally:
             await inside.close()
     finally:

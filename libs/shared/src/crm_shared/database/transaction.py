@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -35,6 +36,13 @@ class Transaction:
 
     async def executemany(self, query: str, args: Iterable[Sequence[Any]]) -> None:
         await self._connection.executemany(query, args)
+
+    async def copy_text(self, table: str, columns: Sequence[str], rows: bytes) -> None:
+        """COPY `rows`, lines of the text format with nothing for NULL, into `table`: a temporary one.
+
+        COPY refuses a table under row-level security, which every other table here is.
+        """
+        await self._connection.copy_to_table(table, source=BytesIO(rows), columns=columns, null="")
 
     async def commit(self) -> None:
         """Make it last. On an error the outcome is unknown, and the connection is not used again.

@@ -13,6 +13,12 @@ class Where:
         self.parameters: list[Any] = list(fixed)
         self._clauses: list[str] = []
 
+    def copy(self) -> "Where":
+        """Give another that begins with all of this one and goes its own way."""
+        copied = Where(*self.parameters)
+        copied._clauses = list(self._clauses)
+        return copied
+
     def add(self, clause: LiteralString, *values: Any) -> Self:
         """AND one clause; each `{}` in it becomes the number of the next value."""
         self._clauses.append(clause.format(*(self.number(value) for value in values)))

@@ -3,7 +3,7 @@
 Three lifetimes: ProcessContext lives with the process, RequestContext with one request, a transaction with one command.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -104,9 +104,17 @@ class RequestContext:
         """Answer with what is no versioned record: a board, a report."""
         return Response(to_json(body), media_type="application/json")
 
-    def reply_sorted(self, rows: Sequence[Mapping[str, Any]], order: Order, limit: int) -> Response:
-        """Answer a list from what a query with LIMIT `limit + 1` gave: the one too many tells that more follow."""
-        return self.reply_page(rows[:limit], next_cursor(order, rows, limit, value_key=order.value_key))
+    def reply_sorted(
+        self, rows: Sequence[Mapping[str, Any]], order: Order, limit: int, *, hidden: Collection[str] = ()
+    ) -> Response:
+        """Answer a list from what a query with LIMIT `limit + 1` gave: the one too many tells that more follow.
+
+        `hidden`: columns that rows are sorted by and that are no part of the answer.
+        """
+        items = rows[:limit]
+        if hidden:
+            items = [{name: value for name, value in row.items() if name not in hidden} for row in items]
+        return self.reply_page(items, next_cursor(order, rows, limit))
 
     def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
         """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""

@@ -5,7 +5,7 @@ A full walk during concurrent writes neither repeats nor loses a row whose sort 
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -86,6 +86,23 @@ class Order:
             f"({self.field.column}, {self.id_column}) {operator} ({where.number(value)}, {where.number(last_id)})"
         )
 
+    def split(self, where: Where, cursor: str | None) -> Iterator[Where]:
+        """Give the conditions of each statement that the page's rows come from, in turn, until it is full."""
+        yield self.add_after(where, cursor)
+
+    def sql_over(self, rows: LiteralString) -> str:
+        """Give the same order for rows that a subquery called `rows` gives."""
+        direction = "DESC" if self.is_descending else "ASC"
+        return f"{rows}.{self.value_key} {direction}, {rows}.id {direction}"
+
+    def value_of(self, row: Mapping[str, Any]) -> Any:
+        """Give the value that a row is sorted by."""
+        return row[self.value_key]
+
+    def parse(self, text: str) -> Any:
+        """Read a sort value out of a cursor. Raises ValueError, TypeError."""
+        return PARSERS[self.field.type](text)
+
     def value_after(self, cursor: str | None, *, first: Any) -> Any:
         """Give the sort value that a page starts after, for queries that write their own comparison."""
         return first if cursor is None else decode_cursor(cursor, self)[0]
@@ -103,7 +120,7 @@ def parse_order(
 
 
 def encode_cursor(order: Order, value: Any, last_id: UUID) -> str:
-    text = value.isoformat() if isinstance(value, date) else str(value)
+    text = value.isoformat() if isinstance(value, date) else None if value is None else str(value)
     return base64.urlsafe_b64encode(to_json([order.name, text, str(last_id)])).decode().rstrip("=")
 
 
@@ -113,17 +130,20 @@ def decode_cursor(cursor: str, order: Order) -> tuple[Any, UUID]:
         name, text, last_id = from_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if name != order.name:
             raise InvalidField.at("?cursor", "belongs to a list in another order")
-        return PARSERS[order.field.type](text), UUID(last_id)
+        return order.parse(text), UUID(last_id)
     except (binascii.Error, ValueError, TypeError, AttributeError, ArithmeticError):
         raise InvalidField.at("?cursor", "is not a cursor of ours") from None
 
 
-def next_cursor(order: Order, rows: Sequence[Mapping[str, Any]], limit: int, *, value_key: str) -> str | None:
+def next_cursor(
+    order: Order, rows: Sequence[Mapping[str, Any]], limit: int, *, value_key: str | None = None
+) -> str | None:
     """Give the cursor after `limit` rows, None when there is no further row.
 
-    `rows` is what a query with LIMIT `limit + 1` gave: the one too many tells that more follow.
+    `rows` is what a query with LIMIT `limit + 1` gave: the one too many tells that more follow. `value_key` names
+    the value that they are sorted by where the order does not know it.
     """
     if len(rows) <= limit:
         return None
     last = rows[limit - 1]
-    return encode_cursor(order, last[value_key], last["id"])
+    return encode_cursor(order, order.value_of(last) if value_key is None else last[value_key], last["id"])

@@ -30,9 +30,9 @@ class Problem(BaseModel):
     errors: list[ProblemField] = []
 
 
-def problem_response(refusal: Refusal, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Render one refusal. `instance` is the request's path."""
-    body: dict[str, Any] = {
+def to_problem(refusal: Refusal, *, instance: str) -> dict[str, Any]:
+    """Give one refusal as RFC 9457 has it. `instance` is the request's path."""
+    return {
         "type": f"/problems/{refusal.slug}",
         "title": refusal.title,
         "status": refusal.status,
@@ -41,12 +41,17 @@ def problem_response(refusal: Refusal, *, instance: str, headers: Mapping[str, s
         "errors": [{"pointer": field.pointer, "detail": field.detail} for field in refusal.errors],
         **refusal.extensions,
     }
+
+
+def problem_response(refusal: Refusal, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Render one refusal. `instance` is the request's path."""
     sent = dict(headers or {})
     if refusal.retry_after_s is not None:
         sent.setdefault("Retry-After", str(refusal.retry_after_s))
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         sent["WWW-Authenticate"] = "Bearer"
-    return Response(to_json(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=sent)
+    body = to_json(to_problem(refusal, instance=instance))
+    return Response(body, status_code=refusal.status, media_type=MEDIA_TYPE, headers=sent)
 
 
 def refusal_of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:

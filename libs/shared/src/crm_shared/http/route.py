@@ -4,9 +4,12 @@ The order matters: who calls, then how often, then what is asked. FastAPI valida
 refuse a stranger, so identity is settled before it is called at all.
 """
 
+import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_origin
 
@@ -28,12 +31,15 @@ from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
 from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.http.rate_limit import RateLimit
 from crm_shared.refusals import FieldProblem, InvalidField, RateLimited, Refusal, Unavailable
+from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 _RATE_HEADERS = "crm.rate_headers"
+CONTENDED_RETRIES = 3
+CONTENDED_PAUSE_S = 0.05
 
 
 class InternalError(Refusal):
@@ -43,9 +49,19 @@ class InternalError(Refusal):
 class CrmRoute(APIRoute):
     """Use as `APIRouter(route_class=CrmRoute)`; `create_app` does."""
 
+    @staticmethod
+    def body_limit(settings: ServiceSettings) -> int:
+        """Give the most bytes that a body here may have."""
+        return settings.max_body_bytes
+
+    @classmethod
+    async def read_body(cls, context: RequestContext) -> bytes:
+        """Take a write's body in before the endpoint is called; give what an Idempotency-Key compares of it."""
+        return await read_json_body(context.request, limit_bytes=cls.body_limit(context.process.settings))
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint = bind_direct(self) or super().get_route_handler()
-        known = _query_names(self)
+        known, read_body = _query_names(self), self.read_body
         path, method = self.path, min(self.methods or {"GET"})
         seconds = HTTP_SECONDS.labels(path, method)
         count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
@@ -54,7 +70,7 @@ class CrmRoute(APIRoute):
             started = time.perf_counter()
             traceparent = continue_trace(request.headers.get("traceparent"))
             try:
-                response = await _serve(request, endpoint, known)
+                response = await _serve(request, endpoint, known, read_body)
             except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
                 response = problem_response(to_refusal(error), instance=request.url.path)
             response.raw_headers.append((b"traceparent", traceparent.encode()))
@@ -72,9 +88,23 @@ def _is_repeatable(annotation: object) -> bool:
     )
 
 
-def _query_names(route: APIRoute) -> dict[str, bool]:
-    """Give the parameters that a route takes, and whether each may come more than once."""
+@dataclass(frozen=True, slots=True)
+class QueryNames:
+    """The parameters that a route takes, and whether each may come more than once.
+
+    Names under `open_prefix` are the tenant's own; the route itself tells which of them there are.
+    """
+
+    repeatable: Mapping[str, bool]
+    open_prefix: str | None
+
+    def takes(self, name: str) -> bool:
+        return name in self.repeatable or (self.open_prefix is not None and name.startswith(self.open_prefix))
+
+
+def _query_names(route: APIRoute) -> QueryNames:
     names: dict[str, bool] = {}
+    open_prefix: str | None = None
     for parameter in route.dependant.query_params:
         model = parameter.field_info.annotation
         fields: Mapping[str, FieldInfo] | None = getattr(model, "model_fields", None)
@@ -82,10 +112,13 @@ def _query_names(route: APIRoute) -> dict[str, bool]:
             names[parameter.alias] = _is_repeatable(model)
         else:
             names |= {f.alias or name: _is_repeatable(f.annotation) for name, f in fields.items()}
-    return names
+            open_prefix = getattr(model, "open_prefix", None)
+    return QueryNames(names, open_prefix)
 
 
-async def _serve(request: Request, endpoint: Handler, known: Mapping[str, bool]) -> Response:
+async def _serve(
+    request: Request, endpoint: Handler, known: QueryNames, read_body: Callable[[RequestContext], Awaitable[bytes]]
+) -> Response:
     process: ProcessContext = request.app.state.process
     caller = await process.sign_in.identify(request.headers.get("authorization"))
     _count(request, process.rate_limit, caller)
@@ -95,8 +128,21 @@ async def _serve(request: Request, endpoint: Handler, known: Mapping[str, bool])
     request.state.context = context
     if request.method in {"GET", "HEAD"}:
         return await endpoint(request)
-    body = await read_json_body(request, limit_bytes=process.settings.max_body_bytes)
-    return await _serve_write(context, body, lambda: endpoint(request))
+    body = await read_body(context)
+    return await _serve_write(context, body, lambda: _serve_contended(endpoint, request))
+
+
+async def _serve_contended(endpoint: Handler, request: Request) -> Response:
+    """Call the endpoint, again when PostgreSQL chose it to give way: nothing of it was written, so nothing is twice."""
+    for attempt in range(CONTENDED_RETRIES):
+        try:
+            return await endpoint(request)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_contended(error):
+                raise
+            # Not all at once: those that gave way together would meet again.
+            await asyncio.sleep(random.uniform(0, CONTENDED_PAUSE_S * (attempt + 1)))  # noqa: S311 - no secret
+    return await endpoint(request)
 
 
 def _count(request: Request, rate_limit: RateLimit, caller: Caller) -> None:
@@ -146,14 +192,14 @@ async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[
     return response
 
 
-def _require_known(request: Request, known: Mapping[str, bool]) -> None:
+def _require_known(request: Request, known: QueryNames) -> None:
     given = request.query_params.multi_items()
     counts = Counter(name for name, _ in given)
-    wrong = [FieldProblem(f"?{name}", "is not a known parameter") for name in counts if name not in known]
+    wrong = [FieldProblem(f"?{name}", "is not a known parameter") for name in counts if not known.takes(name)]
     wrong += [
         FieldProblem(f"?{name}", "is given more than once")  # to take the last would ignore the others
         for name, count in counts.items()
-        if count > 1 and not known.get(name, True)
+        if count > 1 and known.takes(name) and not known.repeatable.get(name, False)
     ]
     wrong += [
         FieldProblem(f"?{name}", "holds a character that can't be stored")

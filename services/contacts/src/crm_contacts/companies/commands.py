@@ -1,19 +1,21 @@
 """Use cases of companies: load, decide, save, tell; one transaction each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from crm_contacts.companies import domain, events, repository
-from crm_contacts.companies.domain import Company, CompanyEvent, DuplicateDomain, NewCompany
-from crm_contacts.custom_data import require_known
+from crm_contacts.companies.domain import Company, CompanyEvent, NewCompany
+from crm_contacts.companies.holders import find_conflict
 from crm_contacts.owners import require_owner
-from crm_contacts.unique_values import find_holder, try_update
 from crm_shared.access import Caller
 from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.database.unique_values import try_update, write_unique
 from crm_shared.refusals import require_version
 
 
@@ -41,19 +43,24 @@ class DeleteCompany:
     expected_version: tuple[int, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class RestoreCompany:
+    caller: Caller
+    company_id: UUID
+    expected_version: tuple[int, ...] | None
+
+
 async def create_company(command: CreateCompany, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Create one company, give its state. Raises DuplicateDomain, UnknownReference, UnknownCustomField."""
     caller, new = command.caller, command.new
-    require_known(command.custom_data)
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
-        event = domain.create(new_id(), new, now=clock.now())
-        holder_id = await find_holder(
+        custom_data = await check_new(transaction, caller.tenant_id, EntityType.COMPANY, command.custom_data)
+        event = domain.create(new_id(), replace(new, custom_data=custom_data), now=clock.now())
+        await write_unique(
             lambda: repository.insert(transaction, caller.tenant_id, event.company),
-            lambda: repository.find_with_domain(transaction, caller.tenant_id, new.domain),
+            lambda: find_conflict(transaction, caller.tenant_id, event.company),
         )
-        if holder_id is not None:
-            raise DuplicateDomain(holder_id)
         await _tell(transaction, caller, event)
     return events.to_state(event.company)
 
@@ -64,16 +71,16 @@ async def edit_company(command: EditCompany, unit_of_work: UnitOfWork, clock: Cl
     Raises CompanyNotFound, StaleVersion, DuplicateDomain, UnknownReference, UnknownCustomField.
     """
     caller, changes = command.caller, command.changes
-    require_known(changes.get("custom_data", {}))
     async with unit_of_work.begin(caller) as transaction:
         company = await repository.load_for_update(transaction, caller, command.company_id)
         require_version(company.version, command.expected_version)
         if changes.get("owner_id", company.owner_id) != company.owner_id:
             await require_owner(transaction, caller, changes["owner_id"])
+        changes = await merge_changes(transaction, caller.tenant_id, EntityType.COMPANY, company.custom_data, changes)
         event = domain.edit(company, changes, now=clock.now())
         if event is None:
             return events.to_state(company)
-        await _save(transaction, caller, event.company, has_new_domain=event.company.domain != company.domain)
+        await _save_unique(transaction, caller, event.company, before=company)
         await _tell(transaction, caller, event)
     return events.to_state(event.company)
 
@@ -90,16 +97,32 @@ async def delete_company(command: DeleteCompany, unit_of_work: UnitOfWork, clock
     return events.to_state(event.company)
 
 
-async def _save(transaction: Transaction, caller: Caller, company: Company, *, has_new_domain: bool) -> None:
-    if not has_new_domain:
+async def restore_company(command: RestoreCompany, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Bring one company back, give its state; one that is there stays as it is.
+
+    Raises CompanyNotFound (also for one that is gone for good), StaleVersion, and DuplicateDomain when another company
+    has taken its domain meanwhile.
+    """
+    caller = command.caller
+    async with unit_of_work.begin(caller) as transaction:
+        company = await repository.load_any_for_update(transaction, caller, command.company_id)
+        require_version(company.version, command.expected_version)
+        event = domain.restore(company, now=clock.now())
+        if event is None:
+            return events.to_state(company)
+        await _save_unique(transaction, caller, event.company, before=company)
+        await _tell(transaction, caller, event)
+    return events.to_state(event.company)
+
+
+async def _save_unique(transaction: Transaction, caller: Caller, company: Company, *, before: Company) -> None:
+    if (company.domain, company.deleted_at) == (before.domain, before.deleted_at):
         await repository.save(transaction, caller.tenant_id, company)
         return
-    holder_id = await find_holder(
+    await write_unique(
         lambda: try_update(transaction, lambda: repository.save(transaction, caller.tenant_id, company)),
-        lambda: repository.find_with_domain(transaction, caller.tenant_id, company.domain),
+        lambda: find_conflict(transaction, caller.tenant_id, company),
     )
-    if holder_id is not None:
-        raise DuplicateDomain(holder_id)
 
 
 async def _tell(transaction: Transaction, caller: Caller, event: CompanyEvent) -> None:

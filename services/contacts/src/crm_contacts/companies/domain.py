@@ -1,12 +1,13 @@
 """Companies: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm_shared.refusals import Conflict, NotFound
+from crm_shared.retention import RESTORABLE_FOR
 
 
 class CompanyNotFound(NotFound):
@@ -64,7 +65,14 @@ class CompanyDeleted:
     at: datetime
 
 
-CompanyEvent = CompanyCreated | CompanyEdited | CompanyDeleted
+@dataclass(frozen=True, slots=True)
+class CompanyRestored:
+    company: Company
+    before: Company
+    at: datetime
+
+
+CompanyEvent = CompanyCreated | CompanyEdited | CompanyDeleted | CompanyRestored
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,7 @@ class NewCompany:
     website: str | None
     owner_id: UUID
     tags: tuple[str, ...]
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(company_id: UUID, new: NewCompany, *, now: datetime) -> CompanyCreated:
@@ -91,7 +100,7 @@ def create(company_id: UUID, new: NewCompany, *, now: datetime) -> CompanyCreate
         website=new.website,
         owner_id=new.owner_id,
         tags=new.tags,
-        custom_data={},
+        custom_data=new.custom_data,
         created_at=now,
         updated_at=now,
         deleted_at=None,
@@ -111,3 +120,16 @@ def delete(company: Company, *, now: datetime) -> CompanyDeleted:
     """Hide the company and free its domain. Its contacts stay, and keep saying where they work."""
     deleted = replace(company, deleted_at=now, version=company.version + 1, updated_at=now)
     return CompanyDeleted(deleted, before=company, at=now)
+
+
+def restore(company: Company, *, now: datetime) -> CompanyRestored | None:
+    """Bring a deleted company back as it was; None when it is there.
+
+    Raises CompanyNotFound for one that was deleted RESTORABLE_FOR ago: it is gone for good.
+    """
+    if company.deleted_at is None:
+        return None
+    if now - company.deleted_at > RESTORABLE_FOR:
+        raise CompanyNotFound
+    restored = replace(company, deleted_at=None, version=company.version + 1, updated_at=now)
+    return CompanyRestored(restored, before=company, at=now)

@@ -4,7 +4,14 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from crm_contacts.companies.domain import Company, CompanyCreated, CompanyDeleted, CompanyEdited, CompanyEvent
+from crm_contacts.companies.domain import (
+    Company,
+    CompanyCreated,
+    CompanyDeleted,
+    CompanyEdited,
+    CompanyEvent,
+    CompanyRestored,
+)
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.contracts.changes import list_changes
 
@@ -13,6 +20,7 @@ VERBS: dict[type[CompanyEvent], str] = {
     CompanyCreated: "created",
     CompanyEdited: "updated",
     CompanyDeleted: "deleted",
+    CompanyRestored: "restored",
 }
 
 

@@ -1,22 +1,25 @@
 """From a list's parameters to its WHERE."""
 
 from crm_contacts.companies.schemas import CompanyList
+from crm_contacts.list_filters import add_deleted
 from crm_contacts.prefixes import starts_with
 from crm_shared.access import Caller
 from crm_shared.database import Where
 
 
+def is_narrow(query: CompanyList) -> bool:
+    """Tell whether filters that have an index of their own leave few companies."""
+    return query.deleted or query.domain is not None or query.q is not None or bool(query.custom_filters)
+
+
 def to_where(query: CompanyList, caller: Caller) -> Where:
-    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
+    """Give the filters but for owners and tags, the tenant as $1. Values are parameters, columns stand here in full."""
     where = Where(caller.tenant_id)
-    if query.owner_id is not None:
-        where.add("c.owner_id = {}", query.owner_id)
+    add_deleted(where, deleted=query.deleted)
     if query.domain is not None:
         where.add("c.domain = {}", query.domain)
     if query.industry is not None:
         where.add("c.industry = {}", query.industry)
-    if query.tag is not None:
-        where.add("{} = ANY (c.tags)", query.tag)
     if query.q is not None:
         where.add_sql(starts_with(where, query.q, "c.name_key", "c.domain"))
     if query.updated_since is not None:

@@ -7,12 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_contacts.companies import commands, queries
-from crm_contacts.companies.commands import DeleteCompany
+from crm_contacts.companies.commands import DeleteCompany, RestoreCompany
 from crm_contacts.companies.filters import to_where
 from crm_contacts.companies.schemas import CompanyList, CompanyPage, CreateCompanyRequest, EditCompanyRequest
 from crm_shared.contracts.states import CompanyState
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/companies", tags=["companies"], route_class=CrmRoute)
@@ -31,16 +33,16 @@ async def create_company(body: CreateCompanyRequest, context: Context) -> Respon
     return context.reply_written("company", company, status=201)
 
 
-@router.get("", response_model=CompanyPage, summary="List the companies that you may see")
+@router.get("", response_model=CompanyPage, summary="List the companies that you may see", description=DESCRIPTION)
 async def list_companies(query: Annotated[CompanyList, Query()], context: Context) -> Response:
-    order = parse_order(query.sort, SORTS, id_column="c.id")
+    tenant_id = context.caller.tenant_id
     filters = to_where(query, context.caller)
-    async with context.database.read(context.caller.tenant_id) as connection:
-        rows = await queries.list_companies(
-            connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
+    async with context.database.read(tenant_id) as connection:
+        order = await apply_query(
+            connection, tenant_id, EntityType.COMPANY, query, filters, sorts=SORTS, id_column="c.id"
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.value_key)
-    return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
+        rows = await queries.list_companies(connection, context.caller, query, filters, order)
+    return context.reply_sorted(rows, order, query.limit, hidden=queries.SORT_KEYS)
 
 
 @router.get("/{company_id}", response_model=CompanyState, summary="Get one company")
@@ -54,6 +56,13 @@ async def get_company(company_id: UUID, context: Context) -> Response:
 async def edit_company(company_id: UUID, body: EditCompanyRequest, context: Context) -> Response:
     command = body.to_command(company_id, caller=context.caller, expected_version=context.if_match)
     company = await commands.edit_company(command, context.unit_of_work, context.clock)
+    return context.reply_written("company", company)
+
+
+@router.post("/{company_id}/restore", response_model=CompanyState, summary="Bring a deleted company back")
+async def restore_company(company_id: UUID, context: Context) -> Response:
+    command = RestoreCompany(context.caller, company_id, context.if_match)
+    company = await commands.restore_company(command, context.unit_of_work, context.clock)
     return context.reply_written("company", company)
 
 

@@ -1,6 +1,6 @@
 """What requests about companies look like. Answers are the contract's own states."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -8,11 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from crm_contacts.companies.commands import CreateCompany, EditCompany
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.companies.internet import InternetDomain, Website
-from crm_contacts.custom_data import CustomData
+from crm_contacts.list_filters import Deleted, Owners, WantedTags
 from crm_contacts.tags import Tags, to_tags
 from crm_shared.access import Caller
 from crm_shared.contracts.states import CompanyState
-from crm_shared.http.models import ListQuery, RequestBody, ShortText
+from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.http.models import RequestBody, ShortText
 
 
 def _to_text(value: object) -> object:
@@ -31,7 +33,7 @@ class CreateCompanyRequest(RequestBody):
     website: Website | None = None
     owner_id: UUID | None = None
     tags: Tags = Field(default=[])
-    custom_data: CustomData = Field(default={})
+    custom_data: NewCustomData = Field(default={})
 
     def to_command(self, caller: Caller) -> CreateCompany:
         new = NewCompany(
@@ -56,21 +58,25 @@ class EditCompanyRequest(RequestBody):
     website: Website | None = None
     owner_id: UUID = Field(default=UUID(int=0))
     tags: Tags = Field(default=[])
-    custom_data: CustomData = Field(default={})
+    custom_data: CustomDataChanges = Field(default={})
 
-    def to_command(self, company_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditCompany:
+    def to_changes(self) -> dict[str, Any]:
         changes = self.given()
         if "tags" in changes:
             changes["tags"] = to_tags(self.tags)
-        return EditCompany(caller, company_id, changes, expected_version)
+        return changes
+
+    def to_command(self, company_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditCompany:
+        return EditCompany(caller, company_id, self.to_changes(), expected_version)
 
 
-class CompanyList(ListQuery):
-    owner_id: UUID | None = None
+class CompanyList(CustomFieldQuery):
+    owner_id: Owners = Field(default=[])
     domain: InternetDomain | None = None
     industry: ShortText | None = None
-    tag: ShortText | None = None
+    tag: WantedTags = Field(default=[])
     q: ShortText | None = Field(default=None, description="the beginning of the name or domain")
+    deleted: Deleted = False
 
 
 class CompanyPage(BaseModel):

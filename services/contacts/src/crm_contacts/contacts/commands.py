@@ -8,15 +8,17 @@ from uuid import UUID
 from crm_contacts.companies import repository as companies
 from crm_contacts.contacts import domain, events, repository
 from crm_contacts.contacts.domain import Contact, ContactEvent, NewContact
-from crm_contacts.custom_data import require_known
-from crm_contacts.emails import DuplicateEmail
+from crm_contacts.contacts.holders import find_conflict
+from crm_contacts.contacts.rights import Right
 from crm_contacts.owners import require_owner
 from crm_contacts.phones import to_e164
-from crm_contacts.unique_values import find_holder, try_update
 from crm_shared.access import Caller
 from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.database.unique_values import try_update, write_unique
 from crm_shared.refusals import UnknownReference, require_version
 
 
@@ -57,20 +59,22 @@ class DeleteContact:
 
 
 async def create_contact(command: CreateContact, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Create one contact, give its state. Raises DuplicateEmail, UnknownReference, UnknownCustomField, InvalidField."""
+    """Create one contact, give its state.
+
+    Raises DuplicateEmail, DuplicateExternalId, UnknownReference, UnknownCustomField, InvalidField.
+    """
     caller, new = command.caller, command.new
-    require_known(command.custom_data)
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
         await _require_company(transaction, caller, new.company_id)
-        new = replace(new, phone_e164=await _find_e164(transaction, caller, new.phone))
+        custom_data = await check_new(transaction, caller.tenant_id, EntityType.CONTACT, command.custom_data)
+        phone_e164 = await _find_e164(transaction, caller, new.phone)
+        new = replace(new, phone_e164=phone_e164, custom_data=custom_data)
         event = domain.create(new_id(), new, now=clock.now())
-        holder_id = await find_holder(
+        await write_unique(
             lambda: repository.insert(transaction, caller.tenant_id, event.contact),
-            lambda: repository.find_with_email(transaction, caller.tenant_id, new.email),
+            lambda: find_conflict(transaction, caller.tenant_id, event.contact),
         )
-        if holder_id is not None:
-            raise DuplicateEmail(holder_id)
         await _tell(transaction, caller, event)
     return events.to_state(event.contact)
 
@@ -78,10 +82,10 @@ async def create_contact(command: CreateContact, unit_of_work: UnitOfWork, clock
 async def edit_contact(command: EditContact, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Change fields of one contact.
 
-    Raises ContactNotFound, StaleVersion, DuplicateEmail, UnknownReference, UnknownCustomField, InvalidField.
+    Raises ContactNotFound, Forbidden, StaleVersion, DuplicateEmail, DuplicateExternalId, UnknownReference,
+    UnknownCustomField, InvalidField.
     """
     caller = command.caller
-    require_known(command.changes.get("custom_data", {}))
     async with unit_of_work.begin(caller) as transaction:
         contact = await repository.load_for_update(transaction, caller, command.contact_id)
         require_version(contact.version, command.expected_version)
@@ -89,13 +93,13 @@ async def edit_contact(command: EditContact, unit_of_work: UnitOfWork, clock: Cl
         event = domain.edit(contact, changes, now=clock.now())
         if event is None:
             return events.to_state(contact)
-        await _save(transaction, caller, event.contact, has_new_email=event.contact.email != contact.email)
+        await save_unique(transaction, caller.tenant_id, event.contact, before=contact)
         await _tell(transaction, caller, event)
     return events.to_state(event.contact)
 
 
 async def add_tag(command: TagContact, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Put a tag on one contact, unless it is there. Raises ContactNotFound, StaleVersion, InvalidField."""
+    """Put a tag on one contact, unless it is there. Raises ContactNotFound, Forbidden, StaleVersion, InvalidField."""
     async with unit_of_work.begin(command.caller) as transaction:
         contact = await _load(transaction, command)
         event = domain.add_tag(contact, command.tag, now=clock.now())
@@ -103,7 +107,7 @@ async def add_tag(command: TagContact, unit_of_work: UnitOfWork, clock: Clock) -
 
 
 async def remove_tag(command: TagContact, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Take a tag off one contact, if it is there. Raises ContactNotFound, StaleVersion."""
+    """Take a tag off one contact, if it is there. Raises ContactNotFound, Forbidden, StaleVersion."""
     async with unit_of_work.begin(command.caller) as transaction:
         contact = await _load(transaction, command)
         event = domain.remove_tag(contact, command.tag, now=clock.now())
@@ -111,15 +115,15 @@ async def remove_tag(command: TagContact, unit_of_work: UnitOfWork, clock: Clock
 
 
 async def delete_contact(command: DeleteContact, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Hide one contact, give its last state. Raises ContactNotFound, StaleVersion."""
+    """Hide one contact, give its last state. Raises ContactNotFound, Forbidden, StaleVersion."""
     async with unit_of_work.begin(command.caller) as transaction:
-        contact = await _load(transaction, command)
+        contact = await _load(transaction, command, Right.GOVERN)
         event = domain.delete(contact, now=clock.now())
         return await _conclude(transaction, command.caller, contact, event)
 
 
-async def _load(transaction: Transaction, command: TagContact | DeleteContact) -> Contact:
-    contact = await repository.load_for_update(transaction, command.caller, command.contact_id)
+async def _load(transaction: Transaction, command: TagContact | DeleteContact, right: Right = Right.WRITE) -> Contact:
+    contact = await repository.load_for_update(transaction, command.caller, command.contact_id, right)
     require_version(contact.version, command.expected_version)
     return contact
 
@@ -141,11 +145,13 @@ async def _tell(transaction: Transaction, caller: Caller, event: ContactEvent) -
 async def _check(
     transaction: Transaction, caller: Caller, contact: Contact, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Hold new references against what is there, and bring a new phone into E.164."""
+    """Hold references and custom fields against what is there, and bring a new phone into E.164."""
     if changes.get("owner_id", contact.owner_id) != contact.owner_id:
+        await repository.load_for_update(transaction, caller, contact.id, Right.GOVERN)  # a share is not enough
         await require_owner(transaction, caller, changes["owner_id"])
     if changes.get("company_id", contact.company_id) != contact.company_id:
         await _require_company(transaction, caller, changes["company_id"])
+    changes = await merge_changes(transaction, caller.tenant_id, EntityType.CONTACT, contact.custom_data, changes)
     if changes.get("phone", contact.phone) == contact.phone:
         return dict(changes)  # an old number keeps the form it was given, should the tenant's country change
     return {**changes, "phone_e164": await _find_e164(transaction, caller, changes["phone"])}
@@ -162,13 +168,14 @@ async def _find_e164(transaction: Transaction, caller: Caller, phone: str | None
     return to_e164(phone, await repository.load_region(transaction, caller.tenant_id))
 
 
-async def _save(transaction: Transaction, caller: Caller, contact: Contact, *, has_new_email: bool) -> None:
-    if not has_new_email:
-        await repository.save(transaction, caller.tenant_id, contact)
+async def save_unique(transaction: Transaction, tenant_id: UUID, contact: Contact, *, before: Contact) -> None:
+    """Write a changed contact. Raises DuplicateEmail, DuplicateExternalId."""
+    if (contact.email, contact.external_id, contact.deleted_at) == (
+        before.email, before.external_id, before.deleted_at
+    ):  # fmt: skip
+        await repository.save(transaction, tenant_id, contact)
         return
-    holder_id = await find_holder(
-        lambda: try_update(transaction, lambda: repository.save(transaction, caller.tenant_id, contact)),
-        lambda: repository.find_with_email(transaction, caller.tenant_id, contact.email),
+    await write_unique(
+        lambda: try_update(transaction, lambda: repository.save(transaction, tenant_id, contact)),
+        lambda: find_conflict(transaction, tenant_id, contact),
     )
-    if holder_id is not None:
-        raise DuplicateEmail(holder_id)

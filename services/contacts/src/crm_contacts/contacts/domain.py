@@ -1,24 +1,52 @@
 """Contacts: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm_contacts.tags import MAX_TAGS
 from crm_shared.contracts.states import ContactSource
-from crm_shared.refusals import FieldProblem, InvalidField, NotFound
+from crm_shared.refusals import Conflict, FieldProblem, InvalidField, NotFound
+from crm_shared.retention import RESTORABLE_FOR
 
 NAMING_FIELDS = ("first_name", "last_name", "email", "phone")
 """A contact has one of them at least: without any, nobody could tell who it is."""
 
+NOTHING_PERSONAL: Mapping[str, Any] = {
+    **dict.fromkeys((*NAMING_FIELDS, "phone_e164", "company_id", "job_title", "source", "external_id")),
+    **{"tags": (), "custom_data": {}, "shares": []},
+}
+"""What each field that says something of the person holds once they are erased."""
+
 
 class ContactNotFound(NotFound):
-    """Absent, or out of the caller's sight."""
+    """Absent, or out of the caller's sight. `merged_into`: where the contact lives on, if the caller sees that."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no such contact.")
+    def __init__(self, merged_into: UUID | None = None) -> None:
+        if merged_into is None:
+            super().__init__("There is no such contact.")
+        else:
+            super().__init__("The contact was merged into another.", extensions={"merged_into": merged_into})
+
+
+class MergedAway(Conflict):
+    """The contact lives on in another, `merged_into`: undoing the merge is what brings it back."""
+
+    slug, title = "merged", "The contact was merged into another"
+
+    def __init__(self, merged_into: UUID) -> None:
+        super().__init__("Undo the merge to have it back.", extensions={"merged_into": merged_into})
+
+
+class DuplicateExternalId(Conflict):
+    """Another contact has the external id already; the problem names it as `existing_id`."""
+
+    slug, title = "duplicate-external-id", "The external id is taken"
+
+    def __init__(self, existing_id: UUID) -> None:
+        super().__init__("Another contact has this external id.", extensions={"existing_id": existing_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +72,7 @@ class Contact:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +95,67 @@ class ContactDeleted:
     at: datetime
 
 
-ContactEvent = ContactCreated | ContactEdited | ContactDeleted
+@dataclass(frozen=True, slots=True)
+class ContactRestored:
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactErased:
+    """`before` has what is to be told to nobody any more."""
+
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMerged:
+    """Told of both: the survivor as united, the other hidden with `merged_into`."""
+
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactUnmerged:
+    """Told of both: the merge was taken back."""
+
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactShared:
+    """A share is new, or gives another permission than before."""
+
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactUnshared:
+    contact: Contact
+    before: Contact
+    at: datetime
+
+
+ContactEvent = (
+    ContactCreated
+    | ContactEdited
+    | ContactDeleted
+    | ContactRestored
+    | ContactErased
+    | ContactMerged
+    | ContactUnmerged
+    | ContactShared
+    | ContactUnshared
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +173,7 @@ class NewContact:
     owner_id: UUID
     tags: tuple[str, ...]
     external_id: str | None
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(contact_id: UUID, new: NewContact, *, now: datetime) -> ContactCreated:
@@ -101,7 +191,7 @@ def create(contact_id: UUID, new: NewContact, *, now: datetime) -> ContactCreate
         source=new.source,
         owner_id=new.owner_id,
         tags=new.tags,
-        custom_data={},
+        custom_data=new.custom_data,
         external_id=new.external_id,
         shares=(),
         merged_into=None,
@@ -118,6 +208,8 @@ def edit(contact: Contact, changes: Mapping[str, Any], *, now: datetime) -> Cont
     if all(getattr(contact, name) == value for name, value in changes.items()):
         return None
     edited = replace(contact, **changes, version=contact.version + 1, updated_at=now)
+    if edited.owner_id != contact.owner_id:
+        edited = replace(edited, shares=shares_beside(edited.owner_id, contact.shares))
     _require_named(edited)
     return ContactEdited(edited, before=contact, at=now)
 
@@ -140,6 +232,48 @@ def delete(contact: Contact, *, now: datetime) -> ContactDeleted:
     """Hide the contact and free its e-mail address."""
     deleted = replace(contact, deleted_at=now, version=contact.version + 1, updated_at=now)
     return ContactDeleted(deleted, before=contact, at=now)
+
+
+def restore(contact: Contact, *, now: datetime) -> ContactRestored | None:
+    """Bring a deleted contact back as it was; None when it is there.
+
+    Raises ContactNotFound for one that is gone for good (erased, or deleted RESTORABLE_FOR ago), MergedAway for one
+    that lives on in another.
+    """
+    if contact.erased_at is not None:
+        raise ContactNotFound
+    if contact.merged_into is not None:
+        raise MergedAway(contact.merged_into)
+    if contact.deleted_at is None:
+        return None
+    if now - contact.deleted_at > RESTORABLE_FOR:
+        raise ContactNotFound
+    restored = replace(contact, deleted_at=None, version=contact.version + 1, updated_at=now)
+    return ContactRestored(restored, before=contact, at=now)
+
+
+def erase(contact: Contact, *, now: datetime) -> ContactErased | None:
+    """Leave a deleted shell that says nothing of the person; None when that has been done.
+
+    What the shell keeps: id, owner, when it was made, and into which contact it was merged, by which others have its
+    deals follow.
+    """
+    if contact.erased_at is not None:
+        return None
+    shell = replace(
+        contact,
+        **NOTHING_PERSONAL,
+        version=contact.version + 1,
+        updated_at=now,
+        deleted_at=contact.deleted_at or now,
+        erased_at=now,
+    )
+    return ContactErased(shell, before=contact, at=now)
+
+
+def shares_beside(owner_id: UUID, shares: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out the owner's own: who owns a contact needs no share of it, and would keep it after handing it on."""
+    return [share for share in shares if str(share["user_id"]) != str(owner_id)]
 
 
 def _require_named(contact: Contact) -> None:

@@ -4,15 +4,33 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from crm_contacts.contacts.domain import Contact, ContactCreated, ContactDeleted, ContactEdited, ContactEvent
-from crm_shared.contracts import OutboxEvent, new_event
-from crm_shared.contracts.changes import list_changes
+from crm_contacts.contacts.domain import (
+    Contact,
+    ContactCreated,
+    ContactDeleted,
+    ContactEdited,
+    ContactErased,
+    ContactEvent,
+    ContactMerged,
+    ContactRestored,
+    ContactShared,
+    ContactUnmerged,
+    ContactUnshared,
+)
+from crm_shared.contracts import Change, OutboxEvent, new_event
+from crm_shared.contracts.changes import list_changes, list_erasure
 
 STATE_FIELDS = tuple(field.name for field in fields(Contact))
 VERBS: dict[type[ContactEvent], str] = {
     ContactCreated: "created",
     ContactEdited: "updated",
     ContactDeleted: "deleted",
+    ContactRestored: "restored",
+    ContactShared: "shared",
+    ContactUnshared: "unshared",
+    ContactMerged: "merged",
+    ContactUnmerged: "unmerged",
+    ContactErased: "erased",
 }
 
 
@@ -30,9 +48,19 @@ def to_wire(event: ContactEvent, *, tenant_id: UUID, actor_id: UUID | None) -> O
         tenant_id=tenant_id,
         occurred_at=event.at,
         state=to_state(event.contact),
-        changed=None if isinstance(event, ContactCreated) else list_changes(event.before, event.contact, STATE_FIELDS),
+        changed=_list_changes(event),
         actor_id=actor_id,
     )
+
+
+def _list_changes(event: ContactEvent) -> dict[str, Change] | None:
+    match event:
+        case ContactCreated():
+            return None
+        case ContactErased():
+            return list_erasure(event.before, event.contact, STATE_FIELDS)
+        case _:
+            return list_changes(event.before, event.contact, STATE_FIELDS)
 
 
 def snapshot(contact: Contact, *, tenant_id: UUID) -> OutboxEvent:

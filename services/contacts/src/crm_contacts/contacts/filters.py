@@ -1,6 +1,7 @@
 """From a list's parameters to its WHERE."""
 
 from crm_contacts.contacts.schemas import ContactList
+from crm_contacts.list_filters import add_deleted
 from crm_contacts.phones import to_e164
 from crm_contacts.prefixes import starts_with
 from crm_shared.access import Caller
@@ -8,19 +9,18 @@ from crm_shared.database import Where
 
 
 def to_where(query: ContactList, caller: Caller, *, region: str | None) -> Where:
-    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full.
+    """Give the filters but for owners and tags, the tenant as $1. Values are parameters, columns stand here in full.
 
     `region` is the country of a phone that names none, needed when one is asked for.
     """
     where = Where(caller.tenant_id)
-    if query.owner_id is not None:
-        where.add("c.owner_id = {}", query.owner_id)
+    add_deleted(where, deleted=query.deleted)
+    if query.deleted:
+        where.add("c.merged_into IS NULL").add("c.erased_at IS NULL")
     if query.company_id is not None:
         where.add("c.company_id = {}", query.company_id)
     if query.source is not None:
         where.add("c.source = {}", query.source)
-    if query.tag is not None:
-        where.add("{} = ANY (c.tags)", query.tag)
     if query.email is not None:
         where.add("c.email_key = fold_case({})", query.email)
     if query.phone is not None:
@@ -32,6 +32,15 @@ def to_where(query: ContactList, caller: Caller, *, region: str | None) -> Where
     if query.updated_since is not None:
         where.add("c.updated_at >= {}", query.updated_since)
     return where
+
+
+def is_narrow(query: ContactList) -> bool:
+    """Tell whether filters that have an index of their own leave few contacts."""
+    return (
+        query.deleted
+        or bool(query.custom_filters)
+        or any(value is not None for value in (query.company_id, query.email, query.phone, query.external_id, query.q))
+    )
 
 
 def _add_phone(where: Where, phone: str, region: str | None) -> None:

@@ -1,52 +1,77 @@
 """SQL that reads contacts for the API: one round trip each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from crm_contacts.contacts.domain import ContactNotFound
+from crm_contacts.contacts.filters import is_narrow
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, FIND_REGION, LOAD_CONTACT
+from crm_contacts.contacts.schemas import ContactList
+from crm_contacts.contacts.survivors import explain_absence
+from crm_contacts.tag_filters import TagReading, add_tags, by_creation, choose_reading
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import Order
+from crm_shared.http.pages import Listed, Page, fetch_visible
 
-# With the key that the list may be sorted by, which is no part of the answer.
-SELECT_CONTACTS = (
-    "SELECT"
-    + CONTACT_COLUMNS
-    + """, c.name_key
-      FROM contacts c
-     WHERE c.tenant_id = $1 AND c.deleted_at IS NULL AND """
+# With the keys that the list may be sorted by, which are no part of the answer.
+LISTED_COLUMNS = CONTACT_COLUMNS + ", c.name_key, c.surname_key"
+LISTED = Listed(
+    LISTED_COLUMNS, " FROM contacts c WHERE c.tenant_id = $1 AND ", "contacts c", "c.owner_id", contact_id="c.id"
 )
+# Living contacts only stand in contact_tags, each beside its owner and in the order of creation.
+TAGGED = Listed(
+    LISTED_COLUMNS,
+    """
+      FROM contact_tags t
+      JOIN contacts c ON c.tenant_id = $1 AND c.id = t.contact_id
+     WHERE t.tenant_id = $1 AND """,
+    "contacts c",
+    "t.owner_id",
+    contact_id="t.contact_id",
+)
+
+COUNT_TAGGED = """
+    SELECT count(*) FROM (SELECT FROM contact_tags t WHERE t.tenant_id = $1 AND t.tag = $2 LIMIT $3) AS found
+"""
+# A scalar, not EXISTS: that one PostgreSQL would make a join of, and read all who have the tag for the sake of a page.
+HAS_TAG = """(
+    SELECT true FROM contact_tags h
+     WHERE h.tenant_id = $1 AND h.tag = {} AND h.created_at = c.created_at AND h.contact_id = c.id)"""
+
+SORT_KEYS = ("name_key", "surname_key")
+BY_OWNER = ("created_at", "updated_at", "name")
+"""Orders that an index has for each owner."""
 
 
 async def load_contact(connection: Connection, caller: Caller, contact_id: UUID) -> dict[str, Any]:
-    """Read one contact as GET answers it. Raises ContactNotFound."""
-    where = add_visible(Where(caller.tenant_id, contact_id), caller, "c.owner_id")
+    """Read one contact as GET answers it. Raises ContactNotFound, which names where a merged one lives on."""
+    where = add_visible(Where(caller.tenant_id, contact_id), caller, "c.owner_id", contact_id="c.id")
     row = await connection.fetchrow(LOAD_CONTACT + where.sql, *where.parameters)
     if row is None:
-        raise ContactNotFound
+        raise await explain_absence(connection, caller, contact_id)
     return dict(row)
 
 
 async def list_contacts(
-    connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
+    connection: Connection, caller: Caller, query: ContactList, filters: Where, order: Order
 ) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 visible contacts, each with its `name_key`. `filters` begins with the tenant as $1."""
-    where = order.add_after(add_visible(filters, caller, "c.owner_id"), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_CONTACTS + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+    """Give up to `query.limit` + 1 visible contacts, each with its sort keys. `filters` begins with the tenant as $1.
+
+    `filters` (but for the owners' and the tags', which are added here) and `order` were made of `query`.
+    """
+    by_owner = order.name.removeprefix("-") in BY_OWNER and not is_narrow(query)
+    listed, page = LISTED, Page(order, query.cursor, query.limit)
+    reading = await choose_reading(connection, caller.tenant_id, COUNT_TAGGED, query, order)
+    if reading is TagReading.BY_TAG:
+        listed, by_owner = TAGGED, by_owner and order.field.column == "c.created_at"
+        page = replace(page, order=by_creation(order, "t.created_at", "t.contact_id"))
+    add_tags(filters, query.tag, reading, also=HAS_TAG)
+    return await fetch_visible(connection, listed, filters, caller, page, owners=query.owner_id, by_owner=by_owner)
 
 
 async def load_region(connection: Connection, caller: Caller) -> str:
     """Give the country of the tenant's phone numbers that name none."""
     return str(await connection.fetchval(FIND_REGION, caller.tenant_id))
-
-
-def to_items(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give the rows as the list answers them, without the key that they may be sorted by."""
-    return [{name: row[name] for name in row if name != "name_key"} for row in rows]

@@ -1,37 +1,42 @@
 """SQL that writes and loads contacts."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact, ContactNotFound
+from crm_contacts.contacts.rights import Right, find_right, require_right
+from crm_contacts.contacts.survivors import explain_absence
 from crm_shared.access import Caller
-from crm_shared.access.visibility import add_visible
+from crm_shared.access.visibility import add_visible, governed_by
+from crm_shared.custom_fields.columns import CONTACT_CUSTOM_DATA
 from crm_shared.database import Connection, Transaction, Where
 
-CONTACT_COLUMNS = """
+CONTACT_COLUMNS = (
+    """
            c.id, c.version, c.first_name, c.last_name, c.email, c.phone, c.phone_e164, c.company_id, c.job_title,
-           c.source, c.owner_id, c.tags, c.custom_data, c.external_id, c.shares, c.merged_into, c.created_at,
-           c.updated_at, c.deleted_at
+           c.source, c.owner_id, c.tags,"""
+    + CONTACT_CUSTOM_DATA
+    + """, c.external_id, c.shares, c.merged_into, c.created_at, c.updated_at, c.deleted_at, c.erased_at
 """
+)
 
-# No row comes back when another contact has the address: that must not end the transaction.
+# No row comes back when another contact has the address or the external id: that must not end the transaction.
 INSERT_CONTACT = """
     INSERT INTO contacts (tenant_id, id, version, first_name, last_name, email, phone, phone_e164, company_id,
                           job_title, source, owner_id, tags, custom_data, external_id, shares, merged_into,
-                          created_at, updated_at, deleted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-    ON CONFLICT (tenant_id, email_key) WHERE deleted_at IS NULL DO NOTHING
+                          created_at, updated_at, deleted_at, erased_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+    ON CONFLICT DO NOTHING
     RETURNING id
 """
 
-LOAD_CONTACT = (
-    "SELECT"
-    + CONTACT_COLUMNS
-    + """
+FROM_ANY_CONTACT = """
       FROM contacts c
-     WHERE c.tenant_id = $1 AND c.id = $2 AND c.deleted_at IS NULL AND """
-)
+     WHERE c.tenant_id = $1 AND c.id = $2 AND """
+FROM_CONTACT = FROM_ANY_CONTACT + "c.deleted_at IS NULL AND "
+LOAD_CONTACT = "SELECT" + CONTACT_COLUMNS + FROM_CONTACT
 # Locked before the outbox insert: outbox order is then version order for this contact.
 FOR_UPDATE = " FOR NO KEY UPDATE OF c"
 
@@ -39,7 +44,7 @@ UPDATE_CONTACT = """
     UPDATE contacts
        SET version = $3, first_name = $4, last_name = $5, email = $6, phone = $7, phone_e164 = $8, company_id = $9,
            job_title = $10, source = $11, owner_id = $12, tags = $13, custom_data = $14, external_id = $15,
-           shares = $16, merged_into = $17, created_at = $18, updated_at = $19, deleted_at = $20
+           shares = $16, merged_into = $17, created_at = $18, updated_at = $19, deleted_at = $20, erased_at = $21
      WHERE tenant_id = $1 AND id = $2
 """
 
@@ -49,22 +54,82 @@ FIND_REGION = "SELECT default_region FROM directory_tenants WHERE tenant_id = $1
 
 
 async def insert(transaction: Transaction, tenant_id: UUID, contact: Contact) -> bool:
-    """Write a new contact. False, and nothing written, when another one has its e-mail address."""
+    """Write a new contact. False, and nothing written, when another one has its e-mail address or external id."""
     return await transaction.fetchval(INSERT_CONTACT, *_to_row(tenant_id, contact)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, contact: Contact) -> None:
-    """Write all of a contact that is there. Raises asyncpg's UniqueViolationError when another has its address."""
+    """Write all of a contact that is there. Raises asyncpg's UniqueViolationError when another has a value of it."""
     await transaction.execute(UPDATE_CONTACT, *_to_row(tenant_id, contact))
 
 
-async def load_for_update(transaction: Transaction, caller: Caller, contact_id: UUID) -> Contact:
-    """Lock the contact. Raises ContactNotFound when it is absent, deleted or out of the caller's sight."""
-    where = add_visible(Where(caller.tenant_id, contact_id), caller, "c.owner_id")
-    row = await transaction.fetchrow(LOAD_CONTACT + where.sql + FOR_UPDATE, *where.parameters)
+async def load_for_update(
+    transaction: Transaction, caller: Caller, contact_id: UUID, right: Right = Right.WRITE
+) -> Contact:
+    """Lock the contact.
+
+    Raises ContactNotFound when it is absent, deleted or out of the caller's sight, Forbidden when they see it but
+    `right` is more than they have.
+    """
+    return await _lock(transaction, caller, contact_id, FROM_CONTACT, right)
+
+
+async def load_any_for_update(transaction: Transaction, caller: Caller, contact_id: UUID) -> Contact:
+    """Lock the contact, deleted or not, for whom it is to govern.
+
+    Raises ContactNotFound when it is absent or out of the caller's sight, Forbidden when they only have a share.
+    """
+    return await _lock(transaction, caller, contact_id, FROM_ANY_CONTACT, Right.GOVERN)
+
+
+async def _lock(
+    transaction: Transaction, caller: Caller, contact_id: UUID, from_contact: LiteralString, right: Right
+) -> Contact:
+    where = add_visible(Where(caller.tenant_id, contact_id), caller, "c.owner_id", contact_id="c.id")
+    governs = ", " + governed_by(where, caller, "c.owner_id") + " AS governs"
+    row = await transaction.fetchrow(
+        "SELECT" + CONTACT_COLUMNS + governs + from_contact + where.sql + FOR_UPDATE, *where.parameters
+    )
     if row is None:
+        raise await explain_absence(transaction, caller, contact_id)
+    # Off the locked row once more: a statement that has waited for the lock sees the row's newest version, but other
+    # tables, contact_shares among them, as they were before the wait.
+    held = find_right(row["shares"], caller.user_id, governs=row["governs"])
+    if held is None:
         raise ContactNotFound
-    return to_contact(row)
+    require_right(held, right)
+    return to_contact({name: value for name, value in row.items() if name != "governs"})
+
+
+LOCK_MANY = """
+      FROM contacts c
+     WHERE c.tenant_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL
+     ORDER BY c.id  -- two that want the same rows wait for each other in turn
+       FOR NO KEY UPDATE OF c
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedContact:
+    """`email_key`: the address as addresses are compared. `governs`: by ownership; shares are the contact's own."""
+
+    contact: Contact
+    email_key: str | None
+    governs: bool
+
+
+async def lock_many(transaction: Transaction, caller: Caller, contact_ids: Collection[UUID]) -> Sequence[LockedContact]:
+    """Lock those that are there, in sight or not."""
+    if not contact_ids:
+        return []
+    where = Where(caller.tenant_id, list(contact_ids))
+    more = ", c.email_key, " + governed_by(where, caller, "c.owner_id") + " AS governs"
+    locked = []
+    for row in await transaction.fetch("SELECT" + CONTACT_COLUMNS + more + LOCK_MANY, *where.parameters):
+        columns = dict(row)
+        email_key, governs = columns.pop("email_key"), columns.pop("governs")
+        locked.append(LockedContact(to_contact(columns), email_key, governs))
+    return locked
 
 
 async def find_with_email(connection: Connection, tenant_id: UUID, email: str | None) -> UUID | None:
@@ -86,5 +151,5 @@ def _to_row(tenant_id: UUID, contact: Contact) -> tuple[Any, ...]:
         tenant_id, contact.id, contact.version, contact.first_name, contact.last_name, contact.email, contact.phone,
         contact.phone_e164, contact.company_id, contact.job_title, contact.source, contact.owner_id, contact.tags,
         contact.custom_data, contact.external_id, contact.shares, contact.merged_into, contact.created_at,
-        contact.updated_at, contact.deleted_at,
+        contact.updated_at, contact.deleted_at, contact.erased_at,
     )  # fmt: skip

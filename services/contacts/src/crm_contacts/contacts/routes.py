@@ -6,13 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from crm_contacts.contacts import commands, queries
+from crm_contacts.contacts import commands, queries, restoring
 from crm_contacts.contacts.commands import DeleteContact
 from crm_contacts.contacts.filters import to_where
+from crm_contacts.contacts.restoring import RestoreContact
 from crm_contacts.contacts.schemas import ContactList, ContactPage, CreateContactRequest, EditContactRequest
 from crm_shared.contracts.states import ContactState
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import SortField, next_cursor, parse_order
+from crm_shared.http.cursors import SortField
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/contacts", tags=["contacts"], route_class=CrmRoute)
@@ -21,6 +24,7 @@ SORTS = {
     "created_at": SortField("c.created_at", datetime),
     "updated_at": SortField("c.updated_at", datetime),
     "name": SortField("c.name_key", str),
+    "last_name": SortField("c.surname_key", str),
 }
 
 
@@ -31,17 +35,17 @@ async def create_contact(body: CreateContactRequest, context: Context) -> Respon
     return context.reply_written("contact", contact, status=201)
 
 
-@router.get("", response_model=ContactPage, summary="List the contacts that you may see")
+@router.get("", response_model=ContactPage, summary="List the contacts that you may see", description=DESCRIPTION)
 async def list_contacts(query: Annotated[ContactList, Query()], context: Context) -> Response:
-    order = parse_order(query.sort, SORTS, id_column="c.id")
-    async with context.database.read(context.caller.tenant_id) as connection:
+    tenant_id = context.caller.tenant_id
+    async with context.database.read(tenant_id) as connection:
         region = await queries.load_region(connection, context.caller) if query.phone is not None else None
         filters = to_where(query, context.caller, region=region)
-        rows = await queries.list_contacts(
-            connection, context.caller, filters, order=order, cursor=query.cursor, limit=query.limit
+        order = await apply_query(
+            connection, tenant_id, EntityType.CONTACT, query, filters, sorts=SORTS, id_column="c.id"
         )
-    cursor = next_cursor(order, rows, query.limit, value_key=order.value_key)
-    return context.reply_page(queries.to_items(rows[: query.limit]), cursor)
+        rows = await queries.list_contacts(connection, context.caller, query, filters, order)
+    return context.reply_sorted(rows, order, query.limit, hidden=queries.SORT_KEYS)
 
 
 @router.get("/{contact_id}", response_model=ContactState, summary="Get one contact")
@@ -55,6 +59,13 @@ async def get_contact(contact_id: UUID, context: Context) -> Response:
 async def edit_contact(contact_id: UUID, body: EditContactRequest, context: Context) -> Response:
     command = body.to_command(contact_id, caller=context.caller, expected_version=context.if_match)
     contact = await commands.edit_contact(command, context.unit_of_work, context.clock)
+    return context.reply_written("contact", contact)
+
+
+@router.post("/{contact_id}/restore", response_model=ContactState, summary="Bring a deleted contact back")
+async def restore_contact(contact_id: UUID, context: Context) -> Response:
+    command = RestoreContact(context.caller, contact_id, context.if_match)
+    contact = await restoring.restore_contact(command, context.unit_of_work, context.clock)
     return context.reply_written("contact", contact)
 
 

@@ -1,19 +1,21 @@
 """What requests about contacts look like. Answers are the contract's own states."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from crm_contacts.contacts.commands import CreateContact, EditContact
 from crm_contacts.contacts.domain import NewContact
-from crm_contacts.custom_data import CustomData
 from crm_contacts.emails import Email
+from crm_contacts.list_filters import Deleted, Owners, WantedTags
 from crm_contacts.phones import Phone
 from crm_contacts.tags import Tags, to_tags
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactSource, ContactState
-from crm_shared.http.models import ListQuery, RequestBody, ShortText
+from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.http.models import RequestBody, ShortText
 
 
 class CreateContactRequest(RequestBody):
@@ -28,7 +30,7 @@ class CreateContactRequest(RequestBody):
     source: ContactSource | None = None
     owner_id: UUID | None = None
     tags: Tags = Field(default=[])
-    custom_data: CustomData = Field(default={})
+    custom_data: NewCustomData = Field(default={})
     external_id: ShortText | None = None
 
     def to_command(self, caller: Caller) -> CreateContact:
@@ -60,25 +62,29 @@ class EditContactRequest(RequestBody):
     source: ContactSource | None = None
     owner_id: UUID = Field(default=UUID(int=0))
     tags: Tags = Field(default=[])
-    custom_data: CustomData = Field(default={})
+    custom_data: CustomDataChanges = Field(default={})
     external_id: ShortText | None = None
 
-    def to_command(self, contact_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditContact:
+    def to_changes(self) -> dict[str, Any]:
         changes = self.given()
         if "tags" in changes:
             changes["tags"] = to_tags(self.tags)
-        return EditContact(caller, contact_id, changes, expected_version)
+        return changes
+
+    def to_command(self, contact_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditContact:
+        return EditContact(caller, contact_id, self.to_changes(), expected_version)
 
 
-class ContactList(ListQuery):
-    owner_id: UUID | None = None
+class ContactList(CustomFieldQuery):
+    owner_id: Owners = Field(default=[])
     company_id: UUID | None = None
     source: ContactSource | None = None
-    tag: ShortText | None = None
+    tag: WantedTags = Field(default=[])
     email: Annotated[ShortText | None, Field(description="whatever its case")] = None
     phone: Annotated[ShortText | None, Field(description="however it is written")] = None
     external_id: ShortText | None = None
     q: Annotated[ShortText | None, Field(description="the beginning of a name or of the e-mail address")] = None
+    deleted: Deleted = False
 
 
 class ContactPage(BaseModel):

@@ -1,28 +1,29 @@
 """Values that one living record at most may have. The unique index decides; this names the record that has it."""
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
 import asyncpg
 
-from crm_shared.database import Transaction
-from crm_shared.refusals import Unavailable
+from crm_shared.database.transaction import Transaction
+from crm_shared.refusals import Conflict, Unavailable
 
 ATTEMPTS = 3
 
 
-async def find_holder(write: Callable[[], Awaitable[bool]], find: Callable[[], Awaitable[UUID | None]]) -> UUID | None:
-    """Run `write`, which gives False when the value is taken. None once it is written, else the holder's id.
+async def write_unique(
+    write: Callable[[], Awaitable[bool]], find_conflict: Callable[[], Awaitable[Conflict | None]]
+) -> None:
+    """Run `write`, which gives False when a value is taken. Raises the conflict that `find_conflict` then gives.
 
-    The index makes `write` wait for a concurrent one, which then commits (and is the holder) or does not (and we
+    The index makes `write` wait for a concurrent one, which then commits (and holds the value) or does not (and we
     try again). Raises Unavailable when the holder keeps changing.
     """
     for _ in range(ATTEMPTS):
         if await write():
-            return None
-        holder_id = await find()
-        if holder_id is not None:
-            return holder_id
+            return
+        conflict = await find_conflict()
+        if conflict is not None:
+            raise conflict
     raise Unavailable("Others write the same value right now. Try again.")
 
 

@@ -1,0 +1,185 @@
+"""HTTP of batches, the same for every collection: the request, its items one by one, and the 207 that answers."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from crm_shared.batches import BatchItem, Outcome, Target
+from crm_shared.batches.plan import NewT
+from crm_shared.batches.writing import PAUSE_EVERY
+from crm_shared.http import positions
+from crm_shared.http.context import RequestContext
+from crm_shared.http.models import RequestBody
+from crm_shared.http.problems import Problem, refusal_of_validation, to_problem
+from crm_shared.http.route import CrmRoute
+from crm_shared.outbox.partitioning import hash_key
+from crm_shared.refusals import InvalidField, Refusal
+from crm_shared.settings import ServiceSettings
+
+MAX_ITEMS = 1000
+ItemT = TypeVar("ItemT")
+Mode = Literal["create", "upsert", "update"]
+_ITEMS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_ITEMS,
+    "items": {"type": "object"},
+    "description": "each as the body of a single POST, or of PATCH with the record's `id` or its `id_property`",
+}
+
+
+class BatchRoute(CrmRoute):
+    """Takes bodies of a batch's size: `APIRouter(route_class=BatchRoute)`."""
+
+    @staticmethod
+    def body_limit(settings: ServiceSettings) -> int:
+        return settings.max_batch_body_bytes
+
+
+class BatchRequest(RequestBody):
+    """`id_property`: what items of an upsert or update are found by, such as `email`."""
+
+    mode: Mode
+    id_property: Annotated[str, Field(max_length=100)] | None = None
+    # Any: what one item is must not decide over the others.
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS), WithJsonSchema(_ITEMS_SCHEMA)]
+
+    def choose_property(self, allowed: Sequence[str]) -> str:
+        """Give what items are found by: the first of `allowed` for an upsert, else `id`, where none is named.
+
+        Raises InvalidField for one that is not allowed here.
+        """
+        if self.id_property is None:
+            return allowed[0] if self.mode == "upsert" else "id"
+        if self.mode == "create":
+            raise InvalidField.at("/id_property", "belongs to the modes upsert and update")
+        choices = allowed if self.mode == "upsert" else ("id", *allowed)
+        if self.id_property not in choices:
+            raise InvalidField.at("/id_property", f"takes one of {', '.join(choices)}")
+        return self.id_property
+
+
+class BatchAnswerItem(BaseModel):
+    """`status` is what the single call would have answered. `id` of what was written, or else `problem`."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["index", "status"]})
+
+    index: int
+    status: int
+    id: UUID = Field(default=UUID(int=0))
+    problem: Problem | None = Field(default=None)
+
+
+class BatchAnswer(BaseModel):
+    items: list[BatchAnswerItem]
+
+
+class ItemReader:
+    """Reads the items of one request; what is wrong with one is its refusal, and stays with it."""
+
+    def __init__(self, request: BatchRequest, *, id_properties: Sequence[str]) -> None:
+        """`id_properties`: the unique fields that items may be found by, the usual one first."""
+        self._request = request
+        self._property = request.choose_property(id_properties)
+
+    async def read(
+        self, create: Callable[[object], NewT], edit: Callable[[object], Mapping[str, Any]]
+    ) -> tuple[list[BatchItem[NewT]], dict[int, Refusal]]:
+        """Give the well-formed items, and the refusals of the others by index.
+
+        `create` and `edit` read an item without its `id`: into what creates a record, and into the fields named.
+        Both may raise pydantic's ValidationError or a Refusal.
+        """
+        return await read_items(self._request.items, lambda index, raw: self._read_one(index, raw, create, edit))
+
+    def _read_one(
+        self, index: int, raw: object, create: Callable[[object], NewT], edit: Callable[[object], Mapping[str, Any]]
+    ) -> BatchItem[NewT]:
+        if self._request.mode == "create":
+            return BatchItem(index, new=create(raw))
+        if not isinstance(raw, dict):
+            raise InvalidField.at("", "is not an object")
+        rest, record_id = raw, None
+        if self._request.mode == "update":
+            record_id = _read_id(raw)
+            rest = {name: value for name, value in raw.items() if name != "id"}
+        changes = dict(edit(rest))
+        if record_id is not None:
+            return BatchItem(index, Target("id", record_id), changes)
+        value = changes.pop(self._property, None)
+        if value is None:
+            raise InvalidField.at(f"/{self._property}", "is required: the record is found by it")
+        target = Target(self._property, value)
+        if self._request.mode == "update":
+            return BatchItem(index, target, changes)
+        try:
+            return BatchItem(index, target, changes, new=create(raw))
+        except (ValidationError, Refusal) as error:
+            return BatchItem(index, target, changes, new=_to_refusal(error))
+
+
+async def read_items(
+    items: Sequence[object], read: Callable[[int, object], ItemT]
+) -> tuple[list[ItemT], dict[int, Refusal]]:
+    """Give what `read` makes of each item and its index, and the refusals of the others by index.
+
+    `read` may raise pydantic's ValidationError or a Refusal.
+    """
+    found: list[ItemT] = []
+    refused: dict[int, Refusal] = {}
+    for index, raw in enumerate(items):
+        if index % PAUSE_EVERY == 0:
+            await asyncio.sleep(0)
+        try:
+            found.append(read(index, raw))
+        except (ValidationError, Refusal) as error:
+            refused[index] = _to_refusal(error)
+    return found, refused
+
+
+def _read_id(raw: Mapping[str, Any]) -> UUID | None:
+    if "id" not in raw:
+        return None
+    try:
+        return UUID(raw["id"])
+    except (ValueError, TypeError, AttributeError):
+        raise InvalidField.at("/id", "is not an id") from None
+
+
+def _to_refusal(error: ValidationError | Refusal) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return refusal_of_validation([{**each, "loc": ("body", *each["loc"])} for each in found])
+
+
+def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping[int, Outcome | Refusal]) -> Response:
+    """Answer 207 with what became of each item, and a Crm-Position that waits for all that was written."""
+    instance = context.request.url.path
+    items = [
+        {"index": index, "status": outcome.status, "id": outcome.id}
+        if isinstance(outcome, Outcome)
+        else {"index": index, "status": outcome.status, "problem": to_problem(outcome, instance=instance)}
+        for index, outcome in sorted(outcomes.items())
+    ]
+    response = Response(to_json({"items": items}), status_code=207, media_type="application/json")
+    written = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, Outcome)]
+    if written:
+        told = [each for each in written if each.is_told] or written
+        last = _last_of_each_partition(told, context.process.settings.topic_partitions)
+        token = positions.to_token([positions.Position(aggregate, each.id, each.version) for each in last])
+        response.headers[positions.HEADER] = token
+    return response
+
+
+def _last_of_each_partition(told: Sequence[Outcome], partitions: int) -> list[Outcome]:
+    """Leave the record told of last in each partition: who reads in order and has it, has all before it.
+
+    A thousand positions would be a header of 60 kB, which no proxy lets through.
+    """
+    return list({hash_key(str(each.id)) % partitions: each for each in told}.values())

@@ -1,0 +1,111 @@
+"""Use case: write many companies at once. What is decided of each is what the single call decides."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+from uuid import UUID
+
+from crm_contacts.companies import domain, events, repository
+from crm_contacts.companies.commands import CreateCompany
+from crm_contacts.companies.domain import Company, CompanyEvent, CompanyNotFound
+from crm_contacts.companies.holders import UNIQUE_FIELDS, find_holders, to_conflict
+from crm_contacts.owners import find_active, require_active
+from crm_shared.access import Caller
+from crm_shared.batches import (
+    BatchItem,
+    Holders,
+    Outcome,
+    RecordBatch,
+    RecordTable,
+    Told,
+    UniqueValue,
+    write_batch,
+)
+from crm_shared.clock import Clock, new_id
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.definitions import Definitions
+from crm_shared.custom_fields.repository import load_definitions
+from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.refusals import Conflict, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCompanies:
+    """Well-formed items; `changes` of each are the fields that it named, None included."""
+
+    caller: Caller
+    items: Sequence[BatchItem[CreateCompany]]
+
+
+async def write_companies(
+    command: WriteCompanies, unit_of_work: UnitOfWork, clock: Clock
+) -> dict[int, Outcome | Refusal]:
+    """Carry out a batch, give what became of each item by its index. Raises Unavailable; then nothing is written."""
+    async with unit_of_work.begin(command.caller) as transaction:
+        return await write_batch(transaction, CompanyBatch(command.caller, clock), command.items)
+
+
+class CompanyBatch(RecordBatch[Company, CreateCompany]):
+    unique_fields: ClassVar[Sequence[str]] = UNIQUE_FIELDS
+    table: ClassVar[RecordTable] = RecordTable("companies", Company)
+
+    _owners: Collection[UUID]
+    _definitions: Definitions
+
+    def __init__(self, caller: Caller, clock: Clock) -> None:
+        super().__init__(caller.tenant_id)
+        self._caller = caller
+        self._now = clock.now()
+        self._out_of_sight: Collection[UUID] = ()
+
+    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+        return await find_holders(transaction, self.tenant_id, named)
+
+    async def lock(
+        self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
+    ) -> list[Company]:
+        del compared  # a domain is compared as it stands
+        locked = await repository.lock_many(transaction, self._caller, record_ids)
+        self._out_of_sight = {company.id for company, is_visible in locked if not is_visible}
+        return [company for company, _ in locked]
+
+    async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[CreateCompany]]) -> None:
+        owner_ids = {item.new.new.owner_id for item in items if isinstance(item.new, CreateCompany)}
+        owner_ids |= {item.changes["owner_id"] for item in items if "owner_id" in item.changes}
+        self._owners = await find_active(transaction, self._caller, owner_ids)
+        self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.COMPANY)
+
+    def require_right(self, record: Company) -> None:
+        if record.id in self._out_of_sight:
+            raise CompanyNotFound
+
+    def create(self, new: CreateCompany) -> Told[Company]:
+        require_active(new.new.owner_id, self._owners)
+        checked = replace(new.new, custom_data=self._definitions.check(new.custom_data, partial=False))
+        return self._tell(domain.create(new_id(), checked, now=self._now))
+
+    def edit(self, record: Company, changes: Mapping[str, Any]) -> Told[Company]:
+        checked = dict(changes)
+        if changes.get("owner_id", record.owner_id) != record.owner_id:
+            require_active(changes["owner_id"], self._owners)
+        values = checked.pop("custom_data", None)
+        if values:
+            checked["custom_data"] = self._definitions.merge(record.custom_data, values)
+        event = domain.edit(record, checked, now=self._now)
+        return Told(record) if event is None else self._tell(event)
+
+    def _tell(self, event: CompanyEvent) -> Told[Company]:
+        wire = events.to_wire(event, tenant_id=self.tenant_id, actor_id=self._caller.user_id)
+        return Told(event.company, [wire])
+
+    def refuse_absent(self) -> Refusal:
+        return CompanyNotFound()
+
+    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+        return to_conflict(value, holder_id)
+
+    def to_state(self, record: Company) -> Mapping[str, Any]:
+        return events.to_state(record)
+
+    def read_new(self, new: CreateCompany, name: str) -> Any:
+        return getattr(new.new, name)

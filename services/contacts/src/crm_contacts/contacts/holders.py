@@ -1,0 +1,50 @@
+"""Values that one living contact at most may have, and who has them: its e-mail address and its external id."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+from uuid import UUID
+
+from crm_contacts.contacts.domain import Contact, DuplicateExternalId
+from crm_contacts.emails import DuplicateEmail
+from crm_shared.batches import Holders, UniqueValue
+from crm_shared.database import Connection
+from crm_shared.refusals import Conflict
+
+UNIQUE_FIELDS: Final = ("email", "external_id")
+
+# Folded before the join: under row-level security a comparison with a function's result can't use an index.
+FIND_HOLDERS = """
+    WITH email AS MATERIALIZED (
+        SELECT value, fold_case(value) AS key FROM unnest($2::text[]) AS wanted (value)
+    )
+    SELECT 'email' AS field, email.value, email.key, c.id
+      FROM email
+      LEFT JOIN contacts c ON c.tenant_id = $1 AND c.email_key = email.key AND c.deleted_at IS NULL
+     UNION ALL
+    SELECT 'external_id', wanted.value, wanted.value, c.id
+      FROM unnest($3::text[]) AS wanted (value)
+      LEFT JOIN contacts c ON c.tenant_id = $1 AND c.external_id = wanted.value AND c.deleted_at IS NULL
+"""
+
+
+async def find_holders(connection: Connection, tenant_id: UUID, named: Mapping[str, Collection[str]]) -> Holders:
+    """Look up values by unique field in one round trip: their compared form, and which living contact has each."""
+    holders = Holders()
+    for row in await connection.fetch(FIND_HOLDERS, tenant_id, *(list(named[name]) for name in UNIQUE_FIELDS)):
+        compared = UniqueValue(row["field"], row["key"])
+        holders.compared[UniqueValue(row["field"], row["value"])] = compared
+        if row["id"] is not None:
+            holders.ids[compared] = row["id"]
+    return holders
+
+
+def to_conflict(value: UniqueValue, holder_id: UUID) -> Conflict:
+    return DuplicateEmail(holder_id) if value.field == "email" else DuplicateExternalId(holder_id)
+
+
+async def find_conflict(connection: Connection, tenant_id: UUID, contact: Contact) -> Conflict | None:
+    """Give the refusal that names who else has the contact's e-mail address or external id, None if nobody has."""
+    named = {name: [] if (value := getattr(contact, name)) is None else [value] for name in UNIQUE_FIELDS}
+    holders = await find_holders(connection, tenant_id, named)
+    others = [to_conflict(value, holder) for value, holder in holders.ids.items() if holder != contact.id]
+    return others[0] if others else None
