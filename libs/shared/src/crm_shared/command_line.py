@@ -230,6 +230,7 @@ def _migrate(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
             groups={consumer.group_id: consumer.topics for consumer in rooms.list_consumers()},
             partitions=settings.topic_partitions,
             replication=settings.topic_replication,
+            compaction_lag_s=settings.compaction_lag_s,
         )
         if rooms.prepare is not None:
             await rooms.prepare(settings)

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import AnyUrl, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from crm_shared.contracts.topics import COMPACTION_LAG_S
+
 
 class ServiceSettings(BaseSettings):
     """Read from `CRM_…` variables. A service's subclass names its three DSNs."""
@@ -45,8 +47,19 @@ class ServiceSettings(BaseSettings):
     upstream_timeout_s: float = 2.0
 
     max_body_bytes: int = 1024 * 1024
+    max_batch_body_bytes: int = 8 * 1024 * 1024
     rate_limit_requests: int = Field(2000, description="per user and window")
     rate_limit_window_s: int = 10
     idempotency_keep_h: int = 24
 
     relay_batch_rows: int = 2000
+
+    custom_field_check_s: float = Field(1.0, description="how often the worker looks for indexes and values to see to")
+    custom_field_repair_s: float = Field(300.0, description="how often it compares all indexes with what is wanted")
+
+    compaction_lag_s: int = Field(
+        COMPACTION_LAG_S, ge=1, description="how long compacted topics may keep what a newer record of its key has replaced"
+    )
+    erasure_check_s: float = Field(
+        600.0, description="how often erased records are looked for that are to be told of again (erasure.md)"
+    )

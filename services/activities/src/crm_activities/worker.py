@@ -4,23 +4,39 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_activities import consumers
+from crm_activities.activities.erasure import load_snapshots
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
+from crm_shared.erasure.echoes import telling_again
+from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
 
-CONSUMERS = (consumers.keep_directory, consumers.keep_replicas, consumers.note_deal_moves)
+CONSUMERS = (
+    consumers.keep_directory,
+    consumers.keep_replicas,
+    consumers.hand_over,
+    consumers.note_deal_moves,
+    consumers.forget_contacts,
+)
 
 
 @asynccontextmanager
 async def consuming(settings: ActivitiesSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on."""
-    async with keeping_house(settings) as database:
+    clock = SystemClock()
+    async with (
+        keeping_house(settings) as database,
+        sweeping(database, consumers.HOLDINGS, clock),
+        telling_again(database, settings, load_snapshots),
+    ):
         yield Consuming(
             [
                 consumers.keep_directory.bind(database),
                 consumers.keep_replicas.bind(database),
-                consumers.note_deal_moves.bind(database, SystemClock()),
+                consumers.hand_over.bind(database, clock),
+                consumers.note_deal_moves.bind(database, clock),
+                consumers.forget_contacts.bind(database, clock),
             ],
             {"database": database.ping},
         )

@@ -1,5 +1,6 @@
 """A shared contact's deals: readable by those it is shared with, never writable by the share alone."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals import consumers
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
+from crm_shared.replicas.records import from_event, save_records
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.people import Person
@@ -143,6 +145,24 @@ async def test_the_newest_of_a_batch_decides(sales: Sales, contact: SharedContac
     await consumers.keep_replicas([second, first], sales.kit.database)
 
     assert await list_shares(sales, contact.id) == {(sales.tenant.manager.id, "WRITE")}
+
+
+async def test_of_two_writers_at_once_the_newer_version_has_the_last_word(sales: Sales, contact: SharedContact) -> None:
+    """A share that an older version is about to write must not outlive the newer one, which takes it away."""
+    database = sales.kit.database
+    await contact.tell()
+    told = [
+        make_contact_event(sales.tenant.id, sales.tenant.rep.id, contact_id=contact.id, version=version, shares=shares)
+        for version, shares in ((2, [{"user_id": sales.tenant.other_rep.id, "permission": "READ"}]), (3, []))
+    ]
+    async with database.begin_as_worker() as older:
+        await save_records(older, [from_event(told[0])])
+        newer = asyncio.create_task(consumers.keep_replicas([told[1]], database))
+        await asyncio.sleep(0.3)
+        assert not newer.done()
+    await newer
+
+    assert await list_shares(sales, contact.id) == set()
 
 
 async def test_other_tenants_and_strangers_gain_nothing(sales: Sales, elsewhere: Sales, contact: SharedContact) -> None:

@@ -1,4 +1,4 @@
-"""Other services' facts into this one's: the directory, pipelines, and deals with their moves."""
+"""Other services' facts into this one's: the directory, pipelines, whom contacts are shared with, and deals."""
 
 from crm_reporting import projections, store
 from crm_shared.bus import subscribe
@@ -15,6 +15,15 @@ async def keep_pipelines(batch: list[Event], database: Database) -> None:
     pipelines = projections.to_pipelines(batch)
     async with database.begin_as_worker() as transaction:
         await store.save_pipelines(transaction, pipelines)
+        await store.note_progress(transaction, batch)
+
+
+@subscribe("crm.contact", group_id="reporting.contacts")
+async def keep_shares(batch: list[Event], database: Database) -> None:
+    """Keep whom each contact is shared with, by its version: they count its deals too."""
+    contacts = projections.to_contacts(batch)
+    async with database.begin_as_worker() as transaction:
+        await store.save_contacts(transaction, contacts)
         await store.note_progress(transaction, batch)
 
 

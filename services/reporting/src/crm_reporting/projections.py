@@ -8,8 +8,18 @@ from uuid import UUID
 
 from pydantic import AwareDatetime
 
+from crm_shared.access.shares import list_shares
 from crm_shared.contracts import BadRecord, Event
-from crm_shared.contracts.states import Amount, Currency, DealStatus, PipelineState, StageEntry, State
+from crm_shared.contracts.states import (
+    Amount,
+    ContactState,
+    Currency,
+    DealStatus,
+    PipelineState,
+    SharePermission,
+    StageEntry,
+    State,
+)
 
 
 class CountedDeal(State):
@@ -84,6 +94,15 @@ class KnownPipeline(NamedTuple):
     state: PipelineState
 
 
+class KnownContact(NamedTuple):
+    """`shares` are those that count: none of a contact that is deleted or merged away."""
+
+    tenant_id: UUID
+    id: UUID
+    version: int
+    shares: Sequence[tuple[UUID, SharePermission]]
+
+
 def read_deals(events: Sequence[Event]) -> list[DealChange]:
     """Read every event's state, once. Raises BadRecord when one is not whole.
 
@@ -122,6 +141,17 @@ def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
         state = event.read(PipelineState)
         if key not in newest or newest[key].state.version < state.version:
             newest[key] = KnownPipeline(event.tenant_id, state)
+    return [newest[key] for key in sorted(newest)]
+
+
+def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
+    """Give each contact's newest shares, sorted by key. Raises BadRecord."""
+    newest: dict[tuple[UUID, UUID], KnownContact] = {}
+    for event in events:
+        key = (event.tenant_id, event.aggregate_id)
+        state = event.read(ContactState)
+        if key not in newest or newest[key].version < state.version:
+            newest[key] = KnownContact(event.tenant_id, state.id, state.version, list_shares(state))
     return [newest[key] for key in sorted(newest)]
 
 

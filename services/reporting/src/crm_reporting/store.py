@@ -7,7 +7,8 @@ RETURNING are PostgreSQL 18's.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from crm_reporting.projections import DealFact, KnownPipeline, StageTransition
+from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
+from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.contracts import Event
 from crm_shared.contracts.topics import topic_of
 from crm_shared.database import Transaction
@@ -113,6 +114,15 @@ SAVE_STAGES = """
            kind = excluded.kind, position = excluded.position, is_removed = false
 """
 
+SAVE_CONTACTS = """
+    INSERT INTO contacts AS c (tenant_id, id, version)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+    ON CONFLICT (tenant_id, id) DO UPDATE
+       SET version = excluded.version
+     WHERE c.version < excluded.version
+    RETURNING c.tenant_id, c.id
+"""
+
 NOTE_PROGRESS = """
     INSERT INTO source_progress AS p (tenant_id, topic, last_event_at)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
@@ -157,6 +167,14 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
     keys = [(known.tenant_id, known.state.id) for known in changed]
     await transaction.execute(REMOVE_STAGES, *_to_columns(keys, width=2), [stage[1] for stage in stages])
     await transaction.execute(SAVE_STAGES, *_to_columns(stages, width=7))
+
+
+async def save_contacts(transaction: Transaction, contacts: Sequence[KnownContact]) -> None:
+    """Write the contacts that are newer than the table's, with their shares. `contacts` are sorted by key."""
+    rows = await transaction.fetch(SAVE_CONTACTS, *_to_columns([known[:3] for known in contacts], width=3))
+    written = {tuple(row) for row in rows}
+    changed = [known for known in contacts if known[:2] in written]
+    await replace_shares(transaction, [SharesOfContact(known.tenant_id, known.id, known.shares) for known in changed])
 
 
 async def note_progress(transaction: Transaction, events: Sequence[Event]) -> None:

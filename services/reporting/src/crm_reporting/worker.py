@@ -8,7 +8,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.command_line import Consuming
 from crm_shared.database import Database
 
-CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.project_deals)
+CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.keep_shares, consumers.project_deals)
 
 
 @asynccontextmanager

@@ -9,11 +9,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from crm_reporting.app import make_app
-from crm_reporting.consumers import project_deals
+from crm_reporting.consumers import keep_shares, project_deals
 from crm_reporting.freshness.backlog import Backlog
 from crm_reporting.settings import ReportingSettings
 from crm_shared.refusals import Unavailable
 from crm_shared.testing.answers import require_ok, require_problem
+from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.records import RawRecord, make_topic, read_ends, write_records
@@ -22,7 +23,7 @@ from crm_shared.testing.service_kit import ServiceKit
 pytestmark = pytest.mark.engines
 
 Reporting = ServiceKit[ReportingSettings]
-SOURCES = ["crm.deal", "crm.pipeline", "crm.tenant", "crm.user"]
+SOURCES = ["crm.contact", "crm.deal", "crm.pipeline", "crm.tenant", "crm.user"]
 RECORD = RawRecord(b"key", b"value")
 
 
@@ -110,6 +111,7 @@ async def test_each_tenant_hears_of_its_own_events(
     reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, kafka_bootstrap: str
 ) -> None:
     await project_deals(list(DealStory(pipeline, tenant.rep.id).create()), reporting.database)
+    await keep_shares([make_contact_event(tenant.id, tenant.rep.id)], reporting.database)
     stranger = (await reporting.seed_tenant()).rep
     settings = reporting.settings.model_copy(update={"kafka_bootstrap": kafka_bootstrap, "freshness_timeout_s": 20})
     app = make_app(settings)
@@ -123,5 +125,5 @@ async def test_each_tenant_hears_of_its_own_events(
     assert [item["topic"] for item in items] == SOURCES
     assert all(item["seconds_behind"] >= 0 for item in items)
     last_events = [datetime.fromisoformat(item["last_event_at"]) for item in items]
-    assert last_events[:2] == [BEGAN_AT, BEGAN_AT]
-    assert [item["last_event_at"] for item in strange[:2]] == [None, None]
+    assert last_events[:3] == [BEGAN_AT, BEGAN_AT, BEGAN_AT]
+    assert [item["last_event_at"] for item in strange[:3]] == [None, None, None]

@@ -20,6 +20,7 @@ SOURCES: Final = {topic for consumer in CONSUMERS for topic in consumer.topics}
 ROW_OF: Final = {
     "tenant": "SELECT version FROM directory_tenants WHERE tenant_id = $1 AND tenant_id = $2",
     "user": "SELECT version FROM directory_users WHERE tenant_id = $1 AND id = $2",
+    "contact": "SELECT version FROM contacts WHERE tenant_id = $1 AND id = $2",
     "pipeline": "SELECT version FROM pipelines WHERE tenant_id = $1 AND id = $2",
     "deal": "SELECT version FROM deal_facts WHERE tenant_id = $1 AND deal_id = $2",
 }

@@ -2,7 +2,8 @@
 
 import pytest
 
-from crm_reporting.reports.spreadsheets import prefers_csv, reply_csv, to_cell
+from crm_reporting.reports.spreadsheets import prefers_csv, reply_csv
+from crm_shared.spreadsheets import to_cell
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,12 @@ _RELATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def _list_visible_names(hit: Hit, sight: Sight) -> dict[str, str]:
-    return {name: face["name"] for name, face in hit.shown["related"].items() if sight.sees(face["owner_id"])}
+    return {
+        name: face["name"]
+        for name, face in hit.shown["related"].items()
+        # Documents of before shares name no shared users.
+        if sight.sees(face["owner_id"], face.get("shared_user_ids", ()))
+    }
 
 
 def _subtitle_parts(record_type: str, record: Mapping[str, Any]) -> Iterable[str | None]:

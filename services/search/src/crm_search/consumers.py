@@ -3,6 +3,7 @@
 from crm_search.indexing import index
 from crm_search.projections import to_record
 from crm_search.store import AWAY, DocumentStore
+from crm_search.traces import note_traces
 from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database
@@ -16,4 +17,7 @@ keep_directory = consumers.keep_directory("search")
 )
 async def index_records(batch: list[Event], database: Database, store: DocumentStore) -> None:
     """Keep each record's newest state, and the index's documents in step with it. Stale events change nothing."""
-    await index(database, store, [to_record(event) for event in batch])
+    records = [to_record(event) for event in batch]
+    await index(database, store, records)
+    erased = {record.key for event, record in zip(batch, records, strict=True) if event.tells_of_erasure}
+    await note_traces(database, sorted(erased))

@@ -12,14 +12,17 @@ from crm_search.settings import SearchSettings
 logger = structlog.get_logger(__name__)
 
 INDEX_VERSION: Final = 1
-"""Raise it with any change of MAPPING or of what projections put into a document."""
+"""Raise it with any change that an index which is there can't take, or that its documents would lack.
+
+Fields that are only added, and empty in all that was written before, need no other index.
+"""
 
 # Text arrives folded and split (folding.py): what is left to do is to cut at spaces. No norms and no frequencies, as
 # scores are tiers (matching.py) that must not shift between two pages of one walk.
 _WORDS: Final = {"type": "text", "analyzer": "whitespace", "norms": False, "index_options": "docs"}
 _PREFIXED: Final = _WORDS | {"index_prefixes": {"min_chars": 2, "max_chars": 6}}
 _KEYWORD: Final = {"type": "keyword"}
-_RELATED: Final = {"properties": {"words": _PREFIXED, "owner_id": _KEYWORD}}
+_RELATED: Final = {"properties": {"words": _PREFIXED, "owner_id": _KEYWORD, "shared_user_ids": _KEYWORD}}
 
 MAPPING: Final[dict[str, Any]] = {
     "dynamic": "strict",
@@ -49,6 +52,10 @@ MAPPING: Final[dict[str, Any]] = {
 }
 
 
+# What is asked to drop deleted documents would else pass over segments with fewer than 10 % of them.
+DROPPING: Final = {"index.merge.policy.expunge_deletes_allowed": 0}
+
+
 def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticsearch:
     """Make a client without connecting: a process may start while Elasticsearch is away."""
     key = settings.elasticsearch_api_key
@@ -67,7 +74,9 @@ def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticse
     reraise=True,
 )
 async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) -> str:
-    """Make the index and its alias unless the alias is there; give the index's name. Safe to repeat and to race.
+    """Make the index and its alias, or add to the one that is there the fields it lacks; give the index's name.
+
+    Safe to repeat and to race.
 
     Waits up to a minute for Elasticsearch, then raises its ConnectionError.
     """
@@ -88,6 +97,8 @@ async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) ->
         except BadRequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
+    await client.indices.put_mapping(index=alias, properties=MAPPING["properties"])
+    await client.indices.put_settings(index=alias, settings=DROPPING)
     found = await client.indices.get_alias(name=alias)
     name = str(min(found.body))
     logger.info("index ready", alias=alias, index=name)

@@ -142,7 +142,11 @@ def _related(sight: Sight, clause: Clause) -> list[Query]:
     for name in RELATED_NAMES:
         query = clause(f"{name}.words")
         if sight.owner_ids is not None:
-            query = {"bool": {"filter": [query, {"terms": {f"{name}.owner_id": sorted(sight.owner_ids)}}]}}
+            seen: list[Query] = [
+                {"terms": {f"{name}.owner_id": sorted(sight.owner_ids)}},
+                {"term": {f"{name}.shared_user_ids": str(sight.viewer_id)}},
+            ]
+            query = {"bool": {"filter": [query, _any_of(seen)]}}
         queries.append(query)
     return queries
 

@@ -93,19 +93,28 @@ def _to_face(record_type: str, state: Fields, *, is_hidden: bool) -> Face:
         return {"name": state["name"], "stages": {stage["id"]: stage["name"] for stage in state["stages"]}}
     if record_type == "activity":
         return {}
-    return {
+    face = {
         "name": full_name(state) if record_type == "contact" else state["name"],
         "owner_id": state["owner_id"],
         "is_hidden": is_hidden,
     }
+    if record_type == "contact":
+        face["shared_user_ids"] = sorted(share["user_id"] for share in state["shares"])
+    if record_type == "deal":
+        face["contact_id"] = state["contact_id"]  # by whose shares the deal's activities are seen
+    return face
 
 
 def to_document(
     record_type: str, record_id: UUID, tenant_id: UUID, state: Fields, faces: Mapping[str, Face | None]
 ) -> dict[str, Any]:
-    """Make the document of a record that is not hidden. `faces`: of its contact, company, deal and pipeline."""
+    """Make the document of a record that is not hidden.
+
+    `faces`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`.
+    """
+    shares = {"contact": _shared_user_ids(faces.get("contact")), "deal": _shared_user_ids(faces.get("deal_contact"))}
     related = {
-        name: {"name": face["name"], "owner_id": face["owner_id"]}
+        name: {"name": face["name"], "owner_id": face["owner_id"], "shared_user_ids": shares.get(name, [])}
         for name in RELATIONS
         if (face := faces.get(name)) is not None and not face["is_hidden"]
     }
@@ -117,11 +126,15 @@ def to_document(
         "key": f"{record_type}:{record_id}",
         "owner_id": owner_id,
         "visible_owner_ids": sorted(owner for owner in owner_ids if owner is not None),
-        "shared_user_ids": [],
+        "shared_user_ids": _list_shared_users(record_type, state, related),
         "updated_at": state["updated_at"],
         **_WORDS[record_type](state, faces.get("pipeline")),
         **{
-            name: {"words": " ".join(_index_words(face["name"])), "owner_id": face["owner_id"]}
+            name: {
+                "words": " ".join(_index_words(face["name"])),
+                "owner_id": face["owner_id"],
+                "shared_user_ids": face["shared_user_ids"],
+            }
             for name, face in related.items()
         },
         "shown": {
@@ -132,6 +145,27 @@ def to_document(
             "related": related,
         },
     }
+
+
+def _list_shared_users(record_type: str, state: Fields, related: Mapping[str, Face]) -> list[str]:
+    """Give whom a record is shared with: a contact, its deals, and the activities of both."""
+    match record_type:
+        case "contact":
+            return sorted(share["user_id"] for share in state["shares"])
+        case "deal":
+            sharing = ["contact"]
+        case "activity":
+            sharing = ["contact", "deal"]
+        case _:
+            sharing = []
+    return sorted({user for name in sharing if name in related for user in related[name]["shared_user_ids"]})
+
+
+def _shared_user_ids(contact: Face | None) -> list[str]:
+    if contact is None or contact["is_hidden"]:
+        return []
+    shared: list[str] = contact.get("shared_user_ids", [])  # rows of before shares have none
+    return shared
 
 
 def _index_words(*texts: str | None) -> list[str]:

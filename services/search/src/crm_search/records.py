@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_search.projections import SearchRecord
+from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.database import Connection, Transaction
 
 FIRST_ID: Final = UUID(int=0)
@@ -28,6 +29,7 @@ UPSERT: Final = """
            spread_after = CASE WHEN r.type <> 'activity' AND r.face <> excluded.face THEN $2 ELSE r.spread_after END
      WHERE r.version < excluded.version
         OR (r.version = excluded.version AND r.rejection IS NOT NULL)  -- put back by `redrive`: it is tried again
+    RETURNING r.tenant_id, r.type, r.id
 """
 
 LIST_SPREADING: Final = """
@@ -48,6 +50,12 @@ LIST_CHILDREN: Final = """
            (SELECT type, id FROM search_records
              WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
              ORDER BY id LIMIT $5)
+           UNION ALL  -- who sees a contact by a share sees its deals' activities too
+           (SELECT a.type, a.id FROM search_records d
+              JOIN search_records a ON a.tenant_id = d.tenant_id AND a.deal_id = d.id
+             WHERE p.type = 'contact' AND d.tenant_id = p.tenant_id AND d.contact_id = p.id AND d.type = 'deal'
+               AND a.id > p.spread_after
+             ORDER BY a.id LIMIT $5)
            UNION ALL
            (SELECT type, id FROM search_records
              WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
@@ -115,7 +123,10 @@ LIST_DIRTY: Final = """
            (SELECT face FROM search_records p
              WHERE p.tenant_id = r.tenant_id AND p.type = 'deal' AND p.id = r.deal_id) AS deal,
            (SELECT face FROM search_records p
-             WHERE p.tenant_id = r.tenant_id AND p.type = 'pipeline' AND p.id = r.pipeline_id) AS pipeline
+             WHERE p.tenant_id = r.tenant_id AND p.type = 'pipeline' AND p.id = r.pipeline_id) AS pipeline,
+           (SELECT p.face FROM search_records d
+              JOIN search_records p ON p.tenant_id = d.tenant_id AND p.type = 'contact' AND p.id = d.contact_id
+             WHERE d.tenant_id = r.tenant_id AND d.type = 'deal' AND d.id = r.deal_id) AS deal_contact
       FROM dirty r
 """
 
@@ -144,6 +155,7 @@ FIND_REJECTED: Final = """
 """
 
 REFERENCES: Final = ("contact_id", "company_id", "deal_id", "pipeline_id")
+FACES: Final = ("contact", "company", "deal", "pipeline", "deal_contact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +171,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class DirtyRow:
-    """What a document is made of; `faces` by relation, the pipeline's too."""
+    """What a document is made of; `faces` by relation, the pipeline's and the deal's contact's too."""
 
     tenant_id: UUID
     type: str
@@ -182,13 +194,22 @@ class Settled:
 
 
 async def save(transaction: Transaction, records: Collection[SearchRecord]) -> None:
-    """Write what is newer than what is known, in one round trip; the rest changes nothing."""
+    """Write what is newer than what is known, and the shares of the contacts among it; the rest changes nothing."""
     newest: dict[tuple[UUID, str, UUID], SearchRecord] = {}
     for record in records:
         if record.key not in newest or newest[record.key].version < record.version:
             newest[record.key] = record
     rows = [_to_row(newest[key]) for key in sorted(newest)]  # one lock order for all batches
-    await transaction.execute(UPSERT, rows, FIRST_ID)
+    written = await transaction.fetch(UPSERT, rows, FIRST_ID)
+    contacts = [newest[key] for key in sorted(tuple(row) for row in written) if key[1] == "contact"]
+    await replace_shares(transaction, [_to_shares(contact) for contact in contacts])
+
+
+def _to_shares(contact: SearchRecord) -> SharesOfContact:
+    shares = [] if contact.is_hidden else contact.state["shares"]
+    return SharesOfContact(
+        contact.tenant_id, contact.id, [(UUID(share["user_id"]), share["permission"]) for share in shares]
+    )
 
 
 def _to_row(record: SearchRecord) -> dict[str, Any]:
@@ -250,7 +271,7 @@ async def list_dirty(connection: Connection, *, limit: int) -> list[DirtyRow]:
             revision=row["revision"],
             is_hidden=row["is_hidden"],
             state=row["state"],
-            faces={name: row[name] for name in ("contact", "company", "deal", "pipeline")},
+            faces={name: row[name] for name in FACES},
         )
         for row in await connection.fetch(LIST_DIRTY, limit)
     ]

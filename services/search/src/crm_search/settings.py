@@ -27,4 +27,9 @@ class SearchSettings(ServiceSettings):
         validation_alias=AliasChoices("CRM_SEARCH_INDEX_REFRESH_MS", "index_refresh_ms"),
         description="how long a written document may stay unseen",
     )
+    drop_traces_every_s: float = Field(
+        6 * 3600.0,
+        validation_alias=AliasChoices("CRM_SEARCH_DROP_TRACES_EVERY_S", "drop_traces_every_s"),
+        description="how often the index drops from its files what was erased, if anything was: a merge of it all",
+    )
     position_wait_s: float = Field(2.0, description="how long `after` waits for the index (api.md)")

@@ -1,6 +1,6 @@
 """Elasticsearch: documents in, hits out. Every query passes `_narrow`, which alone decides what a caller may find."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +19,8 @@ AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
 
 MAX_BULK_BYTES: Final = 16 * 1024 * 1024
 """A thousand documents are seldom 2 MiB; but a thousand of the longest notes are more than a node takes at once."""
+
+MERGE_TIMEOUT_S: Final = 3600.0
 
 Query = Mapping[str, Any]
 
@@ -40,8 +42,8 @@ class Sight:
     viewer_id: UUID
     owner_ids: frozenset[str] | None
 
-    def sees(self, owner_id: str | None) -> bool:
-        return self.owner_ids is None or owner_id in self.owner_ids
+    def sees(self, owner_id: str | None, shared_user_ids: Collection[str] = ()) -> bool:
+        return self.owner_ids is None or owner_id in self.owner_ids or str(self.viewer_id) in shared_user_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,18 @@ class DocumentStore:
     async def refresh(self) -> None:
         """Make all that was written visible to searches."""
         await _answering(self._client.indices.refresh(index=self._alias))
+
+    async def flush(self) -> None:
+        """Bring all that was written into the index's files. Raises WorldAway."""
+        await _maintaining(self._client.indices.flush(index=self._alias))
+
+    async def drop_deleted(self) -> None:
+        """Merge every segment that holds deleted documents, and so drop them. Raises WorldAway.
+
+        At once it drops what lay deleted at a flush of some time ago alone. Takes as long as the disk does.
+        """
+        patient = self._client.options(request_timeout=MERGE_TIMEOUT_S)
+        await _maintaining(patient.indices.forcemerge(index=self._alias, only_expunge_deletes=True))
 
     async def search(
         self,
@@ -187,6 +201,14 @@ def _to_hit(hit: Mapping[str, Any]) -> Hit:
     score, key = hit["sort"]
     source = hit["_source"]
     return Hit(source["type"], score, source["updated_at"], source["shown"], (score, key))
+
+
+async def _maintaining(request: Any) -> None:
+    """Await work on the index itself, in which no document can be at fault."""
+    try:
+        await request
+    except ApiError as error:
+        raise WorldAway(f"{error.status_code}: {error.error}") from error
 
 
 async def _answering(request: Any) -> Mapping[str, Any]:

@@ -19,8 +19,10 @@ FIND_MISSING: Final = """
     WITH wanted AS (
         SELECT * FROM unnest($2::text[], $3::uuid[], $4::bigint[]) AS w (type, id, version)
     ), dirty AS MATERIALIZED (
-        SELECT contact_id, company_id, deal_id, pipeline_id
-          FROM search_records
+        SELECT contact_id, company_id, deal_id, pipeline_id,
+               (SELECT d.contact_id FROM search_records d
+                 WHERE d.tenant_id = $1 AND d.type = 'deal' AND d.id = r.deal_id) AS deal_contact_id
+          FROM search_records r
          WHERE tenant_id = $1 AND indexed_revision < revision
          ORDER BY type, id  -- the partial index's order: see records.LIST_DIRTY
          LIMIT 10000
@@ -29,7 +31,8 @@ FIND_MISSING: Final = """
           FROM wanted w
           JOIN search_records r ON r.tenant_id = $1 AND r.type = w.type AND r.id = w.id
          WHERE r.indexed_revision >= r.revision AND r.spread_after IS NULL
-           AND NOT EXISTS (SELECT FROM dirty d WHERE r.id IN (d.contact_id, d.company_id, d.deal_id, d.pipeline_id))
+           AND NOT EXISTS (SELECT FROM dirty d
+                            WHERE r.id IN (d.contact_id, d.company_id, d.deal_id, d.pipeline_id, d.deal_contact_id))
         UNION ALL
         SELECT 'user', id, version FROM directory_users
          WHERE tenant_id = $1 AND id IN (SELECT id FROM wanted WHERE type = 'user')

@@ -11,6 +11,7 @@ from crm_search.index import open_client
 from crm_search.indexing import catch_up
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
+from crm_search.traces import drop_always
 from crm_shared.bus import is_world_error
 from crm_shared.bus.backoff import Backoff
 from crm_shared.command_line import Consuming
@@ -26,15 +27,19 @@ async def consuming(settings: SearchSettings) -> AsyncIterator[Consuming]:
     database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
     client = open_client(settings, timeout_s=settings.elasticsearch_write_timeout_s)
     store = DocumentStore(client, settings.index_prefix)
-    healing = asyncio.create_task(heal(database, store))
+    tasks = [
+        asyncio.create_task(heal(database, store)),
+        asyncio.create_task(drop_always(database, store, settings.drop_traces_every_s)),
+    ]
     try:
         yield Consuming(
             [consumers.keep_directory.bind(database), consumers.index_records.bind(database, store)],
             {"database": database.ping, "elasticsearch": store.ping},
         )
     finally:
-        healing.cancel()
-        await asyncio.gather(healing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await client.close()
         await database.close()
 

@@ -27,7 +27,7 @@ def make_document(record: SearchRecord, **faces: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("event_type", KEPT)
 def test_every_example_becomes_a_document_of_the_mapping(event_type: str) -> None:
     record = to_record(read_example(event_type))
-    assert record.is_hidden == event_type.endswith((".deleted", ".merged"))
+    assert record.is_hidden == event_type.endswith((".deleted", ".merged", ".erased"))
     if record.type not in DOCUMENT_TYPES:
         return
     document = make_document(record)

@@ -20,7 +20,10 @@ class ManagerScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`token` is the bearer token itself, to ask another service in the caller's name; never logged."""
+    """`token` is the bearer token itself, to ask another service in the caller's name; never logged.
+
+    `has_shares`: a contact is shared with them. Without any, statements leave shares out.
+    """
 
     tenant_id: UUID
     user_id: UUID
@@ -28,6 +31,7 @@ class Caller:
     base_currency: str
     time_zone: str
     token: str = ""
+    has_shares: bool = False
 
     @property
     def is_admin(self) -> bool:

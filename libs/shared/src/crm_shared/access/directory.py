@@ -13,7 +13,8 @@ from crm_shared.database import Connection, Database, Transaction
 CACHED_CALLERS = 10_000
 
 LOAD_CALLER = """
-    SELECT u.role, u.active, t.base_currency, t.time_zone
+    SELECT u.role, u.active, t.base_currency, t.time_zone,
+           EXISTS (SELECT FROM contact_shares s WHERE s.tenant_id = $1 AND s.user_id = $2) AS has_shares
       FROM directory_users u
       JOIN directory_tenants t USING (tenant_id)
      WHERE u.tenant_id = $1 AND u.id = $2
@@ -32,12 +33,14 @@ UPSERT_TENANT = """
 
 UPSERT_USER = """
     INSERT INTO directory_users AS u (tenant_id, id, email, full_name, role, manager_id, active, time_zone,
-                                      version, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                      version, created_at, updated_at, successor_id, handed_over_by)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (tenant_id, id) DO UPDATE
        SET email = excluded.email, full_name = excluded.full_name, role = excluded.role,
            manager_id = excluded.manager_id, active = excluded.active, time_zone = excluded.time_zone,
-           version = excluded.version, updated_at = excluded.updated_at
+           version = excluded.version, updated_at = excluded.updated_at, successor_id = excluded.successor_id,
+           handed_over_by = CASE WHEN u.successor_id IS DISTINCT FROM excluded.successor_id
+                                 THEN excluded.handed_over_by ELSE u.handed_over_by END
      WHERE u.version < excluded.version
 """
 
@@ -86,6 +89,7 @@ class _Known:
     role: Role
     base_currency: str
     time_zone: str
+    has_shares: bool
 
 
 class Directory:
@@ -105,9 +109,18 @@ class Directory:
             if row is None or not row["active"]:
                 self._known.pop((tenant_id, user_id), None)
                 return None, row is not None
-            known = _Known(time.monotonic() + self._cache_s, Role(row["role"]), row["base_currency"], row["time_zone"])
+            known = _Known(
+                time.monotonic() + self._cache_s,
+                Role(row["role"]),
+                row["base_currency"],
+                row["time_zone"],
+                row["has_shares"],
+            )
             self._keep(tenant_id, user_id, known)
-        return Caller(tenant_id, user_id, known.role, known.base_currency, known.time_zone, token), True
+        caller = Caller(
+            tenant_id, user_id, known.role, known.base_currency, known.time_zone, token, has_shares=known.has_shares
+        )
+        return caller, True
 
     def _keep(self, tenant_id: UUID, user_id: UUID, known: _Known) -> None:
         if self._cache_s > 0:
@@ -148,6 +161,7 @@ async def apply_directory_events(transaction: Transaction, events: Sequence[Even
             user = event.read(UserState)
             await transaction.execute(
                 UPSERT_USER, event.tenant_id, user.id, user.email, user.full_name, user.role, user.manager_id,
-                user.active, user.time_zone, user.version, user.created_at, user.updated_at,
+                user.active, user.time_zone, user.version, user.created_at, user.updated_at, user.successor_id,
+                None if user.successor_id is None else event.actor_id,
             )  # fmt: skip
     await refresh_visible_owners(transaction, {event.tenant_id for event in events})

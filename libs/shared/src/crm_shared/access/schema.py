@@ -45,3 +45,12 @@ def directory_ddl(service: str) -> str:
     return _TABLES + "".join(
         protect(table, service=service) for table in ("directory_tenants", "directory_users", "visible_owners")
     )
+
+
+HANDOVER_DDL = """
+    -- Who takes over the records of a user who left, and who said so (null: not known here).
+    ALTER TABLE directory_users ADD COLUMN successor_id uuid, ADD COLUMN handed_over_by uuid;
+    CREATE INDEX directory_users_succeeded ON directory_users (tenant_id, id)
+        WHERE NOT active AND successor_id IS NOT NULL;
+"""
+"""A later migration of every service runs this."""

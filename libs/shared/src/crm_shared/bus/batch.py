@@ -15,6 +15,7 @@ from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, HANDLER_S, LAG_S, RE
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.world import is_world_error
 from crm_shared.contracts import BadRecord, Event, decode
+from crm_shared.contracts.topics import is_compacted
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class BatchReader:
         BATCH_RECORDS.labels(self.subscription.group_id).observe(len(records))
         readable = [pair for record in records if (pair := await self._read(record)) is not None]
         await self._handle(readable)
+        await self._bury_erased(readable)
         self._count(records, readable)
 
     def _count(self, records: Sequence[ConsumerRecord], readable: Sequence[Readable]) -> None:
@@ -46,9 +48,15 @@ class BatchReader:
         for topic, event in {record.topic: event for record, event in readable}.items():
             LAG_S.labels(group_id, topic).set((now - event.occurred_at).total_seconds())
 
+    async def _bury_erased(self, readable: Sequence[Readable]) -> None:
+        """Take away what was set aside of records that are erased now. Said again at each telling: it costs little."""
+        for record, event in readable:
+            if event.tells_of_erasure and is_compacted(record.topic):
+                await self._dead_letters.bury(record, self.subscription.group_id)
+
     async def _read(self, record: ConsumerRecord) -> Readable | None:
         if record.value is None:
-            return None  # a tombstone of compaction tells nothing: erasure has an event of its own
+            return None  # a tombstone tells nothing: erasure has an event of its own
         try:
             return record, decode(record.key, record.value, record.headers)
         except BadRecord as error:

@@ -12,7 +12,8 @@ from aiokafka.errors import KafkaError
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.metrics import DEAD_LETTERED, RETRIES
 from crm_shared.bus.producers import close_producer, open_producer
-from crm_shared.contracts.topics import dead_letter_topic
+from crm_shared.contracts import BadRecord
+from crm_shared.contracts.topics import dead_letter_topic, is_compacted
 
 logger = structlog.get_logger(__name__)
 
@@ -60,19 +61,9 @@ class DeadLetters:
         """
         topic = dead_letter_topic(record.topic, group_id)
         headers = [*original_headers(record.headers), *describe_error(record, error)]
-        backoff = Backoff()
-        while True:
-            try:
-                producer = await self._connect()
-                await producer.send_and_wait(topic, value=record.value, key=record.key, headers=headers)
-            except (KafkaError, OSError, TimeoutError) as failure:
-                RETRIES.labels(group_id, type(failure).__name__).inc()
-                logger.warning("dead letter waits", topic=topic, error=repr(failure), tries=backoff.tries)
-                await self.close()
-                if await wait_or_stop(backoff.next_delay_s(), self._stopping):
-                    raise Stopping from failure
-            else:
-                break
+        # A compacted topic takes no record without a key, and would be asked for ever.
+        key = b"" if record.key is None and is_compacted(record.topic) else record.key
+        await self._send(topic, group_id, key, record.value, headers)
         DEAD_LETTERED.labels(group_id, record.topic).inc()
         logger.error(
             "record dead-lettered",
@@ -80,8 +71,30 @@ class DeadLetters:
             partition=record.partition,
             offset=record.offset,
             error=type(error).__qualname__,
-            reason=str(error).partition("\n")[0][:MAX_REASON_CHARS],
+            # Others than ours may quote the record. Their words are in the letter, which an erasure takes away.
+            reason=str(error) if isinstance(error, BadRecord) else None,
         )
+
+    async def bury(self, record: ConsumerRecord, group_id: str) -> None:
+        """Have compaction take away every letter of this record's key. Raises Stopping as `put` does."""
+        await self._send(dead_letter_topic(record.topic, group_id), group_id, record.key, None, [])
+
+    async def _send(
+        self, topic: str, group_id: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+    ) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                producer = await self._connect()
+                await producer.send_and_wait(topic, value=value, key=key, headers=headers)
+            except (KafkaError, OSError, TimeoutError) as failure:
+                RETRIES.labels(group_id, type(failure).__name__).inc()
+                logger.warning("dead letter waits", topic=topic, error=repr(failure), tries=backoff.tries)
+                await self.close()
+                if await wait_or_stop(backoff.next_delay_s(), self._stopping):
+                    raise Stopping from failure
+            else:
+                return
 
     async def _connect(self) -> AIOKafkaProducer:
         async with self._lock:

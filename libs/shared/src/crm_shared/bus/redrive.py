@@ -1,7 +1,8 @@
 """Puts dead letters back on their topic, once what made them bad is mended."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,6 +20,12 @@ Progress = Callable[[int, int], None]
 
 CHUNK_RECORDS = 500
 
+Letter = tuple[str, bytes | None]
+"""What is told apart: topic and key."""
+
+Buried = Mapping[Letter, int]
+"""The offset of the last tombstone."""
+
 
 async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progress: Progress | None = None) -> int:
     """Put back every dead letter of `group_id` that is there now, with its first bytes, key and headers.
@@ -26,6 +33,8 @@ async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progr
     Returns how many. Those set aside meanwhile (again, perhaps) wait for the next call. Interrupted, it goes on where
     it was: its own group `<group>.redrive` commits after each chunk that Kafka has. Raises KafkaError when Kafka is
     away.
+
+    What a tombstone follows stays where it is: put back, an erased record's letter would be its topic's newest word.
     """
     sources = [dead_letter_topic(topic, group_id) for topic in topics]
     partitions = await list_partitions(bootstrap, sources)
@@ -69,7 +78,7 @@ async def _put_back(
     suffix: str,
     progress: Progress | None,
 ) -> int:
-    total = sum([end - await consumer.position(partition) for partition, end in ends.items()])
+    buried, total = await _survey(consumer, ends)
     done = 0
     unfinished = dict(ends)
     while unfinished:
@@ -77,7 +86,7 @@ async def _put_back(
         waiting: list[asyncio.Future[Any]] = []
         reached: dict[TopicPartition, int] = {}
         for partition, records in fetched.items():
-            due = [record for record in records if record.offset < ends[partition]]
+            due = [record for record in records if record.offset < ends[partition] and not _is_buried(record, buried)]
             waiting += [await _send_back(producer, record, suffix) for record in due]
             reached[partition] = min(await consumer.position(partition), ends[partition])
         await asyncio.gather(*waiting)
@@ -91,6 +100,30 @@ async def _put_back(
             progress(done, total)
     logger.info("dead letters put back", count=done)
     return done
+
+
+async def _survey(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> tuple[Buried, int]:
+    """Find the last tombstone of each key, count what none follows, and go back to where we were."""
+    begins = {partition: await consumer.position(partition) for partition in ends}
+    buried: dict[Letter, int] = {}
+    letters: Counter[Letter] = Counter()
+    unread = dict(ends)
+    while unread:
+        for partition, records in (await consumer.getmany(*unread, timeout_ms=1000)).items():
+            for record in (one for one in records if one.offset < ends[partition]):
+                if record.value is None:
+                    buried[record.topic, record.key] = record.offset
+                    del letters[record.topic, record.key]
+                else:
+                    letters[record.topic, record.key] += 1
+        unread = {partition: end for partition, end in unread.items() if await consumer.position(partition) < end}
+    for partition, begin in begins.items():
+        consumer.seek(partition, begin)
+    return buried, letters.total()
+
+
+def _is_buried(record: ConsumerRecord, buried: Buried) -> bool:
+    return record.value is None or record.offset < buried.get((record.topic, record.key), -1)
 
 
 async def _send_back(producer: AIOKafkaProducer, record: ConsumerRecord, suffix: str) -> "asyncio.Future[Any]":

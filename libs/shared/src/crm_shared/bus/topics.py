@@ -13,7 +13,14 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from crm_shared.bus.backoff import Backoff
 from crm_shared.bus.producers import MAX_RECORD_BYTES
 from crm_shared.bus.subscription import Subscription
-from crm_shared.contracts.topics import DEAD_LETTER_RETENTION_MS, TOPICS, dead_letter_topic
+from crm_shared.bus.topic_settings import align_cleaning
+from crm_shared.contracts.topics import (
+    COMPACTION_LAG_S,
+    DEAD_LETTER_RETENTION_MS,
+    TOPICS,
+    dead_letter_topic,
+    is_compacted,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -60,37 +67,51 @@ async def describe_partitions(admin: AIOKafkaAdminClient, topics: Iterable[str])
     )
 
 
-def specify_topics(service: str, *, partitions: int, replication: int) -> list[NewTopic]:
+def specify_topics(
+    service: str, *, partitions: int, replication: int, compaction_lag_s: int = COMPACTION_LAG_S
+) -> list[NewTopic]:
     """Give the topics that `service` writes, as TOPICS has them."""
     return [
         NewTopic(
             name=spec.name,
             num_partitions=partitions,
             replication_factor=replication,
-            topic_configs={**spec.configs, "max.message.bytes": str(_MAX_BATCH_BYTES)},
+            topic_configs={
+                **spec.configs,
+                **(_compact_within(compaction_lag_s) if spec.is_compacted else {}),
+                "max.message.bytes": str(_MAX_BATCH_BYTES),
+            },
         )
         for spec in TOPICS.values()
         if spec.service == service
     ]
 
 
-def specify_dead_letter_topics(groups: Mapping[str, Sequence[str]], *, replication: int) -> list[NewTopic]:
-    """Give the dead-letter topics of `groups` (group id -> the topics it reads)."""
-    configs = {
-        "cleanup.policy": "delete",
-        "retention.ms": str(DEAD_LETTER_RETENTION_MS),
-        "max.message.bytes": str(_MAX_DEAD_LETTER_BYTES),
-    }
+def specify_dead_letter_topics(
+    groups: Mapping[str, Sequence[str]], *, replication: int, compaction_lag_s: int = COMPACTION_LAG_S
+) -> list[NewTopic]:
+    """Give the dead-letter topics of `groups` (group id -> the topics it reads).
+
+    Compacted where their topic is: the newest letter of a record is worth as much as all, and a tombstone takes an
+    erased one's away.
+    """
+    configs = {"retention.ms": str(DEAD_LETTER_RETENTION_MS), "max.message.bytes": str(_MAX_DEAD_LETTER_BYTES)}
+    deleted = {"cleanup.policy": "delete"}
+    compacted = {"cleanup.policy": "compact,delete", **_compact_within(compaction_lag_s)}
     return [
         NewTopic(
             name=dead_letter_topic(topic, group_id),
             num_partitions=DEAD_LETTER_PARTITIONS,
             replication_factor=replication,
-            topic_configs=configs,
+            topic_configs=configs | (compacted if is_compacted(topic) else deleted),
         )
         for group_id, topics in groups.items()
         for topic in topics
     ]
+
+
+def _compact_within(lag_s: int) -> dict[str, str]:
+    return {"max.compaction.lag.ms": str(lag_s * 1000)}
 
 
 def groups_of(subscriptions: Iterable[Subscription]) -> dict[str, tuple[str, ...]]:
@@ -105,16 +126,19 @@ async def create_topics(
     groups: Mapping[str, Sequence[str]],
     partitions: int,
     replication: int,
+    compaction_lag_s: int = COMPACTION_LAG_S,
     wait_s: float = WAIT_FOR_KAFKA_S,
 ) -> list[str]:
-    """Create what is not there yet and name it; what is there stays as it is. Many may run this at once.
+    """Create what is not there yet and name it. Many may run this at once.
+
+    What is there stays as it is, but for how it is cleaned: on that the promise of erasure rests.
 
     Waits up to `wait_s` for Kafka, then raises the KafkaError; also raises one that no waiting heals (a replication
     factor above the number of brokers).
     """
     wanted = [
-        *specify_topics(service, partitions=partitions, replication=replication),
-        *specify_dead_letter_topics(groups, replication=replication),
+        *specify_topics(service, partitions=partitions, replication=replication, compaction_lag_s=compaction_lag_s),
+        *specify_dead_letter_topics(groups, replication=replication, compaction_lag_s=compaction_lag_s),
     ]
     backoff = Backoff(last_s=2.0)
     give_up_at_s = asyncio.get_running_loop().time() + wait_s
@@ -133,6 +157,7 @@ async def create_topics(
 async def _create(bootstrap: str, wanted: Sequence[NewTopic]) -> list[str]:
     async with administering(bootstrap) as admin:
         present = set(await admin.list_topics())
+        await align_cleaning(admin, [topic for topic in wanted if topic.name in present])
         absent = [topic for topic in wanted if topic.name not in present]
         if not absent:
             return []

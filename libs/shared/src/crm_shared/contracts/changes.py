@@ -1,6 +1,6 @@
 """What an event says has changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from crm_shared.contracts.event_types import Change
@@ -16,3 +16,13 @@ def list_changes(before: object, after: object, names: Iterable[str]) -> dict[st
         for name in names
         if name not in UNTOLD and getattr(before, name) != getattr(after, name)
     }
+
+
+def list_erasure(before: object, after: object, names: Iterable[str]) -> dict[str, Change]:
+    """Compare as `list_changes` does, and leave out what was: an erasure's event lives as long as its topic."""
+    return conceal(list_changes(before, after, names))
+
+
+def conceal(changed: Mapping[str, Change]) -> dict[str, Change]:
+    """Give the same fields with what they became alone."""
+    return {name: {"from": None, "to": change["to"]} for name, change in changed.items()}

@@ -5,6 +5,7 @@ from typing import Any, Final, TypedDict
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 SNAPSHOT: Final = "snapshot"
+ERASED: Final = "erased"
 
 # The verbs of each aggregate, its creation first. `snapshot` repeats the present version for readers that rebuild.
 VERBS: Final[dict[str, tuple[str, ...]]] = {
@@ -12,11 +13,12 @@ VERBS: Final[dict[str, tuple[str, ...]]] = {
     "user": ("created", "updated", "deactivated", SNAPSHOT),
     "company": ("created", "updated", "deleted", "restored", SNAPSHOT),
     "contact": (
-        *("created", "updated", "deleted", "restored", "shared", "unshared", "merged", "unmerged", "erased"),
+        *("created", "updated", "deleted", "restored", "shared", "unshared", "merged", "unmerged", ERASED),
         SNAPSHOT,
     ),
     "pipeline": ("created", "updated", "archived", SNAPSHOT),
     "deal": ("created", "updated", "stage_changed", "won", "lost", "reopened", "deleted", "restored", SNAPSHOT),
+    "webhook": ("created", "updated", "disabled", "deleted", SNAPSHOT),
     "activity": ("logged", "updated", "completed", "reopened", "deleted", SNAPSHOT),
 }
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_jsonable_python
 
-from crm_shared.contracts.event_types import SNAPSHOT, VERBS, Change
+from crm_shared.contracts.changes import conceal
+from crm_shared.contracts.event_types import ERASED, SNAPSHOT, VERBS, Change
 from crm_shared.contracts.writing import new_event
 
 Fields: TypeAlias = dict[str, Any]
@@ -23,8 +24,8 @@ def _uuid(number: int) -> str:
     return f"019a42f0-7c00-7000-8000-{number:012d}"
 
 
-TENANT, ADMIN, REP, COMPANY, CONTACT, OTHER_CONTACT, PIPELINE, DEAL, ACTIVITY = (
-    _uuid(number) for number in range(1, 10)
+TENANT, ADMIN, REP, COMPANY, CONTACT, OTHER_CONTACT, PIPELINE, DEAL, ACTIVITY, WEBHOOK = (
+    _uuid(number) for number in range(1, 11)
 )
 STAGES: Final = {
     name: {
@@ -69,6 +70,7 @@ _RECORDS: Final[dict[str, Fields]] = {
         "manager_id": ADMIN,
         "active": True,
         "time_zone": None,
+        "successor_id": None,
     },
     "company": {
         "id": COMPANY,
@@ -99,6 +101,7 @@ _RECORDS: Final[dict[str, Fields]] = {
         "shares": [],
         "merged_into": None,
         "deleted_at": None,
+        "erased_at": None,
     },
     "pipeline": {
         "id": PIPELINE,
@@ -128,6 +131,15 @@ _RECORDS: Final[dict[str, Fields]] = {
         "external_id": None,
         "deleted_at": None,
     },
+    "webhook": {
+        "id": WEBHOOK,
+        "url": "https://erp.example/hooks/crm",
+        "event_types": ["crm.deal.won"],
+        "active": True,
+        "disabled_at": None,
+        "disabled_reason": None,
+        "previous_secret_until": None,
+    },
     "activity": {
         "id": ACTIVITY,
         "type": "TASK",
@@ -146,6 +158,7 @@ _RECORDS: Final[dict[str, Fields]] = {
         "external_id": None,
         "system": False,
         "deleted_at": None,
+        "erased_at": None,
     },
 }
 
@@ -153,14 +166,23 @@ _WON: Final = {"stage_id": WON, "stage_changed_at": HAPPENED}
 _LOST: Final = {"stage_id": LOST, "stage_changed_at": HAPPENED}
 _CLOSED: Final = {"stage_id": WON, "status": "WON", "closed_at": MOVED_AT}
 _DELETED: Final = {"deleted_at": MOVED_AT}
-_ERASED: Final = dict.fromkeys(("first_name", "last_name", "email", "phone", "phone_e164", "job_title", "external_id"))
-_SHARED: Final = {"shares": [{"user_id": ADMIN, "permission": "READ"}]}
+_ERASED: Final[Fields] = {
+    **dict.fromkeys(("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source")),
+    "external_id": None,
+    "custom_data": {},
+    "tags": [],
+    "deleted_at": HAPPENED,
+    "erased_at": HAPPENED,
+}
+_SHARED: Final = {
+    "shares": [{"user_id": ADMIN, "permission": "READ", "created_at": HAPPENED, "created_by": REP}],
+}
 
 # By type: how the record differs from the above before the event, and what the event changes.
 STORY: Final[dict[str, tuple[Fields, Fields]]] = {
     "crm.tenant.updated": ({}, {"manager_scope": "SUBTREE"}),
     "crm.user.updated": ({}, {"role": "MANAGER"}),
-    "crm.user.deactivated": ({}, {"active": False}),
+    "crm.user.deactivated": ({}, {"active": False, "successor_id": ADMIN}),
     "crm.company.updated": ({}, {"size": "501-1000"}),
     "crm.company.deleted": ({}, {"deleted_at": HAPPENED}),
     "crm.company.restored": (_DELETED, {"deleted_at": None}),
@@ -171,7 +193,7 @@ STORY: Final[dict[str, tuple[Fields, Fields]]] = {
     "crm.contact.unshared": (_SHARED, {"shares": []}),
     "crm.contact.merged": ({}, {"merged_into": OTHER_CONTACT}),
     "crm.contact.unmerged": ({"merged_into": OTHER_CONTACT}, {"merged_into": None}),
-    "crm.contact.erased": ({}, {**_ERASED, "custom_data": {}, "tags": []}),
+    "crm.contact.erased": ({}, _ERASED),
     "crm.pipeline.updated": ({"name": "New business"}, {"name": "Sales"}),
     "crm.pipeline.archived": ({"is_default": False}, {"archived": True}),
     "crm.deal.updated": ({}, {"amount": "14000.00", "close_date": "2026-12-15"}),
@@ -181,6 +203,12 @@ STORY: Final[dict[str, tuple[Fields, Fields]]] = {
     "crm.deal.reopened": (_CLOSED | {"stage_id": PROPOSAL}, {"status": "OPEN", "closed_at": None}),
     "crm.deal.deleted": ({}, {"deleted_at": HAPPENED}),
     "crm.deal.restored": (_DELETED, {"deleted_at": None}),
+    "crm.webhook.updated": ({}, {"event_types": ["crm.deal.won", "crm.deal.reopened"]}),
+    "crm.webhook.disabled": (
+        {},
+        {"active": False, "disabled_at": HAPPENED, "disabled_reason": "12 failures in a row, the last: answered 503"},
+    ),
+    "crm.webhook.deleted": ({}, {"active": False}),
     "crm.activity.updated": ({}, {"scheduled_at": "2026-11-24T09:00:00.000000Z"}),
     "crm.activity.completed": ({}, {"completed_at": HAPPENED}),
     "crm.activity.reopened": ({"completed_at": MOVED_AT}, {"completed_at": None}),
@@ -214,6 +242,7 @@ def build_example(event_type: str) -> Fields:
     changed_at = HAPPENED if is_creation else MOVED_AT if is_snapshot else HAPPENED
     record = _RECORDS[aggregate] | before
     times = {"created_at": HAPPENED if is_creation else CREATED_AT, "updated_at": changed_at}
+    changed = conceal(_compare(record, after)) if verb == ERASED else _compare(record, after)
     event = new_event(
         aggregate=aggregate,
         aggregate_id=UUID(record["id"]),
@@ -222,7 +251,7 @@ def build_example(event_type: str) -> Fields:
         tenant_id=UUID(TENANT),
         occurred_at=HAPPENED_AT,
         state={"id": record["id"], "version": version, **times} | record | after,
-        changed=None if is_creation or is_snapshot else _compare(record, after),
+        changed=None if is_creation or is_snapshot else changed,
         actor_id=None if is_snapshot else UUID(REP),
         history=_HISTORY if event_type == "crm.deal.snapshot" else None,
     )

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from crm_shared.contracts.errors import BadRecord
-from crm_shared.contracts.event_types import CONTENT_TYPE, SPEC_VERSION, VERBS, Change, dataschema_of
+from crm_shared.contracts.event_types import CONTENT_TYPE, ERASED, SPEC_VERSION, VERBS, Change, dataschema_of
 from crm_shared.contracts.states import StageEntry, State
 
 _TYPE: Final = re.compile(rf"crm\.({'|'.join(VERBS)})\.[a-z][a-z_]*")
@@ -51,6 +51,11 @@ class Event:
     def verb(self) -> str:
         """The last word of the type: `stage_changed` of `crm.deal.stage_changed`."""
         return self.type.rpartition(".")[2]
+
+    @property
+    def tells_of_erasure(self) -> bool:
+        """Say whether the record's personal data is gone, be it told of for the first time or again by a snapshot."""
+        return self.verb == ERASED or self.state.get("erased_at") is not None
 
     def read(self, model: StateClass[StateModel]) -> StateModel:
         """Give the state as `model`, checked. Raises BadRecord when a field is missing or of another type."""

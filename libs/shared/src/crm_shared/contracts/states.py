@@ -75,6 +75,9 @@ class UserState(State):
     manager_id: UUID | None = None
     active: bool = True
     time_zone: Annotated[str | None, Field(description="IANA name; null means the tenant's")] = None
+    successor_id: Annotated[
+        UUID | None, added_in("0.2"), Field(description="who takes over the records of a user who was deactivated")
+    ] = None
 
 
 class CompanyState(State):
@@ -96,6 +99,8 @@ class Share(Value):
 
     user_id: UUID
     permission: SharePermission
+    created_at: Annotated[AwareDatetime | None, added_in("0.2"), Field(description="when it was first shared")] = None
+    created_by: Annotated[UUID | None, added_in("0.2"), Field(description="who shared it; null: the system")] = None
 
 
 class ContactState(State):
@@ -116,6 +121,9 @@ class ContactState(State):
     shares: Annotated[list[Share], Field(description="every share that holds now")] = []
     merged_into: Annotated[UUID | None, Field(description="the surviving contact, while merged")] = None
     deleted_at: AwareDatetime | None = None
+    erased_at: Annotated[
+        AwareDatetime | None, added_in("0.2"), Field(description="since then nothing personal is left in the record")
+    ] = None
 
 
 class Stage(Value):
@@ -161,6 +169,17 @@ class DealState(State):
     deleted_at: AwareDatetime | None = None
 
 
+class WebhookState(State):
+    aggregate: ClassVar[str] = "webhook"
+
+    url: Annotated[str, Field(description="to its path: what follows may be a key")]
+    event_types: list[str]
+    active: bool
+    disabled_at: AwareDatetime | None = None
+    disabled_reason: Annotated[str | None, Field(description="why the suite switched it off")] = None
+    previous_secret_until: Annotated[AwareDatetime | None, Field(description="until then two secrets sign")] = None
+
+
 class ActivityState(State):
     aggregate: ClassVar[str] = "activity"
 
@@ -180,6 +199,9 @@ class ActivityState(State):
     external_id: str | None = None
     system: Annotated[bool, Field(description="written by the suite itself, such as the note of a move")] = False
     deleted_at: AwareDatetime | None = None
+    erased_at: Annotated[
+        AwareDatetime | None, added_in("0.2"), Field(description="its contact was erased, and its texts with them")
+    ] = None
 
 
 class NamedStage(Value):
@@ -201,5 +223,8 @@ class StageEntry(Value):
 
 STATE_MODELS: Final[dict[str, type[State]]] = {
     model.aggregate: model
-    for model in (TenantState, UserState, CompanyState, ContactState, PipelineState, DealState, ActivityState)
+    for model in (
+        *(TenantState, UserState, CompanyState, ContactState),
+        *(PipelineState, DealState, WebhookState, ActivityState),
+    )
 }

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.access.caller import Role
 from crm_shared.access.directory import UPSERT_TENANT, UPSERT_USER, refresh_visible_owners
 from crm_shared.clock import new_id
+from crm_shared.contracts import Event, new_event
 from crm_shared.database import Database
+from crm_shared.testing.published import to_event
 
 JOINED_AT: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 ACTIVE: Final = True
@@ -82,6 +84,37 @@ async def seed_people(database: Database, people: Sequence[Person]) -> None:
         for person in people:
             await transaction.execute(
                 UPSERT_USER, person.tenant_id, person.id, person.email, person.full_name, person.role,
-                person.manager_id, ACTIVE, None, 1, JOINED_AT, JOINED_AT,
+                person.manager_id, ACTIVE, None, 1, JOINED_AT, JOINED_AT, None, None,
             )  # fmt: skip
         await refresh_visible_owners(transaction, {person.tenant_id for person in people})
+
+
+def tell_user(person: Person, *, version: int, by: Person | None = None, **changes: Any) -> Event:
+    """Tell of a change of a seeded user, as contacts does; their seeding was version 1."""
+    fields = {
+        "id": person.id,
+        "version": version,
+        "email": person.email,
+        "full_name": person.full_name,
+        "role": person.role,
+        "manager_id": person.manager_id,
+        "active": True,
+        "time_zone": None,
+        "successor_id": None,
+        "created_at": JOINED_AT,
+        "updated_at": JOINED_AT + timedelta(hours=version),
+        **changes,
+    }
+    return to_event(
+        new_event(
+            aggregate="user",
+            aggregate_id=person.id,
+            verb="updated" if fields["active"] else "deactivated",
+            version=version,
+            tenant_id=person.tenant_id,
+            occurred_at=JOINED_AT + timedelta(hours=version),
+            state=fields,
+            changed={},
+            actor_id=by.id if by else None,
+        )
+    )

@@ -48,7 +48,7 @@ _EMPTY: Final[dict[str, dict[str, Any]]] = {
 
 @dataclass
 class ToldRecord:
-    """`state` is the whole record; `tell()` its newest event, `change(...)` and `delete()` the next one."""
+    """`state` is the whole record; `tell()` its newest event, `change(...)`, `delete()` and `erase()` the next one."""
 
     aggregate: str
     tenant_id: UUID
@@ -97,3 +97,10 @@ class ToldRecord:
     def delete(self) -> Event:
         self.change(deleted_at=self.state["updated_at"])
         return self.tell("deleted")
+
+    def erase(self) -> Event:
+        """Go on to the empty shell of a contact."""
+        emptied = {name: _EMPTY[self.aggregate][name] for name in _EMPTY[self.aggregate] if name != "merged_into"}
+        at = self.state["updated_at"]
+        self.change(**{**emptied, "deleted_at": self.state["deleted_at"] or at, "erased_at": at})
+        return self.tell("erased")

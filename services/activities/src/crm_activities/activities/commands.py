@@ -1,7 +1,7 @@
 """Use cases of activities: load, decide, save, tell; one transaction each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.outbox import append
 from crm_shared.refusals import UnknownReference, require_version
+from crm_shared.replicas.living import hold_living, hold_living_one, require_living, settle_contact
 from crm_shared.replicas.records import ReplicaRecord
 from crm_shared.replicas.references import Reference, References
 
@@ -66,13 +67,31 @@ class DeleteActivity:
     expected_version: tuple[int, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class CompleteActivity:
+    caller: Caller
+    activity_id: UUID
+    expected_version: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenActivity:
+    caller: Caller
+    activity_id: UUID
+    expected_version: tuple[int, ...] | None
+
+
 async def log_activity(
     command: LogActivity, unit_of_work: UnitOfWork, references: References, clock: Clock
 ) -> dict[str, Any]:
-    """Log one activity, give its state. Raises UnknownReference, InvalidField."""
+    """Log one activity, give its state.
+
+    Raises UnknownReference, InvalidField, and Forbidden for a contact that is shared with the caller to read alone.
+    """
     caller = command.caller
     named = {"contact_id": command.contact_id, "deal_id": command.deal_id, "user_id": command.user_id}
     found = await references.require(caller, *_list_references(named))
+    await references.require_writable(caller, found)
     new = NewActivity(
         type=command.type,
         contact_id=command.contact_id or _contact_of_deal(found),
@@ -88,8 +107,13 @@ async def log_activity(
         duration_s=command.duration_s,
         external_id=command.external_id,
     )
-    decision = domain.log(new_id(), new, now=clock.now())
     async with unit_of_work.begin(caller) as transaction:
+        living_id = await hold_living_one(transaction, caller.tenant_id, new.contact_id)
+        if command.contact_id is not None:
+            require_living(command.contact_id, living_id)
+        elif living_id != new.contact_id:  # the deal's, which is about to follow
+            new = replace(new, contact_id=living_id, original_contact_id=new.contact_id)
+        decision = domain.log(new_id(), new, now=clock.now())
         await _require_sight(transaction, caller, user_id=command.user_id, in_reply_to=command.in_reply_to)
         await repository.insert(transaction, caller.tenant_id, decision.activity)
         await _tell(transaction, caller, decision)
@@ -101,14 +125,21 @@ async def edit_activity(
 ) -> dict[str, Any]:
     """Change fields of one activity.
 
-    Raises ActivityNotFound, NotYours, SystemNote, StaleVersion, UnknownReference, InvalidField.
+    Raises ActivityNotFound, NotYours, SystemNote, ErasedActivity, StaleVersion, UnknownReference, InvalidField,
+    Forbidden.
     """
     caller = command.caller
     changes = await _add_contact_of_deal(command, references)
     async with unit_of_work.begin(caller) as transaction:
+        # The contact before the activity: those who move activities after a merge lock in this order too.
+        living_id = await hold_living_one(transaction, caller.tenant_id, changes.get("contact_id"))
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
         await _require_writable(transaction, caller, activity)
         require_version(activity.version, command.expected_version)
+        if "contact_id" in command.changes:
+            changes = settle_contact(changes, living_id, activity)
+        elif living_id != changes.get("contact_id"):  # the deal's, which is about to follow
+            changes |= {"contact_id": living_id, "original_contact_id": changes["contact_id"]}
         decision = domain.edit(activity, changes, now=clock.now())
         if decision.events:
             edited = decision.activity
@@ -125,23 +156,53 @@ async def edit_activity(
 
 async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Hide one activity, give its last state. Raises ActivityNotFound, NotYours, SystemNote, StaleVersion."""
+    return await _carry_out(command, unit_of_work, lambda activity: domain.delete(activity, now=clock.now()))
+
+
+async def complete_activity(command: CompleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """End one task or meeting now, give its state.
+
+    Raises ActivityNotFound, NotYours, NothingToDo, ErasedActivity, StaleVersion.
+    """
+    return await _carry_out(command, unit_of_work, lambda activity: domain.complete(activity, now=clock.now()))
+
+
+async def reopen_activity(command: ReopenActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
+    """Take one task or meeting up again, give its state.
+
+    Raises ActivityNotFound, NotYours, NothingToDo, ErasedActivity, StaleVersion.
+    """
+    return await _carry_out(command, unit_of_work, lambda activity: domain.reopen(activity, now=clock.now()))
+
+
+async def _carry_out(
+    command: DeleteActivity | CompleteActivity | ReopenActivity,
+    unit_of_work: UnitOfWork,
+    decide: Callable[[Activity], domain.Decision],
+) -> dict[str, Any]:
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
         await _require_writable(transaction, caller, activity)
         require_version(activity.version, command.expected_version)
-        decision = domain.delete(activity, now=clock.now())
-        await repository.save(transaction, caller.tenant_id, decision.activity)
-        await _tell(transaction, caller, decision)
+        decision = decide(activity)
+        if decision.events:
+            await repository.save(transaction, caller.tenant_id, decision.activity)
+            await _tell(transaction, caller, decision)
     return events.to_state(decision.activity)
 
 
 async def log_notes(transaction: Transaction, moves: Sequence[Move], clock: Clock) -> None:
-    """Log the note of each move that has none yet: two round trips, however many moves."""
+    """Log the note of each move that has none yet: three round trips, however many moves."""
     now = clock.now()
+    contacts = {(move.tenant_id, move.contact_id) for move in moves if move.contact_id is not None}
+    living = await hold_living(transaction, contacts)
     notes: dict[tuple[UUID, UUID], Activity] = {}
     for move in moves:
         note = to_note(move, now=now)
+        if move.contact_id is not None and living[move.tenant_id, move.contact_id] != move.contact_id:
+            living_id = living[move.tenant_id, move.contact_id]
+            note = replace(note, contact_id=living_id, original_contact_id=move.contact_id)
         notes[move.tenant_id, note.id] = note
     inserted = await repository.insert_notes(transaction, notes)
     told: list[OutboxEvent] = []
@@ -161,6 +222,7 @@ async def _add_contact_of_deal(command: EditActivity, references: References) ->
     present = await repository.load(references.database, command.caller, command.activity_id)
     effective = {name: value for name, value in named.items() if value != getattr(present, name)}
     found = await references.require(command.caller, *_list_references(effective))
+    await references.require_writable(command.caller, found)
     contact_id = _contact_of_deal(found)
     if contact_id is not None:
         changes.setdefault("contact_id", contact_id)

@@ -26,6 +26,13 @@ class SystemNote(Conflict):
         super().__init__("A note of the system can't be changed or deleted.")
 
 
+class ErasedActivity(Conflict):
+    slug, title = "erased", "What the activity said was erased"
+
+    def __init__(self) -> None:
+        super().__init__("The activity's contact was erased, and with them its texts. It can be deleted, not changed.")
+
+
 class NotYours(Forbidden):
     """Seen through its contact or deal, but done by somebody whose records the caller does not see."""
 
@@ -39,6 +46,13 @@ class ActivityType(StrEnum):
     MEETING = "MEETING"
     NOTE = "NOTE"
     TASK = "TASK"
+
+
+class NothingToDo(Conflict):
+    slug, title = "nothing-to-do", "Only tasks and meetings are completed and reopened"
+
+    def __init__(self, type_: ActivityType) -> None:
+        super().__init__(f"A {type_} is neither completed nor reopened.")
 
 
 class Direction(StrEnum):
@@ -82,6 +96,7 @@ class Activity:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,16 @@ class ActivityDeleted:
     at: datetime
 
 
-ActivityEvent = ActivityLogged | ActivityEdited | ActivityDeleted
+@dataclass(frozen=True, slots=True)
+class ActivityErased:
+    """`before` has what is to be told to nobody any more."""
+
+    activity: Activity
+    before: Activity
+    at: datetime
+
+
+ActivityEvent = ActivityLogged | ActivityEdited | ActivityDeleted | ActivityErased
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +156,7 @@ class NewActivity:
     in_reply_to: UUID | None
     duration_s: int | None
     external_id: str | None
+    original_contact_id: UUID | None = None
 
 
 def log(activity_id: UUID, new: NewActivity, *, now: datetime) -> Decision:
@@ -141,7 +166,7 @@ def log(activity_id: UUID, new: NewActivity, *, now: datetime) -> Decision:
         version=1,
         type=new.type,
         contact_id=new.contact_id,
-        original_contact_id=None,
+        original_contact_id=new.original_contact_id,
         deal_id=new.deal_id,
         user_id=new.user_id,
         subject=new.subject,
@@ -163,16 +188,50 @@ def log(activity_id: UUID, new: NewActivity, *, now: datetime) -> Decision:
 
 
 def edit(activity: Activity, changes: Mapping[str, Any], *, now: datetime) -> Decision:
-    """Set the named fields; values that are as they were change nothing. Raises SystemNote, InvalidField."""
+    """Set the named fields; values that are as they were change nothing.
+
+    Raises SystemNote, ErasedActivity, InvalidField.
+    """
     _require_editable(activity)
+    if activity.erased_at is not None:
+        raise ErasedActivity
     effective = {name: value for name, value in changes.items() if getattr(activity, name) != value}
     if not effective:
         return Decision(activity, ())
     if effective.get("in_reply_to") == activity.id:
         raise InvalidField.at("/in_reply_to", "is the activity itself")
+    if "contact_id" in effective:
+        effective.setdefault("original_contact_id", None)  # given to this contact by somebody, not by a merge
     edited = replace(activity, **effective, version=activity.version + 1, updated_at=now)
     _require_fitting(edited)
     return Decision(edited, (ActivityEdited(edited, before=activity, at=now),))
+
+
+def complete(activity: Activity, *, now: datetime) -> Decision:
+    """End a task or meeting; one that has ended stays as it is. Raises NothingToDo, ErasedActivity."""
+    _require_to_do(activity)
+    if activity.completed_at is not None:
+        return Decision(activity, ())
+    return edit(activity, {"completed_at": now}, now=now)
+
+
+def reopen(activity: Activity, *, now: datetime) -> Decision:
+    """Take a task or meeting up again; an open one stays as it is. Raises NothingToDo, ErasedActivity."""
+    _require_to_do(activity)
+    return edit(activity, {"completed_at": None}, now=now)
+
+
+def follow_contact(activity: Activity, contact_id: UUID, *, now: datetime) -> ActivityEdited:
+    """Give an activity, or a note of the system, to the contact in which its own lives on, or back to its own."""
+    first_id = activity.original_contact_id or activity.contact_id
+    moved = replace(
+        activity,
+        contact_id=contact_id,
+        original_contact_id=None if first_id == contact_id else first_id,
+        version=activity.version + 1,
+        updated_at=now,
+    )
+    return ActivityEdited(moved, before=activity, at=now)
 
 
 def delete(activity: Activity, *, now: datetime) -> Decision:
@@ -182,9 +241,28 @@ def delete(activity: Activity, *, now: datetime) -> Decision:
     return Decision(deleted, (ActivityDeleted(deleted, before=activity, at=now),))
 
 
+def erase(activity: Activity, *, now: datetime) -> ActivityErased:
+    """Take out what people wrote of an erased contact. Who did what kind of thing when stays, for the reports."""
+    erased = replace(
+        activity,
+        subject=None,
+        body=None,
+        external_id=None,
+        version=activity.version + 1,
+        updated_at=now,
+        erased_at=now,
+    )
+    return ActivityErased(erased, before=activity, at=now)
+
+
 def _require_editable(activity: Activity) -> None:
     if activity.system:
         raise SystemNote
+
+
+def _require_to_do(activity: Activity) -> None:
+    if activity.type not in TYPES_WITH["completed_at"]:
+        raise NothingToDo(activity.type)
 
 
 def _require_fitting(activity: Activity) -> None:

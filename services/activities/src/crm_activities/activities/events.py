@@ -9,11 +9,12 @@ from crm_activities.activities.domain import (
     Activity,
     ActivityDeleted,
     ActivityEdited,
+    ActivityErased,
     ActivityEvent,
     ActivityLogged,
 )
 from crm_shared.contracts import SNAPSHOT, Change, OutboxEvent, new_event
-from crm_shared.contracts.changes import list_changes
+from crm_shared.contracts.changes import list_changes, list_erasure
 
 STATE_FIELDS = tuple(field.name for field in fields(Activity))
 
@@ -67,6 +68,8 @@ def _describe(event: ActivityEvent) -> tuple[str, dict[str, Change] | None]:
             return _verb_of_edit(event), list_changes(event.before, event.activity, STATE_FIELDS)
         case ActivityDeleted():
             return "deleted", list_changes(event.before, event.activity, STATE_FIELDS)
+        case ActivityErased():
+            return "updated", list_erasure(event.before, event.activity, STATE_FIELDS)
 
 
 def _verb_of_edit(event: ActivityEdited) -> str:

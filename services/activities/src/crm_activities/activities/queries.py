@@ -30,7 +30,9 @@ async def list_activities(
 ) -> Sequence[Mapping[str, Any]]:
     """Give up to `limit` + 1 visible activities. `filters` begins with the tenant as $1."""
     owner_ids = await list_visible_owners(connection, caller)
-    return await _fetch_page(connection, order.add_after(add_in_sight(filters, owner_ids), cursor), order, limit)
+    return await _fetch_page(
+        connection, order.add_after(add_in_sight(filters, caller, owner_ids), cursor), order, limit
+    )
 
 
 async def list_timeline(

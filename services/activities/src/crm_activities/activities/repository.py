@@ -19,13 +19,13 @@ INSERT_ACTIVITY = """
 
 # A note never changes, so the columns that no note fills are left to their NULLs.
 INSERT_NOTES = """
-    INSERT INTO activities (tenant_id, id, version, type, contact_id, deal_id, user_id, body, occurred_at, system,
-                            created_at, updated_at)
-    SELECT note.tenant_id, note.id, 1, 'NOTE', note.contact_id, note.deal_id, note.user_id, note.body,
-           note.occurred_at, true, note.created_at, note.created_at
-      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[],
-                  $8::timestamptz[])
-           AS note (tenant_id, id, contact_id, deal_id, user_id, body, occurred_at, created_at)
+    INSERT INTO activities (tenant_id, id, version, type, contact_id, original_contact_id, deal_id, user_id, body,
+                            occurred_at, system, created_at, updated_at)
+    SELECT note.tenant_id, note.id, 1, 'NOTE', note.contact_id, note.original_contact_id, note.deal_id, note.user_id,
+           note.body, note.occurred_at, true, note.created_at, note.created_at
+      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
+                  $8::timestamptz[], $9::timestamptz[])
+           AS note (tenant_id, id, contact_id, original_contact_id, deal_id, user_id, body, occurred_at, created_at)
     ON CONFLICT (tenant_id, id) DO NOTHING
     RETURNING tenant_id, id
 """
@@ -57,6 +57,7 @@ async def insert_notes(transaction: Transaction, notes: Mapping[tuple[UUID, UUID
         [tenant_id for tenant_id, _ in keys],
         [row.id for row in rows],
         [row.contact_id for row in rows],
+        [row.original_contact_id for row in rows],
         [row.deal_id for row in rows],
         [row.user_id for row in rows],
         [row.body for row in rows],

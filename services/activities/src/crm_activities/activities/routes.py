@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_activities.activities import commands, queries
-from crm_activities.activities.commands import DeleteActivity
+from crm_activities.activities.commands import CompleteActivity, DeleteActivity, ReopenActivity
 from crm_activities.activities.filters import to_where
 from crm_activities.activities.schemas import (
     ActivityList,
@@ -65,6 +65,20 @@ async def edit_activity(
 ) -> Response:
     command = body.to_command(activity_id, caller=context.caller, expected_version=context.if_match)
     activity = await commands.edit_activity(command, context.unit_of_work, references, context.clock)
+    return context.reply_written("activity", activity)
+
+
+@router.post("/{activity_id}/complete", response_model=ActivityState, summary="Complete a task or meeting")
+async def complete_activity(activity_id: UUID, context: Context) -> Response:
+    command = CompleteActivity(context.caller, activity_id, context.if_match)
+    activity = await commands.complete_activity(command, context.unit_of_work, context.clock)
+    return context.reply_written("activity", activity)
+
+
+@router.post("/{activity_id}/reopen", response_model=ActivityState, summary="Reopen a task or meeting")
+async def reopen_activity(activity_id: UUID, context: Context) -> Response:
+    command = ReopenActivity(context.caller, activity_id, context.if_match)
+    activity = await commands.reopen_activity(command, context.unit_of_work, context.clock)
     return context.reply_written("activity", activity)
 
 

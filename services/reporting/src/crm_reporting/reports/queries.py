@@ -7,7 +7,7 @@ from uuid import UUID
 
 from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum
 from crm_shared.access import Caller
-from crm_shared.access.visibility import add_visible
+from crm_shared.access.visibility import list_branches
 from crm_shared.database import Connection, Where
 from crm_shared.refusals import NotFound
 
@@ -28,14 +28,27 @@ SUM_STAGES = """
     SELECT d.stage_id, d.currency, d.status <> 'OPEN' AS is_closed,
            sum(d.deal_count)::bigint AS deal_count, sum(d.total_amount) AS total_amount,
            sum(d.created_epoch_s) AS created_epoch_s, sum(d.stage_changed_epoch_s) AS stage_changed_epoch_s
+      FROM ("""
+OWNED = """
+    SELECT d.stage_id, d.currency, d.status, d.deal_count, d.total_amount, d.created_epoch_s, d.stage_changed_epoch_s
       FROM deal_rollup d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND """
+# What is the caller's by a contact's share alone, deal by deal: the rollup knows no contacts, as a row for each would
+# make it as long as the facts.
+SHARED = """
+    SELECT d.stage_id, d.currency, d.status, 1, COALESCE(d.amount, 0), extract(epoch FROM d.created_at),
+           extract(epoch FROM d.stage_changed_at)
+      FROM deal_facts d
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND NOT d.is_deleted AND """
 
 # From the facts: each deal's own closing day, in the report's time zone, decides its rate, and a rollup by day and
 # zone would have as many rows as there are deals. Deals in the report's own currency, the many, are not read here.
 SUM_CLOSED = """
     SELECT d.stage_id, d.currency, COALESCE((d.closed_at AT TIME ZONE $3)::date, $4) AS closed_on,
            COALESCE(sum(d.amount), 0) AS total_amount
+      FROM ("""
+CLOSED = """
+    SELECT d.stage_id, d.currency, d.closed_at, d.amount
       FROM deal_facts d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.currency = ANY($5) AND d.status <> 'OPEN' AND NOT d.is_deleted
        AND """
@@ -64,10 +77,11 @@ async def list_stages(connection: Connection, caller: Caller, pipeline_id: UUID)
 
 
 async def sum_stages(connection: Connection, caller: Caller, selection: Selection) -> list[StageSum]:
-    """Add up the rollup by stage, currency and whether closed."""
+    """Add up by stage, currency and whether closed: the rollup, and the facts that only a share shows."""
     where = Where(caller.tenant_id, selection.pipeline_id)
-    _add_owners(where, caller, selection)
-    rows = await connection.fetch(SUM_STAGES + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
+    owned, *shared = _list_branches(where, caller, selection)
+    seen = " UNION ALL ".join([OWNED + owned, *(SHARED + branch for branch in shared)])
+    rows = await connection.fetch(SUM_STAGES + seen + ") d GROUP BY 1, 2, 3", *where.parameters)
     return [StageSum(**row) for row in rows]
 
 
@@ -82,13 +96,16 @@ async def sum_closed(
 ) -> list[ClosedSum]:
     """Add up closed deals in `currencies` by stage, currency and the day of closing in `time_zone`."""
     where = Where(caller.tenant_id, selection.pipeline_id, time_zone, today, currencies)
-    _add_owners(where, caller, selection)
-    rows = await connection.fetch(SUM_CLOSED + where.sql + " GROUP BY 1, 2, 3", *where.parameters)
+    seen = " UNION ALL ".join(CLOSED + branch for branch in _list_branches(where, caller, selection))
+    rows = await connection.fetch(SUM_CLOSED + seen + ") d GROUP BY 1, 2, 3", *where.parameters)
     return [ClosedSum(**row) for row in rows]
 
 
-def _add_owners(where: Where, caller: Caller, selection: Selection) -> None:
-    """Count what the caller sees, of the owners named if any are: one out of sight counts nothing."""
+def _list_branches(where: Where, caller: Caller, selection: Selection) -> list[str]:
+    """Count what the caller sees by owner, then by share, of the owners named if any are.
+
+    One out of sight counts nothing but what is shared.
+    """
     if selection.owner_ids:
         where.add("d.owner_id = ANY({})", list(selection.owner_ids))
-    add_visible(where, caller, "d.owner_id")
+    return list_branches(where, caller, "d.owner_id", contact_id="d.contact_id")

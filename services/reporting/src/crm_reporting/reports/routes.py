@@ -13,11 +13,14 @@ from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
 
-AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {CSV: {"schema": {"type": "string"}}}},
+    404: {"description": "No such pipeline"},
+}
 PIPELINE_COLUMNS = (*PipelineReportItem.model_fields, "currency", "missing_rates")
 
 
-@router.get("/pipeline", response_model=PipelineReport, responses=AS_CSV, summary="Report a pipeline stage by stage")
+@router.get("/pipeline", response_model=PipelineReport, responses=ANSWERS, summary="Report a pipeline stage by stage")
 async def report_pipeline(
     query: Annotated[ReportQuery, Query()], context: Context, read_database: ReadDatabase
 ) -> Response:

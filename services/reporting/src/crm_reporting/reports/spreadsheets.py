@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from crm_shared.spreadsheets import to_cell
+
 CSV: Final = "text/csv"
 JSON: Final = "application/json"
-
-# What makes a spreadsheet take a text for a formula (OWASP, "CSV Injection"). An apostrophe before it makes it text.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def prefers_csv(accept: str | None) -> bool:
@@ -30,13 +29,6 @@ def _read_range(part: str) -> tuple[str, float]:
         return name.lower(), float(quality)
     except ValueError:
         return name.lower(), 0.0
-
-
-def to_cell(value: object) -> object:
-    """Disarm a text that a spreadsheet would run; numbers, ids and instants are never harmful."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
 
 
 def reply_csv(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Response:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 INDEX = """
     CREATE UNIQUE INDEX deals_one_external_id ON deals (tenant_id, external_id)

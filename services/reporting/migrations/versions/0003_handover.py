@@ -4,8 +4,8 @@ from alembic import op
 
 from crm_shared.access.schema import HANDOVER_DDL
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:

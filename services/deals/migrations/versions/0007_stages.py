@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 # The pipeline's own flag, on the row that a move into the stage locks: what it waits for it then sees.
 STAGES = """

@@ -4,8 +4,8 @@ from alembic import op
 
 from crm_shared.database.rls import protect
 
-revision = "0010"
-down_revision = "0009"
+revision = "0009"
+down_revision = "0008"
 
 # A write of a deal adds rows to stage_total_changes and meets nobody there; the worker folds them into stage_totals. A
 # counter updated in the deal's own transaction would make the moves of one owner wait for each other, and two moves in

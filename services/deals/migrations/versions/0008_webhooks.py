@@ -4,8 +4,8 @@ from alembic import op
 
 from crm_shared.database.rls import protect
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 
 TABLES = """
     CREATE TABLE webhooks (

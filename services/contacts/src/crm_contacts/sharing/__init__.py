@@ -1,0 +1,1 @@
+"""Shares: who else may see or change a contact."""

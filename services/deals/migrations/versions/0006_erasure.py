@@ -1,8 +1,0 @@
-"""Erasure."""
-
-revision = "0006"
-down_revision = "0005"
-
-
-def upgrade() -> None:
-    pass
