@@ -18,8 +18,10 @@ STANDARD_IO = {"asyncio", "socket", "subprocess", "urllib", "http", "pathlib", "
 DOMAIN_MAY_SHARE = (
     "crm_shared.refusals",
     "crm_shared.money",
+    "crm_shared.retention",
     "crm_shared.contracts.states",
     "crm_shared.access.caller",
+    "crm_shared.custom_fields.kinds",
 )
 
 FORBIDDEN_BY_ROOM: dict[str, tuple[str, ...]] = {

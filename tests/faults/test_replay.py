@@ -16,7 +16,7 @@ LIST_ROWS = """
                         true, false, '')::text
 """
 # What consumers note of their own progress, not of the business.
-PROGRESS_TABLES = {"alembic_version", "outbox", "idempotency_keys", "freshness", "topic_progress"}
+PROGRESS_TABLES = {"alembic_version", "outbox", "idempotency_keys", "freshness", "topic_progress", "erased_traces"}
 
 
 async def _read_all(crm: RunningCrm) -> dict[str, str]:

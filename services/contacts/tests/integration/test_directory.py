@@ -209,4 +209,58 @@ async def test_users_are_listed(contacts: Contacts, tenant: SeededTenant, neighb
     assert await names(active="false") == []
     assert sorted(await names(active="true", updated_since="2026-01-01T00:00:00Z")) == sorted(await names())
     assert await names(email=neighbour.rep.email) == []
-    require_problem(await client.get("/v1/users", params={"q": "x"}), 422, None, "?q")
+    assert await names(sort="-email") == ["Rae Rep", "Otto Other", "Mia Manager", "Ada Admin"]
+    assert await names(q="  mia   MAN ") == await names(q=tenant.manager.email[:5].upper()) == ["Mia Manager"]
+    assert await names(q="Manager") == []  # the beginning, and not a part
+    assert await names(q="%") == []
+    require_ok(await contacts.client(tenant.admin).patch(f"/v1/users/{tenant.other_rep.id}", json={"active": False}))
+    assert await names(active="false") == ["Otto Other"]
+    for parameter, value in (("role", "BOSS"), ("manager_id", "mia"), ("active", "maybe"), ("q", ""), ("name", "x")):
+        require_problem(await client.get("/v1/users", params={parameter: value}), 422, None, f"?{parameter}")
+    require_problem(await client.get("/v1/users", params={"sort": "role"}), 422, None, "?sort")
+
+
+async def test_who_signs_in_is_the_user_whatever_becomes_of_the_address(
+    contacts: Contacts, tenant: SeededTenant
+) -> None:
+    admin, rep = contacts.client(tenant.admin), contacts.client(tenant.rep)
+    old = tenant.rep.email
+
+    edited = require_ok(await admin.patch(f"/v1/users/{tenant.rep.id}", json={"email": "rae@new.example"}))
+
+    assert require_ok(await rep.get("/v1/me"))["user"] == edited
+    assert await walk_pages(admin, "/v1/users", email=old) == []
+    body = {"email": old, "full_name": "Another"}
+    assert require_ok(await admin.post("/v1/users", json=body), 201)["email"] == old  # free again
+
+
+async def test_a_users_time_zone_goes_before_the_tenants(contacts: Contacts, tenant: SeededTenant) -> None:
+    admin = contacts.client(tenant.admin)
+    path = f"/v1/users/{tenant.rep.id}"
+    require_ok(await admin.patch("/v1/tenant", json={"time_zone": "America/New_York"}))
+
+    for zone in ("Asia/Kathmandu", "UTC", None):
+        assert require_ok(await admin.patch(path, json={"time_zone": zone}))["time_zone"] == zone
+    for zone in ("europe/berlin", "Factory", "", "UTC+1", "../etc/passwd"):
+        require_problem(await admin.patch(path, json={"time_zone": zone}), 422, "invalid-field", "/time_zone")
+
+
+async def test_the_reports_of_a_manager_who_left_stay_theirs(contacts: Contacts, tenant: SeededTenant) -> None:
+    admin = contacts.client(tenant.admin)
+    require_ok(await admin.patch("/v1/tenant", json={"manager_scope": "SUBTREE"}))
+    require_ok(await admin.patch(f"/v1/users/{tenant.other_rep.id}", json={"role": "MANAGER"}))
+    require_ok(await admin.patch(f"/v1/users/{tenant.manager.id}", json={"manager_id": str(tenant.other_rep.id)}))
+    require_ok(await contacts.client(tenant.rep).post("/v1/contacts", json={"first_name": "Zoë"}), 201)
+    successor_id = str(tenant.admin.id)
+
+    change = {"active": False, "successor_id": successor_id}
+    require_ok(await admin.patch(f"/v1/users/{tenant.manager.id}", json=change))
+
+    report = require_ok(await admin.get(f"/v1/users/{tenant.rep.id}"))
+    assert report["manager_id"] == str(tenant.manager.id)  # records are handed over, people are not
+    seen = await walk_pages(contacts.client(tenant.other_rep), "/v1/contacts")
+    assert [contact["owner_id"] for contact in seen] == [str(tenant.rep.id)]  # who stands above sees them yet
+    require_ok(await admin.patch(f"/v1/users/{tenant.rep.id}", json={"full_name": "Rae R."}))
+    require_ok(await admin.patch(f"/v1/users/{tenant.rep.id}", json={"manager_id": None}))
+    back = {"manager_id": str(tenant.manager.id)}
+    require_problem(await admin.patch(f"/v1/users/{tenant.rep.id}", json=back), 422, "unknown-reference", "/manager_id")

@@ -12,7 +12,6 @@ from crm_contacts.companies import domain as companies
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.contacts import domain
 from crm_contacts.contacts.domain import NAMING_FIELDS, Contact, NewContact
-from crm_contacts.custom_data import UnknownCustomField, require_known
 from crm_contacts.tags import MAX_TAGS
 from crm_shared.refusals import InvalidField
 
@@ -89,10 +88,3 @@ def test_a_company_goes_the_same_way() -> None:
     assert (edited.company.version, edited.company.name) == (2, "Acme Corp")
     assert companies.edit(company, {"name": "Acme", "tags": ()}, now=LATER) is None
     assert companies.delete(company, now=LATER).company.deleted_at == LATER
-
-
-def test_no_custom_field_is_known_yet() -> None:
-    require_known({})
-    with pytest.raises(UnknownCustomField) as refusal:
-        require_known({"tier": 1, "a/b~c": 2})
-    assert [error.pointer for error in refusal.value.errors] == ["/custom_data/tier", "/custom_data/a~1b~0c"]

@@ -8,10 +8,10 @@ import pytest
 
 from crm_contacts.directory import domain
 from crm_contacts.directory.domain import (
+    Colleague,
     LastAdmin,
     ManagerCycle,
     NewUser,
-    Superior,
     User,
     UserDeactivated,
     UserEdited,
@@ -19,7 +19,7 @@ from crm_contacts.directory.domain import (
 )
 from crm_shared.clock import new_id
 from crm_shared.contracts.states import Role
-from crm_shared.refusals import UnknownReference
+from crm_shared.refusals import InvalidField, UnknownReference
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -30,8 +30,12 @@ def make_user(role: Role = "REP", **fields: Any) -> User:
     return replace(domain.create_user(new_id(), new, superiors=(), now=NOW).user, **fields)
 
 
-def edit(user: User, *superiors: Superior, other_admins: int = 1, **changes: Any) -> UserEvent | None:
-    return domain.edit_user(user, changes, superiors=superiors, other_admins=other_admins, now=LATER)
+def edit(
+    user: User, *superiors: Colleague, other_admins: int = 1, successor: Colleague | None = None, **changes: Any
+) -> UserEvent | None:
+    return domain.edit_user(
+        user, changes, superiors=superiors, successor=successor, other_admins=other_admins, now=LATER
+    )
 
 
 def test_a_change_raises_the_version_by_one() -> None:
@@ -67,8 +71,8 @@ def test_the_last_admin_stays(change: dict[str, Any]) -> None:
 def test_a_manager_is_there_and_active() -> None:
     boss = new_id()
 
-    assert edit(make_user(), Superior(boss, active=True), manager_id=boss) is not None
-    for superiors in ((), (Superior(boss, active=False),), (Superior(new_id(), active=True),)):
+    assert edit(make_user(), Colleague(boss, active=True), manager_id=boss) is not None
+    for superiors in ((), (Colleague(boss, active=False),), (Colleague(new_id(), active=True),)):
         with pytest.raises(UnknownReference):
             edit(make_user(), *superiors, manager_id=boss)
 
@@ -77,13 +81,45 @@ def test_nobody_is_their_own_manager_at_any_distance() -> None:
     user, report = make_user(), new_id()
 
     with pytest.raises(ManagerCycle):
-        edit(user, Superior(user.id, active=True), manager_id=user.id)
+        edit(user, Colleague(user.id, active=True), manager_id=user.id)
     with pytest.raises(ManagerCycle):
-        edit(user, Superior(report, active=True), Superior(user.id, active=True), manager_id=report)
+        edit(user, Colleague(report, active=True), Colleague(user.id, active=True), manager_id=report)
 
 
 def test_a_manager_who_left_is_no_reason_to_refuse_another_change() -> None:
     boss = new_id()
     user = make_user(manager_id=boss)
 
-    assert edit(user, Superior(boss, active=False), manager_id=boss, full_name="Zoë O.") is not None
+    assert edit(user, Colleague(boss, active=False), manager_id=boss, full_name="Zoë O.") is not None
+
+
+def test_who_leaves_may_have_a_successor_and_who_comes_back_has_none() -> None:
+    successor = Colleague(new_id(), active=True)
+
+    left = edit(make_user(), successor=successor, active=False, successor_id=successor.id)
+    assert isinstance(left, UserDeactivated)
+    assert left.user.successor_id == successor.id
+    other = Colleague(new_id(), active=True)
+    changed = edit(left.user, successor=other, successor_id=other.id)
+    assert isinstance(changed, UserEdited)
+    assert changed.user.successor_id == other.id
+    back = edit(left.user, active=True)
+    assert isinstance(back, UserEdited)
+    assert (back.user.active, back.user.successor_id) == (True, None)
+
+
+def test_a_successor_is_another_and_active_and_follows_nobody_who_stays() -> None:
+    user, colleague = make_user(), Colleague(new_id(), active=True)
+
+    with pytest.raises(InvalidField):
+        edit(user, successor=colleague, successor_id=colleague.id)
+    with pytest.raises(InvalidField):
+        edit(replace(user, active=False), successor=colleague, successor_id=colleague.id, active=True)
+    with pytest.raises(InvalidField):
+        edit(user, successor=Colleague(user.id, active=True), successor_id=user.id, active=False)
+    for nobody in (None, replace(colleague, active=False)):
+        with pytest.raises(UnknownReference):
+            edit(user, successor=nobody, successor_id=colleague.id, active=False)
+    # A successor who has left since is no reason to refuse another change.
+    gone = replace(user, active=False, successor_id=colleague.id)
+    assert edit(gone, successor=replace(colleague, active=False), successor_id=colleague.id, full_name="Z") is not None

@@ -1,0 +1,51 @@
+"""What an import still holds of a person is deleted with them, and in time by itself."""
+
+from datetime import timedelta
+
+import pytest
+from services.contacts.tests.integration.importing import Kit, list_errors, run_import, upload
+
+from crm_contacts.imports.housekeeping import forget, tidy
+from crm_shared.testing.answers import require_ok, walk_pages
+from crm_shared.testing.people import SeededTenant
+
+pytestmark = pytest.mark.engines
+
+AGE_IMPORTS = "UPDATE imports SET finished_at = finished_at - $2::interval WHERE tenant_id = $1"
+AGE_PIECES = "UPDATE import_pieces SET stored_at = stored_at - $2::interval WHERE tenant_id = $1"
+MAKE_ORPHAN = "INSERT INTO import_pieces (tenant_id, import_id, number, data) VALUES ($1, uuidv7(), 0, 'x')"
+COUNT_PIECES = "SELECT count(*) FROM import_pieces WHERE tenant_id = $1"
+
+
+async def test_a_persons_rows_leave_the_errors_file(contacts: Kit, tenant: SeededTenant) -> None:
+    client = contacts.client(tenant.rep)
+    ann = require_ok(await client.post("/v1/contacts", json={"email": "ann@acme.example", "phone": "030 901820"}), 201)
+    file = "email,phone,source\nANN@acme.example,1 22,\nx,030 901820,\nbo@acme.example,,ODD\n"
+    job = await run_import(contacts, tenant.rep, file)
+    assert len(await list_errors(contacts, tenant.rep, job["id"])) == 3
+    (_,) = await walk_pages(client, "/v1/contacts")
+    async with contacts.database.begin(tenant.id) as transaction:
+        await forget(transaction, tenant.id, [ann["id"]])
+
+    (left,) = await list_errors(contacts, tenant.rep, job["id"])
+    assert "bo@acme.example" in left
+
+
+async def test_errors_and_broken_uploads_go_in_time(contacts: Kit, tenant: SeededTenant) -> None:
+    job = await run_import(contacts, tenant.rep, "email\nodd\n", dry_run="true")
+    waiting = require_ok(await upload(contacts.client(tenant.rep), "email\na@acme.example\n"), 201)
+    keep = timedelta(days=contacts.settings.import_errors_keep_days)
+    async with contacts.database.begin(tenant.id) as transaction:
+        await transaction.execute(MAKE_ORPHAN, tenant.id)
+        await transaction.execute(AGE_PIECES, tenant.id, timedelta(days=1))
+        await transaction.execute(AGE_IMPORTS, tenant.id, keep - timedelta(hours=1))
+    await tidy(contacts.database, contacts.settings)
+    assert len(await list_errors(contacts, tenant.rep, job["id"])) == 1
+    async with contacts.database.begin(tenant.id) as transaction:
+        assert await transaction.fetchval(COUNT_PIECES, tenant.id) == 1  # that of the import that waits
+        await transaction.execute(AGE_IMPORTS, tenant.id, timedelta(hours=2))
+    await tidy(contacts.database, contacts.settings)
+
+    assert await list_errors(contacts, tenant.rep, job["id"]) == []
+    assert require_ok(await contacts.client(tenant.rep).get(f"/v1/imports/{job['id']}"))["preview"] is None
+    require_ok(await contacts.client(tenant.rep).post(f"/v1/imports/{waiting['id']}/cancel"))

@@ -1,0 +1,237 @@
+"""What a file is, which column is which field, and what its cells say."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crm_contacts.emails import to_email
+from crm_contacts.imports.columns import require_identifiable, to_columns
+from crm_contacts.imports.domain import ImportedType, ImportMode, RowProblem
+from crm_contacts.imports.formats import EncodingDetector, read_header, require_encoding, sniff_delimiter
+from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
+from crm_contacts.imports.records import Record, RecordReader
+from crm_contacts.phones import to_e164, to_phone
+from crm_shared.refusals import InvalidField
+from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
+
+CONTACT, COMPANY = ImportedType.CONTACT, ImportedType.COMPANY
+
+
+def detect(*pieces: bytes) -> str:
+    detector = EncodingDetector()
+    for piece in pieces:
+        detector.feed(piece)
+    return detector.result()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "encoding"),
+    [
+        ((b"name\nZoe\n",), "utf-8"),
+        (("name\nZoë\n".encode(),), "utf-8"),
+        (("Zoë\n".encode()[:3], "Zoë\n".encode()[3:]), "utf-8"),  # a letter may be cut in two
+        (("Zoë\n".encode("cp1252"),), "cp1252"),
+        (("name\n€ 5\n".encode("cp1252"),), "cp1252"),
+        (("name\nZoë\n".encode("utf-16"),), "utf-16"),
+        (("name\nZoë\n".encode("utf-16-be"),), "utf-16-be"),
+        (("\ufeffname\n".encode(),), "utf-8-sig"),
+        (("Zoë".encode()[:-1],), "cp1252"),  # ends within a letter, so it was none
+    ],
+)
+def test_the_encoding_follows_from_the_bytes(pieces: tuple[bytes, ...], encoding: str) -> None:
+    assert detect(*pieces) == encoding
+
+
+@pytest.mark.parametrize("garbage", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", b"PK\x03\x04\x14\x00\x06\x00\xff"])
+def test_what_is_no_text_is_refused(garbage: bytes) -> None:
+    with pytest.raises(InvalidField, match="is not a text file"):
+        detect(garbage)
+
+
+@pytest.mark.parametrize(
+    ("header", "delimiter"),
+    [("a,b,c", ","), ("a;b;c", ";"), ("a\tb", "\t"), ("a|b|c", "|"), ('"a;b",c,d', ","), ("alone", ",")],
+)
+def test_the_delimiter_is_what_parts_the_header(header: str, delimiter: str) -> None:
+    assert sniff_delimiter(header) == delimiter
+
+
+@pytest.mark.parametrize("name", ["base64", "no-such", "unicode_escape", "rot13"])
+def test_an_encoding_must_be_one_of_text(name: str) -> None:
+    with pytest.raises(InvalidField, match="/encoding"):
+        require_encoding(name)
+
+
+def test_a_header_is_read_past_empty_lines_and_over_several() -> None:
+    assert read_header(b'\n\r\n" First\nname ",e-mail,,\nx,y\n', "utf-8", None) == (["First\nname", "e-mail"], ",")
+    for empty in (b"", b"\n \n"):
+        with pytest.raises(InvalidField, match="is empty"):
+            read_header(empty, "utf-8", None)
+
+
+def columns_of(*header: str, mapping: dict[str, str | None] | None = None, **options: object) -> dict[str, str | None]:
+    mode = ImportMode(str(options.get("mode", "create")))
+    entity_type = ImportedType(str(options.get("entity_type", "CONTACT")))
+    return dict(to_columns(header, mapping or {}, entity_type=entity_type, custom_keys=["size"], mode=mode))
+
+
+def test_columns_are_known_by_the_names_that_people_use() -> None:
+    assert columns_of(" First_Name", "SURNAME", "E-Mail Address", "Mobile Phone", "Cf_Size", "Notes", "Id") == {
+        " First_Name": "first_name", "SURNAME": "last_name", "E-Mail Address": "email", "Mobile Phone": "phone",
+        "Cf_Size": "cf_size", "Notes": None, "Id": None,
+    }  # fmt: skip
+    assert columns_of("company_id", "company", "owner", mode="update") == {
+        "company_id": "company_id", "company": None, "owner": "owner",
+    }  # fmt: skip
+
+
+def test_the_mapping_comes_first_and_null_ignores() -> None:
+    assert columns_of("Email", "Second email", "Phone", mapping={"second EMAIL": "email", "Phone": None}) == {
+        "Email": None, "Second email": "email", "Phone": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "pointer"),
+    [
+        (["a"], {"b": "email"}, "/mapping/b"),
+        (["a"], {"a": "e_mail"}, "/mapping/a"),
+        (["a"], {"a": "cf_unknown"}, "/mapping/a"),
+        (["a", "b"], {"a": "email", "b": "email"}, "/mapping/b"),
+        (["a/b"], {"a/b": "x"}, "/mapping/a~1b"),
+        (["email", "E-Mail"], {}, "/file"),
+    ],
+)
+def test_a_mapping_that_can_not_be_names_its_columns(
+    header: list[str], mapping: dict[str, str | None], pointer: str
+) -> None:
+    with pytest.raises(InvalidField) as refusal:
+        columns_of(*header, mapping=mapping)
+    assert [one.pointer for one in refusal.value.errors] == [pointer]
+
+
+def test_rows_are_found_by_a_column_of_the_file() -> None:
+    def choose(fields: list[str], mode: str, id_property: str | None = None, of: ImportedType = CONTACT) -> str | None:
+        columns = [(name, name) for name in fields]
+        return require_identifiable(columns, entity_type=of, mode=ImportMode(mode), id_property=id_property)
+
+    assert choose(["email"], "create") is None
+    assert choose(["email", "external_id"], "upsert") == "email"
+    assert choose(["external_id", "phone"], "upsert") == "external_id"
+    assert choose(["id", "email"], "update") == "id"
+    assert choose(["domain", "name"], "upsert", of=COMPANY) == "domain"
+    for fields, mode, id_property in (
+        (["email"], "create", "email"), (["id", "email"], "create", None), (["phone"], "upsert", None),
+        (["email"], "upsert", "id"), (["email"], "upsert", "phone"), (["id"], "update", None), ([], "create", None),
+    ):  # fmt: skip
+        with pytest.raises(InvalidField):
+            choose(fields, mode, id_property)
+
+
+def read(content: bytes, *, width: int = 2, encoding: str = "utf-8", piece: int = 7) -> list[Record | RowProblem]:
+    pieces: Iterator[bytes] = iter([content[at : at + piece] for at in range(0, len(content), piece)])
+    return list(RecordReader(lambda: next(pieces, b""), encoding=encoding, delimiter=",", width=width))
+
+
+def test_lines_are_counted_as_an_editor_shows_them() -> None:
+    content = b'a,b\r\n1,"x\ny"\n\n  ,\n2,"\r\n\r\n"\r3,z,\n4\n5,6,7\n'
+    assert read(content) == [
+        Record(2, ["1", "x\ny"]), Record(6, ["2", "\r\n\r\n"]), Record(9, ["3", "z"]),
+        RowProblem(10, "", "has 1 cells, the header has 2", ["4"]),
+        RowProblem(11, "", "has 3 cells, the header has 2", ["5", "6", "7"]),
+    ]  # fmt: skip
+
+
+def test_a_quote_that_is_never_closed_loses_no_more_than_it_must() -> None:
+    content = b'a,b\n1,"open\n' + b"x" * 140_000 + b"\n2,y\n"
+    first, second = read(content, piece=65536)
+    assert isinstance(first, RowProblem)
+    assert (first.line, "never closed" in first.reason) == (2, True)
+    assert second == Record(4, ["2", "y"])
+
+
+def test_a_byte_that_is_no_letter_stays_visible() -> None:
+    assert read(b"a,b\n\x81,x\n", encoding="cp1252") == [Record(2, ["\ufffd", "x"])]
+
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS), max_size=8), st.integers(1, 40))
+def test_what_is_written_is_what_is_read(rows: list[tuple[str, str]], piece: int) -> None:
+    content = write_rows([("a", "b"), *rows])
+    found = [tuple(map(from_cell, record.cells)) for record in read(content, piece=piece) if isinstance(record, Record)]
+    assert found == [row for row in rows if any(cell.strip() for cell in map(str, map(to_cell, row)))]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_no_cell_is_a_formula_and_each_comes_back(text: str) -> None:
+    cell = str(to_cell(text))
+    assert not cell.startswith(FORMULA_STARTS)
+    assert from_cell(cell) == text
+
+
+def test_what_others_have_written_stays_as_it_is() -> None:
+    assert [from_cell(text) for text in ("+49 30 1", "'tis", "-5", "O'Neil", "''=x", "'+1")] == [
+        "+49 30 1", "'tis", "-5", "O'Neil", "'=x", "+1",
+    ]  # fmt: skip
+    (line,) = csv.reader(io.StringIO(write_rows([["=1+1", "@x", None, -5, "\t=1"]]).decode()))
+    assert line == ["'=1+1", "'@x", "", "-5", "'\t=1"]
+
+
+REGIONS = st.one_of(st.sampled_from(["DE", "US", "GB", "IT", "CA", "RU", "MX", "AR", "BR"]),
+                    st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)))  # fmt: skip
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """Give texts that look like numbers: real ones as people write them, with a slip, or digits at random."""
+    example = phonenumbers.example_number(draw(REGIONS))
+    if example is None or draw(st.booleans()):
+        return draw(st.from_regex(r"\A\+?[0-9 ().\-]{3,17}\Z"))
+    text = phonenumbers.format_number(example, draw(st.sampled_from([0, 1, 2])))
+    at = draw(st.integers(0, len(text) - 1))
+    return text[:at] + draw(st.sampled_from(["", text[at], "0", "x", "/", "+", " "])) + text[at + 1 :]
+
+
+@settings(deadline=None)
+@given(numbers(), REGIONS)
+def test_a_number_read_the_fast_way_is_the_same_number(text: str, region: str) -> None:
+    text = text.strip()
+    if text:
+        assert read_e164(text, region) == to_e164(text, region)
+
+
+@st.composite
+def addresses(draw: st.DrawFn) -> str:
+    local = draw(
+        st.one_of(st.from_regex(r"\A[A-Za-z0-9._+\-]{0,70}\Z"), st.sampled_from(["Postmaster", "INFO", "a..b"]))
+    )
+    domain = draw(st.one_of(st.from_regex(r"\A[A-Za-z0-9.\-]{0,30}\Z"), st.sampled_from(["Acme.Example", "bücher.de"])))
+    return draw(st.sampled_from([f"{local}@{domain}", f"{local}{domain}", f"{local}@@{domain}"]))
+
+
+def outcome(read_one: Callable[[str], str], text: str) -> str:
+    try:
+        return read_one(text)
+    except ValueError as error:
+        return str(error)
+
+
+@settings(deadline=None)
+@given(addresses())
+def test_an_address_read_the_fast_way_is_the_same_address(text: str) -> None:
+    assert outcome(read_email, text) == outcome(to_email, text)
+
+
+@settings(deadline=None)
+@given(st.one_of(numbers(), st.text(st.sampled_from("0¹٣1 a-"), max_size=5), st.text(min_size=60, max_size=70)))
+def test_a_phone_taken_the_fast_way_is_taken_by_the_api(text: str) -> None:
+    assert outcome(read_phone, text) == outcome(to_phone, text)
