@@ -27,7 +27,12 @@ async def read(sales: Sales, item: dict[str, Any]) -> dict[str, Any]:
 async def test_created_in_a_batch_is_created_alike(sales: Sales) -> None:
     company_id = str(uuid4())
     contact_id = str(sales.contacts.add_contact(sales.tenant.rep, company_id=company_id))
-    fields: dict[str, Any] = {"name": "Acme", "amount": "12.50", "contact_id": contact_id, "stage_id": sales.stages["Closed Won"]}
+    fields: dict[str, Any] = {
+        "name": "Acme",
+        "amount": "12.50",
+        "contact_id": contact_id,
+        "stage_id": sales.stages["Closed Won"],
+    }
     single = await sales.create(**fields)
     alone = await sales.take_events()
     [item] = await write(sales.rep, "create", fields)

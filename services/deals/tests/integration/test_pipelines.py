@@ -173,7 +173,7 @@ async def test_the_default_pipeline_stays(sales: Sales) -> None:
 )
 async def test_a_pipeline_that_can_not_be_names_its_field(steady: Sales, body: dict[str, Any], pointer: str) -> None:
     require_problem(await steady.admin.post("/v1/pipelines", json=body), 422, "invalid-field", pointer)
-    assert await steady.take_events() == []
+    assert "pipeline" not in {event.aggregate for event in await steady.take_events()}
 
 
 @pytest.mark.parametrize(
@@ -198,4 +198,4 @@ async def test_only_an_admin_of_the_tenant_writes(
         require_problem(await elsewhere.admin.request(method, ours, json=body), 404, "not-found")
         stale = {"If-Match": '"99"'}
         require_problem(await steady.admin.request(method, ours, json=body, headers=stale), 412, "stale-version")
-    assert await steady.take_events() == []
+    assert "pipeline" not in {event.aggregate for event in await steady.take_events()}

@@ -1,0 +1,66 @@
+"""Merges what the system is sure of, each pair in a transaction of its own: the one place that calls the merge."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from crm_contacts.contacts.domain import Contact
+from crm_contacts.duplicates import index, repository
+from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Status, choose_survivor
+from crm_contacts.duplicates.finding import load_frequencies
+from crm_contacts.duplicates.profiles import to_profile
+from crm_contacts.duplicates.scoring import score
+from crm_contacts.merges.commands import merge_in
+from crm_contacts.merges.repository import lock_pair
+from crm_shared.clock import Clock
+from crm_shared.database import Database, Transaction
+from crm_shared.refusals import Refusal
+
+logger = structlog.get_logger(__name__)
+
+
+async def merge_sure(database: Database, contacts: set[tuple[UUID, UUID]], clock: Clock) -> None:
+    """Merge the open AUTO candidates of contacts by (tenant id, id), surest first, where their tenant wants it.
+
+    Looks at each pair again under lock: what was sure when it was found need not be now.
+    """
+    async with database.read_as_worker() as connection:
+        sure = await repository.list_sure(connection, sorted(contacts))
+    for tenant_id, candidate_id in sure:
+        try:
+            async with database.begin_as_worker() as transaction:
+                await _merge(transaction, tenant_id, candidate_id, clock)
+        except CandidateNotFound:
+            continue  # one of the two went meanwhile, and the candidate with it
+        except Refusal as refusal:  # stays open, for a person to decide
+            logger.warning("auto_merge_refused", candidate_id=str(candidate_id), slug=refusal.slug)
+
+
+async def _merge(transaction: Transaction, tenant_id: UUID, candidate_id: UUID, clock: Clock) -> None:
+    found = await repository.find(transaction, tenant_id, candidate_id)
+    if found is None:
+        raise CandidateNotFound
+    contacts = await lock_pair(transaction, tenant_id, *found.pair.ids)  # before the candidate: as all do who lock both
+    candidate = await repository.lock(transaction, tenant_id, candidate_id)
+    if candidate.status is not Status.OPEN or not await _is_sure(transaction, tenant_id, candidate, contacts):
+        return
+    survivor, other = choose_survivor(*contacts.values())
+    now = clock.now()
+    outcome = await merge_in(transaction, tenant_id, survivor, other, {}, actor_id=None, now=now)
+    versions = {contact.id: contact.version for contact in (outcome.survivor, outcome.other)}
+    await repository.decide(transaction, tenant_id, candidate, Status.MERGED, versions=versions, actor_id=None, now=now)
+
+
+async def _is_sure(
+    transaction: Transaction, tenant_id: UUID, candidate: Candidate, contacts: dict[UUID, Contact]
+) -> bool:
+    if len(contacts) < len(candidate.pair.ids) or any(one.deleted_at is not None for one in contacts.values()):
+        return False
+    if await repository.was_undone(transaction, tenant_id, candidate.pair):
+        return False
+    rows: dict[UUID, Any] = dict(await index.load_rows(transaction, tenant_id, candidate.pair.ids))
+    custom_keys = await index.load_custom_keys(transaction, tenant_id)
+    ours, theirs = (to_profile(row, custom_keys) for row in rows.values())
+    frequencies = await load_frequencies(transaction, tenant_id, [ours, theirs])
+    return score(ours, theirs, frequencies).band is Band.AUTO
