@@ -114,7 +114,8 @@ async def create_user(command: CreateUser, unit_of_work: UnitOfWork, clock: Cloc
 async def edit_user(command: EditUser, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Change fields of one user.
 
-    Raises Forbidden, UserNotFound, StaleVersion, DuplicateEmail, UnknownReference, ManagerCycle, LastAdmin.
+    Raises Forbidden, UserNotFound, StaleVersion, DuplicateEmail, UnknownReference, ManagerCycle, InvalidField,
+    LastAdmin.
     """
     caller, changes = command.caller, command.changes
     caller.require_admin("write users")
@@ -128,12 +129,13 @@ async def edit_user(command: EditUser, unit_of_work: UnitOfWork, clock: Clock) -
             user,
             changes,
             superiors=await repository.find_superiors(transaction, caller.tenant_id, changes.get("manager_id")),
+            successor=await repository.find_colleague(transaction, caller.tenant_id, changes.get("successor_id")),
             other_admins=await repository.count_other_admins(transaction, caller.tenant_id, user.id),
             now=clock.now(),
         )
         if event is None:
             return events.user_to_state(user)
-        await repository.save_user(transaction, caller.tenant_id, event.user)
+        await repository.save_user(transaction, caller.tenant_id, event.user, actor_id=caller.user_id)
         await _tell(transaction, caller, event, is_org_change=not ORG_FIELDS.isdisjoint(changes))
     return events.user_to_state(event.user)
 

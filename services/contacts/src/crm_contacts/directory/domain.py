@@ -43,7 +43,10 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who signs in. `time_zone` None is the tenant's; a user who leaves is deactivated, never deleted."""
+    """Somebody who signs in. `time_zone` None is the tenant's; a user who leaves is deactivated, never deleted.
+
+    `successor_id` takes over the records of a user who left; it goes when they come back.
+    """
 
     id: UUID
     version: int
@@ -53,6 +56,7 @@ class User:
     manager_id: UUID | None
     active: bool
     time_zone: str | None
+    successor_id: UUID | None
     created_at: datetime
     updated_at: datetime
 
@@ -74,8 +78,8 @@ class NewUser:
 
 
 @dataclass(frozen=True, slots=True)
-class Superior:
-    """A manager, or a manager's manager, and so on."""
+class Colleague:
+    """Another user whom a change names, or a superior of theirs."""
 
     id: UUID
     active: bool
@@ -149,7 +153,7 @@ def edit_tenant(tenant: Tenant, changes: Mapping[str, Any], *, now: datetime) ->
     return TenantEdited(edited, before=tenant, at=now)
 
 
-def create_user(user_id: UUID, new: NewUser, *, superiors: Collection[Superior], now: datetime) -> UserCreated:
+def create_user(user_id: UUID, new: NewUser, *, superiors: Collection[Colleague], now: datetime) -> UserCreated:
     """Make a user. `superiors`: the manager and all above. Raises UnknownReference for a manager not among them."""
     if new.manager_id is not None:
         _require_manager(new.manager_id, superiors)
@@ -162,6 +166,7 @@ def create_user(user_id: UUID, new: NewUser, *, superiors: Collection[Superior],
         manager_id=new.manager_id,
         active=new.active,
         time_zone=new.time_zone,
+        successor_id=None,
         created_at=now,
         updated_at=now,
     )
@@ -169,13 +174,21 @@ def create_user(user_id: UUID, new: NewUser, *, superiors: Collection[Superior],
 
 
 def edit_user(
-    user: User, changes: Mapping[str, Any], *, superiors: Collection[Superior], other_admins: int, now: datetime
+    user: User,
+    changes: Mapping[str, Any],
+    *,
+    superiors: Collection[Colleague],
+    successor: Colleague | None,
+    other_admins: int,
+    now: datetime,
 ) -> UserEdited | UserDeactivated | None:
-    """Set the named fields; None when all are as they were.
+    """Set the named fields; None when all are as they were. Who comes back has no successor any more.
 
-    `superiors`: the manager named in `changes` and all above, `other_admins`: active ADMINs beside this user.
-    Raises UnknownReference, ManagerCycle, LastAdmin.
+    `superiors`: the manager named in `changes` and all above, `successor`: the one named there, if they exist,
+    `other_admins`: active ADMINs beside this user. Raises UnknownReference, ManagerCycle, InvalidField, LastAdmin.
     """
+    if changes.get("active") and user.successor_id is not None:
+        changes = {"successor_id": None, **changes}
     effective = {name: value for name, value in changes.items() if getattr(user, name) != value}
     if not effective:
         return None
@@ -184,6 +197,8 @@ def edit_user(
         if user.id in {superior.id for superior in superiors}:
             raise ManagerCycle.at("/manager_id", "reports to this user, or is this user")
     edited = replace(user, **effective, version=user.version + 1, updated_at=now)
+    if effective.get("successor_id") is not None:
+        _require_successor(edited, successor)
     if user.is_active_admin and not edited.is_active_admin and other_admins == 0:
         raise LastAdmin("Make somebody else ADMIN first.")
     if user.active and not edited.active:
@@ -191,6 +206,16 @@ def edit_user(
     return UserEdited(edited, before=user, at=now)
 
 
-def _require_manager(manager_id: UUID, superiors: Collection[Superior]) -> None:
+def _require_manager(manager_id: UUID, superiors: Collection[Colleague]) -> None:
     if not any(superior.id == manager_id and superior.active for superior in superiors):
         raise UnknownReference.at("/manager_id", "there is no such active user")
+
+
+def _require_successor(user: User, successor: Colleague | None) -> None:
+    """Hold the successor against the user as they will be."""
+    if user.active:
+        raise InvalidField.at("/successor_id", "belongs to a user who is deactivated")
+    if user.successor_id == user.id:
+        raise InvalidField.at("/successor_id", "is the user themselves")
+    if successor is None or not successor.active:
+        raise UnknownReference.at("/successor_id", "there is no such active user")

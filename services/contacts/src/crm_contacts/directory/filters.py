@@ -1,8 +1,12 @@
 """From a list's parameters to its WHERE."""
 
 from crm_contacts.directory.schemas import UserList
+from crm_contacts.prefixes import starts_with
 from crm_shared.access import Caller
 from crm_shared.database import Where
+
+# Folded where they stand, and not in columns of their own as of a contact: a tenant has few users beside its records.
+NAMES = ('fold_case(u.full_name) COLLATE "C"', 'fold_case(u.email) COLLATE "C"')
 
 
 def to_where(query: UserList, caller: Caller) -> Where:
@@ -16,6 +20,8 @@ def to_where(query: UserList, caller: Caller) -> Where:
         where.add("u.manager_id = {}", query.manager_id)
     if query.active is not None:
         where.add("u.active = {}", query.active)
+    if query.q is not None:
+        where.add_sql(starts_with(where, query.q, *NAMES))
     if query.updated_since is not None:
         where.add("u.updated_at >= {}", query.updated_since)
     return where

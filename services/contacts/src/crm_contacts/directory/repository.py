@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_contacts.directory.domain import Superior, Tenant, User, UserNotFound
+from crm_contacts.directory.domain import Colleague, Tenant, User, UserNotFound
 from crm_shared.database import Connection, Transaction
 from crm_shared.refusals import NotFound
 
@@ -14,8 +14,8 @@ TENANT_COLUMNS = """
 """
 
 USER_COLUMNS = """
-           u.id, u.version, u.email, u.full_name, u.role, u.manager_id, u.active, u.time_zone, u.created_at,
-           u.updated_at
+           u.id, u.version, u.email, u.full_name, u.role, u.manager_id, u.active, u.time_zone, u.successor_id,
+           u.created_at, u.updated_at
 """
 
 INSERT_TENANT = """
@@ -54,20 +54,23 @@ LOAD_USER = (
 
 INSERT_USER = """
     INSERT INTO directory_users (tenant_id, id, version, email, full_name, role, manager_id, active, time_zone,
-                                 created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                 successor_id, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 
 UPDATE_USER = """
     UPDATE directory_users
        SET version = $3, email = $4, full_name = $5, role = $6, manager_id = $7, active = $8, time_zone = $9,
-           created_at = $10, updated_at = $11
+           successor_id = $10, created_at = $11, updated_at = $12,
+           handed_over_by = CASE WHEN successor_id IS DISTINCT FROM $10 THEN $13 ELSE handed_over_by END
      WHERE tenant_id = $1 AND id = $2
 """
 
 FIND_EMAIL = """
     SELECT id FROM directory_users WHERE tenant_id = $1 AND fold_case(email) = fold_case($2) AND id <> $3
 """
+
+FIND_COLLEAGUE = "SELECT id, active FROM directory_users WHERE tenant_id = $1 AND id = $2"
 
 # UNION, not UNION ALL: should a cycle ever get in, the walk still ends.
 FIND_SUPERIORS = """
@@ -106,8 +109,18 @@ async def insert_user(transaction: Transaction, tenant_id: UUID, user: User) -> 
     await transaction.execute(INSERT_USER, tenant_id, *_user_to_row(user))
 
 
-async def save_user(transaction: Transaction, tenant_id: UUID, user: User) -> None:
-    await transaction.execute(UPDATE_USER, tenant_id, *_user_to_row(user))
+async def save_user(transaction: Transaction, tenant_id: UUID, user: User, *, actor_id: UUID) -> None:
+    """Write all of a user who is there. `actor_id` is kept as who handed their records over, when that is new."""
+    hander_id = None if user.successor_id is None else actor_id
+    await transaction.execute(UPDATE_USER, tenant_id, *_user_to_row(user), hander_id)
+
+
+async def find_colleague(connection: Connection, tenant_id: UUID, user_id: UUID | None) -> Colleague | None:
+    """Give who is named; None when there is no such user, or nobody is named."""
+    if user_id is None:
+        return None
+    row = await connection.fetchrow(FIND_COLLEAGUE, tenant_id, user_id)
+    return None if row is None else Colleague(**row)
 
 
 async def load_user(connection: Connection, tenant_id: UUID, user_id: UUID) -> User:
@@ -124,11 +137,13 @@ async def find_user_with_email(connection: Connection, tenant_id: UUID, email: s
     return found
 
 
-async def find_superiors(connection: Connection, tenant_id: UUID, manager_id: UUID | None) -> list[Superior]:
+async def find_superiors(connection: Connection, tenant_id: UUID, manager_id: UUID | None) -> list[Colleague]:
     """Give the manager and all above; empty when there is no such user."""
     if manager_id is None:
         return []
-    return [Superior(row["id"], row["active"]) for row in await connection.fetch(FIND_SUPERIORS, tenant_id, manager_id)]
+    return [
+        Colleague(row["id"], row["active"]) for row in await connection.fetch(FIND_SUPERIORS, tenant_id, manager_id)
+    ]
 
 
 async def count_other_admins(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
@@ -153,5 +168,5 @@ def _tenant_to_row(tenant: Tenant) -> tuple[Any, ...]:
 def _user_to_row(user: User) -> tuple[Any, ...]:
     return (
         user.id, user.version, user.email, user.full_name, user.role, user.manager_id, user.active, user.time_zone,
-        user.created_at, user.updated_at,
+        user.successor_id, user.created_at, user.updated_at,
     )  # fmt: skip

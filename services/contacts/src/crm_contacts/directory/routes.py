@@ -28,6 +28,7 @@ SORTS = {
     "created_at": SortField("u.created_at", datetime),
     "updated_at": SortField("u.updated_at", datetime),
     "full_name": SortField("u.full_name", str),
+    "email": SortField("u.email", str),
 }
 WRITES_TENANT = admin_only("change the tenant")
 WRITES_USERS = admin_only("write users")

@@ -51,6 +51,10 @@ class EditUserRequest(RequestBody):
     manager_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] = True
     time_zone: TimeZone | None = None
+    successor_id: UUID | None = Field(
+        default=None,
+        description="who takes over all records of a user who is, or is hereby, deactivated; it goes over bit by bit",
+    )
 
     def to_command(self, user_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditUser:
         return EditUser(caller, user_id, self.given(), expected_version)
@@ -61,6 +65,7 @@ class UserList(ListQuery):
     role: Role | None = None
     manager_id: UUID | None = None
     active: bool | None = None
+    q: Annotated[ShortText | None, Field(description="how the name, or the e-mail address, begins")] = None
 
 
 class UserPage(BaseModel):
