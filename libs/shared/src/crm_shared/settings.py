@@ -58,7 +58,9 @@ class ServiceSettings(BaseSettings):
     custom_field_repair_s: float = Field(300.0, description="how often it compares all indexes with what is wanted")
 
     compaction_lag_s: int = Field(
-        COMPACTION_LAG_S, ge=1, description="how long compacted topics may keep what a newer record of its key has replaced"
+        COMPACTION_LAG_S,
+        ge=1,
+        description="how long compacted topics may keep what a newer record of its key has replaced",
     )
     erasure_check_s: float = Field(
         600.0, description="how often erased records are looked for that are to be told of again (erasure.md)"

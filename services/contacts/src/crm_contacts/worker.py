@@ -1,18 +1,39 @@
-"""Puts the bus side together. This service tells and does not listen yet; its worker keeps the house."""
+"""Puts the bus side together."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from crm_contacts import consumers
+from crm_contacts.custom_fields.holders import HOLDERS
+from crm_contacts.duplicates.consumers import follow_contacts
+from crm_contacts.erasure.commands import load_snapshots
+from crm_contacts.imports.running import importing
 from crm_contacts.settings import ContactsSettings
-from crm_shared.bus import Consumer
+from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
+from crm_shared.custom_fields.upkeep import keeping_custom_fields
+from crm_shared.erasure.echoes import telling_again
+from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
 
-CONSUMERS: Sequence[Consumer[...]] = ()
+CONSUMERS = (consumers.hand_over, follow_contacts)
 
 
 @asynccontextmanager
 async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
-    """Open what the worker depends on."""
-    async with keeping_house(settings) as database:
-        yield Consuming([], {"database": database.ping})
+    """Open what the consumers depend on."""
+    clock = SystemClock()
+    async with (
+        keeping_house(settings) as database,
+        sweeping(database, consumers.HOLDINGS, clock),
+        telling_again(database, settings, load_snapshots),
+        keeping_custom_fields(settings, database, HOLDERS, clock),
+        importing(settings, database),
+    ):
+        yield Consuming(
+            [
+                consumers.hand_over.bind(database, clock),
+                follow_contacts.bind(database, clock),
+            ],
+            {"database": database.ping},
+        )

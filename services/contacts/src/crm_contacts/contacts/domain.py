@@ -16,7 +16,9 @@ NAMING_FIELDS = ("first_name", "last_name", "email", "phone")
 
 NOTHING_PERSONAL: Mapping[str, Any] = {
     **dict.fromkeys((*NAMING_FIELDS, "phone_e164", "company_id", "job_title", "source", "external_id")),
-    **{"tags": (), "custom_data": {}, "shares": []},
+    "tags": (),
+    "custom_data": {},
+    "shares": [],
 }
 """What each field that says something of the person holds once they are erased."""
 

@@ -1,0 +1,152 @@
+"""Which column of a file is which field: the caller's mapping first, then names that people use. Pure."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from crm_contacts.imports.domain import ID_PROPERTIES, ImportedType, ImportMode
+from crm_shared.refusals import FieldProblem, InvalidField
+
+CUSTOM_PREFIX: Final = "cf_"
+
+FIELDS: Final[Mapping[ImportedType, tuple[str, ...]]] = {
+    ImportedType.CONTACT: (
+        "id", "first_name", "last_name", "email", "phone", "company_id", "company", "job_title", "source", "owner_id",
+        "owner", "tags", "external_id",
+    ),
+    ImportedType.COMPANY: (
+        "id", "name", "domain", "industry", "size", "website", "owner_id", "owner", "tags",
+    ),
+}  # fmt: skip
+"""`company` is the name or domain of a company that is there; `owner` a user's e-mail address."""
+
+# Names folded as `_fold` does. What stands in two lists would be a guess.
+ALIASES: Final[Mapping[ImportedType, Mapping[str, str]]] = {
+    ImportedType.CONTACT: {
+        "recordid": "id", "contactid": "id",
+        "firstname": "first_name", "givenname": "first_name", "forename": "first_name", "vorname": "first_name",
+        "lastname": "last_name", "surname": "last_name", "familyname": "last_name", "nachname": "last_name",
+        "email": "email", "emailaddress": "email", "mail": "email", "primaryemail": "email", "workemail": "email",
+        "phone": "phone", "phonenumber": "phone", "telephone": "phone", "tel": "phone", "telefon": "phone",
+        "mobile": "phone", "mobilephone": "phone", "mobilephonenumber": "phone",
+        "companyid": "company_id",
+        "company": "company", "companyname": "company", "companydomain": "company", "organization": "company",
+        "organisation": "company", "employer": "company", "firma": "company", "unternehmen": "company",
+        "jobtitle": "job_title", "title": "job_title", "position": "job_title", "role": "job_title",
+        "source": "source", "leadsource": "source",
+        "ownerid": "owner_id",
+        "owner": "owner", "owneremail": "owner", "contactowner": "owner",
+        "tags": "tags", "labels": "tags",
+        "externalid": "external_id",
+    },
+    ImportedType.COMPANY: {
+        "recordid": "id", "companyid": "id",
+        "name": "name", "companyname": "name", "company": "name", "organization": "name", "organisation": "name",
+        "firma": "name",
+        "domain": "domain", "domainname": "domain", "companydomain": "domain", "companydomainname": "domain",
+        "industry": "industry", "branche": "industry",
+        "size": "size", "companysize": "size", "employees": "size", "numberofemployees": "size",
+        "website": "website", "websiteurl": "website", "url": "website", "homepage": "website",
+        "ownerid": "owner_id",
+        "owner": "owner", "owneremail": "owner", "companyowner": "owner",
+        "tags": "tags", "labels": "tags",
+    },
+}  # fmt: skip
+
+# Of two columns that say the same, the exact one counts: an export has both, one to read and one to come back.
+_EXACT: Final = {"company": "company_id", "owner": "owner_id"}
+
+
+def to_columns(
+    header: Sequence[str],
+    mapping: Mapping[str, str | None],
+    *,
+    entity_type: ImportedType,
+    custom_keys: Collection[str],
+    mode: ImportMode,
+) -> list[tuple[str, str | None]]:
+    """Pair each header with its field, or with None where it is ignored.
+
+    `mapping` is by header, whatever its case and spaces; None ignores a column. Columns that it does not name are
+    matched by name, and ignored where nothing matches. Raises InvalidField naming each header of the mapping that is
+    not in the file, unknown fields, and columns that can't be told apart.
+    """
+    known = {*FIELDS[entity_type], *(CUSTOM_PREFIX + key for key in custom_keys)}
+    _require_distinct(header, mapping, known)
+    stated = {_fold(name): field for name, field in mapping.items()}
+    taken = {field for field in stated.values() if field is not None}
+    columns: list[tuple[str, str | None]] = []
+    for name in header:
+        folded = _fold(name)
+        field = stated[folded] if folded in stated else _match(name, entity_type, known, mode)
+        is_guess = folded not in stated and field is not None
+        columns.append((name, None if is_guess and field in taken else field))
+        if field is not None:
+            taken.add(field)
+    fields = {field for _, field in columns}
+    return [(name, None if _is_doubled(name, field, fields, stated) else field) for name, field in columns]
+
+
+def require_identifiable(
+    columns: Sequence[tuple[str, str | None]], *, entity_type: ImportedType, mode: ImportMode, id_property: str | None
+) -> str | None:
+    """Give what rows are found by: the usual property where none is named, None in mode create.
+
+    Raises InvalidField for one that this type has not, and when no column holds it or none holds anything.
+    """
+    fields = {field for _, field in columns if field is not None}
+    if not fields - {"id"}:
+        raise InvalidField.at("/mapping", "no column is mapped to a field")
+    if mode is ImportMode.CREATE:
+        if id_property is not None:
+            raise InvalidField.at("/id_property", "belongs to the modes upsert and update")
+        if "id" in {field for _, field in columns}:
+            raise InvalidField.at("/mapping", "ids are given by us; map the column to external_id, or to null")
+        return None
+    choices = [name for name in ID_PROPERTIES[entity_type] if name != "id" or mode is ImportMode.UPDATE]
+    chosen = id_property or next((name for name in ("id", *choices) if name in fields and name in choices), choices[0])
+    if chosen not in choices:
+        raise InvalidField.at("/id_property", f"takes one of {', '.join(choices)}")
+    if chosen not in fields:
+        raise InvalidField.at("/mapping", f"no column is mapped to {chosen}, by which records are found")
+    if "id" in fields and chosen != "id":
+        raise InvalidField.at("/mapping", "ids are given by us; map the column to null, or find records by id")
+    return chosen
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[\s_\-.]+", "", name).casefold()
+
+
+def _match(name: str, entity_type: ImportedType, known: Collection[str], mode: ImportMode) -> str | None:
+    lowered = name.strip().lower()
+    if lowered.startswith(CUSTOM_PREFIX):
+        return lowered if lowered in known else None
+    folded = _fold(name)
+    field = ALIASES[entity_type].get(folded) or ("id" if folded == "id" else None)
+    return None if field == "id" and mode is not ImportMode.UPDATE else field
+
+
+def _is_doubled(name: str, field: str | None, fields: Collection[str | None], stated: Mapping[str, str | None]) -> bool:
+    return field in _EXACT and _EXACT[field] in fields and _fold(name) not in stated
+
+
+def _require_distinct(header: Sequence[str], mapping: Mapping[str, str | None], known: Collection[str]) -> None:
+    present = [_fold(name) for name in header]
+    wrong = [
+        FieldProblem("/file", f"has more than one column {name!r}")
+        for number, name in enumerate(header)
+        if _fold(name) in present[:number]
+    ]
+    seen: set[str] = set()
+    for name, field in mapping.items():
+        pointer = "/mapping/" + name.replace("~", "~0").replace("/", "~1")
+        if _fold(name) not in present:
+            wrong.append(FieldProblem(pointer, "is no column of the file"))
+        elif field is not None and field not in known:
+            wrong.append(FieldProblem(pointer, f"{field!r} is no field"))
+        elif field is not None and field in seen:
+            wrong.append(FieldProblem(pointer, f"{field} is mapped more than once"))
+        seen.add(field or "")
+    if wrong:
+        raise InvalidField("; ".join(f"{one.pointer}: {one.detail}" for one in wrong[:3]), errors=wrong)

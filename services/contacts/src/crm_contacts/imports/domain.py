@@ -1,0 +1,161 @@
+"""Imports: what one is, and what may be done with it when. No I/O, no clock but the instant handed in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from crm_shared.refusals import Conflict, NotFound
+
+
+class ImportStatus(StrEnum):
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    REVERTING = "REVERTING"
+    REVERTED = "REVERTED"
+
+
+class ImportMode(StrEnum):
+    CREATE = "create"
+    UPSERT = "upsert"
+    UPDATE = "update"
+
+
+class ImportedType(StrEnum):
+    CONTACT = "CONTACT"
+    COMPANY = "COMPANY"
+
+
+ENDED = frozenset({ImportStatus.COMPLETED, ImportStatus.FAILED, ImportStatus.CANCELLED})
+ID_PROPERTIES: Mapping[ImportedType, tuple[str, ...]] = {
+    ImportedType.CONTACT: ("email", "external_id", "id"),
+    ImportedType.COMPANY: ("domain", "id"),
+}
+"""What a row of an upsert or update may be found by, the usual one first."""
+
+
+class ImportNotFound(NotFound):
+    """Absent, or somebody else's."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such import.")
+
+
+class AlreadyReverted(Conflict):
+    slug, title = "already-reverted", "The import was taken back already"
+
+
+class ImportNotEnded(Conflict):
+    slug, title = "import-not-ended", "The import is still at work"
+
+
+class NothingToRevert(Conflict):
+    slug, title = "nothing-to-revert", "A dry run wrote nothing"
+
+
+class ImportEnded(Conflict):
+    slug, title = "import-ended", "The import has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """What is wrong with one row: `line` is that of the file where the row begins, `field` what it is about or ''."""
+
+    line: int
+    field: str
+    reason: str
+    cells: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """How far the taking back is, and who asked for it. `kept`: records that were edited since."""
+
+    by: UUID
+    deleted: int = 0
+    restored: int = 0
+    kept: int = 0
+    chunks_done: int = 0
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One file and what became of it. `columns` pairs each header with its field, None where it is ignored."""
+
+    tenant_id: UUID
+    id: UUID
+    version: int
+    created_by: UUID
+    entity_type: ImportedType
+    mode: ImportMode
+    id_property: str | None
+    dry_run: bool
+    status: ImportStatus
+    file_name: str
+    file_bytes: int
+    encoding: str
+    delimiter: str
+    columns: Sequence[tuple[str, str | None]]
+    created_at: datetime
+    updated_at: datetime
+    rows_read: int = 0
+    bytes_read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    problem: str | None = None
+    preview: Sequence[Mapping[str, Any]] | None = None
+    reverted: Revert | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def fields(self) -> tuple[str | None, ...]:
+        return tuple(field for _, field in self.columns)
+
+
+def start(waiting: Import, *, now: datetime) -> Import:
+    """Let a worker begin; one that goes on after another has died keeps when it was started."""
+    return _changed(waiting, now, status=ImportStatus.RUNNING, started_at=waiting.started_at or now)
+
+
+def complete(running: Import, *, now: datetime) -> Import:
+    return _changed(running, now, status=ImportStatus.COMPLETED, finished_at=now, bytes_read=running.file_bytes)
+
+
+def fail(running: Import, problem: str, *, now: datetime) -> Import:
+    """End it early. What its rows have written so far stays, and can be taken back."""
+    return _changed(running, now, status=ImportStatus.FAILED, finished_at=now, problem=problem)
+
+
+def cancel(running: Import, *, now: datetime) -> Import:
+    """End it where it is. Raises ImportEnded when there is nothing left to end."""
+    if running.status not in {ImportStatus.QUEUED, ImportStatus.RUNNING}:
+        raise ImportEnded("Only an import that waits or runs can be cancelled.")
+    return _changed(running, now, status=ImportStatus.CANCELLED, finished_at=now)
+
+
+def request_revert(ended: Import, *, by: UUID, now: datetime) -> Import:
+    """Have the worker take it back in the name of `by`. Raises AlreadyReverted, ImportNotEnded, NothingToRevert."""
+    if ended.status in {ImportStatus.REVERTING, ImportStatus.REVERTED}:
+        raise AlreadyReverted("An import can be taken back once.")
+    if ended.status not in ENDED:
+        raise ImportNotEnded("Wait for its end, or cancel it first.")
+    if ended.dry_run:
+        raise NothingToRevert("There is nothing to take back.")
+    return _changed(ended, now, status=ImportStatus.REVERTING, reverted=Revert(by))
+
+
+def conclude_revert(reverting: Import, *, now: datetime) -> Import:
+    return _changed(reverting, now, status=ImportStatus.REVERTED)
+
+
+def _changed(before: Import, now: datetime, **changes: Any) -> Import:
+    return replace(before, **changes, version=before.version + 1, updated_at=now)

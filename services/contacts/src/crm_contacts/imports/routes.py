@@ -1,0 +1,93 @@
+"""HTTP of imports."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import StreamingResponse
+
+from crm_contacts.imports import commands, queries
+from crm_contacts.imports.commands import BeginImport
+from crm_contacts.imports.domain import Import
+from crm_contacts.imports.queries import ORDER
+from crm_contacts.imports.schemas import FORM, ImportFields, ImportList, ImportPage, ImportState
+from crm_contacts.imports.states import to_state
+from crm_contacts.imports.uploads import ImportRoute, StoredFile
+from crm_shared.database import Database
+from crm_shared.http.context import Context
+from crm_shared.http.route import CrmRoute
+from crm_shared.http.uploads import require_upload
+from crm_shared.refusals import InvalidField
+from crm_shared.spreadsheets import CSV_TYPE, attachment, write_rows
+
+upload_router = APIRouter(prefix="/imports", tags=["imports"], route_class=ImportRoute)
+router = APIRouter(prefix="/imports", tags=["imports"], route_class=CrmRoute)
+
+
+@upload_router.post("", response_model=ImportState, status_code=201, summary="Import a CSV file", openapi_extra=FORM)
+async def begin_import(context: Context) -> Response:
+    upload = require_upload(context.request)
+    if upload.file_name is None or not upload.file_bytes:
+        raise InvalidField.at("/file", "is required" if upload.file_name is None else "is empty")
+    file = cast("StoredFile", upload.sink)
+    fields = ImportFields.read(upload.fields)
+    command = BeginImport(
+        caller=context.caller,
+        import_id=file.import_id,
+        file_name=upload.file_name[:255] or "import.csv",
+        file_bytes=upload.file_bytes,
+        beginning=file.beginning,
+        detected=file.encoding,
+        **dict(fields),
+    )
+    job = await commands.begin_import(command, context.unit_of_work, context.clock)
+    upload.is_kept = True
+    return context.reply(to_state(job), status=201)
+
+
+@router.get("", response_model=ImportPage, summary="List your imports; an ADMIN sees all")
+async def list_imports(query: Annotated[ImportList, Query()], context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        rows = await queries.list_imports(connection, context.caller, query)
+    return context.reply_sorted(rows, ORDER, query.limit)
+
+
+@router.get("/{import_id}", response_model=ImportState, summary="Get one import")
+async def get_import(import_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        job = await queries.load_import(connection, context.caller, import_id)
+    return context.reply(to_state(job))
+
+
+@router.get(
+    "/{import_id}/errors.csv",
+    response_class=Response,
+    responses={
+        200: {"content": {CSV_TYPE: {"schema": {"type": "string"}}}, "description": "line, field, reason, cells"}
+    },
+    summary="Download the rows that failed, each with its line and reason",
+)
+async def get_errors(import_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        job = await queries.load_import(connection, context.caller, import_id)
+    lines = _write_errors(context.database, job)
+    return StreamingResponse(lines, media_type=CSV_TYPE, headers=attachment(f"import-{job.id}-errors"))
+
+
+@router.post("/{import_id}/cancel", response_model=ImportState, summary="End an import where it is")
+async def cancel_import(import_id: UUID, context: Context) -> Response:
+    job = await commands.cancel_import(context.caller, import_id, context.unit_of_work, context.clock)
+    return context.reply(to_state(job))
+
+
+@router.post("/{import_id}/revert", response_model=ImportState, summary="Take a whole import back")
+async def revert_import(import_id: UUID, context: Context) -> Response:
+    job = await commands.revert_import(context.caller, import_id, context.unit_of_work, context.clock)
+    return context.reply(to_state(job))
+
+
+async def _write_errors(database: Database, job: Import) -> AsyncIterator[bytes]:
+    yield write_rows([["line", "field", "reason", *(header for header, _ in job.columns)]])
+    async for page in queries.walk_errors(database, job):
+        yield write_rows([row["line"], row["field"], row["reason"], *row["cells"]] for row in page)

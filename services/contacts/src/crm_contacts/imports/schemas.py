@@ -1,0 +1,160 @@
+"""What requests about imports look like, and what they answer."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Json, ValidationError
+
+from crm_contacts.imports.domain import ImportedType, ImportMode, ImportStatus
+from crm_contacts.imports.formats import require_delimiter, require_encoding
+from crm_shared.http.models import PageQuery, RequestBody, ShortText
+from crm_shared.http.problems import refusal_of_validation
+
+MAX_COLUMNS: Final = 1000
+
+
+def _to_upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _to_lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class ImportFields(RequestBody):
+    """The text parts of an import's form."""
+
+    entity_type: Annotated[ImportedType, BeforeValidator(_to_upper)]
+    mode: Annotated[ImportMode, BeforeValidator(_to_lower)] = ImportMode.CREATE
+    id_property: ShortText | None = None
+    dry_run: bool = False
+    mapping: Json[Annotated[dict[str, str | None], Field(max_length=MAX_COLUMNS)]] = Field(default={})
+    encoding: ShortText | None = None
+    delimiter: Annotated[str | None, Field(max_length=3)] = None
+
+    @classmethod
+    def read(cls, texts: Mapping[str, str]) -> "ImportFields":
+        """Read the form's texts. Raises InvalidField naming each wrong one; a blank one counts as left out."""
+        given = {name: text for name, text in texts.items() if text.strip() or (name == "delimiter" and text == "\t")}
+        delimiter = given.pop("delimiter", None)
+        try:
+            read = cls.model_validate(given)
+        except ValidationError as error:
+            errors = [_to_body_error(found) for found in error.errors()]
+            raise refusal_of_validation(errors) from None
+        return read.model_copy(
+            update={
+                "encoding": None if read.encoding is None else require_encoding(read.encoding),
+                "delimiter": None if delimiter is None else require_delimiter(delimiter),
+            }
+        )
+
+
+def _to_body_error(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Say it of the part. Broken JSON in one is a wrong field: the body itself was read."""
+    is_json = found["type"] == "json_invalid"
+    changed = {"type": "value_error", "msg": "is not valid JSON"} if is_json else {}
+    return {**found, "loc": ("body", *found["loc"]), **changed}
+
+
+FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "entity_type"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "CSV with a header line"},
+                        "entity_type": {"type": "string", "enum": list(ImportedType)},
+                        "mode": {"type": "string", "enum": list(ImportMode), "default": "create"},
+                        "id_property": {
+                            "type": "string",
+                            "enum": ["email", "external_id", "domain", "id"],
+                            "description": "what an upsert or update finds records by",
+                        },
+                        "dry_run": {"type": "boolean", "default": False},
+                        "mapping": {
+                            "type": "string",
+                            "description": "JSON object: column header to field, or null to ignore the column. Columns"
+                            " that it does not name are matched by name",
+                            "examples": ['{"E-Mail": "email", "Shoe size": "cf_shoe_size", "Notes": null}'],
+                        },
+                        "encoding": {"type": "string", "description": "found by itself when left out"},
+                        "delimiter": {"type": "string", "enum": [",", ";", "|", "tab"]},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class ImportCounts(BaseModel):
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+
+
+class RevertCounts(BaseModel):
+    """`kept`: records of which something stays as it is, since it was edited or its old value is taken."""
+
+    deleted: int
+    restored: int
+    kept: int
+
+
+class PreviewProblem(BaseModel):
+    field: str
+    reason: str
+
+
+class PreviewRow(BaseModel):
+    """One of the file's first rows. `action`: create, update, unchanged or fail; `record` as it would be then."""
+
+    line: int
+    action: str
+    record: dict[str, Any] | None
+    problems: list[PreviewProblem]
+
+
+class ImportState(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    version: int
+    status: ImportStatus
+    entity_type: ImportedType
+    mode: ImportMode
+    id_property: str | None
+    dry_run: bool
+    file_name: str
+    file_bytes: int
+    encoding: str
+    delimiter: str
+    mapping: dict[str, str | None]
+    counts: ImportCounts
+    progress: Annotated[float, Field(ge=0, le=1, description="of the file, or of taking it back")]
+    problem: str | None
+    preview: list[PreviewRow] | None
+    reverted: RevertCounts | None
+    created_by: UUID
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    started_at: AwareDatetime | None
+    finished_at: AwareDatetime | None
+
+
+class ImportList(PageQuery):
+    status: ImportStatus | None = None
+    entity_type: ImportedType | None = None
+
+
+class ImportPage(BaseModel):
+    items: list[ImportState]
+    next_cursor: str | None

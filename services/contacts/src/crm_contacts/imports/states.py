@@ -1,0 +1,49 @@
+"""An import as GET answers it."""
+
+from typing import Any, Final
+
+from crm_contacts.imports.domain import Import, ImportStatus
+
+SHOWN_ENCODINGS: Final = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
+
+
+def to_state(job: Import) -> dict[str, Any]:
+    """Give what GET answers of an import."""
+    total = job.file_bytes or 1
+    progress = round(job.bytes_read / total, 4)
+    if job.reverted is not None:
+        progress = round(job.reverted.chunks_done / (job.reverted.chunks or 1), 4)
+    if job.status is ImportStatus.REVERTED:
+        progress = 1.0
+    return {
+        "id": job.id,
+        "version": job.version,
+        "status": job.status,
+        "entity_type": job.entity_type,
+        "mode": job.mode,
+        "id_property": job.id_property,
+        "dry_run": job.dry_run,
+        "file_name": job.file_name,
+        "file_bytes": job.file_bytes,
+        "encoding": SHOWN_ENCODINGS.get(job.encoding, job.encoding),
+        "delimiter": job.delimiter,
+        "mapping": dict(job.columns),
+        "counts": {
+            "rows": job.rows_read,
+            "created": job.created,
+            "updated": job.updated,
+            "unchanged": job.unchanged,
+            "failed": job.failed,
+        },
+        "progress": progress,
+        "problem": job.problem,
+        "preview": job.preview,
+        "reverted": None
+        if job.reverted is None
+        else {"deleted": job.reverted.deleted, "restored": job.reverted.restored, "kept": job.reverted.kept},
+        "created_by": job.created_by,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }

@@ -1,0 +1,53 @@
+"""Keeps an uploaded file where every worker can read it: in PostgreSQL, piece by piece as it arrives."""
+
+from collections.abc import Sequence
+from typing import ClassVar, cast
+from uuid import UUID
+
+from crm_contacts.imports import repository
+from crm_contacts.imports.formats import EncodingDetector
+from crm_contacts.settings import ContactsSettings
+from crm_shared.clock import new_id
+from crm_shared.database import Database
+from crm_shared.http.context import RequestContext
+from crm_shared.http.uploads import FileSink, UploadRoute
+
+
+class StoredFile:
+    """One file on its way into `import_pieces`, a transaction for each piece: an upload may take minutes.
+
+    `beginning` is its first piece, for the header; `encoding` is found while the rest goes by.
+    """
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self.import_id = new_id()
+        self.beginning = b""
+        self.encoding = EncodingDetector()
+        self._database = database
+        self._tenant_id = tenant_id
+        self._count = 0
+
+    async def store(self, piece: bytes) -> None:
+        if self._count == 0:
+            self.beginning = piece
+        self.encoding.feed(piece)
+        async with self._database.begin(self._tenant_id) as transaction:
+            await repository.store_piece(transaction, self._tenant_id, self.import_id, self._count, piece)
+        self._count += 1
+
+    async def discard(self) -> None:
+        if self._count:
+            async with self._database.begin(self._tenant_id) as transaction:
+                await repository.delete_pieces(transaction, self._tenant_id, self.import_id)
+            self._count = 0
+
+
+class ImportRoute(UploadRoute):
+    text_fields: ClassVar[Sequence[str]] = (
+        "entity_type", "mode", "id_property", "dry_run", "mapping", "encoding", "delimiter",
+    )  # fmt: skip
+
+    @classmethod
+    def open_sink(cls, context: RequestContext) -> tuple[FileSink, int]:
+        settings = cast("ContactsSettings", context.process.settings)
+        return StoredFile(context.database, context.caller.tenant_id), settings.import_max_bytes
