@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from services.contacts.tests.integration.duplicates_kit import Dedup
 
 from crm_contacts.app import make_app
 from crm_contacts.settings import ContactsSettings
@@ -28,3 +29,11 @@ async def tenant(contacts: ServiceKit[ContactsSettings]) -> SeededTenant:
 async def neighbour(contacts: ServiceKit[ContactsSettings]) -> SeededTenant:
     """Another tenant, which must see and meet nothing of the first."""
     return await contacts.seed_tenant()
+
+
+@pytest.fixture
+async def dedup(contacts: ServiceKit[ContactsSettings], tenant: SeededTenant) -> Dedup:
+    """One whose tenant decides by itself."""
+    made = Dedup(contacts, tenant, [])
+    await made.set_auto_merge(on=False)
+    return made

@@ -62,3 +62,9 @@ class Dedup:
             await transaction.execute(
                 "UPDATE directory_tenants SET auto_merge = $2 WHERE tenant_id = $1", self.tenant.id, on
             )
+
+
+async def list_rows(dedup: Dedup) -> dict[str, list[str]]:
+    """Give the matching tables' rows of this tenant, with their last writer."""
+    rows = await dedup.kit.list_rows(*MATCHING_TABLES)
+    return {table: [row for row in found if str(dedup.tenant.id) in row] for table, found in rows.items()}

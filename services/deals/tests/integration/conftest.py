@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from services.deals.tests.integration.receiving import Receiver, receiving
 from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
+from services.deals.tests.integration.webhook_kit import Erp, open_erp
 
 from crm_deals.app import make_app
 from crm_deals.settings import DealsSettings
@@ -54,3 +56,14 @@ async def steady(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) ->
 @pytest.fixture(scope="session")
 async def steady_deal(steady: Sales) -> dict[str, Any]:
     return await steady.create()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as server:
+        yield server
+
+
+@pytest.fixture
+async def erp(sales: Sales, receiver: Receiver) -> Erp:
+    return await open_erp(sales, receiver, "crm.deal.created", "crm.deal.stage_changed", "crm.deal.won")
