@@ -37,9 +37,15 @@ EMPTY: dict[str, Any] = {
 
 
 # The server lists its own tables and columns, so that no table is forgotten. A bytea is read as the text it holds.
+# Each has a tenant_id: test_list_plans and others leave hundreds of thousands of rows of other tenants here.
 LIST_TABLES = """
     SELECT table_name::text FROM information_schema.tables
-     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'outbox' ORDER BY 1
+     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT IN ('outbox', 'alembic_version')
+     ORDER BY 1
+"""
+LIST_ROWS = """
+    SELECT query_to_xml(format('SELECT to_jsonb(t) AS row FROM %I AS t WHERE tenant_id = %L', $1::text, $2::text),
+                        true, false, '')::text
 """
 
 
@@ -47,10 +53,10 @@ async def list_tables_with(contacts: Contacts, tenant: SeededTenant, *texts: str
     """Give the tenant's rows of every table that hold one of the texts; the outbox apart, which the relay empties."""
     async with contacts.database.read_as_worker() as connection:
         tables = [row["table_name"] for row in await connection.fetch(LIST_TABLES)]
-    rows = await contacts.list_rows(*tables)
+        rows = {table: (await connection.fetchval(LIST_ROWS, table, str(tenant.id))).splitlines() for table in tables}
     hexes = [text.encode().hex() for text in texts]  # how a bytea is written
     found = {
-        table: [line for line in lines if str(tenant.id) in line and any(t in line.lower() for t in (*texts, *hexes))]
+        table: [line for line in lines if any(text in line.lower() for text in (*texts, *hexes))]
         for table, lines in rows.items()
     }
     return {table: lines for table, lines in found.items() if lines}

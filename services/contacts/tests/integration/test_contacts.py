@@ -46,6 +46,7 @@ async def test_a_contact_is_created_whole(contacts: Contacts, tenant: SeededTena
         "shares": [],
         "merged_into": None,
         "deleted_at": None,
+        "erased_at": None,
         "created_at": contact["created_at"],
         "updated_at": contact["created_at"],
     }
