@@ -22,7 +22,7 @@ from crm_shared.database.outages import is_away
 logger = structlog.get_logger(__name__)
 
 GONE = 410
-POLL_S = 0.25
+POLL_S = 0.1
 PAUSE_S = 2.0
 HOUSEKEEPING_S = 3600.0
 FORGET_ROWS = 5000
@@ -39,6 +39,7 @@ class Dispatcher:
         self._settings = settings
         self._clock = clock
         self._under_way: dict[UUID, set[asyncio.Task[None]]] = {}
+        self._ended = asyncio.Event()
 
     async def run(self) -> None:
         """Send until cancelled. While the database is away it waits."""
@@ -52,7 +53,13 @@ class Dispatcher:
                 await asyncio.sleep(PAUSE_S)
                 continue
             if not started:
-                await asyncio.sleep(POLL_S)
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait for an attempt to end, which makes room for another, or for the next look at the queue."""
+        self._ended.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), POLL_S)
 
     async def send_due(self) -> int:
         """Begin to send what is due and not under way yet; give the number of attempts begun."""
@@ -77,6 +84,7 @@ class Dispatcher:
                 task = asyncio.create_task(self._attempt(delivery))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
+                task.add_done_callback(lambda _task: self._ended.set())
             started += len(claimed)
         return started
 
