@@ -199,6 +199,7 @@ async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, ten
             await tell_again(crm)
             await eventually(lambda: list_topics_with(crm, WORDS), set(), within_s=60)
         crm.dead_letters -= story.letters
+        crm.bad_readings -= story.letters  # compaction has taken the bad records too
         await crm.drain()
 
         assert await list_documents_with(elasticsearch, WORDS) == set()

@@ -112,6 +112,8 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
 
 
 def test_ctrl_c_on_the_way_up_leaves_nothing_running(crm: Crm) -> None:
+    # A shell's background job ignores SIGINT, and so would what it starts; with a handler here the child gets its own.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     up = crm.begin("up", "--no-demo")
     _wait(lambda: len(crm.left_running()) > 1)
     up.send_signal(signal.SIGINT)

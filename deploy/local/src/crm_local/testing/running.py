@@ -55,6 +55,7 @@ class RunningCrm:
         self.home = Home(folder)
         self.plan: Plan
         self.dead_letters = 0  # those that tests of this session have brought about
+        self.bad_readings = 0  # how many of them each reading of the topics from the beginning brings about again
         self._client = httpx.AsyncClient(timeout=20)
 
     def start(self) -> None:
@@ -94,6 +95,7 @@ class RunningCrm:
     async def drain(self, *, timeout_s: float = 60.0, new_dead_letters: int = 0) -> None:
         """Wait until nothing moves any more: relays, then every consumer. Raises NoRest, DeadLettered."""
         self.dead_letters += new_dead_letters
+        self.bad_readings += new_dead_letters
         await drain(self.bus, timeout_s=timeout_s, expected_dead_letters=self.dead_letters)
 
     async def redeliver(self) -> None:
@@ -106,6 +108,7 @@ class RunningCrm:
                 lambda: not any(self._is_alive(pid) for pid in self._pids(workers)), "workers to end"
             )
             await redeliver(self.bus)
+        self.dead_letters += self.bad_readings
         await self.wait_ready(*workers)
 
     # Processes
