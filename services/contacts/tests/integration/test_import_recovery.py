@@ -112,6 +112,7 @@ async def test_a_killed_worker_is_followed_by_another(contacts: Kit, tenant: See
         "CRM_CONTACTS_WORKER_DSN": settings.worker_dsn.get_secret_value(),
         "CRM_CONTACTS_OWNER_DSN": settings.owner_dsn.get_secret_value(),
         "CRM_IMPORT_CHUNK_ROWS": "50",
+        "CRM_IMPORT_OUTBOX_ROWS": str(settings.import_outbox_rows),
     }
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, env=environment)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 from uuid import UUID
 
 import pytest
-from typer.testing import CliRunner
 
-from crm_contacts.cli import main
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.snapshots import list_snapshots
 from crm_contacts.worker import CONSUMERS, consuming
@@ -23,6 +25,8 @@ pytestmark = pytest.mark.engines
 
 Contacts = ServiceKit[ContactsSettings]
 
+COMMAND = Path(sys.executable).with_name("crm-contacts")
+
 AGE_KEYS = "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE tenant_id = $1"
 HAS_KEYS = "SELECT EXISTS (SELECT FROM idempotency_keys WHERE tenant_id = $1)"
 
@@ -31,13 +35,16 @@ async def run_cli(contacts: Contacts, *arguments: str, **environment: str) -> tu
     """Run `crm-contacts` as an operator would; give status, output and errors."""
     settings = contacts.settings
     values = {
+        **os.environ,
         "CRM_CONTACTS_DSN": settings.dsn.get_secret_value(),
         "CRM_CONTACTS_WORKER_DSN": settings.worker_dsn.get_secret_value(),
         "CRM_CONTACTS_OWNER_DSN": settings.owner_dsn.get_secret_value(),
         **environment,
     }
-    result = await asyncio.to_thread(CliRunner().invoke, main, arguments, env=values)
-    return result.exit_code, result.stdout, result.stderr
+    process = await asyncio.create_subprocess_exec(COMMAND, *arguments, env=values, stdout=PIPE, stderr=PIPE)
+    output, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode(), errors.decode()
 
 
 async def test_a_tenant_begins_on_the_command_line(contacts: Contacts) -> None:
