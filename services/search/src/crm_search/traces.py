@@ -11,8 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from crm_search.store import AWAY, DocumentStore
-from crm_shared.bus import is_world_error
+from crm_search.store import DocumentStore
 from crm_shared.database import Database
 
 logger = structlog.get_logger(__name__)
@@ -54,16 +53,3 @@ async def drop_traces(database: Database, store: DocumentStore, *, settle_s: flo
         await transaction.execute(FORGET, last)
     logger.info("the index has dropped what it had deleted", noted_until=last.isoformat())
     return True
-
-
-async def drop_always(database: Database, store: DocumentStore, every_s: float) -> None:
-    """Look for traces until cancelled, the stores away or not."""
-    while True:
-        try:
-            await drop_traces(database, store)
-        except Exception as error:
-            if is_world_error(error, AWAY):
-                logger.warning("traces_wait", error=type(error).__name__)
-            else:  # a mistake of ours, which must not end the worker's other work
-                logger.exception("traces_not_dropped")
-        await asyncio.sleep(every_s)

@@ -11,7 +11,8 @@ from crm_search.index import open_client
 from crm_search.indexing import catch_up
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
-from crm_search.traces import drop_always
+from crm_search.traces import drop_traces
+from crm_shared.background import background, repeat
 from crm_shared.bus import is_world_error
 from crm_shared.bus.backoff import Backoff
 from crm_shared.command_line import Consuming
@@ -27,19 +28,20 @@ async def consuming(settings: SearchSettings) -> AsyncIterator[Consuming]:
     database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
     client = open_client(settings, timeout_s=settings.elasticsearch_write_timeout_s)
     store = DocumentStore(client, settings.index_prefix)
-    tasks = [
-        asyncio.create_task(heal(database, store)),
-        asyncio.create_task(drop_always(database, store, settings.drop_traces_every_s)),
-    ]
+
+    async def drop() -> None:
+        await drop_traces(database, store)
+
     try:
-        yield Consuming(
-            [consumers.keep_directory.bind(database), consumers.index_records.bind(database, store)],
-            {"database": database.ping, "elasticsearch": store.ping},
-        )
+        async with background(
+            heal(database, store),
+            repeat("index_traces", drop, pause_s=settings.drop_traces_every_s, world_errors=AWAY),
+        ):
+            yield Consuming(
+                [consumers.keep_directory.bind(database), consumers.index_records.bind(database, store)],
+                {"database": database.ping, "elasticsearch": store.ping},
+            )
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await client.close()
         await database.close()
 
@@ -52,7 +54,6 @@ async def heal(database: Database, store: DocumentStore) -> None:
             await catch_up(database, store)
         except Exception as error:
             if not is_world_error(error, AWAY):
-                logger.exception("catching_up_failed")
                 raise
             logger.warning("catching_up_waits", error=repr(error), tries=backoff.tries)
             await asyncio.sleep(backoff.next_delay_s())

@@ -1,19 +1,15 @@
 """What the worker does for custom fields as long as it runs: indexes are built and dropped, deleted values removed."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
-
+from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.custom_fields.cleaning import Holders, ValueCleaner
 from crm_shared.custom_fields.indexes import IndexKeeper
 from crm_shared.database import Database
 from crm_shared.settings import ServiceSettings
-
-logger = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -36,19 +32,9 @@ async def keeping_custom_fields(
             await cleaner.settle()
 
     # Apart, as a large index takes its time.
-    tasks = [asyncio.create_task(_repeat(work, settings.custom_field_check_s)) for work in (keep_indexes, clean_values)]
-    try:
+    pause_s = settings.custom_field_check_s
+    async with background(
+        repeat("custom_field_indexes", keep_indexes, pause_s=pause_s),
+        repeat("custom_field_values", clean_values, pause_s=pause_s),
+    ):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _repeat(work: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next round begins from what is there
-            logger.warning("custom_field_upkeep_failed", work=work.__name__, error=repr(error))
-        await asyncio.sleep(pause_s)

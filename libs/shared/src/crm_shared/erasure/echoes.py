@@ -6,9 +6,8 @@ that record. The third closes the second's segment: where an older version was p
 redrive or by a republish that had read the record just before, only the second telling replaces it.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,9 +15,9 @@ from uuid import UUID
 
 import structlog
 
+from crm_shared.background import background, repeat
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
-from crm_shared.database.outages import is_away, is_contended
 from crm_shared.database.rls import protect
 from crm_shared.outbox import append
 from crm_shared.settings import ServiceSettings
@@ -113,19 +112,6 @@ class Echoes:
         logger.info("erased records told of again", count=len(due))
         return len(due)
 
-    async def tell_always(self, every_s: float) -> None:
-        """Look for due ones until cancelled, the database away or not."""
-        while True:
-            try:
-                while await self.tell_due():
-                    pass
-            except Exception as error:
-                if is_away(error) or is_contended(error):
-                    logger.warning("erased_records_wait", error=type(error).__name__)
-                else:  # a mistake of ours, which must not end the worker's other work
-                    logger.exception("erased_records_not_told_again")
-            await asyncio.sleep(every_s)
-
 
 @asynccontextmanager
 async def telling_again(
@@ -133,10 +119,9 @@ async def telling_again(
 ) -> AsyncIterator[None]:
     """Tell of erased records again as long as the block runs. `database` is the worker role's."""
     echoes = Echoes(database, load_snapshots, settings.compaction_lag_s)
-    task = asyncio.create_task(echoes.tell_always(settings.erasure_check_s))
-    try:
+
+    async def tell_due() -> bool:
+        return await echoes.tell_due() > 0
+
+    async with background(repeat("erasure_echoes", tell_due, pause_s=settings.erasure_check_s)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

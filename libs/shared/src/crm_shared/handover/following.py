@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
 import structlog
 from prometheus_client import Counter as Metric
 
-from crm_shared.bus import Consumer, is_world_error, subscribe
+from crm_shared.background import background, repeat
+from crm_shared.bus import Consumer, subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
@@ -108,22 +109,9 @@ async def sweeping(
     database: Database, holdings: Sequence[Holding], clock: Clock, *, pause_s: float = SWEEP_PAUSE_S
 ) -> AsyncIterator[None]:
     """While in the block, come back every `pause_s` seconds to whatever is still a leaver's."""
-    task = asyncio.create_task(_sweep(database, holdings, clock, pause_s))
-    try:
+
+    async def sweep() -> None:
+        await hand_over_due(database, holdings, clock)
+
+    async with background(repeat("hand_over", sweep, pause_s=pause_s)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _sweep(database: Database, holdings: Sequence[Holding], clock: Clock, pause_s: float) -> None:
-    while True:
-        try:
-            await hand_over_due(database, holdings, clock)
-        except Exception as error:
-            if is_world_error(error):
-                logger.warning("hand_over_waits", error=repr(error))
-            else:
-                logger.exception("hand_over_failed")
-        await asyncio.sleep(pause_s)

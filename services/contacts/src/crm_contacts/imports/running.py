@@ -5,7 +5,6 @@ transaction as what it wrote.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from crm_contacts.imports.writing import DefinitionsChanged, WrittenChunk, write
 from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Caller
 from crm_shared.access.directory import Directory
+from crm_shared.background import background, repeat
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.custom_fields import EntityType
 from crm_shared.database import Database, Transaction
@@ -80,18 +80,10 @@ class ImportRunner:
     clock: Clock
 
     async def run(self) -> None:
-        tidied_s = -TIDY_S
-        while True:
-            try:
-                await self.run_waiting()
-                if time.monotonic() - tidied_s > TIDY_S:
-                    await tidy(self.database, self.settings)
-                    tidied_s = time.monotonic()
-            except Exception as error:
-                if not is_passing(error):
-                    raise
-                logger.warning("imports_wait", error=type(error).__name__)
-            await asyncio.sleep(self.settings.import_poll_s)
+        async def carry_out() -> bool:
+            return await self.run_waiting() > 0
+
+        await repeat("imports", carry_out, pause_s=self.settings.import_poll_s, world_errors=(Unavailable,))
 
     async def run_waiting(self) -> int:
         """Carry out each import that no other worker is at; give how many."""
@@ -275,10 +267,10 @@ class ImportRunner:
 @asynccontextmanager
 async def importing(settings: ContactsSettings, database: Database) -> AsyncIterator[None]:
     """Carry out imports while in the block."""
-    task = asyncio.create_task(ImportRunner(settings, database, SystemClock()).run())
-    try:
+
+    async def tidy_up() -> None:
+        await tidy(database, settings)
+
+    runner = ImportRunner(settings, database, SystemClock())
+    async with background(runner.run(), repeat("import_leftovers", tidy_up, pause_s=TIDY_S)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

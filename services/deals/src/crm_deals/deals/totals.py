@@ -1,15 +1,11 @@
 """Folds the changes of the board's sums into the sums, as long as the worker runs."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-import structlog
-
+from crm_shared.background import background, repeat
 from crm_shared.database import Database
-from crm_shared.database.outages import is_away, is_contended
 
-logger = structlog.get_logger(__name__)
 PAUSE_S = 1.0
 MAX_ROWS = 20_000
 
@@ -39,25 +35,12 @@ async def fold(database: Database) -> int:
         return int(await transaction.fetchval(FOLD, MAX_ROWS))
 
 
-async def _fold_on(database: Database) -> None:
-    while True:
-        try:
-            if await fold(database) == MAX_ROWS:
-                continue
-        except Exception as error:
-            if not (is_away(error) or is_contended(error)):
-                raise
-            logger.warning("stage_totals_wait", error=type(error).__name__)
-        await asyncio.sleep(PAUSE_S)
-
-
 @asynccontextmanager
 async def folding(database: Database) -> AsyncIterator[None]:
     """Keep folding while in the block."""
-    task = asyncio.create_task(_fold_on(database))
-    try:
+
+    async def fold_some() -> bool:
+        return await fold(database) == MAX_ROWS
+
+    async with background(repeat("stage_totals", fold_some, pause_s=PAUSE_S)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

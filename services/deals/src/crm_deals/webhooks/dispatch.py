@@ -15,9 +15,9 @@ from crm_deals.webhooks import commands, metrics, queue, repository, signing
 from crm_deals.webhooks.domain import WebhookNotFound, list_secrets
 from crm_deals.webhooks.queueing import CONTENT_TYPE
 from crm_deals.webhooks.sending import Answer, Sender
+from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.database import Database
-from crm_shared.database.outages import is_away
 
 logger = structlog.get_logger(__name__)
 
@@ -42,18 +42,14 @@ class Dispatcher:
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
-        """Send until cancelled. While the database is away it waits."""
-        while True:
-            try:
-                started = await self.send_due()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                logger.warning("webhooks_wait", error=type(error).__name__)
-                await asyncio.sleep(PAUSE_S)
-                continue
-            if not started:
+        """Send until cancelled, whatever goes wrong; the pause is for errors, as an attempt's end needs none."""
+
+        async def send_on() -> bool:
+            if not await self.send_due():
                 await self._wait()
+            return True
+
+        await repeat("webhooks", send_on, pause_s=PAUSE_S)
 
     async def _wait(self) -> None:
         """Wait for an attempt to end, which makes room for another, or for the next look at the queue."""
@@ -160,35 +156,20 @@ class Dispatcher:
         return now + timedelta(seconds=delay_s)
 
 
-async def _forget_old(database: Database, keep_days: int) -> None:
-    while True:
-        try:
-            async with database.begin_as_worker() as transaction:
-                status = await transaction.execute(queue.FORGET_OLD, keep_days, FORGET_ROWS)
-            if status == f"DELETE {FORGET_ROWS}":
-                continue
-        except Exception as error:
-            if not is_away(error):
-                raise
-        await asyncio.sleep(HOUSEKEEPING_S)
-
-
 @asynccontextmanager
 async def dispatching(database: Database, settings: DealsSettings, clock: Clock) -> AsyncIterator[Dispatcher]:
     """Send deliveries while in the block; at its end those under way are let finish."""
     sender = Sender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
     dispatcher = Dispatcher(database, sender, settings, clock)
-    tasks = [
-        asyncio.create_task(dispatcher.run()),
-        asyncio.create_task(_forget_old(database, settings.webhook_keep_days)),
-    ]
+
+    async def forget_old() -> bool:
+        async with database.begin_as_worker() as transaction:
+            status = await transaction.execute(queue.FORGET_OLD, settings.webhook_keep_days, FORGET_ROWS)
+        return status == f"DELETE {FORGET_ROWS}"
+
     try:
-        yield dispatcher
+        async with background(dispatcher.run(), repeat("webhook_deliveries", forget_old, pause_s=HOUSEKEEPING_S)):
+            yield dispatcher
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
         await dispatcher.finish()
         await sender.close()
