@@ -5,9 +5,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from crm_deals.deals import batch, bulk_moves
+from crm_deals.deals import batch
 from crm_deals.deals.batch import DealBatch, ImportDeal, WriteDeals
-from crm_deals.deals.bulk_moves import MoveDeals
 from crm_deals.deals.schemas import (
     BulkMoveItem,
     BulkMoveRequest,
@@ -23,9 +22,10 @@ router = APIRouter(prefix="/deals", tags=["deals"], route_class=BatchRoute)
 
 
 @router.post("/move", response_model=BatchAnswer, status_code=207, summary="Move up to 1,000 deals")
-async def move_deals(body: BulkMoveRequest, context: Context) -> Response:
-    moves, refused = await read_items(body.items, lambda index, item: BulkMoveItem.model_validate(item).to_move(index))
-    moved = await bulk_moves.move_deals(MoveDeals(context.caller, moves), context.unit_of_work, context.clock)
+async def move_deals(body: BulkMoveRequest, context: Context, references: ReferenceLookup) -> Response:
+    items, refused = await read_items(body.items, lambda index, item: BulkMoveItem.model_validate(item).to_item(index))
+    command = WriteDeals(context.caller, items)
+    moved = await batch.write_deals(command, context.unit_of_work, references, context.clock)
     return reply_batch(context, "deal", {**refused, **moved})
 
 

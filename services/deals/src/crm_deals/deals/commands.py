@@ -10,9 +10,10 @@ from uuid import UUID
 from crm_deals.deals import domain, events, repository
 from crm_deals.deals.domain import Deal, InvalidStage, NewDeal
 from crm_deals.deals.editing import apply_changes, fit_amount
+from crm_deals.deals.stage_choice import choose_first
 from crm_deals.pipelines import commands as pipelines
 from crm_deals.pipelines import repository as pipeline_repository
-from crm_deals.pipelines.domain import Stage, StageKind
+from crm_deals.pipelines.domain import Stage
 from crm_shared.access import Caller
 from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
@@ -20,7 +21,7 @@ from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.money import to_amount
-from crm_shared.refusals import Forbidden, InvalidField, Unavailable, UnknownReference, require_version
+from crm_shared.refusals import Forbidden, InvalidField, Unavailable, require_version
 from crm_shared.replicas.living import hold_living_one, require_living, settle_contact
 from crm_shared.replicas.records import ReplicaRecord
 from crm_shared.replicas.references import Reference, References
@@ -213,11 +214,4 @@ async def _load_first_stage(transaction: Transaction, command: CreateDeal, clock
         stages = await pipeline_repository.find_siblings(
             transaction, tenant_id, pipeline_id=command.pipeline_id, stage_id=command.stage_id
         )
-    if command.pipeline_id is not None and command.pipeline_id not in {stage.pipeline_id for stage in stages}:
-        raise UnknownReference.at("/pipeline_id", "there is no such pipeline")
-    if command.stage_id is None:
-        return next(stage for stage in stages if stage.kind is StageKind.OPEN)
-    for stage in stages:
-        if stage.id == command.stage_id and command.pipeline_id in {None, stage.pipeline_id}:
-            return stage
-    raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")
+    return choose_first(stages, command.pipeline_id, command.stage_id)

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validat
 from pydantic_core import PydanticCustomError
 
 from crm_deals.deals.batch import ImportDeal
-from crm_deals.deals.bulk_moves import Move
 from crm_deals.deals.commands import CreateDeal, EditDeal, MoveDeal
 from crm_deals.deals.domain import DealStatus
 from crm_shared.access import Caller
+from crm_shared.batches import BatchItem, Target
 from crm_shared.contracts.states import DealState, NamedStage, Stage
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
@@ -101,8 +101,9 @@ class UpsertDealRequest(WriteDealRequest):
 class BulkMoveItem(MoveDealRequest):
     deal_id: UUID
 
-    def to_move(self, index: int) -> Move:
-        return Move(index, self.deal_id, self.stage_id, self.lost_reason, self.changed_at)
+    def to_item(self, index: int) -> BatchItem[ImportDeal]:
+        changes = {name: value for name, value in self.given().items() if name != "deal_id"}
+        return BatchItem(index, Target("id", self.deal_id), changes)
 
 
 ITEMS_SCHEMA = {

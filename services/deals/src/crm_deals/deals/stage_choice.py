@@ -29,12 +29,8 @@ class StageChoice:
 
     def choose_first(self, pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:
         """Give the stage that a new deal starts in. Raises UnknownReference, InvalidStage."""
-        if pipeline_id is not None and all(stage.pipeline_id != pipeline_id for stage in self._living):
-            raise UnknownReference.at("/pipeline_id", "there is no such pipeline")
-        if stage_id is not None:
-            return self._require(stage_id, pipeline_id)
-        choice = [stage for stage in self._living if stage.pipeline_id == pipeline_id] if pipeline_id else self._default
-        return next(stage for stage in choice if stage.kind is StageKind.OPEN)
+        stages = self._default if pipeline_id is None and stage_id is None else self._living
+        return choose_first(stages, pipeline_id, stage_id)
 
     def choose_move(self, deal: Deal, pipeline_id: UUID | None, stage_id: UUID | None) -> tuple[Stage, Stage] | None:
         """Give the stages (from, to) of a change that names `stage_id`, None without one. Raises InvalidStage."""
@@ -42,10 +38,24 @@ class StageChoice:
             if pipeline_id not in {None, deal.pipeline_id}:
                 raise InvalidStage.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
             return None
-        return self._stages[deal.stage_id], self._require(stage_id, pipeline_id or deal.pipeline_id)
+        return self._stages[deal.stage_id], _require(self._living, stage_id, pipeline_id or deal.pipeline_id)
 
-    def _require(self, stage_id: UUID, pipeline_id: UUID | None) -> Stage:
-        for stage in self._living:
-            if stage.id == stage_id and pipeline_id in {None, stage.pipeline_id}:
-                return stage
-        raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")
+
+def choose_first(stages: Sequence[Stage], pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:
+    """Give the stage that a new deal starts in: the one named, or the first OPEN one of its pipeline.
+
+    `stages`, in the order of their pipelines, hold the pipeline that is meant, if there is one: the named one, the
+    named stage's, or the default. Raises UnknownReference, InvalidStage.
+    """
+    if pipeline_id is not None and all(stage.pipeline_id != pipeline_id for stage in stages):
+        raise UnknownReference.at("/pipeline_id", "there is no such pipeline")
+    if stage_id is not None:
+        return _require(stages, stage_id, pipeline_id)
+    return next(stage for stage in stages if stage.kind is StageKind.OPEN and pipeline_id in {None, stage.pipeline_id})
+
+
+def _require(stages: Sequence[Stage], stage_id: UUID, pipeline_id: UUID | None) -> Stage:
+    for stage in stages:
+        if stage.id == stage_id and pipeline_id in {None, stage.pipeline_id}:
+            return stage
+    raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")

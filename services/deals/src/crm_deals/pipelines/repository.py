@@ -45,20 +45,6 @@ FIND_MOVE = """
 """
 
 
-FIND_STAGES = """
-    SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position
-      FROM stages s
-     WHERE s.tenant_id = $1 AND s.id = ANY($2)
-"""
-
-HOLD_STAGES = """
-    SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position
-      FROM stages s
-     WHERE s.tenant_id = $1 AND s.id = ANY($2) AND NOT s.archived
-     ORDER BY s.id
-       FOR KEY SHARE
-"""
-
 HOLD_ALL_STAGES = """
     SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position, s.archived, p.is_default
       FROM stages s
@@ -184,16 +170,6 @@ async def find_move(transaction: Transaction, tenant_id: UUID, from_id: UUID, to
     """Give the stages of a move by id; the one it goes to is missing when it is unknown or archived, else locked."""
     rows = await transaction.fetch(FIND_MOVE, tenant_id, from_id, to_id)
     return {row["id"]: to_stage(row) for row in rows}
-
-
-async def find_stages(connection: Connection, tenant_id: UUID, stage_ids: Iterable[UUID]) -> dict[UUID, Stage]:
-    """Give stages by id; unknown ones are missing."""
-    return {row["id"]: to_stage(row) for row in await connection.fetch(FIND_STAGES, tenant_id, list(stage_ids))}
-
-
-async def hold_stages(transaction: Transaction, tenant_id: UUID, stage_ids: Iterable[UUID]) -> dict[UUID, Stage]:
-    """Give those of the stages that deals may go to, by id, held as `find_move` holds one."""
-    return {row["id"]: to_stage(row) for row in await transaction.fetch(HOLD_STAGES, tenant_id, list(stage_ids))}
 
 
 async def hold_all_stages(transaction: Transaction, tenant_id: UUID) -> list[HeldStage]:
