@@ -2,17 +2,21 @@
 
 from crm_activities.activities.commands import log_notes
 from crm_activities.activities.erasure import erase_activities
-from crm_activities.activities.following import FOLLOWERS
-from crm_activities.activities.handover import TO_DO
+from crm_activities.activities.kind import ACTIVITIES
 from crm_activities.activities.moves import list_moves
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.handover import follow_hand_overs
+from crm_shared.handover import follow_hand_overs, owned
 from crm_shared.replicas import consumers
+from crm_shared.replicas.following import Followers
 
-HOLDINGS = (TO_DO,)
+# What was done stays with who did it. As the partial index activities_to_do_by_user has it, word for word.
+TO_DO = "deleted_at IS NULL AND completed_at IS NULL AND type IN ('TASK', 'MEETING')"
+HOLDINGS = (owned(ACTIVITIES, owner="user_id", where=TO_DO),)
+# Deleted ones stay where they are: nothing brings them back.
+FOLLOWERS = Followers(ACTIVITIES, where="deleted_at IS NULL")
 
 keep_directory = consumers.keep_directory("activities")
 hand_over = follow_hand_overs("activities", HOLDINGS)

@@ -7,18 +7,9 @@ from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.repository import to_activity
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-from crm_shared.database.walks import walk_rows
+from crm_shared.database.walks import select_pages, walk_rows
 
-SELECT_ACTIVITIES = (
-    "SELECT"
-    + ACTIVITY_COLUMNS
-    + """, a.tenant_id
-      FROM activities a
-     WHERE (a.tenant_id, a.id) > ($1, $2)
-     ORDER BY a.tenant_id, a.id
-     LIMIT $3
-"""
-)
+SELECT_ACTIVITIES = select_pages(ACTIVITY_COLUMNS, "activities", "a")
 
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:

@@ -10,51 +10,12 @@ from crm_contacts.directory import events as directory_events
 from crm_contacts.directory.repository import TENANT_COLUMNS, USER_COLUMNS, to_tenant, to_user
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-from crm_shared.database.walks import walk_rows
+from crm_shared.database.walks import select_pages, walk_rows
 
-SELECT_TENANTS = (
-    "SELECT"
-    + TENANT_COLUMNS
-    + """, t.tenant_id
-      FROM directory_tenants t
-     WHERE (t.tenant_id, t.tenant_id) > ($1, $2)
-     ORDER BY t.tenant_id
-     LIMIT $3
-"""
-)
-
-SELECT_USERS = (
-    "SELECT"
-    + USER_COLUMNS
-    + """, u.tenant_id
-      FROM directory_users u
-     WHERE (u.tenant_id, u.id) > ($1, $2)
-     ORDER BY u.tenant_id, u.id
-     LIMIT $3
-"""
-)
-
-SELECT_COMPANIES = (
-    "SELECT"
-    + COMPANY_COLUMNS
-    + """, c.tenant_id
-      FROM companies c
-     WHERE (c.tenant_id, c.id) > ($1, $2)
-     ORDER BY c.tenant_id, c.id
-     LIMIT $3
-"""
-)
-
-SELECT_CONTACTS = (
-    "SELECT"
-    + CONTACT_COLUMNS
-    + """, c.tenant_id
-      FROM contacts c
-     WHERE (c.tenant_id, c.id) > ($1, $2)
-     ORDER BY c.tenant_id, c.id
-     LIMIT $3
-"""
-)
+SELECT_TENANTS = select_pages(TENANT_COLUMNS, "directory_tenants", "t", key="tenant_id")
+SELECT_USERS = select_pages(USER_COLUMNS, "directory_users", "u")
+SELECT_COMPANIES = select_pages(COMPANY_COLUMNS, "companies", "c")
+SELECT_CONTACTS = select_pages(CONTACT_COLUMNS, "contacts", "c")
 
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:

@@ -4,18 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_contacts import consumers
-from crm_contacts.custom_fields.holders import HOLDERS
+from crm_contacts.companies.kind import COMPANIES
+from crm_contacts.contacts.kind import CONTACTS
 from crm_contacts.duplicates.consumers import follow_contacts
 from crm_contacts.erasure.commands import load_snapshots
 from crm_contacts.imports.running import importing
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.cleaning import Holders
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.erasure.echoes import telling_again
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
 
+HOLDERS: Holders = {EntityType.CONTACT: CONTACTS, EntityType.COMPANY: COMPANIES}
 CONSUMERS = (consumers.hand_over, follow_contacts)
 
 

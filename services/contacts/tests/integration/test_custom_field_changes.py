@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_contacts.custom_fields.holders import HOLDERS
 from crm_contacts.settings import ContactsSettings
+from crm_contacts.worker import HOLDERS
 from crm_shared.clock import SystemClock
 from crm_shared.custom_fields.cleaning import ValueCleaner
 from crm_shared.custom_fields.domain import MAX_FIELDS, MAX_INDEXED

@@ -1,18 +1,19 @@
 """Other services' facts into what is kept of them here; this service's own into webhooks."""
 
 from crm_deals.deals.activity_times import save_activities
-from crm_deals.deals.following import FOLLOWERS
-from crm_deals.deals.handover import DEALS
+from crm_deals.deals.kind import DEALS
 from crm_deals.pipelines.commands import load_default_stages
 from crm_deals.webhooks import queueing
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.handover import follow_hand_overs
+from crm_shared.handover import follow_hand_overs, owned
 from crm_shared.replicas import consumers
+from crm_shared.replicas.following import Followers
 
-HOLDINGS = (DEALS,)
+HOLDINGS = (owned(DEALS),)
+FOLLOWERS = Followers(DEALS)
 
 keep_directory = consumers.keep_directory("deals")
 hand_over = follow_hand_overs("deals", HOLDINGS)

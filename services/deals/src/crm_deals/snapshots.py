@@ -14,26 +14,11 @@ from crm_deals.webhooks import events as webhook_events
 from crm_deals.webhooks.repository import WEBHOOK_COLUMNS, to_webhook
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database
-from crm_shared.database.walks import walk_pages, walk_rows
+from crm_shared.database.walks import select_pages, walk_pages, walk_rows
 
-SELECT_PIPELINES = """
-    SELECT tenant_id, id, version, name, is_default, archived, created_at, updated_at
-      FROM pipelines
-     WHERE (tenant_id, id) > ($1, $2)
-     ORDER BY tenant_id, id
-     LIMIT $3
-"""
-
-SELECT_DEALS = (
-    "SELECT"
-    + DEAL_COLUMNS
-    + """, d.tenant_id
-      FROM deals d
-     WHERE (d.tenant_id, d.id) > ($1, $2)
-     ORDER BY d.tenant_id, d.id
-     LIMIT $3
-"""
-)
+SELECT_PIPELINES = select_pages(pipeline_repository.PIPELINE_COLUMNS, "pipelines", "p")
+SELECT_DEALS = select_pages(DEAL_COLUMNS, "deals", "d")
+SELECT_WEBHOOKS = select_pages(WEBHOOK_COLUMNS, "webhooks", "w")
 
 SELECT_HISTORY = """
     SELECT deal_id, version, from_stage_id, from_stage_name, to_stage_id, to_stage_name, changed_at, changed_by
@@ -49,18 +34,6 @@ SELECT_STAGES = """
      WHERE tenant_id = $1 AND pipeline_id = $2
      ORDER BY position
 """
-
-
-SELECT_WEBHOOKS = (
-    "SELECT"
-    + WEBHOOK_COLUMNS
-    + """, w.tenant_id
-      FROM webhooks w
-     WHERE (w.tenant_id, w.id) > ($1, $2)
-     ORDER BY w.tenant_id, w.id
-     LIMIT $3
-"""
-)
 
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:

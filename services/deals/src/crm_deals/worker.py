@@ -4,16 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_deals import consumers
-from crm_deals.custom_fields.holders import HOLDERS
+from crm_deals.deals.kind import DEALS
 from crm_deals.deals.totals import folding
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
 from crm_shared.clock import SystemClock
 from crm_shared.command_line import Consuming
+from crm_shared.custom_fields import EntityType
+from crm_shared.custom_fields.cleaning import Holders
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
 
+HOLDERS: Holders = {EntityType.DEAL: DEALS}
 CONSUMERS = (
     consumers.keep_directory,
     consumers.keep_replicas,

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_deals.custom_fields.holders import HOLDERS
 from crm_deals.settings import DealsSettings
+from crm_deals.worker import HOLDERS
 from crm_shared.clock import SystemClock
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages

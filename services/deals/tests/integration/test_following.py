@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from services.deals.tests.integration.sales import Sales, open_sales
 
-from crm_deals.consumers import keep_replicas
-from crm_deals.deals.following import FOLLOWERS
+from crm_deals.consumers import FOLLOWERS, keep_replicas
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
-from crm_shared.replicas.following import follow_merges
+from crm_shared.replicas.following import Followers, follow_merges
 from crm_shared.replicas.living import Family, hold_family, hold_living
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 from crm_shared.testing.told_merges import ToldContacts
@@ -148,7 +147,6 @@ async def test_what_compaction_left_of_a_story_is_enough(sales: Sales) -> None:
 
 async def test_many_deals_move_in_batches(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     told, (first, second) = await open_contacts(sales, 2)
-    monkeypatch.setattr("crm_deals.deals.following.BATCH_RECORDS", 7)
     monkeypatch.setattr("crm_shared.replicas.following.BATCH_RECORDS", 7)
     for _ in range(30):
         await sales.create(contact_id=str(first))
@@ -266,7 +264,9 @@ async def hear_mixed(sales: Sales, told: ToldContacts, news: list[Event], random
     await hear(sales, random.sample([*news, *older], len(news) + len(older)))
 
 
-async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(sales: Sales) -> None:
+async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told, ids = await open_contacts(sales, 3)
     calls = []
 
@@ -274,6 +274,6 @@ async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(sales:
         calls.append(1)
         return 0
 
-    followers = type(FOLLOWERS)(FOLLOWERS.has_been_moved, move)
-    await follow_merges(sales.kit.database, followers, [(told.tenant_id, one) for one in ids], SystemClock())
+    monkeypatch.setattr(Followers, "move", move)
+    await follow_merges(sales.kit.database, FOLLOWERS, [(told.tenant_id, one) for one in ids], SystemClock())
     assert calls == []

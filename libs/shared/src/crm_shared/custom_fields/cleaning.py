@@ -4,17 +4,16 @@ A record that loses values is edited by the system: one version and one `updated
 changed. Deleted records lose theirs silently: nobody reads them, and one that is restored tells its whole state.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
-from crm_shared.audit import tell
 from crm_shared.clock import Clock
-from crm_shared.contracts import OutboxEvent
 from crm_shared.custom_fields.kinds import EntityType
 from crm_shared.database import Database, Transaction
+from crm_shared.record_kinds import Edit, RecordKind
 
 PAGE_RECORDS = 500
 NO_ID = UUID(int=0)
@@ -40,27 +39,31 @@ LIST_DUE = """
 FORGET = "DELETE FROM custom_fields WHERE tenant_id = $1 AND id = ANY($2) AND deleted_at IS NOT NULL"
 
 
-@dataclass(frozen=True, slots=True)
-class Holders:
-    """The records of one entity type.
+# The keys $2 of the rows of tenant $1 after id $3. Locked as an edit locks them.
+LOCK: Final = """
+     WHERE {alias}.tenant_id = $1 AND {alias}.custom_data ?| $2::text[] AND {alias}.id > $3
+     ORDER BY {alias}.id
+     LIMIT $4
+       FOR NO KEY UPDATE OF {alias}
+"""
+CLEAN: Final = """
+    UPDATE {table}
+       SET custom_data = custom_data - $2::text[],
+           version = CASE WHEN deleted_at IS NULL THEN version + 1 ELSE version END,
+           updated_at = CASE WHEN deleted_at IS NULL THEN $4 ELSE updated_at END
+     WHERE tenant_id = $1 AND id = ANY($3)
+"""
 
-    `lock`: selects and locks up to $4 rows of tenant $1 after id $3, in order of id, that hold a key of $2: the columns
-    of the state, and `stored`, custom_data with the values that are hidden. `clean`: takes the keys $2 off the rows $3
-    of tenant $1, and gives those that are not deleted their next version, at $4. `to_event` tells of one such row.
-    """
-
-    entity_type: EntityType
-    lock: LiteralString
-    clean: LiteralString
-    to_event: Callable[[Mapping[str, Any], UUID, datetime], OutboxEvent]
+Holders = Mapping[EntityType, RecordKind[Any]]
+"""The records that have fields of each type. Their columns show custom_data without the values that are hidden."""
 
 
 class ValueCleaner:
     """Removes deleted fields with their values. `database` is the worker role's."""
 
-    def __init__(self, database: Database, holders: Sequence[Holders], clock: Clock) -> None:
+    def __init__(self, database: Database, holders: Holders, clock: Clock) -> None:
         self._database = database
-        self._holders = {each.entity_type: each for each in holders}
+        self._holders = holders
         self._clock = clock
 
     async def has_work(self) -> bool:
@@ -78,22 +81,30 @@ class ValueCleaner:
             async with self._database.begin_as_worker() as transaction:
                 await transaction.execute(FORGET, row["tenant_id"], row["ids"])
 
-    async def _clean(self, tenant_id: UUID, holders: Holders, keys: Sequence[str]) -> None:
+    async def _clean(self, tenant_id: UUID, kind: RecordKind[Any], keys: Sequence[str]) -> None:
         after: UUID | None = NO_ID
         while after is not None:
             async with self._database.begin_as_worker() as transaction:
-                after = await self._clean_page(transaction, tenant_id, holders, keys, after)
+                after = await self._clean_page(transaction, tenant_id, kind, keys, after)
 
     async def _clean_page(
-        self, transaction: Transaction, tenant_id: UUID, holders: Holders, keys: Sequence[str], after: UUID
+        self, transaction: Transaction, tenant_id: UUID, kind: RecordKind[Any], keys: Sequence[str], after: UUID
     ) -> UUID | None:
         """Clean one page. Gives its last id, None when there is no further one."""
         now = self._clock.now()
-        rows = await transaction.fetch(holders.lock, tenant_id, keys, after, PAGE_RECORDS)
+        names = {"table": kind.table, "alias": kind.alias}
+        stored: LiteralString = ", " + kind.alias + ".custom_data AS stored"
+        statement = kind.select(stored) + LOCK.format_map(names)
+        rows = await transaction.fetch(statement, tenant_id, keys, after, PAGE_RECORDS)
         if not rows:
             return None
-        await transaction.execute(holders.clean, tenant_id, keys, [row["id"] for row in rows], now)
-        await tell(
-            transaction, [holders.to_event(dict(row), tenant_id, now) for row in rows if row["deleted_at"] is None]
-        )
+        await transaction.execute(CLEAN.format_map(names), tenant_id, keys, [row["id"] for row in rows], now)
+        living = [dict(row) for row in rows if row["deleted_at"] is None]
+        edits = [_lose_values(kind, row.pop("stored"), row, now) for row in living]
+        await kind.tell_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
         return UUID(int=rows[-1]["id"].int)
+
+
+def _lose_values(kind: RecordKind[Any], stored: object, row: Mapping[str, Any], now: datetime) -> Edit[Any]:
+    edit = kind.edit(kind.to_record(row), now=now)
+    return replace(edit, before=replace(edit.before, custom_data=stored))

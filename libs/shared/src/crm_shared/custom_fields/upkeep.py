@@ -1,7 +1,7 @@
 """What the worker does for custom fields as long as it runs: indexes are built and dropped, deleted values removed."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_shared.background import background, repeat
@@ -14,7 +14,7 @@ from crm_shared.settings import ServiceSettings
 
 @asynccontextmanager
 async def keeping_custom_fields(
-    settings: ServiceSettings, database: Database, holders: Sequence[Holders], clock: Clock
+    settings: ServiceSettings, database: Database, holders: Holders, clock: Clock
 ) -> AsyncIterator[None]:
     """Keep the custom fields of `holders` while in the block. `database` is the worker role's."""
     keeper = IndexKeeper(database, settings.owner_dsn.get_secret_value())

@@ -1,12 +1,28 @@
 """Walks a whole table over all tenants, page by page: no long transaction, no cursor held open."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from crm_shared.database.pool import Database
 
 PAGE_ROWS = 500
+
+PAGE_OF: Final = """
+         , {alias}.tenant_id
+      FROM {table} {alias}
+     WHERE ({alias}.tenant_id, {alias}.{key}) > ($1, $2)
+     ORDER BY {alias}.tenant_id, {alias}.{key}
+     LIMIT $3
+"""
+
+
+def select_pages(
+    columns: LiteralString, table: LiteralString, alias: LiteralString, *, key: LiteralString = "id"
+) -> str:
+    """Give the query that `walk_pages` reads a table's pages by. `columns` are by `alias`, the tenant's aside."""
+    names = {"table": table, "alias": alias, "key": key}
+    return "SELECT" + columns + PAGE_OF.format_map(names)
 
 
 async def walk_pages(database: Database, query: str) -> AsyncIterator[list[tuple[UUID, dict[str, Any]]]]:

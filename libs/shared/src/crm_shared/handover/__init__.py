@@ -6,5 +6,6 @@ once, and a sweep comes back to what a killed process left, a racing request ass
 
 from crm_shared.handover.following import follow_hand_overs, sweeping
 from crm_shared.handover.holdings import HandOver, Holding
+from crm_shared.handover.owned import owned
 
-__all__ = ["HandOver", "Holding", "follow_hand_overs", "sweeping"]
+__all__ = ["HandOver", "Holding", "follow_hand_overs", "owned", "sweeping"]

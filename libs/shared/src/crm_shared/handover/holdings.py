@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, LiteralString
+from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Transaction
@@ -32,5 +32,5 @@ class Holding:
     """
 
     aggregate: str
-    has_any: LiteralString
+    has_any: str
     give: Callable[[Transaction, HandOver, datetime], Awaitable[int]]

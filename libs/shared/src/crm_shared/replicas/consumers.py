@@ -1,5 +1,7 @@
 """The consumers that every service has: its replica of the directory, and of the records it refers to."""
 
+from typing import Any
+
 from crm_shared.access.directory import apply_directory_events
 from crm_shared.bus import Consumer, subscribe
 from crm_shared.clock import SystemClock
@@ -20,7 +22,7 @@ def keep_directory(service: str) -> Consumer[[Database]]:
     return keep
 
 
-def keep_replicas(service: str, *topics: str, followers: Followers | None = None) -> Consumer[[Database]]:
+def keep_replicas(service: str, *topics: str, followers: Followers[Any] | None = None) -> Consumer[[Database]]:
     """Keep the names, owners and parents of the records on `topics`; what refers to merged contacts follows them."""
     clock = SystemClock()
 

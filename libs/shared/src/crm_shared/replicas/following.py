@@ -5,14 +5,15 @@ is moved, so that events may come in any order and any number of times, and a ki
 its batch comes again.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, LiteralString
+from typing import Any, Final, Generic, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
 from crm_shared.clock import Clock
 from crm_shared.database import Database, Transaction
+from crm_shared.record_kinds import Edit, Record, RecordKind
 from crm_shared.replicas.living import Contact, Family, hold_family
 
 BATCH_RECORDS: Final = 500
@@ -31,27 +32,97 @@ FIND_RESTLESS: Final = """
 ORDER_RESTLESS: Final = ") ORDER BY w.tenant_id, w.id"
 
 
+# $2: the family, $3 the one of it that lives, $5 the others. What was first given to one of them belongs to that one.
+# By the indexes of contacts first: sorted by id with a limit, PostgreSQL would walk the tenant's whole table. Then once
+# more under lock, as a record may have been moved meanwhile.
+FIND_STRAYS: Final = """
+    WITH strays AS MATERIALIZED (
+        (SELECT s.id FROM {table} s
+          WHERE s.tenant_id = $1 AND s.original_contact_id = ANY($2) AND s.contact_id <> $3 AND {where})
+        UNION ALL
+        (SELECT s.id FROM {table} s
+          WHERE s.tenant_id = $1 AND s.original_contact_id IS NULL AND s.contact_id = ANY($5) AND {where})
+        LIMIT $4
+    )
+"""
+LOCK_STRAYS: Final = """
+      JOIN strays USING (id)
+     WHERE {alias}.tenant_id = $1 AND {alias}.contact_id <> $3
+       AND ({alias}.original_contact_id = ANY($2)
+            OR ({alias}.original_contact_id IS NULL AND {alias}.contact_id = ANY($2)))
+     ORDER BY {alias}.id
+       FOR NO KEY UPDATE OF {alias}
+"""
+FOLLOW: Final = """
+    UPDATE {table} r
+       SET contact_id = $4, original_contact_id = moved.original_id, version = r.version + 1, updated_at = $5
+      FROM unnest($2::uuid[], $3::uuid[]) AS moved (id, original_id)
+     WHERE r.tenant_id = $1 AND r.id = moved.id
+"""
+
+
+class FollowingRecord(Record, Protocol):
+    """What refers to a contact: `original_contact_id` is the one first given, where that lives on in another."""
+
+    @property
+    def contact_id(self) -> UUID | None: ...
+    @property
+    def original_contact_id(self) -> UUID | None: ...
+
+
+FollowingT = TypeVar("FollowingT", bound=FollowingRecord)
+
+
 @dataclass(frozen=True, slots=True)
-class Followers:
-    """One kind of record that refers to contacts.
+class Followers(Generic[FollowingT]):
+    """A kind of record that refers to contacts. `where` leaves out those that stay where they are."""
 
-    `has_been_moved` is SQL that gives a row if a record of `w.tenant_id` has `w.id` as its original contact. `move`
-    puts up to BATCH_RECORDS records of a family's merged contacts where they belong, tells of each as an event, and
-    gives their number.
-    """
+    kind: RecordKind[FollowingT]
+    where: LiteralString = "true"
 
-    has_been_moved: LiteralString
-    move: Callable[[Transaction, UUID, Family, datetime], Awaitable[int]]
+    @property
+    def find_restless(self) -> str:
+        has_been_moved = "original_contact_id = w.id AND tenant_id = w.tenant_id AND " + self.where
+        return FIND_RESTLESS + "SELECT FROM " + self.kind.table + " WHERE " + has_been_moved + ORDER_RESTLESS
+
+    async def move(self, transaction: Transaction, tenant_id: UUID, family: Family, now: datetime) -> int:
+        """Put up to BATCH_RECORDS of a family's records where they belong, by nobody's hand; give their number."""
+        kind, living_id = self.kind, family.living_id
+        names = {"table": kind.table, "alias": kind.alias, "where": self.where}
+        rows = await transaction.fetch(
+            FIND_STRAYS.format_map(names) + kind.select() + LOCK_STRAYS.format_map(names),
+            tenant_id,
+            [living_id, *family.merged_ids],
+            living_id,
+            BATCH_RECORDS,
+            family.merged_ids,
+        )
+        moved = [_follow(kind, kind.to_record(row), living_id, now) for row in rows]
+        if moved:
+            ids = [edit.record.id for edit in moved]
+            original_ids = [edit.record.original_contact_id for edit in moved]
+            await transaction.execute(FOLLOW.format_map(names), tenant_id, ids, original_ids, living_id, now)
+            await kind.tell_edits(transaction, moved, tenant_id=tenant_id, actor_id=None)
+        return len(moved)
 
 
-async def follow_merges(database: Database, followers: Followers, contacts: Collection[Contact], clock: Clock) -> None:
+def _follow(kind: RecordKind[FollowingT], record: FollowingT, contact_id: UUID, now: datetime) -> Edit[FollowingT]:
+    """Give a record to the contact in which its own lives on, or back to its own."""
+    first_id = record.original_contact_id or record.contact_id
+    original_id = None if first_id == contact_id else first_id
+    return kind.edit(record, now=now, contact_id=contact_id, original_contact_id=original_id)
+
+
+async def follow_merges(
+    database: Database, followers: Followers[Any], contacts: Collection[Contact], clock: Clock
+) -> None:
     """Move what belongs elsewhere since these contacts were merged or parted, as their replica rows say by now."""
     keys = sorted(set(contacts))
     if not keys:
         return
     async with database.read_as_worker() as connection:
         restless = await connection.fetch(
-            FIND_RESTLESS + followers.has_been_moved + ORDER_RESTLESS,
+            followers.find_restless,
             [key[0] for key in keys],
             [key[1] for key in keys],
         )
@@ -60,7 +131,7 @@ async def follow_merges(database: Database, followers: Followers, contacts: Coll
             pass
 
 
-async def _move_batch(database: Database, followers: Followers, contact: Contact, clock: Clock) -> int:
+async def _move_batch(database: Database, followers: Followers[Any], contact: Contact, clock: Clock) -> int:
     tenant_id, contact_id = contact
     async with database.begin_as_worker() as transaction:
         family = await hold_family(transaction, tenant_id, contact_id)

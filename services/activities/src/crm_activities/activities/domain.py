@@ -221,19 +221,6 @@ def reopen(activity: Activity, *, now: datetime) -> Decision:
     return edit(activity, {"completed_at": None}, now=now)
 
 
-def follow_contact(activity: Activity, contact_id: UUID, *, now: datetime) -> ActivityEdited:
-    """Give an activity, or a note of the system, to the contact in which its own lives on, or back to its own."""
-    first_id = activity.original_contact_id or activity.contact_id
-    moved = replace(
-        activity,
-        contact_id=contact_id,
-        original_contact_id=None if first_id == contact_id else first_id,
-        version=activity.version + 1,
-        updated_at=now,
-    )
-    return ActivityEdited(moved, before=activity, at=now)
-
-
 def delete(activity: Activity, *, now: datetime) -> Decision:
     """Hide the activity. Raises SystemNote."""
     _require_editable(activity)

@@ -214,19 +214,6 @@ def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
     return Decision(edited, (DealEdited(edited, before=deal, at=now),))
 
 
-def follow_contact(deal: Deal, contact_id: UUID, *, now: datetime) -> DealEdited:
-    """Give a deal, deleted or not, to the contact in which its own lives on, or back to its own."""
-    first_id = deal.original_contact_id or deal.contact_id
-    moved = replace(
-        deal,
-        contact_id=contact_id,
-        original_contact_id=None if first_id == contact_id else first_id,
-        version=deal.version + 1,
-        updated_at=now,
-    )
-    return DealEdited(moved, before=deal, at=now)
-
-
 def _reads_alike(present: object, wanted: object) -> bool:
     """Are they equal, and written alike? 12 and 12.00 are equal, but the second is how EUR is written."""
     return present == wanted and (not isinstance(present, Decimal) or str(present) == str(wanted))
