@@ -74,10 +74,13 @@ def test_a_header_is_read_past_empty_lines_and_over_several() -> None:
             read_header(empty, "utf-8", None)
 
 
+LABELS = {"size": "T-shirt size", "seat": "Position", "mail": "E-Mail", "one": "Twin", "two": "twin"}
+
+
 def columns_of(*header: str, mapping: dict[str, str | None] | None = None, **options: object) -> dict[str, str | None]:
     mode = ImportMode(str(options.get("mode", "create")))
     entity_type = ImportedType(str(options.get("entity_type", "CONTACT")))
-    return dict(to_columns(header, mapping or {}, entity_type=entity_type, custom_keys=["size"], mode=mode))
+    return dict(to_columns(header, mapping or {}, entity_type=entity_type, custom_labels=LABELS, mode=mode))
 
 
 def test_columns_are_known_by_the_names_that_people_use() -> None:
@@ -87,6 +90,14 @@ def test_columns_are_known_by_the_names_that_people_use() -> None:
     }  # fmt: skip
     assert columns_of("company_id", "company", "owner", mode="update") == {
         "company_id": "company_id", "company": None, "owner": "owner",
+    }  # fmt: skip
+
+
+def test_columns_are_known_by_the_labels_of_custom_fields() -> None:
+    """A tenant's own label goes before what others call our fields, but not before our fields' own names."""
+    assert columns_of("t-shirt SIZE", "position", "Email", "Twin", "cf_mail", "cf_one") == {
+        "t-shirt SIZE": "cf_size", "position": "cf_seat", "Email": "email", "Twin": None, "cf_mail": "cf_mail",
+        "cf_one": "cf_one",
     }  # fmt: skip
 
 

@@ -83,12 +83,6 @@ class Plan(Generic[RecordT]):
     def find_holder(self, value: UniqueValue) -> UUID | None:
         return self._holders.get(value)
 
-    def require_free(self, value: UniqueValue) -> None:
-        """Raise the conflict when a record has `value`."""
-        holder_id = self._holders.get(value)
-        if holder_id is not None:
-            raise self._conflict_of(value, holder_id)
-
     def put(self, record: RecordT) -> None:
         """Take a new or changed record in. Raises the conflict when another has one of its unique values."""
         before = self._records.get(record.id)

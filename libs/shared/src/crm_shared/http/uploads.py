@@ -59,10 +59,6 @@ class Upload:
             await self.sink.store(bytes(self._buffer))
             self._buffer.clear()
 
-    def take_field(self, name: str) -> str | None:
-        """Give a text field, stripped, and take it out; None when it is absent or blank."""
-        return self.fields.pop(name, "").strip() or None
-
 
 def require_upload(request: Request) -> Upload:
     """Give what the route has taken in."""

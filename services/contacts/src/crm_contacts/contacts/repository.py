@@ -48,7 +48,6 @@ UPDATE_CONTACT = """
      WHERE tenant_id = $1 AND id = $2
 """
 
-FIND_EMAIL = "SELECT id FROM contacts WHERE tenant_id = $1 AND email_key = fold_case($2) AND deleted_at IS NULL"
 
 FIND_REGION = "SELECT default_region FROM directory_tenants WHERE tenant_id = $1"
 
@@ -130,11 +129,6 @@ async def lock_many(transaction: Transaction, caller: Caller, contact_ids: Colle
         email_key, governs = columns.pop("email_key"), columns.pop("governs")
         locked.append(LockedContact(to_contact(columns), email_key, governs))
     return locked
-
-
-async def find_with_email(connection: Connection, tenant_id: UUID, email: str | None) -> UUID | None:
-    found: UUID | None = await connection.fetchval(FIND_EMAIL, tenant_id, email)
-    return found
 
 
 async def load_region(connection: Connection, tenant_id: UUID) -> str:

@@ -1,6 +1,7 @@
 """Which column of a file is which field: the caller's mapping first, then names that people use. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
@@ -62,23 +63,26 @@ def to_columns(
     mapping: Mapping[str, str | None],
     *,
     entity_type: ImportedType,
-    custom_keys: Collection[str],
+    custom_labels: Mapping[str, str],
     mode: ImportMode,
 ) -> list[tuple[str, str | None]]:
     """Pair each header with its field, or with None where it is ignored.
 
     `mapping` is by header, whatever its case and spaces; None ignores a column. Columns that it does not name are
-    matched by name, and ignored where nothing matches. Raises InvalidField naming each header of the mapping that is
-    not in the file, unknown fields, and columns that can't be told apart.
+    matched by name, and ignored where nothing matches; `custom_labels` are by the custom field's key.
+
+    Raises InvalidField naming each header of the mapping that is not in the file, unknown fields, and columns that
+    can't be told apart.
     """
-    known = {*FIELDS[entity_type], *(CUSTOM_PREFIX + key for key in custom_keys)}
+    known = {*FIELDS[entity_type], *(CUSTOM_PREFIX + key for key in custom_labels)}
+    names = _list_names(entity_type, custom_labels, mode)
     _require_distinct(header, mapping, known)
     stated = {_fold(name): field for name, field in mapping.items()}
     taken = {field for field in stated.values() if field is not None}
     columns: list[tuple[str, str | None]] = []
     for name in header:
         folded = _fold(name)
-        field = stated[folded] if folded in stated else _match(name, entity_type, known, mode)
+        field = stated[folded] if folded in stated else _match(name, names, known)
         is_guess = folded not in stated and field is not None
         columns.append((name, None if is_guess and field in taken else field))
         if field is not None:
@@ -118,13 +122,22 @@ def _fold(name: str) -> str:
     return re.sub(r"[\s_\-.]+", "", name).casefold()
 
 
-def _match(name: str, entity_type: ImportedType, known: Collection[str], mode: ImportMode) -> str | None:
+def _list_names(entity_type: ImportedType, custom_labels: Mapping[str, str], mode: ImportMode) -> dict[str, str]:
+    """Give the field of each folded name. A tenant's own label goes before what other systems call our fields."""
+    labels = Counter(map(_fold, custom_labels.values()))
+    names = {
+        **ALIASES[entity_type],
+        **{_fold(label): CUSTOM_PREFIX + key for key, label in custom_labels.items() if labels[_fold(label)] == 1},
+        **{_fold(field): field for field in FIELDS[entity_type]},
+    }
+    return {name: field for name, field in names.items() if field != "id" or mode is ImportMode.UPDATE}
+
+
+def _match(name: str, names: Mapping[str, str], known: Collection[str]) -> str | None:
     lowered = name.strip().lower()
     if lowered.startswith(CUSTOM_PREFIX):
         return lowered if lowered in known else None
-    folded = _fold(name)
-    field = ALIASES[entity_type].get(folded) or ("id" if folded == "id" else None)
-    return None if field == "id" and mode is not ImportMode.UPDATE else field
+    return names.get(_fold(name))
 
 
 def _is_doubled(name: str, field: str | None, fields: Collection[str | None], stated: Mapping[str, str | None]) -> bool:

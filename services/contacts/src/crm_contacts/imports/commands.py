@@ -52,7 +52,7 @@ async def begin_import(command: BeginImport, unit_of_work: UnitOfWork, clock: Cl
             header,
             command.mapping,
             entity_type=command.entity_type,
-            custom_keys=definitions.fields,
+            custom_labels={field.key: field.label for field in definitions.fields.values()},
             mode=command.mode,
         )
         id_property = require_identifiable(
