@@ -70,9 +70,6 @@ class Labelled:
     def score(self, pair: Pair) -> Score:
         return score(self.profiles[pair[0]], self.profiles[pair[1]], self.frequencies)
 
-    def is_true(self, pair: Pair) -> bool:
-        return pair in self.true_pairs
-
 
 def ordered(one: UUID, other: UUID) -> Pair:
     return (one, other) if one < other else (other, one)

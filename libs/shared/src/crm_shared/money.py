@@ -1,7 +1,6 @@
-"""Money is an exact decimal amount and an ISO 4217 currency, together."""
+"""Money: an exact decimal amount in the digits of its ISO 4217 currency."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -20,12 +19,6 @@ def digits_of(currency: str) -> int:
     if exponent is None:  # gold, testing codes and the like have no minor unit, and are nobody's price
         raise ValueError(f"{currency} is not a currency that a price can have")
     return int(exponent)
-
-
-@dataclass(frozen=True, slots=True)
-class Money:
-    amount: Decimal
-    currency: str
 
 
 def to_amount(value: Decimal, currency: str, *, pointer: str = "/amount") -> Decimal:

@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from crm_shared.bus.backoff import Backoff
 from crm_shared.bus.producers import MAX_RECORD_BYTES
-from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.topic_settings import align_cleaning
 from crm_shared.contracts.topics import (
     COMPACTION_LAG_S,
@@ -112,11 +111,6 @@ def specify_dead_letter_topics(
 
 def _compact_within(lag_s: int) -> dict[str, str]:
     return {"max.compaction.lag.ms": str(lag_s * 1000)}
-
-
-def groups_of(subscriptions: Iterable[Subscription]) -> dict[str, tuple[str, ...]]:
-    """Give each subscription's group id with the topics it reads."""
-    return {subscription.group_id: subscription.topics for subscription in subscriptions}
 
 
 async def create_topics(
