@@ -176,7 +176,7 @@ class ExplainingConnection:
 
 
 @pytest.fixture(scope="module")
-async def full(contacts: Contacts) -> tuple[SeededTenant, dict[str, str]]:
+async def full(contacts: Contacts) -> AsyncIterator[tuple[SeededTenant, dict[str, str]]]:
     """Give a tenant with 200,000 companies and an index on each of its fields, by key."""
     tenant = await contacts.seed_tenant()
     worker = await asyncpg.connect(contacts.settings.worker_dsn.get_secret_value())  # without the pool's time limit
@@ -189,7 +189,14 @@ async def full(contacts: Contacts) -> tuple[SeededTenant, dict[str, str]]:
         made = await define(admin, key, field_type, options=options, entity_type="COMPANY")
         names[key] = f"custom_field_{UUID(made['id']).hex}"
     await IndexKeeper(contacts.database, contacts.settings.owner_dsn.get_secret_value()).settle()
-    return tenant, names
+    yield tenant, names
+    # Other tests of this database walk every company, or ask for plans that this many would decide.
+    worker = await asyncpg.connect(contacts.settings.worker_dsn.get_secret_value())
+    await worker.execute("DELETE FROM companies WHERE tenant_id = $1", tenant.id)
+    await worker.close()
+    owner = await asyncpg.connect(contacts.settings.owner_dsn.get_secret_value())
+    await owner.execute("VACUUM ANALYZE companies")
+    await owner.close()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ FILL = """
     INSERT INTO contacts (tenant_id, id, version, first_name, last_name, email, phone_e164, owner_id, tags, custom_data,
                           external_id, shares, created_at, updated_at)
     SELECT $1, gen_random_uuid(), 1, 'First' || n, 'Last' || n, n || '@x.example', '+4930' || n,
-           CASE n % 20 WHEN 0 THEN $2 ELSE $5::uuid END, '{}', '{}',
+           CASE n % 20 WHEN 0 THEN $2 ELSE $5::uuid END, ARRAY[CASE n % 500 WHEN 0 THEN 'rare' ELSE 'usual' END], '{}',
            'external-' || n, '[]', $3 + n * interval '1 second', $3 + n * interval '1 second'
       FROM generate_series(1, $4::integer) AS n
 """
@@ -71,7 +71,7 @@ async def full_tenant(contacts: Contacts) -> SeededTenant:
     async with contacts.database.begin_as_worker() as transaction:
         await transaction.execute(FILL, tenant.id, tenant.rep.id, JOINED_AT, MANY, tenant.admin.id)
     owner = await asyncpg.connect(contacts.settings.owner_dsn.get_secret_value())
-    await owner.execute("ANALYZE companies; ANALYZE contacts")
+    await owner.execute("ANALYZE companies; ANALYZE contacts; ANALYZE contact_tags")
     await owner.close()
     return tenant
 

@@ -12,10 +12,13 @@ from crm_shared import contracts
 from crm_shared.contracts import Event, OutboxEvent, decode
 from crm_shared.database import Database
 from crm_shared.outbox.batches import headers_of
-from crm_shared.outbox.queue import CYCLE
 
-MAX_EVENTS: Final = 100_000
-DELETE_EVENTS: Final = "DELETE FROM outbox WHERE tenantid = $1"
+TAKE: Final = """
+    DELETE FROM outbox
+     WHERE tenantid = $1
+    RETURNING position, id::text, aggregatetype, aggregateid, type, payload, tenantid, sequence::text, source,
+              dataschema, specversion, contenttype, occurredat, traceparent
+"""
 
 
 def to_event(event: OutboxEvent) -> Event:
@@ -29,8 +32,8 @@ async def take_events(database: Database, tenant_id: UUID) -> list[Event]:
     Raises jsonschema's ValidationError for an event that breaks its published schema.
     """
     async with database.begin_as_worker() as transaction:
-        rows = [row for row in await transaction.fetch(CYCLE, [], [], MAX_EVENTS) if row["tenantid"] == str(tenant_id)]
-        await transaction.execute(DELETE_EVENTS, str(tenant_id))
+        taken = await transaction.fetch(TAKE, str(tenant_id))
+    rows = sorted(taken, key=lambda row: int(row["position"]))
     for row in rows:
         _load_validator(row["type"]).validate(json.loads(row["payload"]))
     return [decode(row["aggregateid"].encode(), row["payload"], headers_of(row)) for row in rows]
