@@ -1,31 +1,19 @@
 """The contacts service on a database of its own, and a tenant with its people for each test."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from services.contacts.tests.integration.duplicates_kit import Dedup
+from services.contacts.tests.integration.kits import running_contacts
 
-from crm_contacts.app import make_app
 from crm_contacts.settings import ContactsSettings
 from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
-
-NEVER_WAITS = 1_000_000_000
-"""No relay empties the outbox beside these tests: an import that waited for one would wait for ever."""
-
-MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
+from crm_shared.testing.service_kit import ServiceKit
 
 
 @pytest.fixture(scope="session")
 async def contacts(postgres_admin_dsn: str) -> AsyncIterator[ServiceKit[ContactsSettings]]:
-    async with running_service(
-        ContactsSettings,
-        make_app,
-        MIGRATIONS,
-        admin_dsn=postgres_admin_dsn,
-        import_outbox_rows=NEVER_WAITS,
-    ) as kit:
+    async with running_contacts(postgres_admin_dsn) as kit:
         yield kit
 
 

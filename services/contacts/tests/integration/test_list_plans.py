@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from services.contacts.tests.integration.kits import running_contacts
 
 from crm_contacts.companies import queries as company_queries
 from crm_contacts.companies.filters import to_where as to_company_where
@@ -38,7 +39,8 @@ FILL = """
     INSERT INTO contacts (tenant_id, id, version, first_name, last_name, email, phone_e164, owner_id, tags, custom_data,
                           external_id, shares, created_at, updated_at)
     SELECT $1, gen_random_uuid(), 1, 'First' || n, 'Last' || n, n || '@x.example', '+4930' || n,
-           CASE n % 20 WHEN 0 THEN $2 ELSE $5::uuid END, ARRAY[CASE n % 500 WHEN 0 THEN 'rare' ELSE 'usual' END], '{}',
+           CASE n % 4 WHEN 0 THEN $2 WHEN 1 THEN $6::uuid ELSE $5::uuid END,
+           ARRAY[CASE n % 500 WHEN 0 THEN 'rare' ELSE 'usual' END], '{}',
            'external-' || n, '[]', $3 + n * interval '1 second', $3 + n * interval '1 second'
       FROM generate_series(1, $4::integer) AS n
 """
@@ -66,10 +68,16 @@ class ExplainingConnection:
 
 
 @pytest.fixture(scope="module")
+async def contacts(postgres_admin_dsn: str) -> AsyncIterator[Contacts]:
+    async with running_contacts(postgres_admin_dsn) as kit:
+        yield kit
+
+
+@pytest.fixture(scope="module")
 async def full_tenant(contacts: Contacts) -> SeededTenant:
     tenant = await contacts.seed_tenant()
     async with contacts.database.begin_as_worker() as transaction:
-        await transaction.execute(FILL, tenant.id, tenant.rep.id, JOINED_AT, MANY, tenant.admin.id)
+        await transaction.execute(FILL, tenant.id, tenant.rep.id, JOINED_AT, MANY, tenant.admin.id, tenant.other_rep.id)
     owner = await asyncpg.connect(contacts.settings.owner_dsn.get_secret_value())
     await owner.execute("ANALYZE companies; ANALYZE contacts; ANALYZE contact_tags")
     await owner.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from services.contacts.tests.integration.kits import running_contacts
 from services.contacts.tests.integration.test_list_plans import ExplainingConnection, caller_of
 
 from crm_contacts.contacts import queries
@@ -41,6 +42,12 @@ SHARE_SOME = """
                                       jsonb_build_object('user_id', $3::uuid, 'permission', 'READ'))
      WHERE tenant_id = $1 AND external_id LIKE 'external-%777'
 """
+
+
+@pytest.fixture(scope="module")
+async def contacts(postgres_admin_dsn: str) -> AsyncIterator[Contacts]:
+    async with running_contacts(postgres_admin_dsn) as kit:
+        yield kit
 
 
 @pytest.fixture(scope="module")

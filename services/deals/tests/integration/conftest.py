@@ -1,22 +1,17 @@
 """The deals service in this process on real PostgreSQL, and a tenant of its own for each test."""
 
 from collections.abc import AsyncIterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from services.deals.tests.integration.kits import running_deals
 from services.deals.tests.integration.receiving import Receiver, receiving
 from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 from services.deals.tests.integration.webhook_kit import Erp, open_erp
 
-from crm_deals.app import make_app
 from crm_deals.settings import DealsSettings
 from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
-
-MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
+from crm_shared.testing.service_kit import ServiceKit
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +21,7 @@ def contacts() -> ContactsStandIn:
 
 @pytest.fixture(scope="session")
 async def deals(postgres_admin_dsn: str, contacts: ContactsStandIn) -> AsyncIterator[ServiceKit[DealsSettings]]:
-    make = partial(make_app, transport=httpx.MockTransport(contacts.answer))
-    async with running_service(DealsSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn) as kit:
+    async with running_deals(postgres_admin_dsn, contacts) as kit:
         yield kit
 
 

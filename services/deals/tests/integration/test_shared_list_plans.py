@@ -6,15 +6,18 @@ from typing import Any
 
 import asyncpg
 import pytest
-from services.deals.tests.integration.sales import Sales
+from services.deals.tests.integration.kits import running_deals
+from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 from crm_deals.deals import queries
 from crm_deals.deals.routes import SORTS
+from crm_deals.settings import DealsSettings
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.http.pages import Page
 from crm_shared.testing.people import JOINED_AT, Person
+from crm_shared.testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
@@ -33,6 +36,12 @@ SHARE = """
     INSERT INTO contact_shares (tenant_id, user_id, contact_id, permission)
     SELECT $1, viewer, md5((n * 100)::text)::uuid, 'READ' FROM generate_series(0, 19) AS n, unnest($2::uuid[]) AS viewer
 """
+
+
+@pytest.fixture(scope="module")
+async def deals(postgres_admin_dsn: str, contacts: ContactsStandIn) -> AsyncIterator[ServiceKit[DealsSettings]]:
+    async with running_deals(postgres_admin_dsn, contacts) as kit:
+        yield kit
 
 
 @pytest.fixture
