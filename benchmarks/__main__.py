@@ -12,7 +12,19 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import arrival, boards, http_deals, importing, lists, moving, projecting, relaying, webhooks
+from benchmarks import (
+    activities,
+    arrival,
+    boards,
+    http_deals,
+    importing,
+    lists,
+    moving,
+    projecting,
+    relaying,
+    timelines,
+    webhooks,
+)
 from benchmarks.arena import Row, prepared
 from benchmarks.duplicates import report as duplicates
 from crm_local.engines.native import NativeEngines, native_engines
@@ -59,9 +71,19 @@ async def _moves(engines: NativeEngines) -> list[Row]:
         return await moving.run(arena)
 
 
+async def _activities(engines: NativeEngines) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn) as arena:
+        return await activities.run(arena)
+
+
 async def _boards(engines: NativeEngines) -> list[Row]:
     async with prepared("deals", engines.postgres_admin_dsn) as arena:
         return await boards.run(arena, engines.postgres_admin_dsn)
+
+
+async def _timelines(engines: NativeEngines, rows: int) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn) as arena:
+        return await timelines.run(arena, rows=rows)
 
 
 async def _webhooks(engines: NativeEngines) -> list[Row]:
@@ -72,6 +94,7 @@ async def _webhooks(engines: NativeEngines) -> list[Row]:
 PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "http": _http,
     "moves": _moves,
+    "activities": _activities,
     "boards": _boards,
     "webhooks": _webhooks,
     "relay": _relay,
@@ -80,17 +103,24 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "arrival": _arrival,
     "imports": _imports,
     "lists": partial(_lists, rows=lists.LARGE),
+    "timelines": partial(_timelines, rows=timelines.LARGE),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
-    parser.add_argument("--rows", type=int, default=lists.LARGE, help="contacts of the large tenant, for lists")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=lists.LARGE,
+        help="records of the large tenant, for lists and timelines",
+    )
     arguments = parser.parse_args()
     chosen = arguments.only or list(PARTS)
     parts = dict(PARTS)
     parts["lists"] = partial(_lists, rows=arguments.rows)
+    parts["timelines"] = partial(_timelines, rows=arguments.rows)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
     with native_engines("postgres", "kafka") as engines:

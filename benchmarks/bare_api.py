@@ -19,13 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from crm_deals.deals.columns import DEAL_TABLE
 from crm_deals.deals.domain import NewDeal, create
-from crm_deals.deals.events import to_state, to_wire
+from crm_deals.deals.events import MAPPING, to_state
 from crm_deals.deals.queries import SELECT_DEALS
-from crm_deals.deals.repository import INSERT_DEAL, INSERT_HISTORY, to_row
+from crm_deals.deals.repository import INSERT_DEAL, INSERT_HISTORY
 from crm_deals.pipelines.repository import FIND_DEFAULT_STAGES, to_stage
-from crm_shared.audit import tell
 from crm_shared.clock import new_id
+from crm_shared.contracts import Actor
+from crm_shared.publishing import publish
 
 TENANT = UUID(os.environ["BENCH_TENANT"])
 USER = UUID(os.environ["BENCH_USER"])
@@ -65,12 +67,12 @@ async def post_deal(request: Request) -> Response:
         )  # fmt: skip
         now = datetime.now(UTC)
         decision = create(new_id(), new, to_stage(stages[0]), at=now, now=now)
-        await connection.execute(INSERT_DEAL, *to_row(TENANT, decision.deal))
+        await connection.execute(INSERT_DEAL, *DEAL_TABLE.to_row(TENANT, decision.deal))
         stage, deal = to_stage(stages[0]), decision.deal
         await connection.execute(
             INSERT_HISTORY, TENANT, USER, [deal.id], [deal.version], [None], [None], [stage.id], [stage.name], [now]
         )
-        await tell(connection, to_wire(decision.events, tenant_id=TENANT, actor_id=USER))
+        await publish(connection, MAPPING.to_wire(decision.events, by=Actor(TENANT, USER)), audited=True)
     return Response(to_json(to_state(decision.deal)), status_code=201, media_type="application/json")
 
 

@@ -7,11 +7,12 @@ import httpx
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
+from benchmarks.size import sized
 from crm_deals.deals.totals import FOLD
 from crm_shared.testing.people import Person
 
-SMALL, LARGE = 10_000, 1_000_000
-CONNECTIONS, SECONDS = 2, 4.0
+SMALL, LARGE = sized((10_000, 1_000_000), tiny=(100, 1_000))
+CONNECTIONS, SECONDS = 2, sized(4.0, tiny=0.2)
 AIM = 1.5
 
 # Half of the deals lie in one stage, and one REP in four owns as good as none: the worst cases are in it.

@@ -7,8 +7,9 @@ import httpx
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
+from benchmarks.size import sized
 
-CONNECTIONS, SECONDS, ROUNDS = 8, 4.0, 5
+CONNECTIONS, SECONDS, ROUNDS = sized((8, 4.0, 5), tiny=(2, 0.2, 1))
 AIMS = {"GET": 0.8, "POST": 0.6}
 BODY = json.dumps({"name": "Acme renewal", "amount": "12500.00"}).encode()
 

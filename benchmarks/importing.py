@@ -17,15 +17,19 @@ import psutil
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import render, run_load
+from benchmarks.size import sized
 from crm_contacts.phones import to_e164
 from crm_shared.clock import new_id
 
-ROWS = int(os.environ.get("BENCH_IMPORT_ROWS", "200000"))
-ROUNDS = int(os.environ.get("BENCH_IMPORT_ROUNDS", "2"))
+ROWS = int(os.environ.get("BENCH_IMPORT_ROWS", sized("200000", tiny="400")))
+ROUNDS = int(os.environ.get("BENCH_IMPORT_ROUNDS", sized("2", tiny="1")))
 HEADER = ("first_name", "last_name", "email", "phone", "job_title", "source", "external_id")
 FIRST_NAMES = ("Zoë", "Ann", "Robert", "Kurt", "Maria", "Ngozi", "Wei", "Fatima")
 TITLES = ("Buyer", "Head of Sales", "CTO", "Engineer", "")
 SOURCES = ("INBOUND", "OUTBOUND", "REFERRAL", "")
+
+# What an import can do by itself: it waits for nobody, and its chunks are as large as pays.
+UNBOUNDED = {"CRM_BULK_OUTBOX_ROWS": "0", "CRM_BULK_READERS": "[]", "CRM_IMPORT_CHUNK_ROWS": "5000"}
 
 # With everything that contacts has: generated columns, checks, indexes, the reference to companies, the triggers.
 MAKE_BARE = """
@@ -130,9 +134,8 @@ async def run(arena: Arena) -> list[Row]:
     owner = await asyncpg.connect(arena.environment["CRM_CONTACTS_OWNER_DSN"])
     await owner.execute(MAKE_BARE)
     arena = Arena(
-        arena.tenant, arena.issuer, {**arena.environment, "CRM_IMPORT_OUTBOX_ROWS": str(10**9)}, arena.worker_dsn,
-        arena.kafka_bootstrap,
-    )  # fmt: skip
+        arena.tenant, arena.issuer, {**arena.environment, **UNBOUNDED}, arena.worker_dsn, arena.kafka_bootstrap
+    )
     copied, imported = [], []
     with process(arena, "crm_contacts.cli", "api") as api, process(arena, "crm_contacts.cli", "worker"):
         base = f"http://127.0.0.1:{api}"

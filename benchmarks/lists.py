@@ -11,15 +11,18 @@ import asyncpg
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
+from benchmarks.restoring import restoring
+from benchmarks.size import sized
 from crm_contacts.contacts.routes import SORTS
 from crm_shared.access import Role
 from crm_shared.database import Database
 from crm_shared.http.cursors import encode_cursor, parse_order
+from crm_shared.listing import Key
 from crm_shared.testing.people import JOINED_AT, Person, SeededTenant, make_person, seed_people, seed_tenant
 
-SMALL, LARGE = 10_000, 1_000_000
+SMALL, LARGE = sized((10_000, 1_000_000), tiny=(200, 1_000))
 OWNERS, REPORTS, FEW = 200, 50, 5
-SECONDS = 1.5
+SECONDS = sized(1.5, tiny=0.05)
 AIM = 1 / 1.5
 """Of the small tenant's p99 to the large one's."""
 
@@ -54,11 +57,7 @@ FILL_TAGS = """
       FROM contacts c CROSS JOIN LATERAL unnest(c.tags) AS given (tag)
      WHERE c.tenant_id = $1
 """
-LIST_INDEXES = """
-    SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition
-      FROM pg_index
-     WHERE indrelid = 'contacts'::regclass AND NOT indisprimary
-"""
+VACUUMED = ("contacts", "contact_tags", "directory_users", "visible_owners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +116,8 @@ async def run(arena: Arena, *, rows: int = LARGE) -> list[Row]:
 
 
 async def fill(arena: Arena, database: Database, sizes: Sequence[int]) -> list[Team]:
-    """Load as a restore does: rows first, indexes after them, and at last what autovacuum does within minutes."""
-    owner = await asyncpg.connect(arena.environment["CRM_CONTACTS_OWNER_DSN"])
-    indexes = await owner.fetch(LIST_INDEXES)
-    for index in indexes:
-        await owner.execute(f"DROP INDEX {index['name']}")
-    await owner.execute("ALTER TABLE contacts DISABLE TRIGGER USER")
-    loader = await asyncpg.connect(arena.worker_dsn)  # not the pool's: a statement here may take minutes
-    teams = [await _fill(database, loader, size) for size in sizes]
-    await loader.close()
-    await owner.execute("ALTER TABLE contacts ENABLE TRIGGER USER")
-    for index in indexes:
-        await owner.execute(index["definition"])
-    for table in ("contacts", "contact_tags", "directory_users", "visible_owners"):
-        await owner.execute(f"VACUUM ANALYZE {table}")
-    await owner.close()
-    return teams
+    async with restoring(arena, "contacts", indexed=["contacts"], triggered="contacts", vacuumed=VACUUMED) as loader:
+        return [await _fill(database, loader, size) for size in sizes]
 
 
 async def _fill(database: Database, loader: asyncpg.Connection, size: int) -> Team:
@@ -179,6 +164,6 @@ def _render(arena: Arena, case: Case, team: Team) -> bytes:
     if case.at:
         order = parse_order(parameters.get("sort"), SORTS, id_column="c.id")
         value = "gar" if "name" in order.name else JOINED_AT + timedelta(seconds=20 * team.rows * case.at)
-        parameters["cursor"] = encode_cursor(order, value, UUID(int=0))
+        parameters["cursor"] = encode_cursor(order, Key(value, UUID(int=0)))
     token = arena.issuer.sign(person.tenant_id, person.id, ttl_s=36000)
     return render("GET", f"/v1/contacts?{urlencode(parameters)}", {"Authorization": f"Bearer {token}"})

@@ -16,15 +16,16 @@ import httpx
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, percentile, render, run_load
+from benchmarks.size import sized
 from crm_deals.deals import domain, events, repository
-from crm_deals.deals.columns import DEAL_COLUMNS
-from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, LIVING, UPDATE_DEAL
+from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
+from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, LIVING
 from crm_deals.pipelines.repository import FIND_MOVE, to_stage
-from crm_shared.audit.telling import TELL
-from crm_shared.outbox.append import to_columns
+from crm_shared.contracts import Actor
+from crm_shared.publishing import PUBLISH_AUDITED, to_columns
 
-CONNECTIONS, SECONDS, ROUNDS, DEALS = 8, 4.0, 3, 400
-BATCH, BATCHES = 1000, 5
+CONNECTIONS, SECONDS, ROUNDS, DEALS = sized((8, 4.0, 3, 400), tiny=(2, 0.2, 1, 20))
+BATCH, BATCHES = sized((1000, 5), tiny=(10, 1))
 LOAD_DEAL = "SELECT" + DEAL_COLUMNS + FROM_DEAL + LIVING + "true" + FOR_UPDATE
 ENTER = "SELECT set_config('crm.tenant_id', $1, true)"
 
@@ -105,13 +106,13 @@ async def _move_bare(arena: Arena, connection: asyncpg.Connection, deal_id: UUID
         decision = domain.move(deal, stages[deal.stage_id], stages[stage_id], lost_reason=None, at=at, now=at)
         if not decision.events:
             return
-        told = events.to_wire(decision.events, tenant_id=tenant_id, actor_id=user_id)
-        await connection.execute(UPDATE_DEAL, *repository.to_row(tenant_id, decision.deal))
+        wire = events.MAPPING.to_wire(decision.events, by=Actor(tenant_id, user_id))
+        await connection.execute(DEAL_TABLE.update, *DEAL_TABLE.to_row(tenant_id, decision.deal))
         await connection.execute(
             INSERT_HISTORY, tenant_id, user_id, [deal.id], [decision.deal.version], [deal.stage_id],
             [stages[deal.stage_id].name], [stage_id], [stages[stage_id].name], [at],
         )  # fmt: skip
-        await connection.execute(TELL, *to_columns(told), ["{}"] * len(told), [user_id] * len(told))
+        await connection.execute(PUBLISH_AUDITED, *to_columns(wire, audited=True))
 
 
 async def _compare_batches(client: httpx.AsyncClient, base: str, port: int, arena: Arena) -> Row:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from pydantic_core import from_json, to_json
 
 from benchmarks.arena import Arena, Row
+from benchmarks.size import sized
 from crm_activities.activities.repository import INSERT_NOTES
 from crm_activities.consumers import note_deal_moves
 from crm_shared.bus.subscriber import ConsumerSettings
@@ -21,10 +22,10 @@ from crm_shared.bus.worker import Worker
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.database import Database
-from crm_shared.outbox.append import APPEND
+from crm_shared.publishing import PUBLISH
 from crm_shared.testing.records import RawRecord, write_records
 
-MOVES, ROUNDS, BATCH = 20_000, 3, 500
+MOVES, ROUNDS, BATCH = sized((20_000, 3, 500), tiny=(200, 1, 50))
 
 
 def make_move(tenant_id: UUID, user_id: UUID, number: int) -> OutboxEvent:
@@ -57,9 +58,9 @@ async def run(arena: Arena) -> list[Row]:
     ours, raw = [], []
     try:
         for group in groups:
-            await owner.execute("TRUNCATE activities, outbox")
+            await owner.execute("TRUNCATE activities, outbox CASCADE")
             ours.append(await _consume(arena, database, group))
-            await owner.execute("TRUNCATE activities, outbox")
+            await owner.execute("TRUNCATE activities, outbox CASCADE")
             raw.append(await _consume_raw(arena, group))
     finally:
         await owner.close()
@@ -137,14 +138,20 @@ async def _consume_raw(arena: Arena, group: str) -> float:
 async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerRecord]) -> None:
     """Write what the projection writes, from the parsed JSON, without a check of anything."""
     now = datetime.now(UTC)
-    columns: list[list[Any]] = [[] for _ in range(8)]
+    columns: list[list[Any]] = [[] for _ in range(12)]
     told: list[list[Any]] = [[] for _ in range(10)]
     for record in records:
         headers, value = dict(record.headers), from_json(record.value)
         names, deal, note_id = value["changed"]["stage_name"], value["deal"], new_id()
         tenant_id, body = UUID(headers["ce_tenantid"].decode()), f"Deal moved from {names['from']} to {names['to']}"
         user_id, at = UUID(value["actor"]["user_id"]), datetime.fromisoformat(headers["ce_time"].decode())
-        _extend(columns, (tenant_id, note_id, None, UUID(deal["id"]), user_id, body, at, now))
+        ids = value["changed"]["stage_id"]
+        facts = to_json({f"{end}_stage": {"id": ids[end], "name": names[end]} for end in ("from", "to")}).decode()
+        _extend(
+            columns,
+            (tenant_id, note_id, None, None, UUID(deal["id"]), user_id, body, at, now, deal["version"], "deal_moved",
+             facts),
+        )  # fmt: skip
         note = {
             "id": note_id, "version": 1, "type": "NOTE", "contact_id": None, "original_contact_id": None,
             "deal_id": deal["id"], "user_id": user_id, "subject": None, "body": body, "scheduled_at": None,
@@ -159,7 +166,7 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         )  # fmt: skip
     async with connection.transaction():
         await connection.fetch(INSERT_NOTES, *columns)
-        await connection.execute(APPEND, *told, None)
+        await connection.execute(PUBLISH, *told, None, [], [])
 
 
 def _extend(columns: list[list[Any]], values: tuple[Any, ...]) -> None:

@@ -14,8 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.arena import Arena, Row
+from benchmarks.size import sized
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import queue
+from crm_deals.webhooks.destinations import Destinations
 from crm_deals.webhooks.dispatch import Dispatcher
 from crm_deals.webhooks.sending import Sender
 from crm_local.engines.ports import free_ports
@@ -23,7 +25,7 @@ from crm_shared.clock import SystemClock, new_id
 from crm_shared.database import Database
 from crm_shared.testing.waiting import wait_until
 
-DELIVERIES, AT_ONCE = 3_000, 16
+DELIVERIES, AT_ONCE = sized((3_000, 16), tiny=(40, 4))
 BODY = b'{"specversion": "1.0", "type": "crm.deal.won", "data": {"deal": {"name": "Acme renewal"}}}' + b" " * 1200
 INSERT_WEBHOOK = """
     INSERT INTO webhooks (tenant_id, id, version, url, event_types, secret, active, created_at, updated_at)
@@ -85,13 +87,15 @@ async def _deliver(arena: Arena, url: str) -> tuple[float, float]:
     settings = DealsSettings.model_validate(
         {"dsn": arena.worker_dsn, "worker_dsn": arena.worker_dsn, "owner_dsn": arena.worker_dsn}
     )
-    settings = settings.model_copy(update={"webhook_concurrency": AT_ONCE})
+    settings = settings.model_copy(
+        update={"webhook_concurrency": AT_ONCE, "webhook_host_rate": 1e6, "webhook_allow_private": True}
+    )
     webhook_id = new_id()
     async with Database.opened(arena.worker_dsn, max_size=AT_ONCE) as database:
         async with database.begin_as_worker() as transaction:
             await transaction.execute(INSERT_WEBHOOK, arena.tenant.id, webhook_id, url)
         await _enqueue(database, arena, webhook_id, DELIVERIES)
-        sender = Sender(timeout_s=10, allow_private=True)
+        sender = Sender(Destinations.of(settings), SystemClock(), timeout_s=10)
         dispatcher = Dispatcher(database, sender, settings, SystemClock())
         task = asyncio.create_task(dispatcher.run())
         started_s = time.perf_counter()

@@ -15,13 +15,15 @@ import asyncpg
 from benchmarks.arena import Arena, Row
 from benchmarks.duplicates.quality import CUSTOM_KEYS
 from benchmarks.duplicates.records import Contact, make_contacts
+from benchmarks.size import sized
 from crm_contacts.duplicates import index
 from crm_contacts.duplicates.finding import find_duplicates
 from crm_contacts.duplicates.keys import EVERYBODY, hashed, keys_of, list_keys, terms_of
 from crm_contacts.duplicates.profiles import Profile, to_profile
 from crm_shared.database import Database
 
-SEED, CROWD, SIZES, BATCH, ROUNDS = 4, 50_000, (10_000, 100_000, 1_000_000), 250, 4
+SEED, BATCH = 4, sized(250, tiny=10)
+CROWD, SIZES, ROUNDS = sized((50_000, (10_000, 100_000, 1_000_000), 4), tiny=(100, (100, 200, 300), 2))
 NAME_KEYS = frozenset({"names", "last-and-beginning", "beginnings"})
 
 # Looking for duplicates reads contacts by id; the lists' indexes would only make the loading of a million slow.

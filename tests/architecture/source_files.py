@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +38,17 @@ class SourceFile:
                     yield node.lineno, f"{node.module}.{alias.name}"
 
 
+@cache
 def read_sources() -> list[SourceFile]:
+    """Return every module of the project's own. Not while tests are collected: it takes seconds."""
     folders = [ROOT / "libs/shared/src", ROOT / "deploy/local/src", *(ROOT / f"services/{s}/src" for s in SERVICES)]
     return [
         SourceFile(path, path.relative_to(folder).parts[0], ast.parse(path.read_text(encoding="utf-8"), str(path)))
         for folder in folders
         for path in sorted(folder.rglob("*.py"))
     ]
+
+
+def parse_as(path: str, package: str, text: str) -> SourceFile:
+    """Return `text` as a module of `package` at `path`, for a test that a rule can fail."""
+    return SourceFile(ROOT / path, package, ast.parse(text))

@@ -22,7 +22,7 @@ from crm_shared.bus.topics import administering, create_topics
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database.migrations import migrate
 from crm_shared.database.provision import provision
-from crm_shared.outbox import append
+from crm_shared.publishing import publish
 from crm_shared.testing.records import read_ends, read_topic
 from crm_shared.testing.waiting import wait_until
 
@@ -81,7 +81,7 @@ class Publisher:
         worker = await asyncpg.connect(self.dsn("worker"))
         try:
             async with worker.transaction():
-                await append(worker, events)
+                await publish(worker, events, audited=False)
         finally:
             await worker.close()
 

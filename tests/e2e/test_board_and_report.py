@@ -9,7 +9,7 @@ import pytest
 from crm_local.testing.running import RunningCrm
 from crm_local.testing.tenant import Tenant, User
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.engines
 
 DEALS, OPERATIONS, QUIET_MOMENTS, AT_ONCE = 1_500, 10_000, 4, 400
 

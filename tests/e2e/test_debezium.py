@@ -21,9 +21,10 @@ from crm_shared.contracts import OutboxEvent, decode, new_event
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.traces import continue_trace
+from crm_shared.testing.told_records import ToldRecord
 from crm_shared.testing.waiting import wait_until
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.engines
 
 TENANT_ID: Final = uuid.uuid4()
 OCCURRED_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -45,6 +46,8 @@ async def started(engine: KafkaConnect) -> AsyncIterator[None]:
 
 
 def tell(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -> OutboxEvent:
+    placed = {"pipeline_id": TENANT_ID, "stage_id": TENANT_ID} if aggregate == "deal" else {}
+    whole = ToldRecord.new(aggregate, TENANT_ID, **placed)
     return new_event(
         aggregate=aggregate,
         aggregate_id=aggregate_id,
@@ -52,7 +55,7 @@ def tell(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -
         version=version,
         tenant_id=TENANT_ID,
         occurred_at=OCCURRED_AT,
-        state={"id": aggregate_id, "version": version, "name": NAME, **fields},
+        state={**whole.state, "id": aggregate_id, "version": version, "name": NAME, **fields},
         changed=None if version == 1 else {"name": {"from": "Señor Núñez", "to": "Žižkov\n"}},
         actor_id=None if version % 2 else uuid.uuid4(),
     )

@@ -5,7 +5,7 @@ import pytest
 from crm_local.testing.running import RunningCrm
 from crm_local.testing.tenant import Json, Tenant, User, eventually
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.engines
 
 
 async def list_contacts(user: User) -> set[str]:

@@ -31,7 +31,7 @@ from crm_shared.database import Database
 from crm_shared.erasure.echoes import TIMES, Echoes, LoadSnapshots
 from crm_shared.testing.records import RawRecord, read_topic, write_records
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.engines
 
 # By chance, so that a word that is found is this run's.
 MARK = f"zz{uuid4().hex[:10]}"
@@ -128,7 +128,7 @@ class Story:
                 job = await self.admin.get("contacts", path)
                 return job["status"], job["problem"]
 
-            await eventually(outcome, ("COMPLETED", None), within_s=30)
+            await eventually(outcome, ("COMPLETED", None))
 
     async def set_letters_aside(self) -> None:
         """Put records on the bus that nobody can read, as a mistake in a release would."""
@@ -165,7 +165,7 @@ async def tell_again(crm: RunningCrm) -> None:
         for service, load_snapshots in told:
             async with Database.opened(crm.plan.dsn(service, "worker"), max_size=1) as database:
                 assert await Echoes(database, load_snapshots, compaction_lag_s=0).tell_due() > 0
-                await eventually(partial(_count_waiting, database), 0, within_s=60)
+                await eventually(partial(_count_waiting, database), 0)
 
 
 async def _count_waiting(database: Database) -> int:
@@ -197,7 +197,7 @@ async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, ten
 
         async with compacting_at_once(crm, topics):
             await tell_again(crm)
-            await eventually(lambda: list_topics_with(crm, WORDS), set(), within_s=60)
+            await eventually(lambda: list_topics_with(crm, WORDS), set())
         crm.dead_letters -= story.letters
         crm.bad_readings -= story.letters  # compaction has taken the bad records too
         await crm.drain()

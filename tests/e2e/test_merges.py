@@ -7,7 +7,7 @@ import pytest
 from crm_local.testing.running import RunningCrm
 from crm_local.testing.tenant import Json, Tenant, User, eventually
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.engines
 
 
 async def give_past(user: User, contact: Json, name: str) -> tuple[Json, Json]:
@@ -17,9 +17,18 @@ async def give_past(user: User, contact: Json, name: str) -> tuple[Json, Json]:
     return deal, await user.post("activities", "/v1/activities", note)
 
 
+TOLD_OF_MERGES = {"contact_merged", "contact_unmerged"}
+
+
 async def timeline(user: User, contact: Json) -> set[str]:
     page = await user.get("activities", f"/v1/timelines/contacts/{contact['id']}", limit=200)
-    return {item["id"] for item in page["items"]}
+    return {item["id"] for item in page["items"] if item["system_kind"] not in TOLD_OF_MERGES}
+
+
+async def notes(user: User, contact: Json) -> list[str]:
+    """Give what the system noted of a contact's merges, the latest first."""
+    page = await user.get("activities", f"/v1/timelines/contacts/{contact['id']}", limit=200)
+    return [item["system_kind"] for item in page["items"] if item["system_kind"] in TOLD_OF_MERGES]
 
 
 async def deals_of(user: User, contact: Json) -> set[str]:
@@ -45,6 +54,7 @@ async def test_a_merge_and_its_undo_arrive_everywhere(crm: RunningCrm, tenant: T
 
     await eventually(lambda: deals_of(admin, zoe), {own_deal["id"], deal["id"]})
     await eventually(lambda: timeline(admin, zoe), {own_note["id"], note["id"]})
+    await eventually(lambda: notes(admin, zoe), ["contact_merged"])
     await eventually(lambda: search_contacts(admin, "okonkwo"), {zoe["id"]})
     await eventually(lambda: admin.search("zeb@quince.example", type="contact"), [zoe["id"]])
     await eventually(lambda: admin.search("threshing zebulon", type="deal"), [deal["id"]])  # by the survivor's name
@@ -77,6 +87,8 @@ async def test_a_merge_and_its_undo_arrive_everywhere(crm: RunningCrm, tenant: T
     await crm.drain()
     assert await deals_of(admin, other) == {deal["id"]}
     assert await timeline(admin, other) == {note["id"]}
+    assert await notes(admin, other) == ["contact_unmerged"]
+    assert await notes(admin, zoe) == ["contact_unmerged", "contact_merged"]
     assert await admin.report() == before
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from elasticsearch import AsyncElasticsearch
+from elasticsearch.helpers import async_scan
 from pydantic_core import to_json
 
 from crm_local.plan import SERVICES
@@ -65,10 +66,12 @@ async def list_topics_with(crm: RunningCrm, words: Sequence[str]) -> set[str]:
 async def list_documents_with(client: AsyncElasticsearch, words: Sequence[str]) -> set[str]:
     """Name the documents, of all indices, that hold one of the words in what is shown or only searched."""
     await client.indices.refresh(index="*")
-    answer = await client.search(index="*", size=10_000, source_includes=["*"], fields=[{"field": "*"}])
-    hits = answer.body["hits"]
-    assert hits["total"]["value"] < 10_000
-    return {hit["_id"] for hit in hits["hits"] if any(word in to_json(hit).decode().lower() for word in words)}
+    everything = {"query": {"match_all": {}}, "_source": {"includes": ["*"]}, "fields": [{"field": "*"}]}
+    return {
+        hit["_id"]
+        async for hit in async_scan(client, index="*", query=everything, size=2000)
+        if any(word in to_json(hit).decode().lower() for word in words)
+    }
 
 
 async def count_deleted_documents(client: AsyncElasticsearch) -> int:

@@ -7,7 +7,7 @@ import pytest
 from crm_local.testing.running import RunningCrm
 from crm_local.testing.tenant import Json, Tenant, User, eventually
 
-pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 AWAY_S = float(os.environ.get("CRM_TEST_OUTAGE_S", "60"))
 BRIEFLY_S = 10.0
@@ -33,7 +33,7 @@ async def test_all_three_away_for_a_minute(crm: RunningCrm, tenant: Tenant) -> N
         crm.kill("postgres")
         await _require_unavailable(admin, "deals", "POST", "/v1/deals", {"name": "Refused, not lost"})
 
-    await crm.drain(timeout_s=120)
+    await crm.drain()
     assert _services(crm.pids()) == before  # nobody was restarted, nobody gave up
     assert await admin.timeline(deal["id"]) == [
         "Deal moved from Discovery to Closed Won",
@@ -53,7 +53,7 @@ async def test_postgresql_away_while_events_are_on_their_way(crm: RunningCrm, te
     async with crm.away("postgres", at_least_s=BRIEFLY_S):
         await _require_unavailable(admin, "deals", "POST", "/v1/deals", {"name": "Refused, not lost"})
 
-    await crm.drain(timeout_s=120)
+    await crm.drain()
     assert _services(crm.pids()) == before
     assert len(await admin.timeline(deal["id"])) == 3
     assert await admin.report() == {"Closed Won": (1, "7.00")} == await admin.board()
@@ -61,9 +61,14 @@ async def test_postgresql_away_while_events_are_on_their_way(crm: RunningCrm, te
 
 async def _require_unavailable(user: User, service: str, method: str, path: str, body: Json | None = None) -> None:
     """Hold that a store's absence is told as such: 503 with Retry-After, not ready, and yet live."""
+
+    async def readiness() -> int:
+        return (await user.call(service, "GET", "/readyz")).status_code
+
+    await eventually(readiness, 503)  # a killed server's sessions outlive it by a moment, and would take a write
     answer = await user.call(service, method, path, json=body)
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["content-type"] == "application/problem+json"
-    assert (await user.call(service, "GET", "/readyz")).status_code == 503
+    assert await readiness() == 503
     assert (await user.call(service, "GET", "/livez")).status_code == 200

@@ -6,7 +6,7 @@ from crm_local.testing.running import RunningCrm
 from crm_local.testing.tenant import Tenant
 from crm_shared.testing.records import RawRecord, read_topic, write_records
 
-pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 
 async def test_a_poison_record_is_dead_lettered_and_the_rest_goes_on(crm: RunningCrm, tenant: Tenant) -> None:

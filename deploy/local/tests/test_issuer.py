@@ -11,8 +11,14 @@ import pytest
 from crm_local.home import Home
 from crm_local.issuer import ExternalIssuer, issue, make_keys, parse_ttl
 from crm_local.plan import AUDIENCE, ISSUER
+from crm_shared.access.keys import IssuerKeys
 from crm_shared.access.tokens import TokenVerifier
 from crm_shared.refusals import Unauthenticated
+
+
+def make_verifier(jwks_url: str) -> TokenVerifier:
+    keys = IssuerKeys(jwks_url, refresh_s=300, max_age_s=86_400)
+    return TokenVerifier(keys, issuer=ISSUER, audience=AUDIENCE, max_ttl_s=86_400)
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 async def test_the_services_verifier_takes_it(home: Home) -> None:
     tenant_id, user_id = uuid4(), uuid4()
     token = issue(home, tenant_id=tenant_id, user_id=user_id, ttl_s=900)
-    verifier = TokenVerifier(jwks_url=home.jwks_file.as_uri(), issuer=ISSUER, audience=AUDIENCE)
+    verifier = make_verifier(home.jwks_file.as_uri())
     _, claims = await verifier.verify(f"Bearer {token}")
     assert (claims.tenant_id, claims.user_id) == (tenant_id, user_id)
     payload = jwt.decode(token, options={"verify_signature": False})
@@ -40,7 +46,7 @@ async def test_another_homes_token_is_not_taken(home: Home, tmp_path: Path) -> N
     stranger.secrets.mkdir(parents=True)
     make_keys(stranger)
     token = issue(stranger, tenant_id=uuid4(), user_id=uuid4(), ttl_s=60)
-    verifier = TokenVerifier(jwks_url=home.jwks_file.as_uri(), issuer=ISSUER, audience=AUDIENCE)
+    verifier = make_verifier(home.jwks_file.as_uri())
     with pytest.raises(Unauthenticated):
         await verifier.verify(f"Bearer {token}")
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from crm_local.home import Home
-from crm_local.plan import Plan
+from crm_local.plan import SERVICES, Plan
 from crm_local.suite import busy_ports
+from crm_shared.database_access import dsn_variable, list_dsns
 
 
 @pytest.fixture
@@ -41,18 +42,31 @@ def test_a_process_is_told_where_the_others_are_and_who_it_is(plan: Plan) -> Non
     )
 
 
-def test_no_service_is_told_anothers_owner(plan: Plan) -> None:
-    assert "CRM_CONTACTS_OWNER_DSN" not in plan.service_environment("deals")
+@pytest.mark.parametrize("entry_point", ["api", "worker", "relay", "migrate", "create-tenant"])
+def test_a_process_is_told_of_the_databases_it_uses_and_no_other(
+    entry_point: str, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_DEALS_OWNER_DSN", "postgresql://whoever/called/crm-env")
+    monkeypatch.setenv("CRM_ADMIN_DSN", "postgresql://an/administrator")
+    for service in SERVICES:
+        told = {name for name in plan.service_environment(service, entry_point) if name.endswith("_DSN")}
+        assert told == {dsn_variable(service, dsn) for dsn in list_dsns(service, entry_point)}
+
+
+def test_every_program_has_the_environment_of_its_role(plan: Plan) -> None:
+    for program in plan.programs():
+        of_role = plan.service_environment(program.service, program.role)
+        assert program.environment == of_role | {"CRM_HTTP_PORT": str(program.port)}
 
 
 def test_an_external_issuer_goes_through_to_the_services(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_AUTH_JWKS_URL", "https://login.example/jwks.json")
-    assert plan.service_environment("deals")["CRM_AUTH_JWKS_URL"] == "https://login.example/jwks.json"
+    assert plan.service_environment("deals", "api")["CRM_AUTH_JWKS_URL"] == "https://login.example/jwks.json"
 
 
 def test_another_suites_addresses_in_the_shell_do_not(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_CONTACTS_URL", "http://127.0.0.1:8001")
-    assert plan.service_environment("deals")["CRM_CONTACTS_URL"] == "http://127.0.0.1:20001"
+    assert plan.service_environment("deals", "api")["CRM_CONTACTS_URL"] == "http://127.0.0.1:20001"
 
 
 def test_a_busy_port_is_named_with_who_wants_it_and_who_has_it(plan: Plan) -> None:

@@ -18,9 +18,9 @@ from crm_local import suite
 from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
 from crm_local.home import Home
-from crm_local.plan import Plan
+from crm_local.plan import SERVICES, Plan
 
-UP_WITHIN_S = 300.0
+UP_WITHIN_S = 600.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The CRM suite on this machine.")
 tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose data stand alone.")
@@ -165,7 +165,26 @@ def create_tenant(
     plan = _plan(Home.from_environment())
     arguments = ["--name", name, "--admin-email", admin_email, "--currency", currency, "--time-zone", time_zone]
     command = plan.service_command("contacts", "create-tenant", *arguments)
-    sys.exit(subprocess.run(command, env=plan.service_environment("contacts"), check=False).returncode)  # noqa: S603
+    sys.exit(subprocess.run(command, env=plan.service_environment("contacts", "create-tenant"), check=False).returncode)  # noqa: S603
+
+
+@app.command(
+    # What follows the service is its command's own, options too.
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+def run(context: typer.Context, service: Annotated[str, typer.Argument(help=", ".join(SERVICES))]) -> None:
+    """Run a service's own command with this suite's settings: `crm run deals republish`, `crm run search --help`."""
+    if service not in SERVICES:
+        _refuse(f"no service {service}: there are {', '.join(SERVICES)}")
+    plan, arguments = _plan(Home.from_environment()), context.args or ["--help"]
+    environment = dict(os.environ)
+    if "--help" not in arguments:
+        try:
+            environment = plan.service_environment(service, arguments[0])
+        except KeyError:
+            _refuse(f"crm-{service} has no command {arguments[0]} to be run here: crm run {service} --help")
+    command = plan.service_command(service, *arguments)
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell needed
 
 
 @app.command()
@@ -214,7 +233,7 @@ def _show_addresses(plan: Plan) -> None:
     from crm_local import demo as demonstration
 
     typer.echo("")
-    for service in ("contacts", "deals", "activities", "search", "reporting"):
+    for service in SERVICES:
         typer.echo(f"{service:<11} {plan.api_url(service)}/docs")
     typer.echo("")
     for line in demonstration.suggestions(plan):
@@ -222,6 +241,8 @@ def _show_addresses(plan: Plan) -> None:
 
 
 def _plan(home: Home) -> Plan:
+    if not home.is_made:
+        _refuse(f"there is no suite in {home.path} yet: make up (or crm up)")
     try:
         return Plan(home, home.port_base())
     except ValueError as error:

@@ -42,17 +42,17 @@ def suggestions(plan: Plan) -> list[str]:
     tenant_id = find_tenant_id(plan.home)
     if tenant_id is None:
         return [
-            "Make a tenant:  uv run crm tenant create --name Acme --admin-email you@acme.example",
-            "Then a token:   uv run crm token --tenant <tenant_id> --user you@acme.example",
+            "Make a tenant:  ./crm tenant create --name Acme --admin-email you@acme.example",
+            "Then a token:   ./crm token --tenant <tenant_id> --user you@acme.example",
         ]
     get = 'curl -s -H "Authorization: Bearer $TOKEN"'
     return [
         "Try:",
-        f"  TOKEN=$(uv run crm token --tenant {tenant_id} --user {REPS[0]['email']})",
+        f"  TOKEN=$(./crm token --tenant {tenant_id} --user {REPS[0]['email']})",
         f"  {get} {plan.api_url('deals')}/v1/deals",
         f"  {get} '{plan.api_url('search')}/v1/search?q=acme'",
         f"  {get} {plan.api_url('reporting')}/v1/reports/pipeline",
-        f"  uv run crm demo      # once more; the tenant's ADMIN is {ADMIN_EMAIL}",
+        f"  ./crm demo      # once more; the tenant's ADMIN is {ADMIN_EMAIL}",
     ]
 
 

@@ -118,7 +118,7 @@ def _create_tenant(plan: Plan) -> dict[str, str]:
         "contacts", "create-tenant", "--name", TENANT_NAME, "--admin-email", ADMIN_EMAIL,
         "--currency", "EUR", "--time-zone", "Europe/Berlin",
     )  # fmt: skip
-    environment = plan.service_environment("contacts")
+    environment = plan.service_environment("contacts", "create-tenant")
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if made.returncode != 0:
         raise DemoFailed(f"crm-contacts create-tenant: {made.stderr.strip()}")

@@ -59,13 +59,19 @@ class Home:
     def remember_port_base(self, base: int) -> None:
         (self.path / "port_base").write_text(str(base))
 
+    @property
+    def is_made(self) -> bool:
+        """Say whether a suite was ever started here."""
+        return self.secrets.is_dir()
+
     def password_of(self, role: str) -> str:
-        """Give a database role's password, made at the first asking and kept."""
+        """Return a database role's password, made at the first asking and kept once the home is made."""
         file = self.secrets / "passwords.json"
         passwords: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
         if role not in passwords:
             passwords[role] = secrets.token_urlsafe(24)
-            write_private(file, json.dumps(passwords, indent=2))
+            if self.is_made:
+                write_private(file, json.dumps(passwords, indent=2))
         return passwords[role]
 
     def read_state(self) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from crm_local.plan import AUDIENCE, ISSUER
 
 ALGORITHM = "ES256"
 SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
+_TTL = re.compile(r"([1-9]\d{0,6})([smh])")
 
 
 class ExternalIssuer(Exception):
@@ -27,7 +28,7 @@ class ExternalIssuer(Exception):
 
 def parse_ttl(text: str) -> int:
     """Read 30s, 15m or 1h as seconds. Raises ValueError for anything else, zero included."""
-    match = re.fullmatch(r"([1-9]\d{0,6})([smh])", text)
+    match = _TTL.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no time: write 30s, 15m or 1h")
     return int(match[1]) * SECONDS_OF[match[2]]

@@ -34,7 +34,7 @@ async def bring_up_to_date(plan: Plan, service: str) -> None:
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *plan.service_command(service, "migrate"),
-            env=plan.service_environment(service),
+            env=plan.service_environment(service, "migrate"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -75,4 +75,5 @@ def _sources(service: str) -> list[Path]:
             files += [file for file in Path(folder).rglob("*") if file.suffix in {".py", ".sql", ".json"}]
             # A service's migrations lie beside its src/.
             files += Path(folder).parent.parent.glob("migrations/**/*.py")
+            files += Path(folder).parent.parent.glob("migrations/grants.toml")
     return files

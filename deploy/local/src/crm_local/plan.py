@@ -10,6 +10,7 @@ from typing import Literal
 from crm_local.engines import Elasticsearch, Engine, Kafka, Postgres
 from crm_local.engines.ports import LOOPBACK
 from crm_local.home import Home
+from crm_shared.database_access import dsn_variable, list_dsns
 
 Role = Literal["engine", "api", "worker", "relay"]
 
@@ -19,6 +20,8 @@ PUBLISHERS = ("contacts", "deals", "activities")
 API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
 POSTGRES_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 92, 93, 96
 LOCAL_PARTITIONS = 3
+DatabaseRole = Literal["app", "worker", "owner"]
+ROLE_OF_DSN: Mapping[str, DatabaseRole] = {"dsn": "app", "worker_dsn": "worker", "owner_dsn": "owner"}
 # What the local issuer's tokens say of themselves, and services ask for.
 ISSUER, AUDIENCE = "crm-local", "crm"
 
@@ -55,7 +58,7 @@ class Plan:
     def api_url(self, service: str) -> str:
         return f"http://{LOOPBACK}:{self.port_base + API_OFFSET + SERVICES.index(service)}"
 
-    def dsn(self, service: str, kind: Literal["app", "worker", "owner"]) -> str:
+    def dsn(self, service: str, kind: DatabaseRole) -> str:
         role = f"{service}_{kind}"
         port = self.port_base + POSTGRES_OFFSET
         return f"postgresql://{role}:{self.home.password_of(role)}@{LOOPBACK}:{port}/crm_{service}"
@@ -87,20 +90,29 @@ class Plan:
 
     def public_environment(self) -> dict[str, str]:
         """Give what `crm env` prints: where a client or a test finds the suite."""
-        return (
-            {f"CRM_{service.upper()}_URL": self.api_url(service) for service in SERVICES}
-            | {"CRM_KAFKA_BOOTSTRAP": self.kafka.bootstrap, "CRM_ELASTICSEARCH_URL": self.elasticsearch.url}
-            | {f"CRM_{service.upper()}_DSN": self.dsn(service, "app") for service in SERVICES}
-        )
+        return self._addresses() | {dsn_variable(service, "dsn"): self.dsn(service, "app") for service in SERVICES}
 
-    def service_environment(self, service: str) -> dict[str, str]:
-        """Give the environment of every process of `service`, but for its own port."""
+    def _addresses(self) -> dict[str, str]:
+        return {f"CRM_{service.upper()}_URL": self.api_url(service) for service in SERVICES} | {
+            "CRM_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "CRM_ELASTICSEARCH_URL": self.elasticsearch.url,
+        }
+
+    def service_environment(self, service: str, entry_point: str) -> dict[str, str]:
+        """Give the environment of `crm-<service> <entry point>`, but for its own port: of databases what it uses."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        # Knobs that somebody set by hand for this start go through; what the suite decides itself does not.
-        chosen = {name: value for name, value in os.environ.items() if name.startswith("CRM_")}
+        # Knobs that somebody set by hand for this start go through; what the suite decides itself does not, and no
+        # database that a shell knows of (`crm env`) gets to a process that has no use for it.
+        chosen = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("CRM_") and not name.endswith(("_DSN", "_DSN_FILE"))
+        }
         own = {
-            f"CRM_{service.upper()}_WORKER_DSN": self.dsn(service, "worker"),
-            f"CRM_{service.upper()}_OWNER_DSN": self.dsn(service, "owner"),
+            **{
+                dsn_variable(service, dsn): self.dsn(service, ROLE_OF_DSN[dsn])
+                for dsn in list_dsns(service, entry_point)
+            },
             "CRM_TOPIC_PARTITIONS": str(LOCAL_PARTITIONS),
             "CRM_TOPIC_REPLICATION": "1",
             "CRM_HTTP_HOST": LOOPBACK,
@@ -111,7 +123,7 @@ class Plan:
             "CRM_AUTH_ISSUER": ISSUER,
             "CRM_AUTH_AUDIENCE": AUDIENCE,
         }
-        return inherited | local_issuer | chosen | self.public_environment() | own
+        return inherited | local_issuer | chosen | self._addresses() | own
 
     def service_command(self, service: str, *arguments: str) -> list[str]:
         return [sys.executable, "-m", f"crm_{service}.cli", *arguments]
@@ -126,6 +138,6 @@ class Plan:
             role=role,
             port=port,
             arguments=self.service_command(service, role),
-            environment=self.service_environment(service) | {"CRM_HTTP_PORT": str(port)},
+            environment=self.service_environment(service, role) | {"CRM_HTTP_PORT": str(port)},
             needs=needs,
         )

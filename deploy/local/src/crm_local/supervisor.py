@@ -40,7 +40,7 @@ class Supervisor:
         self._began_s = time.monotonic()
         self._phase: Phase = "starting"
         self._message: str | None = None
-        self._jwks_url = plan.service_environment("contacts")["CRM_AUTH_JWKS_URL"]
+        self._jwks_url = plan.service_environment("contacts", "api")["CRM_AUTH_JWKS_URL"]
         self._stopping = asyncio.Event()
         self._migrated = {service: asyncio.Event() for service in SERVICES}
         self._migrating = asyncio.Semaphore(PARALLEL_MIGRATIONS)

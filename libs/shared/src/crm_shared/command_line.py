@@ -1,77 +1,24 @@
-"""The command line that every service has: api, worker, relay, migrate, redrive, republish.
+"""The command line that every service has: api, worker, relay, provision, migrate, redrive, republish, acls.
 
 Every service has the same rooms, so their names are enough to find them.
 """
 
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Annotated
+from uuid import UUID
 
 import structlog
 import typer
-from pydantic import ValidationError
 
 from crm_shared.database import Database
-from crm_shared.garbage import keep_what_is_loaded
+from crm_shared.entry_points import SettingsT, load_settings
+from crm_shared.processes import relay as run_relay
+from crm_shared.processes import run, serve_api, work
+from crm_shared.service_rooms import Rooms
 from crm_shared.settings import ServiceSettings
-from crm_shared.telemetry.logs import configure_logs
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-    from crm_shared.bus import Consumer, Subscription
-    from crm_shared.contracts import OutboxEvent
-    from crm_shared.telemetry.health import Check
-
-SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Consuming:
-    """What a worker runs: its subscriptions, bound to their stores, and the checks of those stores."""
-
-    subscriptions: Sequence["Subscription"]
-    checks: Mapping[str, "Check"]
-
-
-class Rooms(Generic[SettingsT]):
-    """A service's rooms, found by their names, which are the same in every service.
-
-    Each is imported when it is entered, so that a process loads its own side alone: an API needs no Kafka client.
-    """
-
-    def __init__(self, service: str, *, prepare: Callable[[SettingsT], Awaitable[None]] | None) -> None:
-        self._package = f"crm_{service}"
-        self.prepare = prepare
-
-    @property
-    def migrations(self) -> Path:
-        return Path(str(import_module(self._package).__file__)).parents[2] / "migrations" / "versions"
-
-    def make_app(self, settings: SettingsT) -> "FastAPI":
-        app: FastAPI = self._enter("app").make_app(settings)
-        return app
-
-    def list_consumers(self) -> Sequence["Consumer[...]"]:
-        consumers: Sequence[Consumer[...]] = self._enter("worker").CONSUMERS
-        return consumers
-
-    def consuming(self, settings: SettingsT) -> AbstractAsyncContextManager[Consuming]:
-        consuming: AbstractAsyncContextManager[Consuming] = self._enter("worker").consuming(settings)
-        return consuming
-
-    def list_snapshots(self, database: Database) -> AsyncIterator["OutboxEvent"]:
-        snapshots: AsyncIterator[OutboxEvent] = self._enter("snapshots").list_snapshots(database)
-        return snapshots
-
-    def _enter(self, room: str) -> ModuleType:
-        return import_module(f"{self._package}.{room}")
 
 
 def make_cli(
@@ -79,33 +26,46 @@ def make_cli(
     settings_type: type[SettingsT],
     *,
     publishes: bool,
+    repairs: bool = False,
     prepare: Callable[[SettingsT], Awaitable[None]] | None = None,
 ) -> typer.Typer:
     """Build the `crm-<service>` command.
 
-    A service that publishes has `relay` and `republish` (room `snapshots`); `prepare` makes at `migrate` what other
-    stores than PostgreSQL and Kafka need.
+    A service that publishes has `relay` and `republish` (room `snapshots`), one that keeps others' records has `repair`
+    (room `repairs`); `prepare` makes at `migrate` what other stores than PostgreSQL and Kafka need.
     """
     rooms = Rooms[SettingsT](service, prepare=prepare)
     cli = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {service} service of the CRM suite.")
 
-    def start(role: str) -> SettingsT:
-        return load_settings(service, role, settings_type)
+    def start(entry_point: str) -> SettingsT:
+        return load_settings(service, entry_point, settings_type)
 
+    _add_processes(cli, rooms, start)
+    _add_upkeep(cli, rooms, start)
+    if publishes:
+        _add_publishing(cli, rooms, start)
+    if repairs:
+        _add_repair(cli, rooms, start)
+    return cli
+
+
+def _add_processes(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def api() -> None:
-        """Serve the HTTP API on CRM_HTTP_HOST:CRM_HTTP_PORT."""
-        _serve_api(start("api"), rooms)
+        """Serve the HTTP API on CRM_HTTP_HOST:CRM_HTTP_PORT; operators on CRM_OPERATIONS_PORT, where that is set."""
+        serve_api(start("api"), rooms)
 
     @cli.command()
     def worker() -> None:
         """Consume events; health and metrics on CRM_HTTP_HOST:CRM_HTTP_PORT."""
-        _run(_work(start("worker"), rooms))
+        run(work(start("worker"), rooms))
 
+
+def _add_upkeep(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def provision() -> None:
         """Create the database and its three roles through CRM_ADMIN_DSN, an administrator's. Safe to run again."""
-        _run(_provision(start("provision")))
+        run(_provision(start("provision")))
 
     @cli.command()
     def migrate() -> None:
@@ -117,97 +77,49 @@ def make_cli(
         group: str = typer.Option("", help="one consumer group; without it, each of this service"),
     ) -> None:
         """Put dead letters back on their topics, once what made them bad is mended."""
-        _run(_redrive(start("redrive"), rooms, group))
+        run(_redrive(start("redrive"), rooms, group))
 
-    if publishes:
-        _add_publishing(cli, rooms, start)
-    return cli
+    @cli.command()
+    def acls(
+        *,
+        apply: Annotated[bool, typer.Option("--apply", help="have the broker add them, as CRM_KAFKA_USER")] = False,
+        principal: Annotated[str, typer.Option(help="how the broker writes principals")] = "User:{name}",
+    ) -> None:
+        """Print what this service's principals may do on the bus, as lines of kafka-acls.sh, or apply it."""
+        run(_grant(start("acls"), rooms, apply=apply, principal_form=principal))
 
 
 def _add_publishing(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def relay() -> None:
         """Bring the outbox to Kafka; health and metrics on CRM_HTTP_HOST:CRM_HTTP_PORT."""
-        _run(_relay(start("relay")))
+        run(run_relay(start("relay")))
 
     @cli.command()
-    def republish() -> None:
+    def republish(
+        gently: bool = typer.Option(  # noqa: FBT001 - typer makes `--gently` of it
+            default=False, help="wait for relay and readers, so that nobody's writes stand behind it; they must run"
+        ),
+    ) -> None:
         """Emit the present state of every record again, so that projections can be rebuilt from nothing."""
-        _run(_republish(start("republish"), rooms))
+        run(_republish(start("republish"), rooms, gently=gently))
 
 
-def load_settings(service: str, role: str, settings_type: type[SettingsT]) -> SettingsT:
-    """Read the environment and start logging. Ends the process with status 2, naming what is missing or wrong."""
-    try:
-        settings = settings_type()
-    except ValidationError as error:
-        missing = ", ".join(str(found["loc"][0]) for found in error.errors())
-        typer.echo(f"crm-{service}: settings missing or wrong: {missing}. `crm env` prints those of a local suite.")
-        raise typer.Exit(2) from None
-    configure_logs(service=service, role=role, level=settings.log_level)
-    return settings
-
-
-def _run(work: Awaitable[None]) -> None:
-    import uvloop
-
-    async def main() -> None:
-        await work
-
-    try:
-        uvloop.run(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
-    from crm_shared.http.direct import entrance
-    from crm_shared.http.server import make_server
-
-    server = make_server(entrance(rooms.make_app(settings)), settings)
-    keep_what_is_loaded()
-    server.run()
-
-
-async def _work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
-    from crm_shared.bus.subscriber import ConsumerSettings
-    from crm_shared.bus.worker import run_worker
-
-    consumer_settings = ConsumerSettings(
-        kafka_bootstrap=settings.kafka_bootstrap,
-        client_id=f"{settings.service}-worker",
-        group_instance_id=settings.group_instance_id,
-    )
-    async with rooms.consuming(settings) as consuming:
-        keep_what_is_loaded()
-        await run_worker(
-            consumer_settings,
-            consuming.subscriptions,
-            http_host=settings.http_host,
-            http_port=settings.http_port,
-            checks=consuming.checks,
-        )
-
-
-async def _relay(settings: ServiceSettings) -> None:
-    from crm_shared.outbox.process import run_relay
-    from crm_shared.outbox.settings import RelaySettings
-
-    relay_settings = RelaySettings(
-        dsn=settings.worker_dsn.get_secret_value(),
-        kafka_bootstrap=settings.kafka_bootstrap,
-        service=settings.service,
-        batch_rows=settings.relay_batch_rows,
-    )
-    await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)
+def _add_repair(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
+    @cli.command()
+    def repair(
+        tenant: Annotated[UUID, typer.Option(help="whose records are compared")],
+        token_file: Annotated[Path, typer.Option(help="holds a token of one of its ADMINs; read at every request")],
+        *,
+        heal: Annotated[bool, typer.Option("--heal", help="bring in line what differs; without it, only tell")] = False,
+    ) -> None:
+        """Find what is kept here of records that their owner has no more, or has newer. Status 1 if any is left."""
+        run(_repair(start("repair"), rooms, tenant, token_file, heal=heal))
 
 
 async def _provision(settings: ServiceSettings) -> None:
     from crm_shared.database.provision import password_by_role, provision
 
-    if settings.admin_dsn is None:
-        typer.echo("provision needs CRM_ADMIN_DSN: PostgreSQL as a role that may create databases and roles")
-        raise typer.Exit(2)
     dsns = [settings.owner_dsn, settings.dsn, settings.worker_dsn]
     await provision(
         settings.admin_dsn.get_secret_value(),
@@ -225,9 +137,9 @@ def _migrate(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
 
     async def make_the_rest() -> None:
         created = await create_topics(
-            settings.kafka_bootstrap,
+            settings.kafka,
             settings.service,
-            groups={consumer.group_id: consumer.topics for consumer in rooms.list_consumers()},
+            groups=rooms.list_groups(),
             partitions=settings.topic_partitions,
             replication=settings.topic_replication,
             compaction_lag_s=settings.compaction_lag_s,
@@ -236,20 +148,54 @@ def _migrate(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
             await rooms.prepare(settings)
         logger.info("ready", revision=revision, topics_created=created)
 
-    _run(make_the_rest())
+    run(make_the_rest())
+
+
+async def _grant(settings: SettingsT, rooms: Rooms[SettingsT], *, apply: bool, principal_form: str) -> None:
+    from crm_shared.bus import acls
+
+    wanted = acls.list_acls(settings.service, rooms.list_groups(), waits_for=settings.bulk_readers)
+    if apply:
+        await acls.apply(settings.kafka, wanted, principal_form=principal_form)
+        typer.echo(f"{len(wanted)} rights of {', '.join(acls.name_principals(settings.service))} are in force")
+        return
+    for line in acls.to_commands(wanted, principal_form=principal_form):
+        typer.echo(line)
 
 
 async def _redrive(settings: SettingsT, rooms: Rooms[SettingsT], group: str) -> None:
     from crm_shared.bus.redrive import redrive
 
-    groups = {consumer.group_id: consumer.topics for consumer in rooms.list_consumers()}
+    groups = rooms.list_groups()
     if group and group not in groups:
         typer.echo(f"no such group: {group}. There are: {', '.join(sorted(groups))}")
         raise typer.Exit(2)
     for group_id, topics in sorted(groups.items()):
         if group in {"", group_id}:
-            count = await redrive(settings.kafka_bootstrap, group_id, topics, progress=_show_progress(group_id))
+            count = await redrive(settings.kafka, group_id, topics, progress=_show_progress(group_id))
             typer.echo(f"{group_id}: {count} put back")
+
+
+async def _repair(
+    settings: SettingsT, rooms: Rooms[SettingsT], tenant_id: UUID, token_file: Path, *, heal: bool
+) -> None:
+    from crm_shared.replicas.owner_lists import OwnerDiffers, OwnerLists
+    from crm_shared.replicas.repair import repair
+
+    def show(progress: str) -> None:
+        typer.echo(progress, err=True)
+
+    try:
+        async with rooms.holding(settings) as (database, holdings), OwnerLists(settings, token_file) as owners:
+            found = await repair(database, holdings, owners, tenant_id=tenant_id, heal=heal, progress=show)
+    except OwnerDiffers as error:
+        typer.echo(f"stopped: {error}. What was healed so far stays; run it again.", err=True)
+        raise typer.Exit(2) from None
+    for line in found.lines():
+        typer.echo(line)
+    typer.echo(f"{found.count} differ" + (", brought in line" if heal and found.count else ""))
+    if found.count and not heal:
+        raise typer.Exit(1)
 
 
 def _show_progress(group_id: str) -> Callable[[int, int], None]:
@@ -259,11 +205,16 @@ def _show_progress(group_id: str) -> Callable[[int, int], None]:
     return show
 
 
-async def _republish(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
+async def _republish(settings: SettingsT, rooms: Rooms[SettingsT], *, gently: bool) -> None:
     from crm_shared.bus.republish import republish
+    from crm_shared.pacing import pacing
 
-    async with Database.opened(settings.worker_dsn.get_secret_value(), max_size=2) as database:
+    dsn = settings.worker_dsn.get_secret_value()
+    async with Database.opened(dsn, max_size=3) as database, pacing(settings, database) as pace:
         count = await republish(
-            database, rooms.list_snapshots(database), progress=lambda done: typer.echo(f"{done} snapshots", err=True)
+            database,
+            rooms.list_snapshots(database),
+            progress=lambda done: typer.echo(f"{done} snapshots", err=True),
+            pace=pace if gently else None,
         )
     typer.echo(f"{count} snapshots are in the outbox; the relay brings them to Kafka")

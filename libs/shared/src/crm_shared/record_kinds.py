@@ -1,22 +1,22 @@
-"""One kind of record as its service keeps and tells of it: what the suite's own work on many of them goes by.
+"""One kind of record as its service keeps and publishes it: what the suite's own work on many of them goes by.
 
 That is work of nobody's request: passing on what a leaver owned, following a merged contact, removing the values of a
 deleted field. Each record gets its next version and one event, as if somebody had edited it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Generic, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
-from crm_shared.audit import tell
-from crm_shared.contracts import OutboxEvent
+from crm_shared.contracts import Actor, EventMapping
 from crm_shared.database import Transaction
+from crm_shared.publishing import publish
 
 
 class Record(Protocol):
-    """A frozen dataclass with at least these fields, and `updated_at`."""
+    """A frozen dataclass with at least these fields."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
@@ -24,6 +24,8 @@ class Record(Protocol):
     def id(self) -> UUID: ...
     @property
     def version(self) -> int: ...
+    @property
+    def updated_at(self) -> datetime: ...
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -42,17 +44,20 @@ class Edit(Generic[RecordT]):
 class RecordKind(Generic[RecordT]):
     """`columns` are the record's own, by `alias` of `table`; `to_record` reads a row of just them.
 
-    `to_event` tells of an edit by `actor_id`, None for nobody, in a tenant; `tell` writes such events where they
-    belong.
+    `edited` is the event of an edit, made from the record, as it was before, and the moment.
     """
 
-    aggregate: str
+    mapping: EventMapping[RecordT, Any]
+    edited: Callable[[RecordT, RecordT, datetime], Any]
     table: LiteralString
     alias: LiteralString
-    columns: LiteralString
+    columns: str
     to_record: Callable[[Mapping[str, Any]], RecordT]
-    to_event: Callable[[Edit[RecordT], UUID, UUID | None], OutboxEvent]
-    tell: Callable[[Transaction, Sequence[OutboxEvent]], Awaitable[None]] = tell
+    is_audited: bool
+
+    @property
+    def aggregate(self) -> str:
+        return self.mapping.aggregate
 
     def select(self, more: LiteralString = "") -> str:
         """Give `SELECT columns, more FROM table alias`; `more` begins with its comma."""
@@ -62,7 +67,9 @@ class RecordKind(Generic[RecordT]):
         """Set fields: the next version."""
         return Edit(replace(record, version=record.version + 1, updated_at=now, **fields), record, now)
 
-    async def tell_edits(
+    async def publish_edits(
         self, transaction: Transaction, edits: Sequence[Edit[RecordT]], *, tenant_id: UUID, actor_id: UUID | None
     ) -> None:
-        await self.tell(transaction, [self.to_event(edit, tenant_id, actor_id) for edit in edits])
+        events = [self.edited(edit.record, edit.before, edit.at) for edit in edits]
+        wire = self.mapping.to_wire(events, by=Actor(tenant_id, actor_id))
+        await publish(transaction, wire, audited=self.is_audited)

@@ -7,6 +7,7 @@ Refusal
 ├── InvalidField        422  one or more fields, each named by a JSON pointer
 │   └── UnknownReference 422
 ├── Conflict            409
+│   └── ValueTaken       409
 ├── StaleVersion        412
 └── Unavailable         503  a store or another service is away; the caller should come again
 """
@@ -14,6 +15,7 @@ Refusal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class FieldProblem:
 
     pointer: str
     detail: str
+
+
+def escape(name: str) -> str:
+    """Write a name as one step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 class Refusal(Exception):
@@ -90,6 +97,21 @@ class UnknownReference(InvalidField):
 
 class Conflict(Refusal):
     status, slug, title = 409, "conflict", "The request conflicts with what is there"
+
+
+class ValueTaken(Conflict):
+    """Another living record has a value that one at most may have.
+
+    `existing_id` names it in the problem, for who sees that record; None where the caller doesn't.
+    """
+
+    value: ClassVar[str] = "value"
+
+    def __init__(self, existing_id: UUID | None) -> None:
+        if existing_id is None:
+            super().__init__(f"A colleague's record, which you don't see, has this {self.value}. Ask an ADMIN.")
+        else:
+            super().__init__(f"Another record has this {self.value}.", extensions={"existing_id": existing_id})
 
 
 class StaleVersion(Refusal):

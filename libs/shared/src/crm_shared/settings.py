@@ -1,23 +1,37 @@
 """The knobs that every service has. A service adds its own in `settings.py`; nothing else reads the environment."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Final, Literal, Self
 
-from pydantic import AnyUrl, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AnyUrl, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from crm_shared.contracts.topics import COMPACTION_LAG_S
+from crm_shared.http.edge_settings import EdgeSettings
+from crm_shared.kafka_access import KafkaAccess, SaslMechanism, SecurityProtocol
+from crm_shared.secret_files import SecretFiles
+from crm_shared.tls import TlsFiles
+
+NOT_GIVEN: Final = SecretStr("")
+"""A DSN that this process was not told of, as it has no use for it. Entry points ask for theirs by name."""
 
 
-class ServiceSettings(BaseSettings):
-    """Read from `CRM_…` variables. A service's subclass names its three DSNs."""
+class ServiceSettings(EdgeSettings):
+    """Read from `CRM_…` variables; `CRM_…_FILE` names a file that holds the value. A subclass names its three DSNs."""
 
     model_config = SettingsConfigDict(env_prefix="CRM_", extra="ignore", frozen=True)
 
     service: str = Field(description="contacts, deals, activities, search or reporting")
-    dsn: SecretStr = Field(description="PostgreSQL as `<service>_app`: what the API uses, under row-level security")
-    worker_dsn: SecretStr = Field(description="PostgreSQL as `<service>_worker`: consumers and relay, all tenants")
-    owner_dsn: SecretStr = Field(description="PostgreSQL as `<service>_owner`: migrations alone")
-    admin_dsn: SecretStr | None = Field(None, description="PostgreSQL as an administrator: `provision` alone reads it")
+    dsn: SecretStr = Field(
+        NOT_GIVEN, description="PostgreSQL as `<service>_app`: what the API uses, under row-level security"
+    )
+    worker_dsn: SecretStr = Field(
+        NOT_GIVEN, description="PostgreSQL as `<service>_worker`: consumers and relay, all tenants"
+    )
+    owner_dsn: SecretStr = Field(
+        NOT_GIVEN, description="PostgreSQL as `<service>_owner`: migrations, and indexes on custom fields"
+    )
+    admin_dsn: SecretStr = Field(NOT_GIVEN, description="PostgreSQL as an administrator: `provision` alone reads it")
 
     http_host: str = "127.0.0.1"
     http_port: int = 8000
@@ -30,6 +44,14 @@ class ServiceSettings(BaseSettings):
     )
 
     kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism = "SCRAM-SHA-512"
+    kafka_user: str | None = Field(None, description="the principal; with a SASL protocol")
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = Field(None, description="PEM; without it the system's authorities are trusted")
+    kafka_certificate_file: Path | None = Field(None, description="PEM: this client's own, where the broker asks")
+    kafka_key_file: Path | None = Field(None, description="PEM: of that certificate, without a passphrase")
+    kafka_check_hostname: bool = True
     topic_partitions: int = 12
     topic_replication: int = 1
     consumer_batch_records: int = Field(500, description="most records a projection takes in one transaction")
@@ -40,19 +62,59 @@ class ServiceSettings(BaseSettings):
     auth_audience: str = "crm"
     auth_jwks_url: AnyUrl = Field(AnyUrl("file:///nonexistent/jwks.json"), description="https:// or file://")
     auth_leeway_s: int = 5
+    auth_jwks_refresh_s: float = Field(300.0, gt=0, description="how often the issuer's keys are fetched")
+    auth_jwks_max_age_s: float = Field(
+        24 * 3600.0, gt=0, description="how old keys may be while the issuer can't be asked; then every call is 503"
+    )
+    auth_max_token_ttl_s: int = Field(24 * 3600, ge=1, description="the longest life (exp - iat) of a token: else 401")
     directory_cache_s: float = Field(0.5, description="how old what we know of a caller may be; contacts takes 0")
 
     contacts_url: str = "http://127.0.0.1:8001"
     deals_url: str = "http://127.0.0.1:8002"
+    activities_url: str = Field("http://127.0.0.1:8003", description="`repair` asks it what it still has")
     upstream_timeout_s: float = 2.0
 
     max_body_bytes: int = 1024 * 1024
     max_batch_body_bytes: int = 8 * 1024 * 1024
     rate_limit_requests: int = Field(2000, description="per user and window")
+    rate_limit_tenant_requests: int = Field(20_000, description="per tenant and window, all its users together")
+    rate_limit_bad_tokens: int = Field(
+        200,
+        description="per IPv4 address or IPv6 /64 and window; then tokens not yet known to be good are 429 from there",
+    )
     rate_limit_window_s: int = 10
+    batch_limit_items: int = Field(20_000, description="records in batches per tenant and window, in one process")
+    batch_limit_window_s: int = 10
     idempotency_keep_h: int = 24
 
     relay_batch_rows: int = 2000
+    relay_poll_s: float = Field(0.015, gt=0, description="how long an idle relay waits at most to look for rows again")
+
+    bulk_outbox_rows: int = Field(
+        250,
+        ge=0,
+        description="bulk work waits while more events than these are unsent: others' would wait behind them. 0: the"
+        " outbox is not looked at, as must be with Debezium, which leaves there what it has sent",
+    )
+    bulk_readers: tuple[str, ...] = Field(
+        (
+            "search.index",
+            "contacts.duplicates",
+            "deals.replicas",
+            "deals.webhooks",
+            "activities.replicas",
+            "activities.erasures",
+            "activities.deal-notes",
+            "activities.contact-notes",
+            "reporting.contacts",
+            "reporting.deals",
+        ),
+        description="consumer groups that bulk work waits for, a JSON list; [] waits for none",
+    )
+    bulk_readers_behind: int = Field(
+        250, description="the most records that one of them may have before it for bulk work to add to them"
+    )
+    bulk_poll_s: float = Field(0.05, description="how often bulk work that waits looks again")
 
     custom_field_check_s: float = Field(1.0, description="how often the worker looks for indexes and values to see to")
     custom_field_repair_s: float = Field(300.0, description="how often it compares all indexes with what is wanted")
@@ -65,3 +127,40 @@ class ServiceSettings(BaseSettings):
     erasure_check_s: float = Field(
         600.0, description="how often erased records are looked for that are to be told of again (erasure.md)"
     )
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Where Kafka is and as whom we ask it. Raises WrongKafkaAccess."""
+        password = self.kafka_password
+        return KafkaAccess(
+            bootstrap=self.kafka_bootstrap,
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            user=self.kafka_user,
+            password=password.get_secret_value() if password is not None else None,
+            tls=TlsFiles(
+                "CRM_KAFKA",
+                ca_file=self.kafka_ca_file,
+                certificate_file=self.kafka_certificate_file,
+                key_file=self.kafka_key_file,
+                check_hostname=self.kafka_check_hostname,
+            ),
+        )
+
+    @model_validator(mode="after")
+    def _require_clients(self) -> Self:
+        """Say at the start what no client could be made with, not at the first connection, which is tried for ever."""
+        self.kafka.to_arguments()
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the files that `CRM_…_FILE` name, after the variables themselves."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings

@@ -12,8 +12,8 @@ CSV_TYPE: Final = "text/csv; charset=utf-8"
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 # Apostrophes of the text's own before such a start get one more, so that taking one away is exact.
-_TO_DISARM: Final = re.compile("'*[" + re.escape("".join(FORMULA_STARTS)) + "]")
-_DISARMED: Final = re.compile("'+[" + re.escape("".join(FORMULA_STARTS)) + "]")
+_TO_DISARM: Final = re.compile("\\A'*[" + re.escape("".join(FORMULA_STARTS)) + "]")
+_DISARMED: Final = re.compile("\\A'+[" + re.escape("".join(FORMULA_STARTS)) + "]")
 
 
 def to_cell(value: object) -> object:

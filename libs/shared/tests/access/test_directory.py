@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
-from crm_shared.access.caller import Caller, Role
+from crm_shared.access import Caller, Permission, Role
 from crm_shared.access.directory import Directory, apply_directory_events, list_visible_owners
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
@@ -176,7 +176,7 @@ async def test_what_each_role_sees(org: Org, things: Things) -> None:
         assert await list_visible_owners(connection, caller(rep, Role.REP)) == [rep]
     assert "secret-token" not in repr(caller(boss, Role.REP))
     with pytest.raises(Forbidden):
-        caller(boss, Role.MANAGER).require_admin("do it")
+        caller(boss, Role.MANAGER).require(Permission.WRITE_USERS)
 
 
 async def test_a_caller_is_remembered_no_longer_than_said(org: Org, things: Things) -> None:

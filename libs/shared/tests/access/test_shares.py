@@ -1,16 +1,18 @@
 """Whether a caller has shares comes with who they are, and no statement names shares where there are none."""
 
 from collections.abc import AsyncIterator
+from typing import LiteralString
 
 import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
-from crm_shared.access.caller import Caller, Role
+from crm_shared.access import Caller, Role
 from crm_shared.access.directory import Directory
 from crm_shared.access.shares import SharesOfContact, replace_shares
-from crm_shared.access.visibility import add_visible, list_branches
+from crm_shared.access.visibility import add_visible
 from crm_shared.clock import new_id
 from crm_shared.database import Database, Where
+from crm_shared.listing import list_branches
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 
@@ -71,3 +73,29 @@ def test_an_admin_sees_all_and_needs_no_share() -> None:
     caller = Caller(new_id(), new_id(), Role.ADMIN, "EUR", "UTC", has_shares=True)
     where = add_visible(Where(caller.tenant_id), caller, "c.owner_id", contact_id="c.id")
     assert (where.sql, len(where.parameters)) == ("true", 1)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("column", ["owner_id", "seen_owner.owner_id", "visible_owners.owner_id", "seen_share.id"])
+def test_a_column_that_the_clause_would_take_for_its_own_is_refused(role: Role, column: LiteralString) -> None:
+    """Else it is compared with itself, which is true of every row."""
+    caller = Caller(new_id(), new_id(), role, "EUR", "UTC", has_shares=True)
+    with pytest.raises(ValueError, match="own tables"):
+        add_visible(Where(caller.tenant_id), caller, "c.owner_id", column)
+    if role is not Role.ADMIN:
+        with pytest.raises(ValueError, match="own tables"):
+            add_visible(Where(caller.tenant_id), caller, "c.owner_id", contact_id=column)
+
+
+@pytest.mark.parametrize("alias", ["o", "s", "v", "shared", "d"])
+async def test_no_alias_of_a_statement_lets_a_manager_see_more(
+    things: Things, app_database: Database, alias: LiteralString
+) -> None:
+    tenant = await things.seed_tenant()
+    manager = Caller(tenant.id, tenant.manager.id, Role.MANAGER, "EUR", "UTC", has_shares=True)
+    column: LiteralString = alias + ".owner_id"
+    where = add_visible(Where(manager.tenant_id, [tenant.rep.id, tenant.other_rep.id]), manager, column)
+    records: LiteralString = "SELECT owner_id FROM unnest($2::uuid[]) AS " + alias + " (owner_id)"  # noqa: S608 - ours
+    async with app_database.read(tenant.id) as connection:
+        rows = await connection.fetch(records + " WHERE $1::uuid IS NOT NULL AND " + where.sql, *where.parameters)
+    assert [row["owner_id"] for row in rows] == [tenant.rep.id]

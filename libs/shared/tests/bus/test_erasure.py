@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.admin import NewTopic
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from crm_shared.bus import Subscription
 from crm_shared.bus.dead_letters import DeadLetters
@@ -20,6 +21,7 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event, OutboxEvent, new_event
 from crm_shared.testing.outboxes import OCCURRED_AT, TENANT_ID
 from crm_shared.testing.records import RawRecord, read_ends, read_topic, write_records
+from crm_shared.testing.told_records import ToldRecord
 from crm_shared.testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -44,7 +46,7 @@ def tell_contact(contact_id: uuid.UUID, version: int, **fields: Any) -> OutboxEv
         version=version,
         tenant_id=TENANT_ID,
         occurred_at=OCCURRED_AT,
-        state={"id": contact_id, "version": version, **fields},
+        state={**ToldRecord.new("contact", TENANT_ID).state, "id": contact_id, "version": version, **fields},
         changed=None if version == 1 else {},
         actor_id=None,
     )
@@ -160,6 +162,14 @@ async def test_migrate_brings_the_cleaning_of_a_topic_in_line_and_leaves_the_res
         await admin.create_topics([NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "delete", **operators})])
         specified = NewTopic(name, 1, 1, topic_configs=wanted)
 
+        async def is_there() -> bool:  # a broker answers a creation before it knows the topic everywhere
+            try:
+                await read_settings(admin, [name])
+            except UnknownTopicOrPartitionError:
+                return False
+            return True
+
+        await wait_until(is_there)
         assert await align_cleaning(admin, [specified]) == [name]
 
         cleaning = {key: wanted[key] for key in ("cleanup.policy", "max.compaction.lag.ms")}

@@ -8,9 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic_core import to_json
 
-from crm_shared.contracts import BadRecord, Event, OutboxEvent, decode, format_time, new_event
+from crm_shared.contracts import EVENT_TYPES, BadRecord, Event, OutboxEvent, decode, format_time, new_event
+from crm_shared.contracts.examples import build_example
 from crm_shared.contracts.states import ContactState, DealState, TenantState
+from crm_shared.contracts.topics import TOPICS, TopicSpec
 
 DEAL_ID = UUID("019a42f0-7c00-7000-8000-000000000008")
 TENANT_ID = UUID("019a42f0-7c00-7000-8000-000000000001")
@@ -180,6 +183,10 @@ def test_each_header_is_needed(name: str) -> None:
         ("ce_type", b"crm.deal.won\n", "header ce_type"),
         ("ce_type", "crm.deal.gewönnen".encode(), "header ce_type is not ASCII"),
         ("ce_dataschema", b"/schemas/crm.deal.stage_changed/2", "header ce_dataschema"),
+        ("ce_source", b"/anybody", "header ce_source is not the service that tells of ce_type"),
+        ("ce_source", b"/crm/contacts", "header ce_source is not the service that tells of ce_type"),
+        ("ce_source", b"/crm/deals/", "header ce_source is not"),
+        ("ce_source", "/crm/dëals".encode(), "header ce_source is not ASCII"),
         ("ce_id", b"7", "header ce_id is not a UUID"),
         ("ce_subject", str(DEAL_ID).upper().encode(), "header ce_subject is not a UUID"),
         ("ce_subject", str(USER_ID).encode(), "key is not the aggregate id"),
@@ -207,7 +214,8 @@ def test_the_key_is_the_aggregate(key: bytes | None) -> None:
 
 
 def test_a_tenants_event_is_its_own() -> None:
-    state = {"id": TENANT_ID, "version": 1}
+    whole = {"name": "Acme", "base_currency": "EUR", "time_zone": "Europe/Berlin", "created_at": NOW, "updated_at": NOW}
+    state = {"id": TENANT_ID, "version": 1, **whole}
     facts: dict[str, Any] = {"aggregate": "tenant", "aggregate_id": TENANT_ID, "verb": "created", "version": 1}
     event = build_event(**facts, state=state, changed=None)
 
@@ -215,7 +223,21 @@ def test_a_tenants_event_is_its_own() -> None:
     with pytest.raises(BadRecord, match="header ce_tenantid is not the tenant itself"):
         receive(event, ce_tenantid=str(USER_ID).encode())
     with pytest.raises(BadRecord, match=r"field tenant\.created_at: Field required"):
-        receive(event).read(TenantState)
+        replace(receive(event), state={"id": str(TENANT_ID), "version": 1}).read(TenantState)
+
+
+@pytest.mark.parametrize("spec", TOPICS.values(), ids=lambda spec: spec.name)
+def test_a_topic_holds_its_owners_aggregate_and_nothing_else(spec: TopicSpec) -> None:
+    for event_type in EVENT_TYPES:
+        example = build_example(event_type)
+        headers = [(name, text.encode()) for name, text in example["headers"].items()]
+        record = (example["key"].encode(), to_json(example["value"]), headers)
+        if event_type.split(".")[1] == spec.aggregate:
+            assert decode(*record, topic=spec.name).aggregate == spec.aggregate
+            assert dict(headers)["ce_source"] == spec.source.encode()
+        else:
+            with pytest.raises(BadRecord, match=f"header ce_type is not of topic {spec.name}"):
+                decode(*record, topic=spec.name)
 
 
 def test_no_value_is_no_event() -> None:
@@ -245,6 +267,8 @@ WHOLE = {"id": str(DEAL_ID), "version": 7}
         ({"deal": WHOLE | {"version": "7"}}, "field deal.version"),
         ({"deal": WHOLE | {"version": 7.0}}, "field deal.version"),
         ({"deal": WHOLE | {"version": 6}}, "field deal.version is not header ce_sequence"),
+        ({"deal": WHOLE | {"tenant_id": str(USER_ID)}}, "field deal.tenant_id is not header ce_tenantid"),
+        ({"deal": WHOLE | {"tenant_id": [1]}}, "field deal.tenant_id is not header ce_tenantid"),
         ({"deal": WHOLE, "changed": ["name"]}, "field changed is not an object"),
         ({"deal": WHOLE, "changed": {"name": {"from": "x"}}}, r"field changed.name is not \{from, to\}"),
         ({"deal": WHOLE, "actor": "me"}, "field actor is not an object"),
@@ -260,13 +284,13 @@ def test_a_bad_value_is_named(value: object, reason: str) -> None:
 
 
 def test_a_bad_field_is_named_without_what_it_holds() -> None:
-    event = receive(build_event(state=STATE | {"status": "zoe@acme.example"}))
+    event = replace(receive(build_event()), state={**receive(build_event()).state, "status": "zoe@acme.example"})
     with pytest.raises(BadRecord, match=r"field deal\.status: Input should be 'OPEN', 'WON' or 'LOST'") as caught:
         event.read(DealState)
     assert "zoe" not in caught.value.reason
 
     with pytest.raises(BadRecord, match=r"field history\.0\.to_stage: Field required"):
-        receive(build_event(verb="snapshot", history=[{"version": 1, "changed_at": NOW}])).read_history()
+        replace(event, history=[{"version": 1, "changed_at": str(NOW)}]).read_history()
 
 
 def test_a_malformed_trace_costs_no_record() -> None:

@@ -1,6 +1,7 @@
 """Values of custom fields: each type takes what it should, in one stored form, and says what is wrong with the rest."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ from crm_shared.custom_fields.definitions import MAX_STORED_BYTES
 from crm_shared.custom_fields.domain import CustomField, NewCustomField, Option, create, edit
 from crm_shared.custom_fields.values import MAX_DECIMALS, MAX_TEXT, MAX_WHOLE_DIGITS, from_text, to_stored, to_text
 from crm_shared.refusals import InvalidField
+from crm_shared.text import is_seen
+from crm_shared.time_window import FIRST_DAY, LAST_DAY
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OPTIONS = (Option("gold", "Gold!"), Option("silver", "Silver"), Option("tin", "Tin", retired=True))
@@ -86,6 +89,8 @@ def test_a_value_has_one_stored_form(field_type: FieldType, value: object, store
         (FieldType.DATE, "22.11.2026", "takes a day such as 2026-11-22"),
         (FieldType.DATE, "2026-11-22T00:00:00Z", "takes a day such as 2026-11-22"),
         (FieldType.DATE, 20261122, "takes a day such as 2026-11-22"),
+        (FieldType.DATE, "1899-12-31", "lies outside 1900-01-01 to 2200-12-31"),
+        (FieldType.DATE, "9999-12-31", "lies outside 1900-01-01 to 2200-12-31"),
         (FieldType.SELECT, "bronze", "is not one of the options gold, silver"),
         (FieldType.SELECT, "tin", "is an option that was retired"),
         (FieldType.SELECT, ["gold"], "takes the value of an option"),
@@ -170,13 +175,13 @@ def test_options_left_out_are_retired_and_labels_may_change() -> None:
 
 VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.TEXT: st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=50).filter(
-        lambda text: bool(text.strip())
+        is_seen
     ),
     FieldType.NUMBER: st.decimals(
         min_value=-(10**MAX_WHOLE_DIGITS) + 1, max_value=10**MAX_WHOLE_DIGITS - 1, places=MAX_DECIMALS
     )
     | st.integers(-(10**19), 10**19),
-    FieldType.DATE: st.dates().map(date.isoformat),
+    FieldType.DATE: st.dates(FIRST_DAY, LAST_DAY).map(date.isoformat),
     FieldType.SELECT: st.sampled_from(["gold", "silver"]),
     FieldType.MULTI_SELECT: st.lists(st.sampled_from(["gold", "silver"]), unique=True, min_size=1),
 }
@@ -193,3 +198,21 @@ def test_what_is_stored_reads_as_itself(data: st.DataObject, field_type: FieldTy
     assert from_text(field, to_text(stored)) == stored
     if field_type is FieldType.NUMBER:
         assert Decimal(stored) == value
+
+
+def test_an_option_is_named_whatever_the_case() -> None:
+    options = (Option("gold", "Best of all"), Option("Silver", "Second"), Option("silver", "Third"))
+    field = replace(make_field(FieldType.SELECT), options=options)
+
+    assert [from_text(field, text) for text in ("Gold", "GOLD", "best OF all", "Silver", "silver", "SECOND")] == [
+        "gold", "gold", "gold", "Silver", "silver", "Silver"
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="is not one of the options"):
+        from_text(field, "SILVER")  # which of the two nobody can tell
+
+
+def test_a_text_of_nothing_visible_is_blank() -> None:
+    with pytest.raises(ValueError, match="must not be blank"):
+        to_stored(make_field(FieldType.TEXT), "\u200b \u2060")
+    assert to_stored(make_field(FieldType.TEXT), "two\nlines\tof it") == "two\nlines\tof it"
+    assert to_stored(make_field(FieldType.TEXT), "Cafe\u0301") == "Caf\u00e9"

@@ -11,9 +11,11 @@ import pytest
 from libs.shared.tests.http.things import MIGRATIONS
 from sqlalchemy.exc import ProgrammingError
 
+from crm_shared.database.grants import WrongGrants
 from crm_shared.database.migrations import migrate
 from crm_shared.database.provision import provision
 from crm_shared.database.rls import list_unprotected
+from crm_shared.testing.privileges import list_privileges
 
 pytestmark = pytest.mark.engines
 
@@ -76,20 +78,32 @@ async def test_a_password_is_set_anew_each_time(fresh: Fresh) -> None:
         await fresh.connect("app")
 
 
-async def test_what_the_owner_makes_the_others_may_use_and_not_change(fresh: Fresh) -> None:
+async def test_what_the_owner_makes_is_closed_to_the_others_until_it_is_granted(fresh: Fresh) -> None:
     await fresh.provision()
     owner = await fresh.connect("owner")
     await owner.execute("CREATE TABLE later (n int GENERATED ALWAYS AS IDENTITY, tenant_id uuid)")
     await fresh.provision()  # again, over tables that are there
     for kind in ("app", "worker"):
         role = await fresh.connect(kind)
-        await role.execute("INSERT INTO later (tenant_id) VALUES (NULL)")
-        for statement in ("DROP TABLE later", "CREATE TABLE mine (n int)", "TRUNCATE later"):
+        for statement in ("SELECT FROM later", "DROP TABLE later", "CREATE TABLE mine (n int)", "TRUNCATE later"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await role.execute(statement)
+        await owner.execute(f"GRANT INSERT ON later TO {fresh.service}_{kind}")
+        await role.execute("INSERT INTO later (tenant_id) VALUES (NULL)")  # the identity's sequence asks for nothing
         await role.close()
     assert await list_unprotected(owner) == ["later"]
     await owner.close()
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+async def test_a_services_roles_stay_out_of_the_databases_of_all(fresh: Fresh, database: str) -> None:
+    await fresh.provision()
+    host = urlsplit(fresh.admin_dsn)
+    for kind in ("owner", "app", "worker"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(
+                host=host.hostname, port=host.port, user=f"{fresh.service}_{kind}", password=PASSWORD, database=database
+            )
 
 
 async def test_one_services_roles_stay_out_of_anothers_database(fresh: Fresh, postgres_admin_dsn: str) -> None:
@@ -111,16 +125,65 @@ async def test_one_services_roles_stay_out_of_anothers_database(fresh: Fresh, po
         await admin.close()
 
 
+def make_versions(folder: Path, grants: str) -> Path:
+    """Make a service's migrations folder: `versions`, and what is granted beside it."""
+    (folder / "grants.toml").write_text(grants)
+    (folder / "versions").mkdir()
+    return folder / "versions"
+
+
+CREATE_TABLE = """
+from alembic import op
+revision = "0001"
+down_revision = None
+
+def upgrade() -> None:
+    op.execute("{}")
+"""
+
+
+async def test_rights_follow_the_written_table_in_a_database_that_had_others(fresh: Fresh, tmp_path: Path) -> None:
+    await fresh.provision("plain")
+    owner = await fresh.connect("owner", "plain")
+    # As releases before 1.0 left it: everything to everybody, the migrations' own table too.
+    await owner.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {fresh.service}_app, {fresh.service}_worker")
+    versions = make_versions(tmp_path, 'notes = { app = "SELECT", worker = "SELECT, DELETE" }')
+    (versions / "0001.py").write_text(CREATE_TABLE.format("CREATE TABLE notes (id int, name text)"))
+    await asyncio.to_thread(migrate, fresh.owner_dsn, versions)
+    assert await list_privileges(owner, fresh.service) == {
+        ("notes", "app"): {"SELECT"}, ("notes", "worker"): {"SELECT", "DELETE"},
+    }  # fmt: skip
+    granted_by = "SELECT xmin::text FROM pg_class WHERE relname IN ('notes', 'alembic_version') ORDER BY 1"
+    before = await owner.fetch(granted_by)
+    await asyncio.to_thread(migrate, fresh.owner_dsn, versions)
+    assert await owner.fetch(granted_by) == before
+    await owner.close()
+
+
+@pytest.mark.parametrize(
+    "grants", ["", 'notes = { app = "SELECT", worker = "" }\nmore = { app = "", worker = "" }\n'], ids=["less", "more"]
+)
+async def test_a_table_without_an_entry_or_an_entry_without_a_table_stops_the_migration(
+    fresh: Fresh, tmp_path: Path, grants: str
+) -> None:
+    await fresh.provision("plain")
+    versions = make_versions(tmp_path, grants)
+    (versions / "0001.py").write_text(CREATE_TABLE.format("CREATE TABLE notes (id int)"))
+    with pytest.raises(WrongGrants, match=r"differ in: (notes|more)"):
+        await asyncio.to_thread(migrate, fresh.owner_dsn, versions)
+
+
 async def test_replicas_that_start_at_once_migrate_once(fresh: Fresh, tmp_path: Path) -> None:
     await fresh.provision("plain")
     text = (MIGRATIONS / "0001_things.py").read_text("utf-8")
     text = text.replace('ddl("things")', f'ddl("{fresh.service}")').replace('="things"', f'="{fresh.service}"')
     # Slow, so that the others do come meanwhile: whoever did not wait would find the table there.
     text = text.replace("    op.execute(TABLES)", '    op.execute("SELECT pg_sleep(0.3)")\n    op.execute(TABLES)')
-    (tmp_path / "0001_things.py").write_text(text)
-    heads = await asyncio.gather(*(asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path) for _ in range(3)))
+    versions = make_versions(tmp_path, (MIGRATIONS.parent / "grants.toml").read_text("utf-8"))
+    (versions / "0001_things.py").write_text(text)
+    heads = await asyncio.gather(*(asyncio.to_thread(migrate, fresh.owner_dsn, versions) for _ in range(3)))
     assert heads == ["0001"] * 3
-    assert await asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path) == "0001"
+    assert await asyncio.to_thread(migrate, fresh.owner_dsn, versions) == "0001"
     owner = await fresh.connect("owner", "plain")
     assert await list_unprotected(owner) == []
     await owner.close()
@@ -128,12 +191,13 @@ async def test_replicas_that_start_at_once_migrate_once(fresh: Fresh, tmp_path: 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(fresh: Fresh, tmp_path: Path) -> None:
     await fresh.provision("plain")
-    (tmp_path / "0001_broken.py").write_text(
+    versions = make_versions(tmp_path, "")
+    (versions / "0001_broken.py").write_text(
         'from alembic import op\nrevision = "0001"\ndown_revision = None\n\n\n'
         'def upgrade() -> None:\n    op.execute("CREATE TABLE half (n int)")\n    op.execute("SELECT nonsense")\n'
     )
     with pytest.raises(ProgrammingError):
-        await asyncio.to_thread(migrate, fresh.owner_dsn, tmp_path)
+        await asyncio.to_thread(migrate, fresh.owner_dsn, versions)
     owner = await fresh.connect("owner", "plain")
     assert await owner.fetchval("SELECT to_regclass('half')") is None
     await owner.close()

@@ -62,7 +62,11 @@ async def test_what_is_not_json_is_malformed(rep: httpx.AsyncClient, body: bytes
         (b'{"name": "a", "at": "2026"}', "/at"),
         (b'{"name": "a", "at": "2026-11-22T09:00:00"}', "/at"),
         (b'{"name": "a", "at": "0001-01-01T00:00:00+14:00"}', "/at"),
+        (b'{"name": "a", "at": "0001-01-01T00:00:00Z"}', "/at"),
+        (b'{"name": "a", "at": "9999-12-31T23:59:59.9999999Z"}', "/at"),
         (b'{"name": "a", "day": 20261122}', "/day"),
+        (b'{"name": "a", "day": "0001-01-01"}', "/day"),
+        (b'{"name": "a", "day": "9999-12-31"}', "/day"),
         (b'{"name": "a", "day": "2026-11-31"}', "/day"),
         (b'{"name": "a", "b~/c": 1}', "/b~0~1c"),
     ],
@@ -89,7 +93,15 @@ async def test_what_is_unusual_but_right_is_taken_and_given_back(rep: httpx.Asyn
 
 
 @pytest.mark.parametrize(
-    "stated", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""]
+    "stated",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/jsonp",
+        "",
+        "application/json; charset=utf-16",
+    ],
 )
 async def test_other_types_are_not_taken(rep: httpx.AsyncClient, stated: str) -> None:
     answer = await rep.post("/v1/things", content=b'{"name": "a"}', headers={"content-type": stated})
@@ -143,3 +155,11 @@ async def test_a_client_that_hangs_up_is_no_failure_of_ours(things: Any, tenant:
 
     await things.app(scope, receive, send)
     assert sent[0]["status"] == 400
+
+
+@pytest.mark.parametrize("headers", [{"content-encoding": "gzip"}, {"content-encoding": "br, identity"}])
+async def test_a_body_that_claims_to_be_packed_is_not_taken_as_it_is(
+    rep: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await rep.post("/v1/things", content=b"{}", headers={"content-type": "application/json", **headers})
+    require_problem(answer, 415, "unsupported-media-type")

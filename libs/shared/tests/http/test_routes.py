@@ -1,18 +1,16 @@
 """What CrmRoute does round every endpoint, on direct routes as on FastAPI's."""
 
-import asyncio
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
+from libs.shared.tests.http.things import ThingsSettings
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from crm_shared.http.direct import DirectRoutes
 from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_shared.testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
@@ -61,7 +59,7 @@ async def test_direct_routes_answer_as_fastapi_does(things: Things, rep: httpx.A
 
 async def test_a_direct_route_takes_gets_only(rep: httpx.AsyncClient) -> None:
     path = f"/v1/things/{uuid4()}"
-    for method in ("HEAD", "OPTIONS", "PUT", "TRACE", "PROPFIND"):
+    for method in ("HEAD", "PUT", "TRACE", "PROPFIND"):
         answer = await rep.request(method, path)
         assert answer.status_code == 405
         assert answer.headers["allow"]
@@ -102,8 +100,8 @@ async def test_a_repeated_parameter_is_refused_unless_it_is_a_list(rep: httpx.As
 async def test_odd_query_strings_are_answered(rep: httpx.AsyncClient) -> None:
     require_problem(await rep.get("/v1/things?name=%00"), 422, "invalid-field", "?name")
     require_problem(await rep.get("/v1/things?%00=1"), 422, "invalid-field", "?\x00")
-    assert require_ok(await rep.get("/v1/things?name=%ED%A0%80"))["name"].strip("\ufffd") == ""
-    assert require_ok(await rep.get("/v1/things?name=%FF"))["name"] == "\ufffd"
+    require_problem(await rep.get("/v1/things?name=%ED%A0%80"), 422, "invalid-field", "?")
+    require_problem(await rep.get("/v1/things?name=%FF"), 422, "invalid-field", "?")
     assert require_ok(await rep.get("/v1/things?&&"))["name"] is None
     require_problem(await rep.get(f"/v1/things?limit={'9' * 5000}"), 422, "invalid-field", "?limit")
     require_problem(await rep.get(f"/v1/things?cursor={'x' * 1001}"), 422, "invalid-field", "?cursor")
@@ -131,21 +129,3 @@ async def test_a_role_that_never_may_hears_so_before_the_record_is_looked_at(
     guarded = f"{path}/guarded"  # takes nothing but the context and an id, and is no direct route all the same
     require_problem(await rep.get(guarded), 403, "forbidden")
     require_ok(await admin.get(guarded))
-
-
-async def test_too_many_requests_are_told_when_to_come_again(postgres_admin_dsn: str) -> None:
-    limits: dict[str, Any] = {"rate_limit_requests": 5, "rate_limit_window_s": 3600}
-    async with running_service(ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, **limits) as kit:
-        tenant = await kit.seed_tenant()
-        client = kit.client(tenant.rep)
-        answers = [await client.get(f"/v1/things/{uuid4()}") for _ in range(3)]  # refusals count too
-        answers += list(await asyncio.gather(*(client.get("/v1/things") for _ in range(4))))
-        assert [answer.headers["ratelimit-remaining"] for answer in answers[:3]] == ["4", "3", "2"]
-        assert sorted(answer.status_code for answer in answers) == [200, 200, 404, 404, 404, 429, 429]
-        refused = next(answer for answer in answers if answer.status_code == 429)
-        require_problem(refused, 429, "rate-limited")
-        assert refused.headers["ratelimit-limit"] == "5"
-        assert refused.headers["ratelimit-remaining"] == "0"
-        assert 0 < int(refused.headers["ratelimit-reset"]) <= 3600
-        assert refused.headers["retry-after"] == refused.headers["ratelimit-reset"]
-        require_ok(await kit.client(tenant.admin).get("/v1/things"))  # another user's count is their own

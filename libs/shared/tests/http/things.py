@@ -8,15 +8,16 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, Query, Response
 from pydantic import BaseModel, Field, JsonValue
 
-from crm_shared.access import Caller
+from crm_shared.access import Caller, Permission
 from crm_shared.clock import new_id
 from crm_shared.database import Connection
 from crm_shared.http.app import create_app
 from crm_shared.http.context import Context
+from crm_shared.http.guards import requires
 from crm_shared.http.models import Day, Instant, ListQuery, RequestBody, ShortText
-from crm_shared.http.roles import admin_only
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
-from crm_shared.refusals import NotFound
+from crm_shared.refusals import Forbidden, NotFound
 from crm_shared.settings import ServiceSettings
 
 MIGRATIONS = Path(__file__).parent / "versions"
@@ -62,7 +63,7 @@ async def load_thing(connection: Connection, caller: Caller, thing_id: UUID) -> 
     return dict(row)
 
 
-@router.post("", response_model=Thing, status_code=201, summary="Create a thing")
+@router.post("", response_model=Thing, status_code=201, summary="Create a thing", responses=problems())
 async def create_thing(body: CreateThing, context: Context) -> Response:
     thing_id = new_id()
     async with context.unit_of_work.begin(context.caller) as transaction:
@@ -71,7 +72,9 @@ async def create_thing(body: CreateThing, context: Context) -> Response:
     return context.reply_written("deal", thing, status=201)
 
 
-@router.post("/rename", response_model=Thing, summary="Rename things one after the other, slowly")
+@router.post(
+    "/rename", response_model=Thing, summary="Rename things one after the other, slowly", responses=problems(NotFound)
+)
 async def rename_things(body: RenameThings, context: Context) -> Response:
     async with context.unit_of_work.begin(context.caller) as transaction:
         for thing_id in body.ids:
@@ -81,29 +84,46 @@ async def rename_things(body: RenameThings, context: Context) -> Response:
     return context.reply_written("deal", thing)
 
 
-@router.get("", response_model=Thing, summary="Say what was asked")
+@router.get("", response_model=Thing, summary="Say what was asked", responses=problems())
 async def list_things(query: Annotated[ThingList, Query()], context: Context) -> Response:
     return context.reply_json(query.model_dump())
 
 
-@router.get("/{thing_id}", response_model=Thing, summary="Get one thing")
+@router.get("/named/{name}", response_model=Thing, summary="Say what the path names", responses=problems())
+async def say_name(name: str, context: Context) -> Response:
+    return context.reply_json({"name": name})
+
+
+@router.get("/{thing_id}", response_model=Thing, summary="Get one thing", responses=problems(NotFound))
 async def get_thing(thing_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         return context.reply(await load_thing(connection, context.caller, thing_id))
 
 
-@router.get("/{thing_id}/fault", response_model=Thing, summary="Fail in a way that nobody foresaw")
+@router.get(
+    "/{thing_id}/fault", response_model=Thing, summary="Fail in a way that nobody foresaw", responses=problems()
+)
 async def get_fault(thing_id: UUID, context: Context) -> Response:
     raise ZeroDivisionError("SELECT secret", thing_id, context)
 
 
-@router.delete("/{thing_id}", status_code=204, summary="Delete a thing", dependencies=[admin_only("delete things")])
+@router.delete(
+    "/{thing_id}",
+    status_code=204,
+    summary="Delete a thing",
+    responses=problems(Forbidden),
+    dependencies=[requires(Permission.WRITE_USERS)],
+)
 async def delete_thing(thing_id: UUID, context: Context) -> Response:
     return context.reply_deleted("deal", {"id": thing_id, "version": 2})
 
 
 @router.get(
-    "/{thing_id}/guarded", response_model=Thing, summary="Get one guarded thing", dependencies=[admin_only("look")]
+    "/{thing_id}/guarded",
+    response_model=Thing,
+    summary="Get one guarded thing",
+    responses=problems(Forbidden),
+    dependencies=[requires(Permission.WRITE_USERS)],
 )
 async def get_guarded(thing_id: UUID, context: Context) -> Response:
     return context.reply_json({"id": thing_id})

@@ -14,6 +14,11 @@ from crm_shared.testing.outboxes import OutboxDatabase
 from crm_shared.testing.waiting import wait_until
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep these tests in one process: they count what comes to one topic, `crm.deal` of the shared broker."""
+    item.add_marker(pytest.mark.xdist_group("outbox"))
+
+
 @pytest.fixture(scope="session")
 async def created_database(postgres_admin_dsn: str) -> OutboxDatabase:
     database = OutboxDatabase(postgres_admin_dsn, "outboxtest")
@@ -38,7 +43,7 @@ async def deal_topic(kafka_bootstrap: str) -> str:
 @pytest.fixture
 def settings(database: OutboxDatabase, kafka_bootstrap: str, deal_topic: str) -> RelaySettings:
     assert deal_topic
-    return RelaySettings(dsn=database.dsn("worker"), kafka_bootstrap=kafka_bootstrap, service="outboxtest")
+    return RelaySettings(dsn=database.dsn("worker"), kafka=kafka_bootstrap, service="outboxtest")
 
 
 @pytest.fixture

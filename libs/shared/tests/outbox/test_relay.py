@@ -13,9 +13,9 @@ from aiokafka import ConsumerRecord
 
 from crm_shared.bus.producers import MAX_RECORD_BYTES
 from crm_shared.contracts import decode
-from crm_shared.outbox import append
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
+from crm_shared.publishing import publish
 from crm_shared.telemetry.traces import continue_trace
 from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
 from crm_shared.testing.records import RawRecord, make_topic, read_ends, read_topic, write_records
@@ -37,7 +37,7 @@ asyncio.run(run_relay(RelaySettings(dsn, bootstrap, "outboxtest"), http_host="12
 
 @asynccontextmanager
 async def relay_process(settings: RelaySettings) -> AsyncIterator[asyncio.subprocess.Process]:
-    arguments = [sys.executable, "-c", RELAY_PROCESS, settings.dsn, settings.kafka_bootstrap]
+    arguments = [sys.executable, "-c", RELAY_PROCESS, settings.dsn, str(settings.kafka)]
     process = await asyncio.create_subprocess_exec(*arguments)
     try:
         yield process
@@ -48,7 +48,7 @@ async def relay_process(settings: RelaySettings) -> AsyncIterator[asyncio.subpro
 
 
 async def read_since(settings: RelaySettings, begin: dict[int, int]) -> list[ConsumerRecord]:
-    return await read_topic(settings.kafka_bootstrap, "crm.deal", begin=begin)
+    return await read_topic(settings.kafka, "crm.deal", begin=begin)
 
 
 async def read_at_least(settings: RelaySettings, begin: dict[int, int], count: int) -> list[ConsumerRecord]:
@@ -62,11 +62,11 @@ async def read_at_least(settings: RelaySettings, begin: dict[int, int], count: i
 async def test_a_row_is_on_the_wire_as_the_contract_has_it(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     traceparent = continue_trace(None)
     event = make_deal_event(version=7)
     worker = await database.connect()
-    await append(worker, [event])
+    await publish(worker, [event], audited=False)
     await worker.close()
 
     async with relaying():
@@ -82,33 +82,33 @@ async def test_a_row_is_on_the_wire_as_the_contract_has_it(
 async def test_partitions_are_those_of_the_default_partitioner(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     events = [make_deal_event() for _ in range(60)]
     worker = await database.connect()
-    await append(worker, events)
+    await publish(worker, events, audited=False)
     await worker.close()
     async with relaying():
         await wait_until_empty()
     relayed = {record.key: record.partition for record in await read_since(settings, begin)}
 
-    reference = await make_topic(settings.kafka_bootstrap, partitions=3)
-    await write_records(settings.kafka_bootstrap, reference, [RawRecord.of(event) for event in events])
+    reference = await make_topic(settings.kafka, partitions=3)
+    await write_records(settings.kafka, reference, [RawRecord.of(event) for event in events])
 
-    assert relayed == {record.key: record.partition for record in await read_topic(settings.kafka_bootstrap, reference)}
+    assert relayed == {record.key: record.partition for record in await read_topic(settings.kafka, reference)}
     assert len(set(relayed.values())) == 3
 
 
 async def test_a_row_with_a_lower_position_that_commits_later_is_not_missed(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     slow, quick = await database.connect(), await database.connect()
     first, second = make_deal_event(), make_deal_event()
     async with relaying():
         held = slow.transaction()
         await held.start()
-        await append(slow, [first])
-        await append(quick, [second])
+        await publish(slow, [first], audited=False)
+        await publish(quick, [second], audited=False)
         assert {record.key for record in await read_at_least(settings, begin, 1)} == {str(second.aggregate_id).encode()}
         await held.commit()
         await wait_until_empty()
@@ -122,7 +122,7 @@ async def test_a_row_with_a_lower_position_that_commits_later_is_not_missed(
 async def test_each_aggregate_keeps_its_order_under_concurrent_writers_that_commit_slowly(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     deal_ids = [uuid.uuid4() for _ in range(5)]
     versions = dict.fromkeys(deal_ids, 0)
     locks = {deal_id: asyncio.Lock() for deal_id in deal_ids}  # a command's lock on the aggregate's row
@@ -134,7 +134,7 @@ async def test_each_aggregate_keeps_its_order_under_concurrent_writers_that_comm
             deal_id = deal_ids[(number * 7 + turn * 3) % len(deal_ids)]
             async with locks[deal_id], connection.transaction():
                 versions[deal_id] += 1
-                await append(connection, [make_deal_event(deal_id, version=versions[deal_id])])
+                await publish(connection, [make_deal_event(deal_id, version=versions[deal_id])], audited=False)
                 await asyncio.sleep((number + turn) % 4 * 0.004)
         await connection.close()
 
@@ -152,10 +152,10 @@ async def test_each_aggregate_keeps_its_order_under_concurrent_writers_that_comm
 async def test_a_kill_between_sending_and_deleting_repeats_the_identical_record_and_nothing_else(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     admin = await database.connect_as_admin()
     caught, other = make_deal_event(), make_deal_event()
-    await append(admin, [caught])
+    await publish(admin, [caught], audited=False)
     lock = admin.transaction()
     await lock.start()
     await admin.fetch("SELECT 1 FROM outbox FOR UPDATE")  # the relay's delete waits for this, its read does not
@@ -168,7 +168,7 @@ async def test_a_kill_between_sending_and_deleting_repeats_the_identical_record_
             await process.wait()
         await terminate_relay_sessions(database)
         await lock.rollback()
-        await append(admin, [other])
+        await publish(admin, [other], audited=False)
     finally:
         await admin.close()  # and so the lock goes, whatever happened
 
@@ -188,7 +188,7 @@ async def wait_for_blocked_delete(database: OutboxDatabase) -> None:
         return bool(
             await admin.fetchval(
                 "SELECT count(*) FROM pg_stat_activity"
-                " WHERE application_name = 'crm-relay' AND wait_event_type = 'Lock'"
+                " WHERE application_name = 'crm-relay' AND wait_event_type = 'Lock' AND datname = current_database()"
             )
         )
 
@@ -199,7 +199,8 @@ async def wait_for_blocked_delete(database: OutboxDatabase) -> None:
 async def terminate_relay_sessions(database: OutboxDatabase) -> None:
     admin = await database.connect_as_admin()
     await admin.fetch(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'crm-relay'"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE application_name = 'crm-relay' AND datname = current_database()"
     )
     await admin.close()
 
@@ -218,23 +219,23 @@ async def count_leaders(database: OutboxDatabase) -> int:
 async def test_of_two_relays_one_leads_and_the_other_takes_over(
     database: OutboxDatabase, settings: RelaySettings, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     worker = await database.connect()
     relays = [Relay(settings), Relay(settings)]
     tasks = [asyncio.create_task(relay.run()) for relay in relays]
-    await append(worker, [make_deal_event() for _ in range(100)])
+    await publish(worker, [make_deal_event() for _ in range(100)], audited=False)
     await wait_until_empty()
     assert await count_leaders(database) == 1
 
     await terminate_relay_sessions(database)  # both lose theirs; one must lead again
-    await append(worker, [make_deal_event() for _ in range(100)])
+    await publish(worker, [make_deal_event() for _ in range(100)], audited=False)
     async with asyncio.timeout(20):
         await wait_until_empty()
     assert await count_leaders(database) == 1
 
     leader = next(relay for relay, task in zip(relays, tasks, strict=True) if relay.is_leader)
     leader.stop()
-    await append(worker, [make_deal_event()])
+    await publish(worker, [make_deal_event()], audited=False)
     async with asyncio.timeout(20):
         await wait_until_empty()
     for relay in relays:
@@ -247,17 +248,17 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over(
 async def test_a_record_too_large_for_kafka_stays_while_the_others_go_on(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     worker = await database.connect()
     huge = make_deal_event(name="x" * (MAX_RECORD_BYTES + 200_000))
-    await append(worker, [huge, make_deal_event()])
+    await publish(worker, [huge, make_deal_event()], audited=False)
 
     async def is_all_but_one_gone() -> bool:
         return bool(await worker.fetchval("SELECT count(*) = 1 FROM outbox"))
 
     async with relaying():
         await read_at_least(settings, begin, 1)
-        await append(worker, [make_deal_event()])
+        await publish(worker, [make_deal_event()], audited=False)
         records = await read_at_least(settings, begin, 2)
         await wait_until(is_all_but_one_gone)
     assert await worker.fetchval("SELECT id FROM outbox") == huge.id
@@ -268,10 +269,12 @@ async def test_a_record_too_large_for_kafka_stays_while_the_others_go_on(
 async def test_records_of_a_megabyte_pass(
     database: OutboxDatabase, settings: RelaySettings, relaying: Relaying, wait_until_empty: Wait
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     deal_id = uuid.uuid4()
     worker = await database.connect()
-    await append(worker, [make_deal_event(deal_id, version=v, name="x" * 1_000_000) for v in range(1, 6)])
+    await publish(
+        worker, [make_deal_event(deal_id, version=v, name="x" * 1_000_000) for v in range(1, 6)], audited=False
+    )
     await worker.close()
     async with relaying():
         await wait_until_empty()
@@ -282,9 +285,9 @@ async def test_records_of_a_megabyte_pass(
 async def test_sigterm_ends_the_process_with_nothing_left_undone(
     database: OutboxDatabase, settings: RelaySettings
 ) -> None:
-    begin = await read_ends(settings.kafka_bootstrap, "crm.deal")
+    begin = await read_ends(settings.kafka, "crm.deal")
     worker: asyncpg.Connection = await database.connect()
-    await append(worker, [make_deal_event() for _ in range(3000)])
+    await publish(worker, [make_deal_event() for _ in range(3000)], audited=False)
     async with relay_process(settings) as process:
         await read_at_least(settings, begin, 1)
         process.send_signal(signal.SIGTERM)

@@ -2,20 +2,38 @@
 
 from fastapi import FastAPI
 
+from crm_activities.activities import bulk_routes, queries, timeline_routes
 from crm_activities.activities import routes as activity_routes
-from crm_activities.activities import timeline_routes
+from crm_activities.calendar import calendar_routes
+from crm_activities.calendar import routes as feed_routes
+from crm_activities.exports import routes as export_routes
+from crm_activities.inbox import routes as inbox_routes
 from crm_activities.settings import ActivitiesSettings
+from crm_activities.threads import routes as thread_routes
+from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
 from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
+
+ROUTERS = (
+    bulk_routes.router,
+    activity_routes.router,
+    timeline_routes.router,
+    export_routes.router,
+    inbox_routes.router,
+    thread_routes.router,
+    feed_routes.router,
+    calendar_routes.router,
+    change_router("activity", "activities", queries.load_activity),
+)
 
 
 def make_app(settings: ActivitiesSettings) -> FastAPI:
     owner_api = OwnerApi(settings)
     return create_app(
         settings,
-        [activity_routes.router, timeline_routes.router],
-        description="E-mails, calls, meetings, notes and tasks, and the timelines of contacts and deals.",
+        ROUTERS,
+        description="E-mails, calls, meetings, notes and tasks; timelines, inboxes, threads and calendar feeds.",
         owner=owner_api,
         parts=ReferenceParts(owner_api),
     )

@@ -1,9 +1,9 @@
-"""crm-activities api | worker | relay | migrate | redrive | republish."""
+"""crm-activities api | worker | relay | migrate | redrive | republish | repair."""
 
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.command_line import make_cli
 
-main = make_cli("activities", ActivitiesSettings, publishes=True)
+main = make_cli("activities", ActivitiesSettings, publishes=True, repairs=True)
 
 if __name__ == "__main__":
     main()

@@ -15,4 +15,4 @@ SELECT_ACTIVITIES = select_pages(ACTIVITY_COLUMNS, "activities", "a")
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give every tenant's activities, the system's notes and deleted ones included, page by page."""
     async for tenant_id, row in walk_rows(database, SELECT_ACTIVITIES):
-        yield events.snapshot(to_activity(row), tenant_id=tenant_id)
+        yield events.MAPPING.snapshot(to_activity(row), tenant_id=tenant_id)

@@ -1,6 +1,6 @@
 """The activities service in this process, a tenant for each test, and a stand-in for the services it asks."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -31,11 +31,11 @@ async def service(
 
 
 @pytest.fixture
-def owner(owner_process: OwnerStandIn) -> OwnerStandIn:
-    """Give the stand-in, with nothing asked of it yet."""
+def owner(owner_process: OwnerStandIn) -> Iterator[OwnerStandIn]:
+    """Give the stand-in, with nothing asked of it yet; it is there again for the tests that follow."""
     owner_process.asked.clear()
+    yield owner_process
     owner_process.is_away = False
-    return owner_process
 
 
 @pytest.fixture

@@ -71,6 +71,9 @@ async def test_times_with_an_offset_are_told_and_answered_in_utc(
         ({"type": "CALL", "scheduled_at": "2026-12-01T10:00:00Z"}, ["/scheduled_at"]),
         ({"type": "TASK", "scheduled_at": "2026-12-01T10:00:00"}, ["/scheduled_at"]),
         ({"type": "TASK", "scheduled_at": "0001-01-01T00:00:00+14:00"}, ["/scheduled_at"]),
+        ({"type": "TASK", "scheduled_at": "9999-12-31T23:59:59.9999999Z"}, ["/scheduled_at"]),
+        ({"type": "TASK", "completed_at": "0001-01-01T00:00:00Z"}, ["/completed_at"]),
+        ({"type": "NOTE", "occurred_at": "0001-01-01T00:00:00Z"}, ["/occurred_at"]),
         ({"type": "NOTE", "occurred_at": "yesterday"}, ["/occurred_at"]),
         ({"type": "NOTE", "body": "x" * 50_001}, ["/body"]),
         ({"type": "NOTE", "body": "nul \u0000"}, ["/body"]),
@@ -221,3 +224,7 @@ async def test_an_activity_may_lie_in_the_past_or_the_future(rep: httpx.AsyncCli
 
 async def test_every_table_stands_under_row_level_security(service: Kit) -> None:
     assert await service.list_unprotected() == []
+
+
+async def test_every_moment_and_day_has_a_wall(service: Kit) -> None:
+    assert await service.list_unwalled() == []

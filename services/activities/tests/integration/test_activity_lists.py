@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from crm_activities.consumers import keep_replicas
+from crm_activities.consumers import keep_directory, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.people import SeededTenant, tell_user
 from crm_shared.testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -41,6 +41,13 @@ async def test_filters_leave_what_they_name(service: Kit, tenant: SeededTenant, 
         ({"in_reply_to": on_deal["id"]}, [answer]),
         ({"external_id": "crm-1"}, [on_contact]),
         ({"updated_since": on_deal["updated_at"]}, [answer, on_deal]),
+        ({"contact_id.empty": "true", "deal_id.empty": "false"}, [on_deal]),
+        ({"contact_id.empty": "false"}, [on_contact]),
+        ({"in_reply_to.empty": "false"}, [answer]),
+        ({"direction.empty": "true"}, [answer, on_contact]),
+        ({"external_id.empty": "false"}, [on_contact]),
+        ({"type.empty": "true"}, []),
+        ({"user_id.empty": "false"}, [answer, on_deal, on_contact]),
         ({"sort": "occurred_at"}, [on_contact, on_deal, answer]),
         ({"sort": "-updated_at"}, [answer, on_deal, on_contact]),
     ]
@@ -48,9 +55,67 @@ async def test_filters_leave_what_they_name(service: Kit, tenant: SeededTenant, 
         assert require_ok(await rep.get(PATH, params=parameters))["items"] == items, parameters
 
 
+async def test_what_is_completed_and_what_is_not(rep: httpx.AsyncClient) -> None:
+    note, task, meeting = [await log(rep, type=type_) for type_ in ("NOTE", "TASK", "MEETING")]
+    done = require_ok(await rep.post(f"{PATH}/{task['id']}/complete"))
+
+    async def read(**parameters: Any) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = require_ok(await rep.get(PATH, params=parameters))["items"]
+        return items
+
+    assert await read(completed="true") == [done]
+    assert await read(completed="false") == [meeting, note]
+    assert await read(completed="false", type=["TASK", "MEETING"]) == [meeting]
+    again = require_ok(await rep.post(f"{PATH}/{task['id']}/reopen"))
+    assert await read(completed="false", type="TASK") == [again]
+
+
+async def test_from_and_to_are_moments_or_days_of_the_callers_zone(
+    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
+) -> None:
+    # In Berlin the 25th has 25 hours, from 22:00Z on the 24th to 23:00Z.
+    moments = ("24T21:59:59Z", "24T22:00:00Z", "25T22:59:59.999999Z", "25T23:00:00Z")
+    logged = [await log(rep, occurred_at=f"2026-10-{moment}") for moment in moments]
+
+    async def read(**parameters: Any) -> list[dict[str, Any]]:
+        parameters = {"sort": "occurred_at", **{name.strip("_"): value for name, value in parameters.items()}}
+        items: list[dict[str, Any]] = require_ok(await rep.get(PATH, params=parameters))["items"]
+        return items
+
+    assert await read(from_="2026-10-25", to="2026-10-25") == logged[1:3]
+    assert await read(from_="2026-10-26") == logged[3:]
+    assert await read(to="2026-10-24") == logged[:1]
+    assert await read(from_="2026-10-24T22:00:00Z", to="2026-10-25T23:00:00Z") == logged[1:]
+    assert await walk_pages(rep, PATH, limit=1, **{"from": "2026-10-25"}, sort="occurred_at") == logged[1:]
+    await keep_directory([tell_user(tenant.rep, version=2, time_zone="Pacific/Niue")], service.database)
+    assert await read(from_="2026-10-25", to="2026-10-25") == logged[2:]
+    answer = await rep.get(PATH, params={"from": "2026-10-25", "to": "2026-10-24"})
+    require_problem(answer, 422, "invalid-field", "?to")
+    exported = await rep.get("/v1/exports/activities.csv", params={"to": "2026-10-24", "fields": "id"})
+    assert exported.text.split() == ["id", logged[1]["id"], logged[0]["id"]]
+
+
 @pytest.mark.parametrize(
     "query",
-    ["colour=red", "limit=0", "limit=201", "type=FAX", "contact_id=7", "sort=body", "cursor=!", "updated_since=now"],
+    [
+        "completed=maybe",
+        "completed=",
+        "from=yesterday",
+        "to=2026-10-32",
+        "from=1899-12-31",
+        "to=2201-01-01T00:00:00Z",
+        "colour=red",
+        "limit=0",
+        "limit=201",
+        "type=FAX",
+        "contact_id=7",
+        "sort=body",
+        "cursor=!",
+        "updated_since=now",
+        "deal_id.empty=1",
+        "direction.empty=",
+        "body.empty=true",
+    ],
 )
 async def test_a_wrong_parameter_is_named(rep: httpx.AsyncClient, query: str) -> None:
     name = query.partition("=")[0]

@@ -1,4 +1,4 @@
-"""Timelines: newest first, ties by id, filtered by type and time, paged without loss or repetition."""
+"""Timelines: newest first, filtered by type and time, paged without loss or repetition."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,12 +90,45 @@ async def test_type_repeats_and_from_and_to_are_both_included(rep: httpx.AsyncCl
         assert require_ok(answer)["items"] == items, parameters
 
 
+@pytest.mark.parametrize("zone", [None, "Pacific/Auckland"])
+async def test_a_day_is_the_callers_and_included_whole(
+    service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, contact_id: str, zone: str | None
+) -> None:
+    """The tenant's day in Berlin, or the user's own; in both zones this one is longer or shorter than others."""
+    async with service.database.begin_as_worker() as transaction:
+        await transaction.execute("UPDATE directory_users SET time_zone = $2 WHERE id = $1", tenant.rep.id, zone)
+    day, begin, hours = ("2026-10-25", "2026-10-24T22:00:00Z", 25)
+    if zone is not None:
+        day, begin, hours = ("2026-09-27", "2026-09-26T12:00:00Z", 23)
+    first = datetime.fromisoformat(begin)
+    last = first + timedelta(hours=hours, microseconds=-1)
+    moments = [first - timedelta(microseconds=1), first, last, last + timedelta(microseconds=1)]
+    before, *within, after = [(await log(rep, contact_id, at))["id"] for at in moments]
+    path = f"/v1/timelines/contacts/{contact_id}"
+    for parameters, expected in (
+        ({"from": day, "to": day}, within),
+        ({"from": day}, [*within, after]),
+        ({"to": day}, [before, *within]),
+        ({"from": day, "to": last.isoformat()}, within),
+        ({"from": last.isoformat(), "to": day}, within[1:]),
+    ):
+        items = require_ok(await rep.get(path, params=parameters))["items"]
+        assert [item["id"] for item in items] == expected[::-1], parameters
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [
         ("type=FAX", "?type"),
         ("from=yesterday", "?from"),
         ("to=2026-11-20T12:00:00", "?to"),
+        ("to=2026-11-20T00:00:00", "?to"),
+        ("from=2026-02-30", "?from"),
+        ("from=20261120", "?from"),
+        ("from=2026-11-20T12:00:00+02:00", "?from"),
+        ("from=0001-01-01", "?from"),
+        ("from=2026-11-21&to=2026-11-20", "?to"),
+        ("from=2026-11-21&to=2026-11-20T22:59:59Z", "?to"),
         ("from=2026-11-21T12:00:00Z&to=2026-11-20T12:00:00Z", "?to"),
         ("limit=0", "?limit"),
         ("cursor=bm9uc2Vuc2U", "?cursor"),

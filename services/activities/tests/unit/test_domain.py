@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 
 from crm_activities.activities import domain, events
-from crm_activities.activities.domain import Activity, ActivityType, Direction, NewActivity, SystemNote
+from crm_activities.activities.activity import Activity, ActivityType, Direction, NewActivity
+from crm_activities.activities.domain import SystemNote
 from crm_shared.clock import new_id
+from crm_shared.contracts import Actor
 from crm_shared.contracts.states import ActivityState
 from crm_shared.refusals import InvalidField
 
@@ -33,8 +35,7 @@ TAKES = {
 
 
 def make_new(activity_type: ActivityType = ActivityType.NOTE, **fields: Any) -> NewActivity:
-    empty = dict.fromkeys(NewActivity.__dataclass_fields__)
-    return NewActivity(**{**empty, "type": activity_type, "user_id": USER_ID, **fields})
+    return NewActivity(**{"type": activity_type, "user_id": USER_ID, **fields})
 
 
 def log(activity_type: ActivityType = ActivityType.NOTE, **fields: Any) -> Activity:
@@ -68,7 +69,7 @@ def test_an_edit_raises_the_version_by_one_and_tells_what_changed() -> None:
     activity = log(subject="Offer")
     decision = domain.edit(activity, {"subject": "Revised offer", "body": None}, now=LATER)
     assert (decision.activity.version, decision.activity.updated_at) == (2, LATER)
-    (told,) = events.to_wire(decision.events, tenant_id=TENANT_ID, actor_id=USER_ID)
+    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
     assert told.type == "crm.activity.updated"
     assert b'"changed":{"subject":{"from":"Offer","to":"Revised offer"}}' in told.payload
 
@@ -88,9 +89,11 @@ def test_an_edit_may_not_leave_fields_that_the_new_type_has_not() -> None:
 
 
 def test_an_activity_does_not_answer_itself() -> None:
-    activity = log()
-    with pytest.raises(InvalidField):
-        domain.edit(activity, {"in_reply_to": activity.id}, now=LATER)
+    activity, other = log(), UUID(int=99)
+    for answered in ([activity.id], [other, activity.id], [other] * domain.MOST_ANSWERED):
+        with pytest.raises(InvalidField):
+            domain.require_no_circle(activity.id, answered)
+    domain.require_no_circle(activity.id, [other])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,7 @@ def test_an_activity_does_not_answer_itself() -> None:
 def test_an_edit_that_ends_a_task_is_called_by_that(before: datetime | None, after: datetime | None, verb: str) -> None:
     task = log(ActivityType.TASK, completed_at=before)
     decision = domain.edit(task, {"completed_at": after}, now=LATER)
-    (told,) = events.to_wire(decision.events, tenant_id=TENANT_ID, actor_id=USER_ID)
+    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
     assert told.type == f"crm.activity.{verb}"
 
 
@@ -115,7 +118,7 @@ def test_what_the_system_wrote_stands() -> None:
 def test_a_deleted_activity_keeps_its_state_and_tells_when() -> None:
     decision = domain.delete(log(), now=LATER)
     assert (decision.activity.deleted_at, decision.activity.version) == (LATER, 2)
-    (told,) = events.to_wire(decision.events, tenant_id=TENANT_ID, actor_id=USER_ID)
+    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
     assert (told.type, told.version) == ("crm.activity.deleted", 2)
 
 

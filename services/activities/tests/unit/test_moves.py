@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from pydantic_core import from_json, to_json
 
-from crm_activities.activities.moves import list_moves, to_note
+from crm_activities.activities.moves import list_moves
+from crm_activities.activities.system_notes import to_note
 from crm_shared import contracts
 from crm_shared.contracts import BadRecord, Event, decode
 
@@ -25,7 +26,7 @@ def load_example(event_type: str) -> Event:
 def test_a_move_becomes_a_note_at_the_moment_of_the_move() -> None:
     event = load_example("crm.deal.stage_changed")
     (move,) = list_moves(event)
-    note = to_note(move, now=NOW)
+    note = to_note(move, {}, now=NOW)
     assert note.body == "Deal moved from Proposal to Closed Won"
     assert (note.type, note.system, note.version) == ("NOTE", True, 1)
     assert (note.deal_id, note.contact_id) == (event.aggregate_id, UUID(event.state["contact_id"]))
@@ -89,4 +90,4 @@ def test_a_move_of_a_deal_whose_contact_is_no_id_is_a_bad_record() -> None:
 
 def test_a_move_that_nobody_made_has_a_note_without_a_user() -> None:
     (move,) = list_moves(replace(load_example("crm.deal.stage_changed"), actor_id=None))
-    assert to_note(move, now=NOW).user_id is None
+    assert to_note(move, {}, now=NOW).user_id is None

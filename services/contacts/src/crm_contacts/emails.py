@@ -1,21 +1,18 @@
 """E-mail addresses: their form, not whether mail arrives."""
 
 from typing import Annotated
-from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
-from crm_shared.refusals import Conflict
+from crm_shared.http.models import ShortText
+from crm_shared.refusals import ValueTaken
 
 
-class DuplicateEmail(Conflict):
-    """Somebody has the address already; the problem names them as `existing_id`."""
+class DuplicateEmail(ValueTaken):
+    """Somebody has the address already."""
 
-    slug, title = "duplicate-email", "The e-mail address is taken"
-
-    def __init__(self, existing_id: UUID) -> None:
-        super().__init__("Another record has this e-mail address.", extensions={"existing_id": existing_id})
+    slug, title, value = "duplicate-email", "The e-mail address is taken", "e-mail address"
 
 
 def to_email(text: str) -> str:
@@ -27,4 +24,13 @@ def to_email(text: str) -> str:
         raise ValueError(f"is not an e-mail address: {error}") from None
 
 
+def to_wanted_email(text: str) -> str:
+    """Give the address as a record would hold it; text that is none stays as it is, and finds nobody."""
+    try:
+        return to_email(text)
+    except ValueError:
+        return text
+
+
 Email = Annotated[str, AfterValidator(to_email), Field(examples=["zoe.okonkwo@acme.example"])]
+WantedEmail = Annotated[ShortText, AfterValidator(to_wanted_email), Field(description="whatever its case")]

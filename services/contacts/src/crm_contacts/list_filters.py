@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from crm_contacts.tags import Tag
+from crm_contacts.tags import WantedTag
 from crm_shared.database import Where
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -13,7 +13,7 @@ MAX_OWNERS = 100
 MAX_TAGS = 10
 
 Owners = Annotated[list[UUID], Field(max_length=MAX_OWNERS, description="repeatable: of any of them")]
-WantedTags = Annotated[list[Tag], Field(max_length=MAX_TAGS, description="repeatable: with all of them")]
+WantedTags = Annotated[list[WantedTag], Field(max_length=MAX_TAGS, description="repeatable: with all of them")]
 Deleted = Annotated[bool, Field(description="true: what was deleted and can still be restored, in place of the rest")]
 
 

@@ -1,11 +1,17 @@
 """Phone numbers: kept as given, and in E.164 so that the same number is found however it was written."""
 
+import re
 from typing import Annotated
 
 import phonenumbers
 from pydantic import AfterValidator, Field
 
+from crm_shared.text import to_line
+
 MAX_LENGTH = 64
+# What spreadsheets and data frames make of a number that they took for a quantity: 4.479E+11, 447911123456.0.
+_ROUNDED = re.compile(r"\A[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+")
+_WITH_DECIMAL = re.compile(r"\A[+-]?\d{6,}[.,]0")
 MIN_DIGITS = 2  # an extension inside a company; less dials nobody
 
 
@@ -13,9 +19,15 @@ def to_phone(text: str) -> str:
     """Give the number as it was written. Raises ValueError for text that nobody could dial."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"should have at most {MAX_LENGTH} characters")
+    if _ROUNDED.fullmatch(text):
+        raise ValueError("was rounded by a spreadsheet, which took it for a quantity: its last digits are lost")
+    if _WITH_DECIMAL.fullmatch(text):
+        raise ValueError(
+            "has a decimal place: a program took it for a quantity; leave out what stands behind the point"
+        )
     if sum(character.isdigit() for character in text) < MIN_DIGITS:
         raise ValueError("is not a phone number")
-    return text
+    return to_line(text)
 
 
 def to_e164(phone: str, region: str) -> str | None:

@@ -21,10 +21,10 @@ SELECT_CONTACTS = select_pages(CONTACT_COLUMNS, "contacts", "c")
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give all, page by page: who is there first, then what they own."""
     async for _, row in walk_rows(database, SELECT_TENANTS):
-        yield directory_events.tenant_snapshot(to_tenant(row))
+        yield directory_events.TENANT_MAPPING.snapshot(to_tenant(row), tenant_id=row["id"])
     async for tenant_id, row in walk_rows(database, SELECT_USERS):
-        yield directory_events.user_snapshot(to_user(row), tenant_id=tenant_id)
+        yield directory_events.USER_MAPPING.snapshot(to_user(row), tenant_id=tenant_id)
     async for tenant_id, row in walk_rows(database, SELECT_COMPANIES):
-        yield company_events.snapshot(to_company(row), tenant_id=tenant_id)
+        yield company_events.MAPPING.snapshot(to_company(row), tenant_id=tenant_id)
     async for tenant_id, row in walk_rows(database, SELECT_CONTACTS):
-        yield contact_events.snapshot(to_contact(row), tenant_id=tenant_id)
+        yield contact_events.MAPPING.snapshot(to_contact(row), tenant_id=tenant_id)

@@ -11,13 +11,14 @@ from crm_contacts.erasure.commands import load_snapshots
 from crm_contacts.imports.running import importing
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
-from crm_shared.command_line import Consuming
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.cleaning import Holders
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.erasure.echoes import telling_again
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
+from crm_shared.pacing import pacing
+from crm_shared.service_rooms import Consuming
 
 HOLDERS: Holders = {EntityType.CONTACT: CONTACTS, EntityType.COMPANY: COMPANIES}
 CONSUMERS = (consumers.hand_over, follow_contacts)
@@ -29,10 +30,11 @@ async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
     clock = SystemClock()
     async with (
         keeping_house(settings) as database,
-        sweeping(database, consumers.HOLDINGS, clock),
-        telling_again(database, settings, load_snapshots),
-        keeping_custom_fields(settings, database, HOLDERS, clock),
-        importing(settings, database),
+        pacing(settings, database) as pace,
+        sweeping(database, consumers.HOLDINGS, clock, pace),
+        telling_again(database, settings, load_snapshots, pace),
+        keeping_custom_fields(settings, database, HOLDERS, clock, pace),
+        importing(settings, database, pace),
     ):
         yield Consuming(
             [

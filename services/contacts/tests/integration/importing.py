@@ -8,7 +8,9 @@ import httpx
 
 from crm_contacts.imports.running import ImportRunner
 from crm_contacts.settings import ContactsSettings
+from crm_shared.bus.readers import Readers
 from crm_shared.clock import Clock, SystemClock
+from crm_shared.pacing import Pace
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.people import Person
 from crm_shared.testing.service_kit import ServiceKit
@@ -32,9 +34,12 @@ async def upload(
     return await client.post("/v1/imports", data=data, files={"file": ("people.csv", body, "text/csv")})
 
 
-def make_runner(kit: Kit, *, chunk_rows: int = 5000, clock: Clock | None = None) -> ImportRunner:
-    settings = kit.settings.model_copy(update={"import_chunk_rows": chunk_rows})
-    return ImportRunner(settings, kit.database, clock or SystemClock())
+def make_runner(
+    kit: Kit, *, chunk_rows: int = 5000, clock: Clock | None = None, readers: Readers | None = None, **changes: Any
+) -> ImportRunner:
+    """Make a worker's imports with these `changes` of the settings. Without `readers` it waits for the relay alone."""
+    settings = kit.settings.model_copy(update={"import_chunk_rows": chunk_rows, **changes})
+    return ImportRunner(settings, kit.database, clock or SystemClock(), Pace.of(settings, kit.database, readers))
 
 
 async def run_import(

@@ -9,10 +9,10 @@ from crm_contacts.settings import ContactsSettings
 from crm_shared.testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
-NEVER_WAITS: Final = 1_000_000_000
+NO_RELAY: Final = 0
 """No relay empties the outbox beside these tests: an import that waited for one would wait for ever."""
 
 
 def running_contacts(admin_dsn: str) -> AbstractAsyncContextManager[ServiceKit[ContactsSettings]]:
     """Run it while in the block. Tests that ask for plans take one each: other tests' rows would decide the plan."""
-    return running_service(ContactsSettings, make_app, MIGRATIONS, admin_dsn=admin_dsn, import_outbox_rows=NEVER_WAITS)
+    return running_service(ContactsSettings, make_app, MIGRATIONS, admin_dsn=admin_dsn, bulk_outbox_rows=NO_RELAY)

@@ -10,6 +10,7 @@ from crm_shared.contracts.states import ContactState
 from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.testing.told_records import make_empty
 
 pytestmark = pytest.mark.engines
 
@@ -35,18 +36,13 @@ async def test_a_contact_is_created_whole(contacts: Contacts, tenant: SeededTena
 
     contact = require_ok(answer, 201)
     ContactState.model_validate(contact, extra="forbid")
-    assert contact == facts | {
+    assert contact == make_empty("contact") | facts | {
         "id": contact["id"],
         "version": 1,
         "email": "Zoe.Okonkwo@acme.example",
         "phone_e164": "+4930901820",
         "tags": ["board", "decision-maker"],
         "owner_id": str(tenant.rep.id),
-        "custom_data": {},
-        "shares": [],
-        "merged_into": None,
-        "deleted_at": None,
-        "erased_at": None,
         "created_at": contact["created_at"],
         "updated_at": contact["created_at"],
     }
@@ -223,9 +219,10 @@ async def test_an_address_is_one_contacts_whatever_its_case(
     second = require_ok(await client.post("/v1/contacts", json={"email": "other@acme.example"}), 201)
 
     # Also from somebody who can't see who has it: the address is the tenant's to give once.
+    answer = await contacts.client(tenant.other_rep).post("/v1/contacts", json={"email": "straße@acme.example"})
+    assert "existing_id" not in require_problem(answer, 409, "duplicate-email")
     for answer in (
         await client.post("/v1/contacts", json={"email": "STRASSE@ACME.EXAMPLE"}),
-        await contacts.client(tenant.other_rep).post("/v1/contacts", json={"email": "straße@acme.example"}),
         await client.patch(f"/v1/contacts/{second['id']}", json={"email": "STRASSE@acme.example", "tags": ["x"]}),
     ):
         assert require_problem(answer, 409, "duplicate-email")["existing_id"] == first["id"]
@@ -242,16 +239,16 @@ async def test_tags_are_put_and_taken_once(contacts: Contacts, tenant: SeededTen
     contact = require_ok(await client.post("/v1/contacts", json={"first_name": "Zoë"}), 201)
     path = f"/v1/contacts/{contact['id']}/tags"
 
-    first = await client.put(f"{path}/r%26d%2Fboard")
-    again = await client.put(f"{path}/r%26d%2Fboard")
+    first = await client.put(f"{path}/r%26d%20board")
+    again = await client.put(f"{path}/r%26d%20board")
 
-    assert (require_ok(first)["tags"], first.headers["etag"]) == (["r&d/board"], '"2"')
+    assert (require_ok(first)["tags"], first.headers["etag"]) == (["r&d board"], '"2"')
     assert (again.json(), again.headers["etag"]) == (first.json(), '"2"')
     assert (await client.delete(f"{path}/never")).status_code == 204
-    assert (await client.delete(f"{path}/r%26d%2Fboard")).status_code == 204
-    assert (await client.delete(f"{path}/r%26d%2Fboard")).status_code == 204
+    assert (await client.delete(f"{path}/r%26d%20board")).status_code == 204
+    assert (await client.delete(f"{path}/r%26d%20board")).status_code == 204
     assert require_ok(await client.get(f"/v1/contacts/{contact['id']}"))["version"] == 3
-    for odd in ("%20", "x" * 65, "a%00b"):
+    for odd in ("%20", "x" * 65, "a%00b", "a%2Fb", "%E2%80%8B"):
         require_problem(await client.put(f"{path}/{odd}"), 422, "invalid-field", "/tags")
 
 

@@ -1,7 +1,10 @@
 """Erasure beside merges, imports, the outbox and whatever runs at the same time."""
 
 import asyncio
+import itertools
 import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import pytest
 from services.contacts.tests.integration.erasing_kit import (
@@ -18,7 +21,9 @@ from services.contacts.tests.integration.importing import list_errors, run_impor
 
 from crm_contacts.contacts import events as contact_events
 from crm_contacts.erasure.commands import load_snapshots
-from crm_shared.erasure.echoes import TIMES, Echoes
+from crm_shared.erasure import echoes
+from crm_shared.erasure.echoes import TIMES, Echoes, telling_again
+from crm_shared.pacing import Pace
 from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.people import SeededTenant
 
@@ -32,8 +37,8 @@ async def test_what_was_erased_is_told_again_once_it_is_due(contacts: Contacts, 
     await contacts.take_events(tenant.id)
     assert await Echoes(contacts.database, load_snapshots, compaction_lag_s=3600).tell_due() == 0
 
-    echoes = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
-    while await echoes.tell_due():
+    again = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
+    while await again.tell_due():
         pass
 
     told = await contacts.take_events(tenant.id)
@@ -41,7 +46,39 @@ async def test_what_was_erased_is_told_again_once_it_is_due(contacts: Contacts, 
         ("crm.contact.snapshot", 2, contact["id"])
     ] * TIMES
     assert all(echo.tells_of_erasure for echo in told)
-    assert await echoes.tell_due() == 0
+    assert await again.tell_due() == 0
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedPace(Pace):
+    """Looks, instead of waiting, at how far things have gone."""
+
+    look: Callable[[], Awaitable[None]]
+
+    async def wait(self) -> None:
+        await self.look()
+
+
+async def test_each_batch_that_is_told_again_waits_for_the_readers_of_the_one_before(
+    contacts: Contacts, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echoes, "BATCH_RECORDS", 1)
+    admin = contacts.client(tenant.admin)
+    for number in range(3):
+        await erase(admin, (await create(admin, email=f"p{number}@person.example", external_id=f"p{number}"))["id"])
+    await contacts.take_events(tenant.id)
+    told, done = [0], asyncio.Event()
+
+    async def look() -> None:
+        told.append(told[-1] + len(await contacts.take_events(tenant.id)))
+        if told[-1] == 3 * TIMES:
+            done.set()
+
+    pace = WatchedPace(contacts.database, readers=None, most_unsent=0, most_behind=0, poll_s=0, look=look)
+    settings = contacts.settings.model_copy(update={"compaction_lag_s": 0})
+    async with telling_again(contacts.database, settings, load_snapshots, pace), asyncio.timeout(60):
+        await done.wait()
+    assert {after - before for before, after in itertools.pairwise(told)} <= {0, 1}
 
 
 async def test_what_still_waits_in_the_outbox_by_then_is_dropped(contacts: Contacts, tenant: SeededTenant) -> None:
@@ -50,14 +87,14 @@ async def test_what_still_waits_in_the_outbox_by_then_is_dropped(contacts: Conta
     other = await create(admin, email="other@person.example", external_id="other")
     await erase(admin, contact["id"])
 
-    echoes = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
-    while await echoes.tell_due():
+    again = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
+    while await again.tell_due():
         pass
 
     told = [(event.aggregate_id, event.verb) for event in await contacts.take_events(tenant.id)]
     erased_id = uuid.UUID(contact["id"])
-    again = [(erased_id, "snapshot")] * TIMES
-    assert told == [(uuid.UUID(other["id"]), "created"), (erased_id, "erased"), *again]
+    told_again = [(erased_id, "snapshot")] * TIMES
+    assert told == [(uuid.UUID(other["id"]), "created"), (erased_id, "erased"), *told_again]
 
 
 async def test_a_field_that_is_added_to_contacts_is_emptied_or_said_to_stay() -> None:

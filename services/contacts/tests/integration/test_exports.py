@@ -32,6 +32,7 @@ async def test_an_export_comes_back_as_it_was(contacts: Kit, tenant: SeededTenan
     definitions = (
         {"key": "score", "label": "Score", "field_type": "NUMBER"},
         {"key": "hobbies", "label": "Hobbies", "field_type": "MULTI_SELECT", "options": ["Chess", "Golf"]},
+        {"key": "remarks", "label": "Remarks", "field_type": "TEXT"},
     )
     for definition in definitions:
         require_ok(await admin.post("/v1/custom-fields", json={"entity_type": "CONTACT", **definition}), 201)
@@ -40,7 +41,7 @@ async def test_an_export_comes_back_as_it_was(contacts: Kit, tenant: SeededTenan
         {"first_name": "=1+1", "last_name": "O'Neil, \"Bo\"", "phone": "+49 30 901820", "external_id": "A",
          "tags": ["vip", "@home"], "custom_data": {"score": "-4.5", "hobbies": ["Chess", "Golf"]}},
         {"first_name": "'=quoted", "email": "zoe@acme.example", "company_id": acme["id"], "external_id": "B",
-         "job_title": "Zoë\r\nand more", "source": "INBOUND"},
+         "job_title": "Zoë; and, more", "source": "INBOUND", "custom_data": {"remarks": "Zoë\r\nand more"}},
     )  # fmt: skip
     for body in people:
         require_ok(await client.post("/v1/contacts", json=body), 201)

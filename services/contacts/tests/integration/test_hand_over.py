@@ -160,7 +160,7 @@ async def test_what_is_left_for_later_is_swept(
     contacts: Contacts, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crm_contacts.handover.contacts.BATCH_RECORDS", 2)
-    monkeypatch.setattr(following, "CONSUMER_WITHIN_S", 0.0)
+    monkeypatch.setattr(following, "GIVING_WITHIN_S", 0.0)
     await own(contacts, tenant.rep, contact_count=5)
     gone = (await list_owned(contacts, tenant, tenant.rep))[0]["id"]
     admin = contacts.client(tenant.admin)

@@ -31,6 +31,51 @@ async def test_a_persons_rows_leave_the_errors_file(contacts: Kit, tenant: Seede
     assert "bo@acme.example" in left
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("Ann <ANN@acme.example>", ""),
+        ("mailto:ann@acme.example; bo@acme.example", ""),
+        ("", "(030) 90-18 20"),
+        ("", "+49 (0)30 901820 or later"),
+        ("", "'0049 30 901820"),
+    ],
+)
+async def test_a_persons_address_is_found_within_a_cell(
+    contacts: Kit, tenant: SeededTenant, cells: tuple[str, str]
+) -> None:
+    person = {"email": "ann@acme.example", "phone": "030 901820"}
+    ann = require_ok(await contacts.client(tenant.rep).post("/v1/contacts", json=person), 201)
+    file = f'email,job_title,source\nodd,"{cells[0]} {cells[1]}",ODD\nnan@acme.example,90 18,ODD\n'
+    job = await run_import(contacts, tenant.rep, file)
+    async with contacts.database.begin(tenant.id) as transaction:
+        await forget(transaction, tenant.id, [ann["id"]])
+
+    lines = await list_errors(contacts, tenant.rep, job["id"])
+    assert {line.split(",")[0] for line in lines} == {"3"}
+
+
+@pytest.mark.parametrize(
+    ("file_name", "is_kept"),
+    [("Ann@Acme.example leads.csv", False), ("+49 30 901820.csv", False), ("leads 2026-09-01.csv", True)],
+)
+async def test_a_file_that_was_named_after_a_person_loses_its_name(
+    contacts: Kit, tenant: SeededTenant, file_name: str, *, is_kept: bool
+) -> None:
+    client = contacts.client(tenant.rep)
+    person = {"email": "ann@acme.example", "phone": "030 901820"}
+    ann = require_ok(await client.post("/v1/contacts", json=person), 201)
+    files = {"file": (file_name, b"email\nx@acme.example\n", "text/csv")}
+    job = require_ok(await client.post("/v1/imports", data={"entity_type": "CONTACT"}, files=files), 201)
+    assert job["file_name"] == file_name
+    async with contacts.database.begin(tenant.id) as transaction:
+        await forget(transaction, tenant.id, [ann["id"]])
+
+    after = require_ok(await client.get(f"/v1/imports/{job['id']}"))
+    assert after["file_name"] == (file_name if is_kept else "import.csv")
+    require_ok(await client.post(f"/v1/imports/{job['id']}/cancel"))
+
+
 async def test_errors_and_broken_uploads_go_in_time(contacts: Kit, tenant: SeededTenant) -> None:
     job = await run_import(contacts, tenant.rep, "email\nodd\n", dry_run="true")
     waiting = require_ok(await upload(contacts.client(tenant.rep), "email\na@acme.example\n"), 201)

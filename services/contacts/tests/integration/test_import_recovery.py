@@ -5,13 +5,13 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, make_runner, upload
+from services.contacts.tests.integration.kits import running_contacts
 
-from crm_contacts.imports.running import ImportRunner
-from crm_shared.clock import SystemClock
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.waiting import wait_until
@@ -28,15 +28,23 @@ from crm_contacts.imports.running import ImportRunner
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
+from crm_shared.pacing import Pace
 
 async def main():
     settings = ContactsSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        await ImportRunner(settings, database, SystemClock()).run()
+        await ImportRunner(settings, database, SystemClock(), Pace.of(settings, database)).run()
 
 if __name__ == "__main__":
     asyncio.run(main())
 """
+
+
+@pytest.fixture(scope="module")
+async def contacts(postgres_admin_dsn: str) -> AsyncIterator[Kit]:
+    """Serve from a database of its own: a runner carries out whatever waits, what other tests left waiting too."""
+    async with running_contacts(postgres_admin_dsn) as kit:
+        yield kit
 
 
 class StoppingClock:
@@ -93,7 +101,7 @@ async def test_a_side_process_that_dies_is_replaced(contacts: Kit, tenant: Seede
         state = require_ok(await contacts.client(tenant.rep).get(f"/v1/imports/{job['id']}"))
         return bool(state["counts"]["rows"] or running.done())
 
-    await wait_until(is_under_way, timeout_s=120)
+    await wait_until(is_under_way)
     for process in multiprocessing.active_children():
         if process.name == f"import-{job['id']}":
             process.kill()
@@ -112,7 +120,7 @@ async def test_a_killed_worker_is_followed_by_another(contacts: Kit, tenant: See
         "CRM_CONTACTS_WORKER_DSN": settings.worker_dsn.get_secret_value(),
         "CRM_CONTACTS_OWNER_DSN": settings.owner_dsn.get_secret_value(),
         "CRM_IMPORT_CHUNK_ROWS": "50",
-        "CRM_IMPORT_OUTBOX_ROWS": str(settings.import_outbox_rows),
+        "CRM_BULK_OUTBOX_ROWS": str(settings.bulk_outbox_rows),
     }
     worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, env=environment)
 
@@ -121,7 +129,7 @@ async def test_a_killed_worker_is_followed_by_another(contacts: Kit, tenant: See
         return bool(state["counts"]["rows"])
 
     try:
-        await wait_until(is_under_way, timeout_s=120)
+        await wait_until(is_under_way)
     finally:
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
@@ -170,14 +178,13 @@ async def test_an_import_waits_while_the_relay_is_behind(contacts: Kit, tenant: 
         await transaction.execute("DELETE FROM outbox")  # what other tests have left
     client = contacts.client(tenant.rep)
     job = require_ok(await upload(client, FILE), 201)
-    settings = contacts.settings.model_copy(update={"import_chunk_rows": 2, "import_outbox_rows": 3})
-    running = asyncio.create_task(ImportRunner(settings, contacts.database, SystemClock()).run_waiting())
+    running = asyncio.create_task(make_runner(contacts, chunk_rows=2, bulk_outbox_rows=3).run_waiting())
     sent = 0
 
     async def is_under_way() -> bool:
         return bool(require_ok(await client.get(f"/v1/imports/{job['id']}"))["counts"]["rows"] >= 4)
 
-    await wait_until(is_under_way, timeout_s=120)
+    await wait_until(is_under_way)
     await asyncio.sleep(0.5)
     assert require_ok(await client.get(f"/v1/imports/{job['id']}"))["counts"]["rows"] == 4
     while not running.done():
@@ -203,7 +210,7 @@ async def test_an_import_ends_when_its_user_is_gone(contacts: Kit, tenant: Seede
     job = require_ok(await upload(contacts.client(tenant.rep), FILE), 201)
     admin = contacts.client(tenant.admin)
     require_ok(await admin.patch(f"/v1/users/{tenant.rep.id}", json={"active": False}))
-    await ImportRunner(contacts.settings, contacts.database, StoppingClock(-1)).run_waiting()
+    await make_runner(contacts, clock=StoppingClock(-1)).run_waiting()
 
     ended = require_ok(await admin.get(f"/v1/imports/{job['id']}"))
     assert (ended["status"], ended["counts"]["created"]) == ("FAILED", 0)

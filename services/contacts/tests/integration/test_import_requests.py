@@ -3,8 +3,8 @@
 import httpx
 import pytest
 from services.contacts.tests.integration.importing import Kit, upload
+from services.contacts.tests.integration.process_kit import changed_settings
 
-from crm_contacts.settings import ContactsSettings
 from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.people import SeededTenant
 
@@ -37,6 +37,9 @@ XLSX = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\xff\xfe" + bytes(range(256))
         (" \n\n", {}, "/file"),
         ("email\n", {}, "/file"),
         (XLSX, {}, "/file"),
+        ("x" * 150_000, {}, "/file"),
+        ("," * 100_000 + "\n1\n", {}, "/file"),
+        ('"' + "x" * 140_000 + '"\n1\n', {"delimiter": ";"}, "/file"),
         ("email,E-Mail\na@acme.example,b@acme.example\n", {}, "/file"),
         ("nothing,known\n1,2\n", {}, "/mapping"),
     ],
@@ -74,15 +77,8 @@ async def test_a_file_over_the_limit_is_refused_while_it_comes(contacts: Kit, te
     def count_pieces(rows: dict[str, list[str]]) -> int:
         return sum(str(tenant.id) in row for row in rows["import_pieces"])
 
-    settings: ContactsSettings = contacts.settings.model_copy(update={"import_max_bytes": 3_000_000})
-    process = contacts.app.state.process
-    contacts.app.state.process = type(process)(
-        **{name: getattr(process, name) for name in process.__slots__} | {"settings": settings}
-    )
-    try:
+    with changed_settings(contacts, import_max_bytes=3_000_000):
         answer = await upload(contacts.client(tenant.rep), b"email\n" + b"x" * 3_000_000)
-    finally:
-        contacts.app.state.process = process
     require_problem(answer, 413)
     assert count_pieces(await contacts.list_rows("import_pieces")) == 0
 
@@ -119,3 +115,12 @@ async def test_the_answer_tells_what_was_understood(contacts: Kit, tenant: Seede
     }  # fmt: skip
     assert {name: job[name] for name in expected} == expected
     require_ok(await contacts.client(tenant.rep).post(f"/v1/imports/{job['id']}/cancel"))
+
+
+@pytest.mark.parametrize("boundary", ["b" * 257, "b" * 60_000, "\u00e9", '"', "b*=utf-8''x", " "])
+async def test_a_boundary_that_can_be_none_is_refused(contacts: Kit, tenant: SeededTenant, boundary: str) -> None:
+    kind = f"multipart/form-data; boundary={boundary}".encode("latin-1")
+    answer = await contacts.client(tenant.rep).post(
+        "/v1/imports", content=b"--b\r\n\r\n", headers=[(b"content-type", kind)]
+    )
+    assert answer.status_code in {400, 415}

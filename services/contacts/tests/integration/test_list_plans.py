@@ -10,17 +10,18 @@ import pytest
 from services.contacts.tests.integration.kits import running_contacts
 
 from crm_contacts.companies import queries as company_queries
-from crm_contacts.companies.filters import to_where as to_company_where
+from crm_contacts.companies.filters import to_filters as to_company_filters
 from crm_contacts.companies.routes import SORTS as COMPANY_SORTS
 from crm_contacts.companies.schemas import CompanyList
 from crm_contacts.contacts import queries as contact_queries
-from crm_contacts.contacts.filters import to_where
+from crm_contacts.contacts.filters import to_filters
 from crm_contacts.contacts.routes import SORTS
 from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database
-from crm_shared.http.cursors import encode_cursor, parse_order
+from crm_shared.http.cursors import encode_cursor, parse_order, to_page
+from crm_shared.listing import Key
 from crm_shared.testing.people import JOINED_AT, Person, SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 
@@ -116,6 +117,12 @@ def caller_of(person: Person) -> Caller:
         ("admin", {"q": "first777"}, "contacts_by_name"),
         ("admin", {"q": "last777"}, "contacts_by_surname"),
         ("admin", {"q": "777@"}, "contacts_one_email"),
+        ("admin", {"q": "FÍRST777"}, "contacts_by_name"),
+        ("admin", {"q": "777@"}, "contacts_by_accented_email"),
+        ("admin", {"email.empty": "true"}, "contacts_one_email"),
+        ("admin", {"company_id.empty": "false", "sort": "name"}, "contacts_by_company"),
+        ("admin", {"external_id.empty": "false", "sort": "name"}, "contacts_by_name"),
+        ("manager", {"source.empty": "true"}, "contacts_by_owner"),
     ],
 )
 @pytest.mark.parametrize("is_first_page", [True, False])
@@ -130,13 +137,13 @@ async def test_a_contact_list_reads_an_index(
 ) -> None:
     order = parse_order(parameters.get("sort"), SORTS, id_column="c.id")
     middle = "first2500" if "name" in order.name else JOINED_AT + timedelta(seconds=MANY / 2)
-    cursor = {} if is_first_page else {"cursor": encode_cursor(order, middle, full_tenant.id)}
+    cursor = {} if is_first_page else {"cursor": encode_cursor(order, Key(middle, full_tenant.id))}
     query = ContactList.model_validate({**parameters, **cursor})
     caller = caller_of(getattr(full_tenant, role))
     async with app_database.read(full_tenant.id) as connection:
         explaining = ExplainingConnection(connection)
-        filters = to_where(query, caller, region="DE")
-        await contact_queries.list_contacts(explaining, caller, query, filters, order)
+        filters = to_filters(query, caller, region="DE")
+        await contact_queries.list_contacts(explaining, caller, filters, to_page(query, order))
 
     assert index in explaining.plan
 
@@ -160,7 +167,7 @@ async def test_a_company_list_reads_an_index(
     caller = caller_of(getattr(full_tenant, role))
     async with app_database.read(full_tenant.id) as connection:
         explaining = ExplainingConnection(connection)
-        filters = to_company_where(query, caller)
-        await company_queries.list_companies(explaining, caller, query, filters, order)
+        filters = to_company_filters(query, caller)
+        await company_queries.list_companies(explaining, caller, filters, to_page(query, order))
 
     assert index in explaining.plan

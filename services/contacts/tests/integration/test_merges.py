@@ -161,6 +161,24 @@ async def test_of_two_merges_into_one_the_later_is_undone_first(contacts: Contac
     await undo(client, one["merge_id"])
 
 
+async def test_a_client_that_follows_merges_asks_for_what_is_new(contacts: Contacts, tenant: SeededTenant) -> None:
+    client = contacts.client(tenant.rep)
+    made = [await create(client, first_name=name) for name in "ABCD"]
+    done = [(await merge(client, made[at], made[at + 1]))["merge_id"] for at in (0, 2)]
+    old, new = [require_ok(await client.get(f"/v1/merges/{each}"))["merged_at"] for each in done]
+
+    async def list_since(since: str) -> set[str]:
+        answer = await client.get("/v1/merges", params={"updated_since": since})
+        return {found["id"] for found in require_ok(answer)["items"]}
+
+    assert await list_since(old) == set(done)
+    assert await list_since(new) == {done[1]}
+    await undo(client, done[0])
+    assert await list_since(new) == set(done)
+    assert await list_since("2100-01-01T00:00:00Z") == set()
+    require_problem(await client.get("/v1/merges?updated_since=x"), 422, "invalid-field", "?updated_since")
+
+
 async def test_a_survivor_nobody_may_see_is_not_named(contacts: Contacts, tenant: SeededTenant) -> None:
     rep = contacts.client(tenant.rep)
     this, other = await create(contacts.client(tenant.other_rep), first_name="Z"), await create(rep, first_name="Zoe")

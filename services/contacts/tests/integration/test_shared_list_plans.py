@@ -11,12 +11,12 @@ from services.contacts.tests.integration.kits import running_contacts
 from services.contacts.tests.integration.test_list_plans import ExplainingConnection, caller_of
 
 from crm_contacts.contacts import queries
-from crm_contacts.contacts.filters import to_where
+from crm_contacts.contacts.filters import to_filters
 from crm_contacts.contacts.routes import SORTS
 from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.database import Database
-from crm_shared.http.cursors import parse_order
+from crm_shared.http.cursors import parse_order, to_page
 from crm_shared.testing.people import JOINED_AT, SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 
@@ -92,11 +92,12 @@ def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
 async def test_a_list_with_shares_walks_nobody_elses_contacts(
     app_database: Database, sharing_tenant: SeededTenant, role: str, sort: str, index: str
 ) -> None:
-    query, order = ContactList(sort=sort), parse_order(sort, SORTS, id_column="c.id")
+    query = ContactList(sort=sort)
+    page = to_page(query, parse_order(sort, SORTS, id_column="c.id"))
     caller = replace(caller_of(getattr(sharing_tenant, role)), has_shares=True)
     async with app_database.read(sharing_tenant.id) as connection:
         explaining = ExplainingConnection(connection)
-        await queries.list_contacts(explaining, caller, query, to_where(query, caller, region="DE"), order)
+        await queries.list_contacts(explaining, caller, to_filters(query, caller, region="DE"), page)
 
     [explained] = json.loads(explaining.plan)
     assert set(list_reads(explained["Plan"])) == {index, "contacts_pkey"}

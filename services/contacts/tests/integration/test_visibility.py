@@ -85,6 +85,33 @@ async def test_another_tenants_record_is_not_there_for_anyone(
         require_problem(await call(contacts.client(person_of(tenant, viewer)), endpoint, ids), 404, "not-found")
 
 
+async def test_a_merge_is_there_for_those_who_see_one_of_its_contacts(
+    contacts: Contacts, tenant: SeededTenant, neighbour: SeededTenant
+) -> None:
+    await make_merge(contacts, neighbour.admin, neighbour.rep, neighbour.rep)
+    pairs = {(one, one) for one in SEES} | {("rep", "other_rep"), ("other_rep", "rep"), ("manager", "other_rep")}
+    merges = {
+        await make_merge(contacts, tenant.admin, person_of(tenant, one), person_of(tenant, other)): {one, other}
+        for one, other in sorted(pairs)
+    }
+
+    for viewer, owners in SEES.items():
+        client = contacts.client(person_of(tenant, viewer))
+        seen = {merge for merge, between in merges.items() if between & owners}
+        assert {merge["id"] for merge in await walk_pages(client, "/v1/merges", limit=2)} == seen, viewer
+        for merge in merges:
+            answer = await client.get(f"/v1/merges/{merge}")
+            assert answer.status_code == (200 if merge in seen else 404), viewer
+            if merge not in seen:
+                require_problem(await client.post(f"/v1/merges/{merge}/undo"), 404, "not-found")
+
+
+async def make_merge(contacts: Contacts, admin: Person, survivors: Person, others: Person) -> str:
+    survivor, other = [await make_records(contacts, owner) for owner in (survivors, others)]
+    path, body = f"/v1/contacts/{survivor['contact']}/merge", {"other_id": other["contact"]}
+    return str(require_ok(await contacts.client(admin).post(path, json=body))["merge_id"])
+
+
 @pytest.mark.parametrize("path", ["/v1/contacts", "/v1/companies"])
 async def test_a_list_holds_what_its_reader_sees(
     contacts: Contacts, tenant: SeededTenant, neighbour: SeededTenant, path: str
@@ -114,3 +141,7 @@ async def test_a_users_token_is_good_in_their_own_tenant_alone(
 
 async def test_no_table_is_open_to_other_tenants(contacts: Contacts) -> None:
     assert await contacts.list_unprotected() == []
+
+
+async def test_every_moment_and_day_has_a_wall(contacts: Contacts) -> None:
+    assert await contacts.list_unwalled() == []

@@ -17,15 +17,15 @@ from crm_contacts.directory.domain import (
     UserEdited,
     UserEvent,
 )
+from crm_shared.access import Role
 from crm_shared.clock import new_id
-from crm_shared.contracts.states import Role
 from crm_shared.refusals import InvalidField, UnknownReference
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
-def make_user(role: Role = "REP", **fields: Any) -> User:
+def make_user(role: Role = Role.REP, **fields: Any) -> User:
     new = NewUser("zoe@acme.example", "Zoë", role, manager_id=None, active=True, time_zone=None)
     return replace(domain.create_user(new_id(), new, superiors=(), now=NOW).user, **fields)
 
@@ -49,7 +49,7 @@ def test_a_change_raises_the_version_by_one() -> None:
 
 
 def test_what_is_as_it_was_changes_nothing() -> None:
-    assert edit(make_user(), full_name="Zoë", role="REP", active=True) is None
+    assert edit(make_user(), full_name="Zoë", role=Role.REP, active=True) is None
 
 
 def test_the_end_of_a_users_time_is_an_event_of_its_own() -> None:
@@ -58,14 +58,14 @@ def test_the_end_of_a_users_time_is_an_event_of_its_own() -> None:
     assert isinstance(edit(make_user(active=False), full_name="Still gone"), UserEdited)
 
 
-@pytest.mark.parametrize("change", [{"active": False}, {"role": "REP"}, {"role": "MANAGER"}])
+@pytest.mark.parametrize("change", [{"active": False}, {"role": Role.REP}, {"role": Role.MANAGER}])
 def test_the_last_admin_stays(change: dict[str, Any]) -> None:
-    admin = make_user("ADMIN")
+    admin = make_user(Role.ADMIN)
 
     with pytest.raises(LastAdmin):
         edit(admin, other_admins=0, **change)
     assert edit(admin, other_admins=1, **change) is not None
-    assert edit(make_user("ADMIN", active=False), other_admins=0, role="REP") is not None
+    assert edit(make_user(Role.ADMIN, active=False), other_admins=0, role=Role.REP) is not None
 
 
 def test_a_manager_is_there_and_active() -> None:

@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 from crm_contacts.emails import to_email
 from crm_contacts.imports.columns import require_identifiable, to_columns
 from crm_contacts.imports.domain import ImportedType, ImportMode, RowProblem
-from crm_contacts.imports.formats import EncodingDetector, read_header, require_encoding, sniff_delimiter
+from crm_contacts.imports.formats import (
+    EncodingDetector,
+    choose_encoding,
+    read_header,
+    require_encoding,
+    sniff_delimiter,
+)
 from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
 from crm_contacts.imports.records import Record, RecordReader
 from crm_contacts.phones import to_e164, to_phone
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
+from crm_shared.text import to_nfc
 
 CONTACT, COMPANY = ImportedType.CONTACT, ImportedType.COMPANY
 
@@ -170,7 +177,8 @@ def test_a_byte_that_is_no_letter_stays_visible() -> None:
     assert read(b"a,b\n\x81,x\n", encoding="cp1252") == [Record(2, ["\ufffd", "x"])]
 
 
-CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+# In NFC, as all that is stored.
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20).map(to_nfc)
 
 
 @settings(deadline=None)
@@ -246,3 +254,36 @@ def test_an_address_read_the_fast_way_is_the_same_address(text: str) -> None:
 @given(st.one_of(numbers(), st.text(st.sampled_from("0¹٣1 a-"), max_size=5), st.text(min_size=60, max_size=70)))
 def test_a_phone_taken_the_fast_way_is_taken_by_the_api(text: str) -> None:
     assert outcome(read_phone, text) == outcome(to_phone, text)
+
+
+@pytest.mark.parametrize("delimiter", [None, ","])
+@pytest.mark.parametrize(
+    "beginning",
+    [b"x" * 150_000, b"," * 100_000 + b"x", b"a," * 100_000, b'"' + b"x" * 150_000, b";".join([b"x"] * 2000)],
+)
+def test_a_first_line_that_no_table_has_is_refused(beginning: bytes, delimiter: str | None) -> None:
+    with pytest.raises(InvalidField) as refused:
+        read_header(beginning, "utf-8", delimiter if b";" not in beginning else ";")
+    assert refused.value.errors[0].pointer == "/file"
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("name\nZoë\n".encode("utf-16"), "utf-16"),
+        ("name\nZoë\n".encode("utf-16-le"), "utf-16-le"),
+        ("name\nZoë\n".encode("utf-16-be"), "utf-16-be"),
+    ],
+)
+def test_a_stated_utf_16_is_read_as_the_file_has_it(file: bytes, found: str) -> None:
+    detector = EncodingDetector()
+    detector.feed(file)
+    assert choose_encoding("utf-16", detector) == found
+    assert choose_encoding("utf-16-be", detector) == "utf-16-be"
+
+
+def test_a_file_that_is_not_in_the_stated_utf_16_is_refused_at_once() -> None:
+    detector = EncodingDetector()
+    detector.feed("name\nZoë\n".encode())
+    with pytest.raises(InvalidField, match="is not the file's"):
+        choose_encoding("utf-16", detector)

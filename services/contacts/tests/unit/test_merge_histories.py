@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from crm_contacts.contacts import domain as contacts
-from crm_contacts.contacts.domain import Contact
+from crm_contacts.contacts.domain import Contact, NewContact, begin
 from crm_contacts.merges import domain
 from crm_contacts.merges.choices import to_choices
 from crm_contacts.merges.domain import Choice, Merging, NamelessSurvivor
@@ -118,21 +118,15 @@ class Histories(RuleBasedStateMachine):
         for number in range(CONTACTS):
             fields: dict[str, Any] = {name: data.draw(maybe) for name in FIELDS if name not in {"owner_id", "phone"}}
             phone = data.draw(maybe)
-            contact = Contact(
+            new = NewContact(
                 **{**fields, "first_name": "A"},
-                id=UUID(int=100 + number),
-                version=1,
                 phone=phone,
                 phone_e164=None if phone is None else "+" + phone,
                 owner_id=data.draw(st.sampled_from(PEOPLE)),
                 tags=tuple(data.draw(st.lists(texts, unique=True, max_size=3))),
                 custom_data=data.draw(st.dictionaries(st.sampled_from(KEYS), texts)),
-                shares=[],
-                merged_into=None,
-                created_at=NOW,
-                updated_at=NOW,
-                deleted_at=None,
             )
+            contact = replace(begin(UUID(int=100 + number), new, now=NOW), shares=[])
             self.contacts[contact.id] = contact
             self.model[contact.id] = to_table(contact)
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from crm_contacts.contacts.domain import Contact
+from crm_contacts.contacts.domain import Contact, NewContact, begin
 from crm_contacts.merges import domain
 from crm_contacts.merges.choices import to_choices
 from crm_contacts.merges.domain import Choice, Merging, NamelessSurvivor
@@ -20,22 +20,7 @@ THIS, OTHER = Choice.THIS, Choice.OTHER
 
 
 def make(**fields: Any) -> Contact:
-    empty = dict.fromkeys(
-        ("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source", "external_id")
-    )
-    contact = Contact(
-        **empty,
-        id=uuid4(),
-        version=1,
-        owner_id=OWNER,
-        tags=(),
-        custom_data={},
-        shares=(),
-        merged_into=None,
-        created_at=NOW,
-        updated_at=NOW,
-        deleted_at=None,
-    )
+    contact = begin(uuid4(), NewContact(owner_id=OWNER), now=NOW)
     return replace(contact, **fields)
 
 

@@ -3,10 +3,10 @@
 import pytest
 
 from crm_contacts.companies.internet import to_domain, to_website
-from crm_contacts.directory.time_zones import to_time_zone
 from crm_contacts.emails import to_email
 from crm_contacts.phones import to_e164, to_phone, to_region
 from crm_contacts.tags import MAX_LENGTH, to_tag, to_tags
+from crm_shared.time_zones import to_time_zone
 
 
 @pytest.mark.parametrize(

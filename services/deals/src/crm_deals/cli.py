@@ -1,9 +1,9 @@
-"""crm-deals api | worker | relay | migrate | redrive | republish."""
+"""crm-deals api | worker | relay | migrate | redrive | republish | repair."""
 
 from crm_deals.settings import DealsSettings
 from crm_shared.command_line import make_cli
 
-main = make_cli("deals", DealsSettings, publishes=True)
+main = make_cli("deals", DealsSettings, publishes=True, repairs=True)
 
 if __name__ == "__main__":
     main()

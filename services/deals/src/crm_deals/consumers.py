@@ -1,6 +1,6 @@
 """Other services' facts into what is kept of them here; this service's own into webhooks."""
 
-from crm_deals.deals.activity_times import save_activities
+from crm_deals.deals.kept_activities import save_activities
 from crm_deals.deals.kind import DEALS
 from crm_deals.pipelines.commands import load_default_stages
 from crm_deals.webhooks import queueing
@@ -30,7 +30,7 @@ async def give_pipelines(batch: list[Event], database: Database, clock: Clock) -
 
 @subscribe("crm.activity", group_id="deals.activity-times")
 async def keep_activity_times(batch: list[Event], database: Database) -> None:
-    """Keep when something happened with a deal, for the board."""
+    """Keep when something happened with a deal, and what is still to be done about it."""
     async with database.begin_as_worker() as transaction:
         await save_activities(transaction, batch)
 

@@ -39,17 +39,17 @@ SELECT_STAGES = """
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
     """Give every tenant's webhooks and pipelines, then deals with their whole stage history, page by page."""
     async for tenant_id, row in walk_rows(database, SELECT_WEBHOOKS):
-        yield webhook_events.snapshot(to_webhook(row), tenant_id=tenant_id)
+        yield webhook_events.MAPPING.snapshot(to_webhook(row), tenant_id=tenant_id)
     async for tenant_id, row in walk_rows(database, SELECT_PIPELINES):
         async with database.read_as_worker() as connection:
             found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])
         stages = tuple(pipeline_repository.to_stage(stage) for stage in found)
-        yield pipeline_events.snapshot(Pipeline(stages=stages, **row), tenant_id=tenant_id)
+        yield pipeline_events.MAPPING.snapshot(Pipeline(stages=stages, **row), tenant_id=tenant_id)
     async for page in walk_pages(database, SELECT_DEALS):
         async with database.read_as_worker() as connection:
             histories = await _load_histories(connection, [(tenant_id, row["id"]) for tenant_id, row in page])
         for tenant_id, row in page:
-            yield deal_events.snapshot(to_deal(row), tenant_id=tenant_id, history=histories[row["id"]])
+            yield deal_events.MAPPING.snapshot(to_deal(row), tenant_id=tenant_id, history=histories[row["id"]])
 
 
 async def _load_histories(

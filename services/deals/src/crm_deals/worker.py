@@ -4,17 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_deals import consumers
+from crm_deals.deals.day_ends import following_time_zones
 from crm_deals.deals.kind import DEALS
+from crm_deals.deals.next_steps import marking_overdue
 from crm_deals.deals.totals import folding
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
 from crm_shared.clock import SystemClock
-from crm_shared.command_line import Consuming
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.cleaning import Holders
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
+from crm_shared.pacing import pacing
+from crm_shared.service_rooms import Consuming
 
 HOLDERS: Holders = {EntityType.DEAL: DEALS}
 CONSUMERS = (
@@ -33,15 +36,18 @@ async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
     clock = SystemClock()
     async with (
         keeping_house(settings) as database,
-        sweeping(database, consumers.HOLDINGS, clock),
+        pacing(settings, database) as pace,
+        sweeping(database, consumers.HOLDINGS, clock, pace),
         dispatching(database, settings, clock),
         folding(database),
-        keeping_custom_fields(settings, database, HOLDERS, clock),
+        marking_overdue(database),
+        following_time_zones(database),
+        keeping_custom_fields(settings, database, HOLDERS, clock, pace),
     ):
         yield Consuming(
             [
                 consumers.keep_directory.bind(database),
-                consumers.keep_replicas.bind(database),
+                consumers.keep_replicas.bind(database, pace),
                 consumers.hand_over.bind(database, clock),
                 consumers.give_pipelines.bind(database, clock),
                 consumers.queue_for_webhooks.bind(database),

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,7 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_shared.testing.answers import require_ok, walk_pages
 from crm_shared.testing.published import to_event
+from crm_shared.testing.told_records import make_empty
 
 pytestmark = pytest.mark.engines
 
@@ -122,15 +124,13 @@ async def test_sums_are_right_in_the_midst_of_moves_and_folds(sales: Sales) -> N
 def tell_activity(sales: Sales, deal: dict[str, Any], at: datetime, *, version: int = 1, **fields: Any) -> Event:
     activity_id = fields.pop("activity_id", None) or new_id()
     state = {
-        **dict.fromkeys(("contact_id", "original_contact_id", "subject", "body", "scheduled_at", "completed_at")),
-        **dict.fromkeys(("direction", "in_reply_to", "duration_s", "external_id", "deleted_at")),
+        **make_empty("activity"),
         "id": activity_id,
         "version": version,
         "type": "CALL",
         "deal_id": deal["id"],
         "user_id": sales.tenant.rep.id,
         "occurred_at": at,
-        "system": False,
         "created_at": at,
         "updated_at": at,
         **fields,
@@ -181,6 +181,12 @@ async def test_a_deal_rots_when_nothing_happens_with_it(sales: Sales) -> None:
     gone = tell_activity(sales, deal, now - timedelta(days=1), version=2, activity_id=call.aggregate_id, deleted_at=now)
     await consumers.keep_activity_times([gone], sales.kit.database)
     await consumers.keep_activity_times([call], sales.kit.database)  # stale by now
+    assert await is_rotting(sales, deal)
+    second = tell_activity(sales, deal, now - timedelta(days=1))
+    await consumers.keep_activity_times([second], sales.kit.database)
+    assert not await is_rotting(sales, deal)
+    end = replace(gone, aggregate_id=second.aggregate_id, state={**gone.state, "occurred_at": "0001-01-01T00:00:00"})
+    await consumers.keep_activity_times([end], sales.kit.database)
     assert await is_rotting(sales, deal)
 
 

@@ -1,6 +1,7 @@
 """Deals follow a merged contact and return when it is parted: whatever the order of events, however often they come."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from services.deals.tests.integration.sales import Sales, open_sales
 
 from crm_deals.consumers import FOLLOWERS, keep_replicas
-from crm_shared.clock import SystemClock
+from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
 from crm_shared.replicas.following import Followers, follow_merges
 from crm_shared.replicas.living import Family, hold_family, hold_living
@@ -277,3 +278,25 @@ async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(
     monkeypatch.setattr(Followers, "move", move)
     await follow_merges(sales.kit.database, FOLLOWERS, [(told.tenant_id, one) for one in ids], SystemClock())
     assert calls == []
+
+
+async def test_a_contact_whose_end_can_not_be_read_is_gone_and_stays_merged(sales: Sales) -> None:
+    told, (first, second) = await open_contacts(sales, 2)
+    deal = await sales.create(contact_id=str(first))
+    told.merge(first, into=second)
+    await hear(sales, told.events)
+    last = told.events[-1]
+    for contact_id in (first, second):
+        version = max(event.version for event in told.events if event.aggregate_id == contact_id) + 1
+        state = {"id": str(contact_id), "version": version, "created_at": "0001-01-01T00:00:00"}
+        end = replace(
+            last, id=new_id(), type="crm.contact.erased", aggregate_id=contact_id, version=version, state=state
+        )
+        await hear(sales, [end])
+        await hear(sales, [end, *told.events])
+    assert await place_of(sales, deal) == (str(second), str(first))
+    async with sales.kit.database.read_as_worker() as connection:
+        rows = await connection.fetch(
+            "SELECT id, name, is_deleted, merged_into FROM replica_records WHERE tenant_id = $1", sales.tenant.id
+        )
+    assert {tuple(row) for row in rows} == {(first, "", True, second), (second, "", True, None)}

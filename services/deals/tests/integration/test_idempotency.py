@@ -55,6 +55,25 @@ async def test_a_key_is_its_users_alone_and_its_paths_alone(sales: Sales, elsewh
     assert (require_ok(again)["version"], again.headers["idempotency-replayed"]) == (2, "true")
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "status"),
+    [("REP", "MANAGER", 201), ("MANAGER", "ADMIN", 201), ("MANAGER", "REP", 403), ("ADMIN", "MANAGER", 403)],
+)
+async def test_an_answer_is_repeated_to_whoever_may_no_less_than_then(
+    sales: Sales, then: str, now: str, status: int
+) -> None:
+    answers = []
+    for role in (then, now):
+        async with sales.kit.database.begin_as_worker() as transaction:
+            await transaction.execute("UPDATE directory_users SET role = $2 WHERE id = $1", sales.tenant.rep.id, role)
+        answers.append(await sales.rep.post("/v1/deals", json=BODY, headers=KEY))
+    first, again = answers
+    require_ok(first, 201)
+    assert again.status_code == status
+    assert (again.content == first.content) is (status == 201)
+    assert await count_deals(sales) == 1
+
+
 async def test_a_refusal_is_not_remembered(sales: Sales) -> None:
     require_problem(await sales.rep.post("/v1/deals", json={**BODY, "amount": "-1"}, headers=KEY), 422)
     deal = await sales.create()
@@ -148,3 +167,11 @@ async def test_the_worker_forgets_what_is_past_its_time(sales: Sales) -> None:
         )
         await transaction.execute(FORGET, 24)
         assert await transaction.fetchval(count, sales.tenant.id) == 1
+
+
+async def test_an_answer_is_not_given_again_to_a_role_that_may_less(sales: Sales) -> None:
+    require_ok(await sales.admin.post("/v1/deals", json=BODY, headers=KEY), 201)
+    async with sales.kit.database.begin_as_worker() as transaction:
+        await transaction.execute("UPDATE directory_users SET role = 'REP' WHERE id = $1", sales.tenant.admin.id)
+    require_problem(await sales.admin.post("/v1/deals", json=BODY, headers=KEY), 403, "forbidden")
+    require_ok(await sales.admin.post("/v1/deals", json=BODY, headers={"Idempotency-Key": "new"}), 201)

@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
-from crm_shared.testing.answers import require_ok, walk_pages
+from crm_shared.testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
+
+STAGES = [
+    {"name": "Open", "win_probability": 10, "kind": "OPEN"},
+    {"name": "Won", "win_probability": 100, "kind": "WON"},
+    {"name": "Lost", "win_probability": 0, "kind": "LOST"},
+]
 
 
 async def add_deals(sales: Sales, count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -42,6 +48,37 @@ async def test_a_cursor_keeps_microseconds(sales: Sales) -> None:
     for sort in ("created_at", "-created_at"):
         walked = await walk_pages(sales.rep, "/v1/deals", limit=1, sort=sort)
         assert Counter(deal["id"] for deal in walked) == Counter(deal["id"] for deal in made)
+
+
+async def test_names_sort_as_people_sort_them(sales: Sales) -> None:
+    in_order = ["adler", "Ärger", "Eric", "Éric", "Zorn"]
+    for name in ("Zorn", "Éric", "adler", "Eric", "Ärger"):
+        await sales.create(name=name)
+        require_ok(await sales.admin.post("/v1/pipelines", json={"name": name, "stages": STAGES}), 201)
+    for client in (sales.rep, sales.manager, sales.admin):
+        walked = await walk_pages(client, "/v1/deals", limit=2, sort="name")
+        assert [deal["name"] for deal in walked] == in_order
+    pipelines = await walk_pages(sales.rep, "/v1/pipelines", limit=2, sort="-name")
+    assert [one["name"] for one in pipelines if one["name"] != "Sales"] == in_order[::-1]
+
+
+async def test_fields_without_a_value_are_found(sales: Sales) -> None:
+    full = await sales.create(name="Full", external_id="1", close_date="2026-11-30")
+    bare = await sales.create(name="Bare")
+    for name in ("external_id", "close_date"):
+        for value, deal in (("true", bare), ("false", full)):
+            listed = require_ok(await sales.rep.get("/v1/deals", params={f"{name}.empty": value}))["items"]
+            assert [one["id"] for one in listed] == [deal["id"]], name
+    for name in ("owner_id", "pipeline_id", "stage_id", "status", "currency"):
+        assert require_ok(await sales.rep.get("/v1/deals", params={f"{name}.empty": "true"}))["items"] == [], name
+    for name in ("contact_id", "company_id"):
+        listed = require_ok(await sales.rep.get("/v1/deals", params={f"{name}.empty": "true"}))["items"]
+        assert len(listed) == 2, name
+    past = {"as_of": bare["created_at"], "external_id.empty": "true"}
+    assert [one["id"] for one in require_ok(await sales.rep.get("/v1/deals", params=past))["items"]] == [bare["id"]]
+    require_problem(
+        await sales.rep.get("/v1/deals", params={"close_date.empty": "1"}), 422, "invalid-field", "?close_date.empty"
+    )
 
 
 async def test_a_walk_during_writes_loses_and_repeats_nothing(sales: Sales) -> None:

@@ -57,6 +57,7 @@ async def test_bad_moves_name_their_field_and_leave_nothing(sales: Sales, elsewh
         ({"stage_id": proposal, "changed_at": "2026-11-22T09:00:00"}, "invalid-field", "/changed_at"),
         ({"stage_id": proposal, "changed_at": 5}, "invalid-field", "/changed_at"),
         ({"stage_id": proposal, "changed_at": "9999-12-31T23:59:59-10:00"}, "invalid-field", "/changed_at"),
+        ({"stage_id": proposal, "changed_at": "0001-01-01T00:00:00Z"}, "invalid-field", "/changed_at"),
     ):
         require_problem(await sales.rep.post(path, json=body), 422, slug, pointer)
     assert require_ok(await sales.rep.get(f"/v1/deals/{deal['id']}")) == deal

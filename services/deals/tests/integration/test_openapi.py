@@ -5,7 +5,7 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_shared.testing.openapi_calls import call_all
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 
 
 async def test_answers_are_as_documented(sales: Sales) -> None:

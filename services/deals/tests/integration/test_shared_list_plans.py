@@ -1,12 +1,11 @@
 """Shares cost a list no index: what is owned is read as without them, what is shared by its contact."""
 
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from services.deals.tests.integration.kits import running_deals
+from services.deals.tests.integration.plans import Explaining, list_reads
 from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 from crm_deals.deals import queries
@@ -15,7 +14,7 @@ from crm_deals.settings import DealsSettings
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
-from crm_shared.http.pages import Page
+from crm_shared.listing import Page
 from crm_shared.testing.people import JOINED_AT, Person
 from crm_shared.testing.service_kit import ServiceKit
 
@@ -67,42 +66,10 @@ async def app_connection(full_sales: Sales) -> AsyncIterator[Connection]:
         yield connection
 
 
-class Explaining:
-    """Keeps the plan of the statement that it is handed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.plan: Mapping[str, Any] = {}
-
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args))
-        self.plan = explained["Plan"]
-        return []
-
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        raise NotImplementedError(query, args)
-
-    async def fetchval(self, query: str, *args: Any) -> Any:
-        raise NotImplementedError(query, args)
-
-    async def execute(self, query: str, *args: Any) -> str:
-        raise NotImplementedError(query, args)
-
-
-def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
-    """Give how a plan reads deals: each scan's index, or the kind of a scan without one."""
-    if node["Node Type"] == "Bitmap Index Scan" or (
-        node.get("Relation Name") == "deals" and node["Node Type"] != "Bitmap Heap Scan"
-    ):
-        yield node.get("Index Name", node["Node Type"])
-    for part in node.get("Plans", ()):
-        yield from list_reads(part)
-
-
 async def explain(connection: Connection, person: Person, *, has_shares: bool) -> set[str]:
     order, explaining = parse_order(None, SORTS, id_column="d.id"), Explaining(connection)
     caller = Caller(person.tenant_id, person.id, person.role, "EUR", "Europe/Berlin", has_shares=has_shares)
-    await queries.list_deals(explaining, caller, Where(caller.tenant_id), Page(order, None, 50))
+    await queries.select_deals(caller, Where(caller.tenant_id), Page(order, None, 50)).fetch(explaining)
     return set(list_reads(explaining.plan))
 
 

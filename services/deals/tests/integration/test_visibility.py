@@ -133,11 +133,14 @@ async def test_the_app_role_reads_and_writes_one_tenant_only(sales: Sales, elsew
             for table in tables:
                 assert await count(table) == 0
             assert await app.execute("UPDATE deals SET name = 'x' WHERE id = $1", theirs["id"]) == "UPDATE 0"
-            assert await app.execute("DELETE FROM deals WHERE id = $1", theirs["id"]) == "DELETE 0"
+            assert await app.execute("DELETE FROM stages WHERE tenant_id = $1", elsewhere.tenant.id) == "DELETE 0"
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
                 await app.execute(
-                    "INSERT INTO visible_owners VALUES ($1, $2, $2)", elsewhere.tenant.id, elsewhere.tenant.rep.id
-                )
+                    "INSERT INTO contact_shares VALUES ($1, $2, $3, 'READ')",
+                    elsewhere.tenant.id, elsewhere.tenant.rep.id, theirs["id"],
+                )  # fmt: skip
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+            await app.execute("DELETE FROM deals WHERE id = $1", theirs["id"])
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute("SET ROLE deals_worker")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -146,3 +149,7 @@ async def test_the_app_role_reads_and_writes_one_tenant_only(sales: Sales, elsew
             await app.execute("ALTER TABLE deals DISABLE ROW LEVEL SECURITY")
     finally:
         await app.close()
+
+
+async def test_every_moment_and_day_has_a_wall(sales: Sales) -> None:
+    assert await sales.kit.list_unwalled() == []

@@ -16,7 +16,7 @@ from services.deals.tests.integration.webhook_kit import (
 )
 
 from crm_deals import consumers
-from crm_shared.testing.answers import require_ok
+from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -101,6 +101,26 @@ async def test_all_since_a_moment_comes_again_in_order(sales: Sales, erp: Erp) -
     assert early["id"] != deal["id"]
 
 
+async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None:
+    await sales.create()
+    await erp.tell()
+    async with Dispatching(sales):
+        await wait_until(erp.has_sent_all)
+    [delivery] = await erp.list_deliveries()
+    path, since = f"/v1/webhooks/{erp.id}", {"since": delivery["told_at"]}
+    both = await asyncio.gather(*(sales.admin.post(f"{path}/replay", json=since) for _ in range(2)))
+    assert sorted(answer.status_code for answer in both) == [200, 429]
+    refused = await sales.admin.post(f"{path}/replay", json=since)
+    require_problem(refused, 429, "replay-too-soon")
+    assert refused.headers["retry-after"] == "30"
+    again = await sales.admin.post(f"{path}/deliveries/{delivery['id']}/redeliver")
+    require_problem(again, 409, "delivery-pending")
+    async with Dispatching(sales):
+        await wait_until(erp.has_sent_all)
+    require_ok(await sales.admin.post(f"{path}/replay", json=since))
+    assert len(erp.versions) == 2
+
+
 async def test_an_event_read_again_is_queued_once_and_others_webhooks_get_nothing(
     sales: Sales, erp: Erp, elsewhere: Sales, receiver: Receiver
 ) -> None:
@@ -127,9 +147,8 @@ async def test_a_worker_that_dies_leaves_the_delivery_to_the_next(sales: Sales, 
     erp.receiver.behave = lambda _received: None
     async with Dispatching(sales) as dispatcher:
         await wait_until(lambda: has_come(erp))
-        for tasks in dispatcher._under_way.values():  # noqa: SLF001 - a SIGKILL's nearest
-            for task in list(tasks):
-                task.cancel()
+        for task in list(dispatcher._under_way):  # noqa: SLF001 - a SIGKILL's nearest
+            task.cancel()
     async with sales.kit.database.begin_as_worker() as transaction:
         await transaction.execute("UPDATE webhook_lanes SET next_attempt_at = now()")  # its lease ends
     erp.receiver.behave = lambda _received: OK
@@ -143,7 +162,7 @@ async def test_one_slow_endpoint_takes_no_more_than_its_share(sales: Sales, erp:
         await sales.create()
     await erp.tell()
     erp.receiver.drip_s = 0.002
-    async with Dispatching(sales, webhook_concurrency=3, webhook_timeout_s=5):
+    async with Dispatching(sales, webhook_concurrency=3, webhook_timeout_s=60):
         await wait_until(erp.has_sent_all)
     assert erp.receiver.most_at_once == 3
 

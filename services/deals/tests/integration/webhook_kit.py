@@ -13,6 +13,7 @@ from crm_deals import consumers
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import commands
 from crm_deals.webhooks.commands import CreateWebhook
+from crm_deals.webhooks.destinations import Destinations
 from crm_deals.webhooks.dispatch import Dispatcher
 from crm_deals.webhooks.sending import Sender
 from crm_shared.access import Caller, Role
@@ -26,6 +27,7 @@ QUICK = {
     "webhook_timeout_s": 0.5,
     "webhook_disable_after_failures": 1_000_000,
 }
+ANYWHERE = Destinations(allow_private=True, allow_http=False, ports=frozenset())
 
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -60,7 +62,7 @@ async def open_erp(sales: Sales, receiver: Receiver, *types: str) -> Erp:
     caller = Caller(sales.tenant.id, sales.tenant.admin.id, Role.ADMIN, "EUR", "Europe/Berlin")
     database = await Database.open(sales.kit.settings.dsn.get_secret_value(), max_size=1)
     try:
-        command = CreateWebhook(caller, receiver.url, types, SECRET, allow_private=True)
+        command = CreateWebhook(caller, receiver.url, types, SECRET, ANYWHERE, max_per_tenant=1000)
         webhook = await commands.create_webhook(command, UnitOfWork(database), SystemClock())
     finally:
         await database.close()
@@ -72,7 +74,7 @@ class Dispatching:
 
     def __init__(self, sales: Sales, **settings: Any) -> None:
         self.settings: DealsSettings = sales.kit.settings.model_copy(update=QUICK | settings)
-        self.sender = Sender(timeout_s=self.settings.webhook_timeout_s, allow_private=True)
+        self.sender = Sender(ANYWHERE, SystemClock(), timeout_s=self.settings.webhook_timeout_s)
         self.dispatcher = Dispatcher(sales.kit.database, self.sender, self.settings, SystemClock())
 
     async def __aenter__(self) -> Dispatcher:

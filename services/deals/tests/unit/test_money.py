@@ -74,3 +74,10 @@ def test_totals_are_exact_and_weighted_rounds_once(minor: int, currency: str, pr
     assert row["total"] == total
     assert abs(row["weighted"] - total * probability / 100) <= Decimal("0.5").scaleb(-digits_of(currency))
     assert -row["weighted"].as_tuple().exponent == digits_of(currency)
+
+
+@pytest.mark.parametrize("broken", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("win_probability", [0, 50])
+def test_a_broken_sum_is_null_on_the_board(broken: str, win_probability: int) -> None:
+    [total] = to_totals([{"currency": "EUR", "count": 2, "total": Decimal(broken)}], win_probability)
+    assert total == {"currency": "EUR", "count": 2, "total": None, "weighted": None}

@@ -1,63 +1,19 @@
-"""Where webhooks may go, and how they are signed."""
+"""Where webhooks may go, and when they come again."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
-import ipaddress
-import socket
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
-from crm_deals.webhooks import addresses, domain, signing
-from crm_deals.webhooks.addresses import PrivateAddress, UnknownHost
+from crm_deals.webhooks import addresses, destinations
+from crm_deals.webhooks.destinations import Destinations, PrivateAddress, Refused, UnknownHost
+from crm_deals.webhooks.retry_after import read_retry_after
 from crm_deals.webhooks.sending import Sender
+from crm_shared.clock import SystemClock
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-        *(
-            "224.0.0.1",
-            "0.1.2.3",
-            "255.255.255.255",
-            "192.0.2.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "ff02::1",
-            "2001:db8::1",
-        ),
-        *("::ffff:127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
-    ],
-)
-def test_private_addresses_in_every_disguise(text: str) -> None:
-    assert not addresses.is_public(ipaddress.ip_address(text))
-
-
-@pytest.mark.parametrize("text", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:8.8.8.8"])
-def test_public_addresses(text: str) -> None:
-    assert addresses.is_public(ipaddress.ip_address(text))
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("ftp://erp.example/", "erp.example", "https://", "https://user:word@erp.example/", "https://erp.example/#x"),
-        *("https://erp.example:99999/", "https://erp.example/a b", "javascript:alert(1)", "https://[::1/"),
-        "https://erp.example/" + "x" * 2048,
-    ],
-)
-def test_what_is_no_address_of_a_webhook(url: str) -> None:
-    with pytest.raises(ValueError, match=r"^(is|holds|should)"):
-        addresses.to_url(url)
 
 
 class Names:
@@ -66,55 +22,154 @@ class Names:
     def __init__(self, *answers: list[str]) -> None:
         self._answers = list(answers)
 
-    async def getaddrinfo(self, _host: str, port: int, **_: Any) -> list[Any]:
+    async def look_up(self, host: str, _port: int) -> list[str]:
         found = self._answers.pop(0)
         if not found:
-            raise socket.gaierror(8, "unknown")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+            raise UnknownHost(host)
+        return found
 
 
-async def test_one_private_address_among_public_ones_is_a_trap(monkeypatch: pytest.MonkeyPatch) -> None:
+STRICT = Destinations(allow_private=False, allow_http=False, ports=frozenset({443, 8443}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://erp.example/", "erp.example", "https://", "https://user:word@erp.example/", "https://erp.example/#x"),
+        *("https://erp.example:99999/", "https://erp.example/a b", "javascript:alert(1)", "https://[::1/"),
+        *("https://erp.example:0/", "https://erp.example:-1/", "https://@erp.example/", "https://erp.example\\@x/"),
+        *(
+            "https://erp.example/\u0007",
+            "https://erp.example/\x7f",
+            "https://erp.example/\u200b",
+            "https://e\trp.example/",
+        ),
+        *(
+            f"https://{'a' * 64}.example/",
+            f"https://{'b.' * 125}example/",
+            "https://erp..example/",
+            "https://-erp.example/",
+        ),
+        *("https://☕.example/", "https://[fe80::1%25eth0]/", "https://erp.example/\u2028", "https://erp.example:x/"),
+        *("https://2130706433/", "https://0x7f.1/", "https://127.1/", "https://1.2.3.256/", "https://\uff10x7f.1/"),
+        "https://erp.example/" + "x" * 2048,
+        "https://erp.example/" + "ü" * 400,  # in ASCII each is six signs
+    ],
+)
+def test_what_is_no_address_of_a_webhook(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^(is|holds|has|should)"):
+        addresses.to_url(url)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("https://müller-erp.de", "https://xn--mller-erp-q9a.de"),
+        (
+            "https://BÜCHER.example:8443/Bücher?q=ä&k=%C3%A4",
+            "https://xn--bcher-kva.example:8443/B%C3%BCcher?q=%C3%A4&k=%C3%A4",
+        ),
+        ("HTTPS://ERP.Example./hooks?key=abc", "https://erp.example/hooks?key=abc"),
+        ("https://erp_1.example:443/", "https://erp_1.example:443/"),
+        ("https://例え.テスト/", "https://xn--r8jz45g.xn--zckzah/"),
+        ("https://[2606:2800:0220:0001::0]/", "https://[2606:2800:220:1::]/"),
+        ("https://\uff19.9.9.9/", "https://9.9.9.9/"),
+        ("https://erp.example/a%20b;c=d/~x?[1]={2}|3", "https://erp.example/a%20b;c=d/~x?[1]={2}|3"),
+    ],
+)
+def test_addresses_are_kept_in_ascii_and_read_the_same_again(written: str, kept: str) -> None:
+    assert addresses.to_url(written) == kept
+    assert addresses.to_url(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://erp.example/", "is not https"),
+        ("https://erp.example:25/", "leads to port 25"),
+        ("https://erp.example:6379/", "leads to port 6379"),
+        ("https://erp.example:80/", "leads to port 80"),
+    ],
+)
+def test_only_https_on_its_ports_is_sent_to(url: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        STRICT.require_allowed(url)
+    replace(STRICT, allow_private=True).require_allowed(url)
+
+
+def test_operators_may_allow_plain_http_and_other_ports() -> None:
+    STRICT.require_allowed("https://erp.example:8443/")
+    replace(STRICT, allow_http=True).require_allowed("http://erp.example/")
+    with pytest.raises(Refused):
+        replace(STRICT, allow_http=True).require_allowed("http://erp.example:8080/")
+    replace(STRICT, ports=frozenset({9000})).require_allowed("https://erp.example:9000/")
+
+
+async def test_one_private_address_among_public_ones_is_a_trap() -> None:
     names = Names(["8.8.8.8"], ["8.8.8.8", "10.0.0.1"], [])
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo, raising=False)
-    assert await addresses.resolve("erp.example", 443, allow_private=False) == "8.8.8.8"
+    assert await STRICT.find_address("https://erp.example/", names.look_up) == "8.8.8.8"
     with pytest.raises(PrivateAddress):
-        await addresses.resolve("erp.example", 443, allow_private=False)
+        await STRICT.find_address("https://erp.example/", names.look_up)
     with pytest.raises(UnknownHost):
-        await addresses.resolve("erp.example", 443, allow_private=False)
+        await STRICT.find_address("https://erp.example/", names.look_up)
 
 
-async def test_a_name_that_turned_private_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = Names(["8.8.8.8"], ["127.0.0.1"])
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo, raising=False)
-    await addresses.require_public("https://erp.example/", allow_private=False)
-    sender = Sender(timeout_s=1, allow_private=False)
+@pytest.mark.parametrize(
+    ("url", "found", "error"),
+    [
+        ("https://erp.example/", ["127.0.0.1"], "the URL leads to a private address"),
+        ("http://erp.example/", ["8.8.8.8"], "the URL is not https, which alone is allowed here"),
+        ("https://erp.example/", [], "the name can't be resolved"),
+        ("https://" + "a" * 64 + ".example/", ["8.8.8.8"], "the URL has a host that is no name in DNS"),
+    ],
+)
+async def test_each_delivery_looks_at_its_address_again(url: str, found: list[str], error: str) -> None:
+    sender = Sender(STRICT, SystemClock(), timeout_s=1, look_up=Names(found).look_up)
     try:
-        answer = await sender.send("https://erp.example/", b"{}", {})
+        answer = await sender.send(url, b"{}", {})
     finally:
         await sender.close()
-    assert (answer.status, answer.error) == (None, "the name leads to a private address")
+    assert answer.status is None
+    assert answer.error is not None
+    assert answer.error.startswith(error)
 
 
-def _sign(secrets: list[str]) -> dict[str, str]:
-    return signing.sign(b"{}", message_id="m", at=NOW, secrets_=secrets)
+async def test_a_name_that_hangs_is_asked_for_once_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, asked = Event(), []
+
+    def ask(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        if host == "slow.example":
+            answered.wait(120)
+        return ["8.8.8.8"]
+
+    monkeypatch.setattr(destinations, "_ask", ask)
+    names = destinations.Names()
+    slow = [asyncio.create_task(names.look_up("slow.example", 443)) for _ in range(300)]
+    try:
+        slow[0].cancel()
+        assert await asyncio.wait_for(names.look_up("quick.example", 443), 60) == ["8.8.8.8"]
+        answered.set()
+        assert await asyncio.gather(*slow[1:]) == [["8.8.8.8"]] * 299
+        assert sorted(asked) == ["quick.example", "slow.example"]
+    finally:
+        answered.set()
+        names.close()
 
 
-def test_each_valid_secret_signs() -> None:
-    secret = signing.make_secret()
-    headers = _sign([secret, "plain"])
-    keys = [base64.b64decode(secret.removeprefix("whsec_")), b"plain"]
-    signed = f"m.{int(NOW.timestamp())}.{{}}".encode()
-    expected = ["v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode() for key in keys]
-    assert headers["webhook-signature"].split(" ") == expected
-    assert signing.to_key("whsec_ü") == "whsec_ü".encode()  # no base64: the text itself
-
-
-def test_a_replaced_secret_signs_until_its_time_is_over() -> None:
-    webhook = domain.create(
-        UUID(int=1), url="https://erp.example/", event_types=("crm.deal.won",), secret="old", now=NOW
-    ).webhook
-    event = domain.edit(webhook, {"secret": "new"}, overlap=timedelta(hours=24), now=NOW)
-    assert event is not None
-    assert domain.list_secrets(event.webhook, now=NOW + timedelta(hours=23)) == ["new", "old"]
-    assert domain.list_secrets(event.webhook, now=NOW + timedelta(hours=24)) == ["new"]
-    assert domain.edit(event.webhook, {"secret": "new"}, overlap=timedelta(hours=24), now=NOW) is None
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("120", 120), (" 7 ", 7), ("0", 0), ("999999", 999_999), ("9" * 5000, None), ("²", None), ("-5", None)),
+        *(("1.5", None), ("", None), ("soon", None), ("١٢", None)),
+        *(("Sun, 22 Nov 2026 09:02:00 GMT", 120), ("Sun, 22 Nov 2026 08:00:00 GMT", 0)),
+        *(("Sunday, 22-Nov-26 09:01:00 GMT", 60), ("Sun Nov 22 09:00:30 2026", 30)),
+        *(
+            ("Fri, 31 Dec 9999 23:59:59 -2359", 999_999),
+            ("Sun, 99 Nov 2026 09:02:00 GMT", None),
+            ("Sun, " * 5000, None),
+        ),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_never_breaks(text: str, seconds: int | None) -> None:
+    assert read_retry_after(text, now=NOW) == seconds

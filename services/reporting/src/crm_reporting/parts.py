@@ -27,7 +27,7 @@ class ReportingParts:
     async def __call__(self, app: FastAPI, process: ProcessContext) -> AsyncIterator[Mapping[str, Check]]:
         settings = self._settings
         app.state.backlog = Backlog(
-            settings.kafka_bootstrap,
+            settings.kafka,
             self._groups,
             cache_s=settings.freshness_cache_s,
             timeout_s=settings.freshness_timeout_s,

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
-
-from pydantic import AwareDatetime
 
 from crm_shared.access.shares import list_shares
 from crm_shared.contracts import BadRecord, Event
@@ -14,12 +12,16 @@ from crm_shared.contracts.states import (
     Amount,
     ContactState,
     Currency,
+    Day,
     DealStatus,
+    Instant,
     PipelineState,
     SharePermission,
     StageEntry,
     State,
 )
+
+_NOWHERE: Final = UUID(int=0)
 
 
 class CountedDeal(State):
@@ -34,17 +36,17 @@ class CountedDeal(State):
     status: DealStatus
     amount: Amount | None = None
     currency: Currency
-    close_date: date | None = None
-    stage_changed_at: AwareDatetime
-    closed_at: AwareDatetime | None = None
-    deleted_at: AwareDatetime | None = None
+    close_date: Day | None = None
+    stage_changed_at: Instant
+    closed_at: Instant | None = None
+    deleted_at: Instant | None = None
 
 
 class DealChange(NamedTuple):
-    """One event with the state it carries, read."""
+    """One event with the state it carries, read. Without one all that is known is that the deal is gone."""
 
     event: Event
-    deal: CountedDeal
+    deal: CountedDeal | None
 
 
 class DealFact(NamedTuple):
@@ -104,11 +106,11 @@ class KnownContact(NamedTuple):
 
 
 def read_deals(events: Sequence[Event]) -> list[DealChange]:
-    """Read every event's state, once. Raises BadRecord when one is not whole.
+    """Read every event's state, once. Raises BadRecord when one is not whole and does not tell of the deal's end.
 
     Of older events too, though only a deal's newest makes its fact: what is bad must not depend on the batch.
     """
-    return [DealChange(event, event.read(CountedDeal)) for event in events]
+    return [DealChange(event, event.read_unless_over(CountedDeal)) for event in events]
 
 
 def to_facts(changes: Sequence[DealChange]) -> list[DealFact]:
@@ -149,14 +151,17 @@ def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
     newest: dict[tuple[UUID, UUID], KnownContact] = {}
     for event in events:
         key = (event.tenant_id, event.aggregate_id)
-        state = event.read(ContactState)
-        if key not in newest or newest[key].version < state.version:
-            newest[key] = KnownContact(event.tenant_id, state.id, state.version, list_shares(state))
+        state = event.read_unless_over(ContactState)
+        if key not in newest or newest[key].version < event.version:
+            shares = () if state is None else list_shares(state)
+            newest[key] = KnownContact(event.tenant_id, event.aggregate_id, event.version, shares)
     return [newest[key] for key in sorted(newest)]
 
 
 def _to_fact(change: DealChange) -> DealFact:
     event, deal = change
+    if deal is None:
+        return _to_end(event)
     return DealFact(
         event.tenant_id,
         deal.id,
@@ -176,19 +181,29 @@ def _to_fact(change: DealChange) -> DealFact:
     )
 
 
+def _to_end(event: Event) -> DealFact:
+    """Make the fact of a deal that is gone: it counts nowhere, and nothing older brings it back."""
+    key = (event.tenant_id, event.aggregate_id, event.version)
+    at = event.occurred_at
+    return DealFact(*key, _NOWHERE, _NOWHERE, None, None, "OPEN", None, "XXX", None, at, at, None, is_deleted=True)
+
+
 def _list_transitions(change: DealChange) -> list[StageTransition]:
     """Find entries by what changed, not by the event's name: a change of pipeline brings a deal into a stage too."""
-    event = change.event
+    event, deal = change
+    if deal is None:
+        return []
     if event.history is not None:
         return [_from_history(event, entry) for entry in event.read_history()]
     if event.verb == "created":
-        return [_from_event(change, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
+        return [_from_event(event, deal, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
     if event.changed is None or "stage_id" not in event.changed:
         return []
     names: Any = event.changed.get("stage_name", {"from": None, "to": None})
     return [
         _from_event(
-            change,
+            event,
+            deal,
             from_stage_id=_read_uuid(event.changed["stage_id"]["from"], "changed.stage_id.from"),
             from_stage_name=_read_name(names["from"], "changed.stage_name.from"),
             to_stage_name=_read_name(names["to"], "changed.stage_name.to"),
@@ -197,9 +212,13 @@ def _list_transitions(change: DealChange) -> list[StageTransition]:
 
 
 def _from_event(
-    change: DealChange, *, from_stage_id: UUID | None, from_stage_name: str | None, to_stage_name: str | None
+    event: Event,
+    deal: CountedDeal,
+    *,
+    from_stage_id: UUID | None,
+    from_stage_name: str | None,
+    to_stage_name: str | None,
 ) -> StageTransition:
-    event, deal = change
     return StageTransition(
         event.tenant_id,
         deal.id,

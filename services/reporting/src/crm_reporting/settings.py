@@ -2,14 +2,14 @@
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from crm_shared.settings import ServiceSettings
+from crm_shared.settings import NOT_GIVEN, ServiceSettings
 
 
 class ReportingSettings(ServiceSettings):
     service: str = "reporting"
-    dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_DSN", "dsn"))
-    worker_dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_WORKER_DSN", "worker_dsn"))
-    owner_dsn: SecretStr = Field(validation_alias=AliasChoices("CRM_REPORTING_OWNER_DSN", "owner_dsn"))
+    dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_REPORTING_DSN", "dsn"))
+    worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_REPORTING_WORKER_DSN", "worker_dsn"))
+    owner_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_REPORTING_OWNER_DSN", "owner_dsn"))
     read_dsn: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("CRM_REPORTING_READ_DSN", "read_dsn"),

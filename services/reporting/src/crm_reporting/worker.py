@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from crm_reporting import consumers
 from crm_reporting.settings import ReportingSettings
-from crm_shared.command_line import Consuming
 from crm_shared.database import Database
+from crm_shared.service_rooms import Consuming
 
 CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.keep_shares, consumers.project_deals)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crm_reporting import store
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.contracts import BadRecord, Event
@@ -229,3 +230,51 @@ async def test_a_bad_record_is_refused_whole(
 
 async def test_every_table_is_protected(reporting: Reporting) -> None:
     assert await reporting.list_unprotected() == []
+
+
+async def test_every_moment_and_day_has_a_wall(reporting: Reporting) -> None:
+    assert await reporting.list_unwalled() == []
+
+
+async def test_a_deal_that_is_gone_counts_no_more_whatever_its_event_holds(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    story = tell_life(pipeline, tenant)
+    await project_deals(story.events, reporting.database)
+    [deleted] = story.delete()
+    unreadable = replace(deleted, state={**deleted.state, "created_at": "0001-01-01T00:00:00"})
+    await project_deals([unreadable], reporting.database)
+    await project_deals(story.events[:-1], reporting.database)
+    assert await read(reporting, ROLLED, tenant.id) == []
+    await require_rollup(reporting, tenant)
+
+    await project_deals(list(story.restore()), reporting.database)
+    [row] = await read(reporting, ROLLED, tenant.id)
+    assert row["deal_count"] == 1
+    await require_rollup(reporting, tenant)
+
+
+async def test_a_deal_that_was_never_heard_of_may_end_unreadably(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    story = tell_life(pipeline, tenant)
+    [deleted] = story.delete()
+    await project_deals([replace(deleted, state={"id": str(story.id), "version": deleted.version})], reporting.database)
+    await project_deals(story.events[:-1], reporting.database)
+    assert await read(reporting, ROLLED, tenant.id) == []
+
+
+async def test_sums_can_be_made_anew_from_the_facts(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    story = tell_life(pipeline, tenant)
+    gone = tell_life(pipeline, tenant)
+    await project_deals([*story.events, *gone.events, *gone.delete()], reporting.database)
+    async with reporting.database.begin_as_worker() as transaction:
+        await transaction.execute(
+            "UPDATE deal_rollup SET deal_count = 9, total_amount = -1 WHERE tenant_id = $1", tenant.id
+        )
+        await store.recount(transaction)
+    await require_rollup(reporting, tenant)
+    [row] = await read(reporting, ROLLED, tenant.id)
+    assert (row["deal_count"], row["total_amount"]) == (1, Decimal("2500.50"))

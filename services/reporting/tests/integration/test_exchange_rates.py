@@ -53,14 +53,39 @@ async def test_a_list_is_walked_newest_first_or_by_day(reporting: Reporting, ten
     assert len(await walk_pages(admin, URL)) == 4
 
 
-async def test_rates_to_another_base_say_nothing(reporting: Reporting, tenant: SeededTenant) -> None:
+async def test_rates_to_a_former_base_are_listed_and_can_be_left_out(
+    reporting: Reporting, tenant: SeededTenant
+) -> None:
     admin = reporting.client(tenant.admin)
     require_ok(await admin.put(URL, json=DOLLARS))
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute("UPDATE directory_tenants SET base_currency = 'CHF' WHERE tenant_id = $1", tenant.id)
-    assert require_ok(await admin.get(URL))["items"] == []
     require_ok(await admin.put(URL, json={**DOLLARS, "currency": "EUR"}))
-    assert [item["currency"] for item in require_ok(await admin.get(URL))["items"]] == ["EUR"]
+    for parameters, expected in (
+        ({}, [("EUR", "CHF"), ("USD", "EUR")]),
+        ({"base_currency": "CHF"}, [("EUR", "CHF")]),
+        ({"base_currency": "EUR"}, [("USD", "EUR")]),
+        ({"base_currency": "EUR", "currency": "GBP"}, []),
+    ):
+        items = await walk_pages(admin, URL, limit=1, **parameters)
+        assert [(item["currency"], item["base_currency"]) for item in items] == expected
+
+
+async def test_a_rate_set_by_mistake_is_deleted(reporting: Reporting, tenant: SeededTenant) -> None:
+    admin = reporting.client(tenant.admin)
+    before = require_ok(await admin.put(URL, json={**DOLLARS, "effective_on": "2026-10-01"}))
+    mistake = require_ok(await admin.put(URL, json={**DOLLARS, "rate": "92.15"}))
+    path = f"{URL}/{mistake['id']}"
+    for person in (tenant.manager, tenant.rep):
+        require_problem(await reporting.client(person).delete(path), 403, "forbidden")
+    require_problem(await admin.delete(path, headers={"If-Match": '"7"'}), 412, "stale-version")
+    stranger = reporting.client((await reporting.seed_tenant()).admin)
+    require_problem(await stranger.delete(path), 404, "not-found")
+    assert (await admin.delete(path, headers={"If-Match": '"1"'})).status_code == 204
+    require_problem(await admin.delete(path), 404, "not-found")
+    assert require_ok(await admin.get(URL))["items"] == [before]
+    # Set right, it is a rate like any other.
+    assert require_ok(await admin.put(URL, json=DOLLARS))["version"] == 1
 
 
 @pytest.mark.parametrize(

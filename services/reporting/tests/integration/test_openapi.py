@@ -12,7 +12,7 @@ from crm_shared.testing.openapi_calls import call_all
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 
 
 async def test_answers_are_as_documented(

@@ -230,6 +230,7 @@ async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPip
         ({"currency": "XAU"}, "?currency"),
         ({"time_zone": "Berlin"}, "?time_zone"),
         ({"time_zone": "../etc/passwd"}, "?time_zone"),
+        ({"time_zone": "Factory"}, "?time_zone"),
         ({"as_of": "2026-11-01T00:00:00Z"}, "?as_of"),
         ({"limit": "5"}, "?limit"),
     ],

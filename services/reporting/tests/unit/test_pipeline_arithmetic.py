@@ -1,12 +1,17 @@
 """The pipeline report's arithmetic."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+from pydantic_core import from_json
+
 from crm_reporting.exchange_rates.conversion import DatedRates
 from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum, date_amounts, list_rates_wanted, to_items
 from crm_shared.clock import new_id
+from crm_shared.json_text import to_json
 
 TODAY = date(2026, 11, 22)
 AS_OF = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -64,3 +69,17 @@ def test_each_amount_asks_for_its_own_days_rates() -> None:
         ("USD", date(2026, 1, 2)),
         ("EUR", date(2026, 1, 2)),
     }
+
+
+@pytest.mark.parametrize("broken", ["NaN", "Infinity", "-Infinity"])
+def test_a_broken_sum_is_null_and_stops_no_report(broken: str) -> None:
+    sound = sum_up("EUR", "5")
+    rates = DatedRates("EUR", {("USD", TODAY): Decimal(2)})
+    poison = Decimal(broken)
+    item = report([sound, replace(sum_up("USD", "5"), created_epoch_s=poison)], rates)
+    assert (item["average_age_days"], item["average_days_in_stage"], item["total"]) == (None, 0.0, Decimal("15.00"))
+    others = [replace(sound, total_amount=poison, stage_changed_epoch_s=amount) for amount in (poison, -poison)]
+    item = report([sound, *others, sum_up("USD", "-Infinity")], rates)
+    assert (item["deal_count"], item["total"], item["weighted"], item["average_days_in_stage"]) == (4, None, None, None)
+    assert item["average_age_days"] == 0.0
+    from_json(to_json(item), allow_inf_nan=False)

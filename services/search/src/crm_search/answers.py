@@ -3,31 +3,35 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crm_search.phones import PhoneQuery
-from crm_search.snippets import cut_snippet
+from crm_search.snippets import SnippetCutter
 from crm_search.store import Hit, Sight
 
 
-def to_item(hit: Hit, *, query: str, phone: PhoneQuery | None, sight: Sight) -> dict[str, Any]:
+def to_item(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any]:
     """Make one item of GET /v1/search."""
     names = _list_visible_names(hit, sight)
     record = dict(hit.shown["record"])
     record |= {f"{name}_name": names.get(name) for name in _RELATIONS[hit.type]}
+    further = _list_visible_contacts(hit, sight)
+    if hit.type == "activity":
+        known = {record["contact_id"]: names.get("contact"), **further}
+        # Of documents that were written before there were several, one is known.
+        record["contact_names"] = [known.get(contact_id) for contact_id in record.get("contact_ids", ())]
     return {
         "type": hit.type,
         "id": hit.shown["id"],
         "title": hit.shown["title"],
         "subtitle": _join(_subtitle_parts(hit.type, record)),
-        "snippet": cut_snippet(query, phone, [*hit.shown["passages"], *names.values()]),
+        "snippet": snippets.cut([*hit.shown["passages"], *names.values(), *further.values()]),
         "score": round(hit.score, 4),
         "updated_at": hit.updated_at,
         "record": record,
     }
 
 
-def to_suggestion(hit: Hit, *, query: str, sight: Sight) -> dict[str, Any]:
+def to_suggestion(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any]:
     """Make one item of GET /v1/search/suggest."""
-    item = to_item(hit, query=query, phone=None, sight=sight)
+    item = to_item(hit, snippets=snippets, sight=sight)
     return {name: item[name] for name in ("type", "id", "title", "subtitle", "snippet")}
 
 
@@ -45,6 +49,15 @@ def _list_visible_names(hit: Hit, sight: Sight) -> dict[str, str]:
         for name, face in hit.shown["related"].items()
         # Documents of before shares name no shared users.
         if sight.sees(face["owner_id"], face.get("shared_user_ids", ()))
+    }
+
+
+def _list_visible_contacts(hit: Hit, sight: Sight) -> dict[str, str]:
+    """Give the names of an activity's further contacts, by id, that the viewer may see."""
+    return {
+        face["id"]: face["name"]
+        for face in hit.shown.get("contacts", ())
+        if sight.sees(face["owner_id"], face["shared_user_ids"])
     }
 
 

@@ -1,4 +1,4 @@
-"""crm-search api | worker | migrate | redrive. It publishes nothing, so it has neither relay nor republish."""
+"""crm-search api | worker | migrate | redrive | repair. It publishes nothing, so it has neither relay nor republish."""
 
 from crm_search.settings import SearchSettings
 from crm_shared.command_line import make_cli
@@ -11,7 +11,7 @@ async def _prepare(settings: SearchSettings) -> None:
         await prepare_index(client, settings)
 
 
-main = make_cli("search", SearchSettings, publishes=False, prepare=_prepare)
+main = make_cli("search", SearchSettings, publishes=False, repairs=True, prepare=_prepare)
 
 if __name__ == "__main__":
     main()

@@ -11,10 +11,10 @@ from crm_search.settings import SearchSettings
 
 logger = structlog.get_logger(__name__)
 
-INDEX_VERSION: Final = 1
-"""Raise it with any change that an index which is there can't take, or that its documents would lack.
+INDEX_VERSION: Final = 3
+"""Raise it with any change of what documents hold: workers then write each again, into the index that is there.
 
-Fields that are only added, and empty in all that was written before, need no other index.
+Fields that are only added, and empty in all that was written before, need no raise.
 """
 
 # Text arrives folded and split (folding.py): what is left to do is to cut at spaces. No norms and no frequencies, as
@@ -47,6 +47,8 @@ MAPPING: Final[dict[str, Any]] = {
         "contact": _RELATED,
         "company": _RELATED,
         "deal": _RELATED,
+        # An activity's contacts beside its first: each with its own owner, so that a name is found by whom it is seen.
+        "contacts": _RELATED | {"type": "nested"},
         "shown": {"type": "object", "enabled": False},
     },
 }
@@ -58,10 +60,12 @@ DROPPING: Final = {"index.merge.policy.expunge_deletes_allowed": 0}
 
 def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticsearch:
     """Make a client without connecting: a process may start while Elasticsearch is away."""
-    key = settings.elasticsearch_api_key
+    key, tls = settings.elasticsearch_api_key, settings.elasticsearch_tls
+    trust: dict[str, Any] = {"ssl_context": tls.make_context()} if tls.are_given else {}
     return AsyncElasticsearch(
         settings.elasticsearch_url,
         api_key=key.get_secret_value() if key else None,
+        **trust,
         request_timeout=timeout_s,
         max_retries=0,  # the bus and the callers come again by themselves, with their own patience
     )
@@ -97,7 +101,7 @@ async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) ->
         except BadRequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
-    await client.indices.put_mapping(index=alias, properties=MAPPING["properties"])
+    await client.indices.put_mapping(index=alias, properties=MAPPING["properties"], meta=MAPPING["_meta"])
     await client.indices.put_settings(index=alias, settings=DROPPING)
     found = await client.indices.get_alias(name=alias)
     name = str(min(found.body))

@@ -4,12 +4,13 @@ A crash between PostgreSQL and Elasticsearch leaves dirty rows; whoever comes ne
 brings them over. Nothing is kept in memory between the steps, so nothing can be lost there.
 """
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from crm_search import records
+from crm_search.dirty_rows import DirtyRow, list_dirty
 from crm_search.projections import SearchRecord, to_document
-from crm_search.records import DirtyRow
 from crm_search.store import DocumentStore, Write
 from crm_shared.contracts import BadRecord
 from crm_shared.database import Database
@@ -64,10 +65,12 @@ async def spread(database: Database, *, limit: int = SPREAD_ROWS) -> bool:
 async def flush(database: Database, store: DocumentStore) -> bool:
     """Bring one bulk of dirty rows over; False when there are none left."""
     async with database.read_as_worker() as connection:
-        rows = await records.list_dirty(connection, limit=BULK_ROWS)
+        rows = await list_dirty(connection, limit=BULK_ROWS)
     if not rows:
         return False
-    rejections = await store.write([_to_write(row) for row in rows])
+    # In a thread: the loop has heartbeats to send and probes to answer, however long the texts are.
+    writes = await asyncio.to_thread(_to_writes, rows)
+    rejections = await store.write(writes)
     settled = [
         records.Settled(row.tenant_id, row.type, row.id, row.revision, rejection)
         for row, rejection in zip(rows, rejections, strict=True)
@@ -77,8 +80,12 @@ async def flush(database: Database, store: DocumentStore) -> bool:
     return True
 
 
+def _to_writes(rows: Iterable[DirtyRow]) -> list[Write]:
+    return [_to_write(row) for row in rows]
+
+
 def _to_write(row: DirtyRow) -> Write:
     key = f"{row.tenant_id}:{row.type}:{row.id}"
     if row.is_hidden:
         return Write(key, row.revision, None)
-    return Write(key, row.revision, to_document(row.type, row.id, row.tenant_id, row.state, row.faces))
+    return Write(key, row.revision, to_document(row.type, row.id, row.tenant_id, row.state, row.faces, row.contacts))

@@ -6,15 +6,19 @@ occurs in the index, scores stand still while others write, so a walk over pages
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from crm_search.folding import MAX_START_CHARS, name_key, split_words
+from crm_search.folding import MAX_START_CHARS, Word, list_name_keys, read_words
 from crm_search.phones import PhoneQuery
 from crm_search.store import Query, Sight
 
 MAX_WORDS: Final = 12
-"""More words than this narrow nothing any further, and each costs a dozen clauses."""
+"""More words than this narrow nothing any further, and each costs a dozen clauses. Pieces of a run count as words."""
+
+MIN_RUN_TYPO_UNITS: Final = 3
+"""In a run without spaces, two signs are a name; with a typo in it, it is another."""
 
 MIN_TYPO_CHARS: Final = 4
 MIN_TWO_TYPOS_CHARS: Final = 8
@@ -38,7 +42,21 @@ TYPOS_ANYWHERE: Final = 6.0
 MOST_WORDS: Final = 4.0
 
 RELATED_NAMES: Final = ("contact", "company", "deal")
-Clause = Callable[[str], Query]
+FURTHER_CONTACTS: Final = "contacts"
+Clause = Callable[[Word], Query]
+FieldClause = Callable[[str], Query]
+
+
+def read_query(text: str) -> list[Word]:
+    """Give the words that a search looks for, each once: the first of a long text."""
+    words: list[Word] = []
+    left = MAX_WORDS
+    for word in dict.fromkeys(read_words(text)):
+        if left <= 0:
+            break
+        words.append(replace(word, pieces=word.pieces[:left]))
+        left -= len(word.pieces)
+    return words
 
 
 def allowed_typos(word: str) -> int:
@@ -50,22 +68,21 @@ def allowed_typos(word: str) -> int:
 
 def to_search_query(text: str, *, phone: PhoneQuery | None, sight: Sight, now: datetime) -> Query:
     """Build the query of GET /v1/search: each tier asks for every word, in more and more places."""
-    words = list(dict.fromkeys(split_words(text)))[:MAX_WORDS]
-    tiers = [*_phone_tiers(phone), *(_word_tiers(text, words, sight) if words else [])]
+    words = read_query(text)
+    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(words, sight) if words else [])]
     return with_recency(_best_of(tiers), now)
 
 
 def to_suggest_query(text: str, *, now: datetime) -> Query:
     """Build the query of GET /v1/search/suggest: names only, each word as far as it has been typed."""
-    words = list(dict.fromkeys(split_words(text)))[:MAX_WORDS]
-    if not words:
-        return {"match_none": {}}
-    tiers = [
-        _tier(EXACT, {"term": {"exact": name_key(text)}}),
-        _tier(ALL_WORDS, _every(words, _is_word)),
-        _tier(ALL_STARTS, _every(words, _starts)),
-        _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_suggest_typos(word)]))),
-    ]
+    words = read_query(text)
+    tiers = _exact_tiers(text)
+    if words:
+        tiers += [
+            _tier(ALL_WORDS, _every(words, _is_word)),
+            _tier(ALL_STARTS, _every(words, _starts)),
+            _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_suggest_typos(word)]))),
+        ]
     return with_recency(_best_of(tiers), now)
 
 
@@ -90,103 +107,121 @@ def _phone_tiers(phone: PhoneQuery | None) -> list[Query]:
     return [_tier(EXACT, {"terms": {"phone_whole": whole}}), _tier(ALL_STARTS, _any_of(parts))]
 
 
-def _word_tiers(text: str, words: Sequence[str], sight: Sight) -> list[Query]:
-    def in_details(word: str) -> Query:
+def _exact_tiers(text: str) -> list[Query]:
+    keys = list_name_keys(text)
+    return [_tier(EXACT, {"terms": {"exact": keys}})] if keys else []
+
+
+def _word_tiers(words: Sequence[Word], sight: Sight) -> list[Query]:
+    def in_details(word: Word) -> Query:
         return _any_of([_starts(word), _prefix("details", word), *_phone_part(word)])
 
-    def in_related(word: str) -> Query:
+    def in_related(word: Word) -> Query:
         return _any_of([in_details(word), *_related(sight, lambda field: _prefix(field, word))])
 
-    def in_body(word: str) -> Query:
+    def in_body(word: Word) -> Query:
         return _any_of([in_related(word), _prefix("body", word)])
 
-    def with_typos(word: str) -> Query:
+    def with_typos(word: Word) -> Query:
         return _any_of([in_body(word), *_typos_anywhere(word, sight)])
 
     tiers = [
-        _tier(EXACT, {"term": {"exact": name_key(text)}}),
         _tier(ALL_WORDS, _every(words, _is_word)),
         _tier(ALL_STARTS, _every(words, _starts)),
-        _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_typos("title", word)]))),
+        _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_title_typos(word)]))),
         _tier(DETAILS, _every(words, in_details)),
         _tier(RELATED, _every(words, in_related)),
         _tier(BODY, _every(words, in_body)),
         _tier(TYPOS_ANYWHERE, _every(words, with_typos)),
     ]
-    if len(words) > 2:  # noqa: PLR2004 - of two words the half is no more a match
-        most = {"should": [in_body(word) for word in words], "minimum_should_match": "67%"}
+    parts = [replace(word, text=piece, pieces=(piece,)) for word in words for piece in word.pieces]
+    if len(parts) > 2:  # noqa: PLR2004 - of two words the half is no more a match
+        most = {"should": [in_body(part) for part in parts], "minimum_should_match": "67%"}
         tiers.append(_tier(MOST_WORDS, {"bool": most}))
     return tiers
 
 
-def _is_word(word: str) -> Query:
-    return {"term": {"title": word}}
+def _is_word(word: Word) -> Query:
+    return {"term": {"title": word.text}}
 
 
-def _starts(word: str) -> Query:
-    return {"term": {"title_starts": word[:MAX_START_CHARS]}}
+def _starts(word: Word) -> Query:
+    return _all_of([{"term": {"title_starts": piece[:MAX_START_CHARS]}} for piece in word.pieces])
 
 
-def _prefix(field: str, word: str) -> Query:
-    return {"prefix": {field: {"value": word}}}
+def _prefix(field: str, word: Word) -> Query:
+    return _all_of([{"prefix": {field: {"value": piece}}} for piece in word.pieces])
 
 
-def _phone_part(word: str) -> list[Query]:
-    number = word.lstrip("0") if word.isdecimal() else ""
-    return [_prefix("phone", number)] if len(number) >= MIN_TYPO_CHARS else []
+def _phone_part(word: Word) -> list[Query]:
+    number = word.text.lstrip("0") if word.text.isdecimal() else ""
+    return [{"prefix": {"phone": {"value": number}}}] if len(number) >= MIN_TYPO_CHARS else []
 
 
-def _related(sight: Sight, clause: Clause) -> list[Query]:
+def _related(sight: Sight, clause: FieldClause) -> list[Query]:
     """Look into the names of records that a document refers to, where the viewer may see those records as well."""
-    queries = []
-    for name in RELATED_NAMES:
-        query = clause(f"{name}.words")
-        if sight.owner_ids is not None:
-            seen: list[Query] = [
-                {"terms": {f"{name}.owner_id": sorted(sight.owner_ids)}},
-                {"term": {f"{name}.shared_user_ids": str(sight.viewer_id)}},
-            ]
-            query = {"bool": {"filter": [query, _any_of(seen)]}}
-        queries.append(query)
-    return queries
+    queries = [_related_to(name, sight, clause) for name in (*RELATED_NAMES, FURTHER_CONTACTS)]
+    nested = {"path": FURTHER_CONTACTS, "score_mode": "none", "ignore_unmapped": True, "query": queries.pop()}
+    return [*queries, {"nested": nested}]
 
 
-def _typos(field: str, word: str) -> list[Query]:
-    typos = allowed_typos(word)
+def _related_to(name: str, sight: Sight, clause: FieldClause) -> Query:
+    query = clause(f"{name}.words")
+    if sight.owner_ids is None:
+        return query
+    seen: list[Query] = [
+        {"terms": {f"{name}.owner_id": sorted(sight.owner_ids)}},
+        {"term": {f"{name}.shared_user_ids": str(sight.viewer_id)}},
+    ]
+    return {"bool": {"filter": [query, _any_of(seen)]}}
+
+
+def _count_typos(word: Word) -> int:
+    return 0 if word.is_run and word.units < MIN_RUN_TYPO_UNITS else allowed_typos(word.text)
+
+
+def _title_typos(word: Word) -> list[Query]:
+    typos = _count_typos(word)
     if not typos:
         return []
-    found = [_fuzzy(field, word, typos)]
-    if field == "title" and len(word) >= MIN_START_TYPO_CHARS:
-        found.append(_fuzzy("title_starts", word[:MAX_START_CHARS], 1))
+    found = [_fuzzy("title", word, typos)]
+    if len(word.text) >= MIN_START_TYPO_CHARS:
+        found.append(_fuzzy("title_starts", word, 1))
     return found
 
 
-def _typos_anywhere(word: str, sight: Sight) -> list[Query]:
-    typos = allowed_typos(word)
-    if not typos:
-        return []
+def _typos_anywhere(word: Word, sight: Sight) -> list[Query]:
+    typos = _count_typos(word)
+    if not typos or word.is_run:  # beyond titles there are only pieces of a run
+        return _title_typos(word)
     return [
-        *_typos("title", word),
+        *_title_typos(word),
         _fuzzy("details", word, typos),
         *_related(sight, lambda field: _fuzzy(field, word, typos)),
         _fuzzy("body", word, typos),
     ]
 
 
-def _suggest_typos(word: str) -> list[Query]:
-    if len(word) < MIN_SUGGEST_TYPO_CHARS or not word.isalpha():
-        return []
-    return [_fuzzy("title_starts", word[:MAX_START_CHARS], max(1, allowed_typos(word)))]
+def _suggest_typos(word: Word) -> list[Query]:
+    typos = _count_typos(word)
+    if not word.is_run and len(word.text) >= MIN_SUGGEST_TYPO_CHARS and word.text.isalpha():
+        typos = max(1, typos)
+    return [_fuzzy("title_starts", word, typos)] if typos else []
 
 
-def _fuzzy(field: str, word: str, typos: int) -> Query:
+def _fuzzy(field: str, word: Word, typos: int) -> Query:
+    text = word.text[:MAX_START_CHARS] if field == "title_starts" else word.text
     # This rewrite takes every word within reach, where the default keeps the 50 best of all tenants' words.
-    options = {"value": word, "fuzziness": typos, "prefix_length": 1, "rewrite": "constant_score"}
+    options = {"value": text, "fuzziness": typos, "prefix_length": 1, "rewrite": "constant_score"}
     return {"fuzzy": {field: options}}
 
 
-def _every(words: Iterable[str], clause: Clause) -> Query:
+def _every(words: Iterable[Word], clause: Clause) -> Query:
     return {"bool": {"filter": [clause(word) for word in words]}}
+
+
+def _all_of(queries: Sequence[Query]) -> Query:
+    return queries[0] if len(queries) == 1 else {"bool": {"filter": queries}}
 
 
 def _any_of(queries: Sequence[Query]) -> Query:

@@ -8,6 +8,9 @@ import phonenumbers
 
 from crm_search.folding import MIN_PHONE_DIGITS, digits_of
 
+MAX_PHONE_CHARS: Final = 100
+"""What is longer is no phone number, however many digits it has."""
+
 _LOOKS_LIKE_PHONE: Final = re.compile(r"\+?[\d\s().\-/\u2010-\u2015\u00a0]+(?:(?:ext|x)\.?\s*\d+)?", re.IGNORECASE)
 
 
@@ -20,6 +23,8 @@ class PhoneQuery:
 
 
 def looks_like_phone(text: str) -> bool:
+    if len(text) > MAX_PHONE_CHARS:
+        return False
     return _LOOKS_LIKE_PHONE.fullmatch(text.strip()) is not None and len(digits_of(text)) >= MIN_PHONE_DIGITS
 
 

@@ -4,12 +4,14 @@ A row keeps a record's whole state beside its `face`: what documents of other re
 sight. A document is made of a row and the faces of those it refers to, so it is right whichever of them came first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from crm_search.folding import digits_of, join_words, list_endings, list_starts, name_key, split_words
+from crm_search import activities
+from crm_search.document_words import MAX_PASSAGE_CHARS, index_words, to_words
+from crm_search.folding import MAX_PHONE_DIGITS, digits_of, list_endings
 from crm_shared.contracts import Event
 from crm_shared.contracts.states import (
     ActivityState,
@@ -33,10 +35,7 @@ RELATIONS: Final = ("contact", "company", "deal")
 """Records that a document names beside its own, to callers who see those too."""
 
 MAX_TITLE_CHARS: Final = 200
-MAX_PASSAGE_CHARS: Final = 20_000
-"""How much of one text a snippet is looked for in; what is longer is found all the same."""
-
-_RECORD_FIELDS: Final = {
+SHOWN_FIELDS: Final = {
     "contact": (
         *("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source"),
         *("owner_id", "tags", "external_id"),
@@ -46,11 +45,9 @@ _RECORD_FIELDS: Final = {
         *("name", "stage_id", "pipeline_id", "status", "amount", "currency", "close_date", "closed_at"),
         *("owner_id", "contact_id", "company_id", "external_id"),
     ),
-    "activity": (
-        *("type", "subject", "contact_id", "deal_id", "user_id", "occurred_at", "scheduled_at", "completed_at"),
-        *("direction", "system", "external_id"),
-    ),
+    "activity": activities.SHOWN_FIELDS,
 }
+"""What an answer shows of a record, beside its id, version and times."""
 
 Fields = Mapping[str, Any]
 Face = Mapping[str, Any]
@@ -74,8 +71,11 @@ class SearchRecord:
 
 
 def to_record(event: Event) -> SearchRecord:
-    """Make the row that an event tells of. Raises BadRecord when its state is not whole."""
-    state = event.read(MODELS[event.aggregate]).model_dump(mode="json")
+    """Make the row that an event tells of. Raises BadRecord when its state is not whole, unless it tells of its end."""
+    whole = event.read_unless_over(MODELS[event.aggregate])
+    if whole is None:
+        return _to_end(event)
+    state = whole.model_dump(mode="json")
     is_hidden = state.get("deleted_at") is not None or state.get("merged_into") is not None
     return SearchRecord(
         tenant_id=event.tenant_id,
@@ -86,6 +86,14 @@ def to_record(event: Event) -> SearchRecord:
         face=_to_face(event.aggregate, state, is_hidden=is_hidden),
         is_hidden=is_hidden,
     )
+
+
+def _to_end(event: Event) -> SearchRecord:
+    """Make the row of a record that is gone: all that it showed anywhere is taken back, whatever else was told."""
+    state = {"id": str(event.aggregate_id), "version": event.version}
+    face = {"name": "", "owner_id": None, "is_hidden": True}
+    key = (event.tenant_id, event.aggregate, event.aggregate_id, event.version)
+    return SearchRecord(*key, state=state, face={} if event.aggregate == "activity" else face, is_hidden=True)
 
 
 def _to_face(record_type: str, state: Fields, *, is_hidden: bool) -> Face:
@@ -106,48 +114,68 @@ def _to_face(record_type: str, state: Fields, *, is_hidden: bool) -> Face:
 
 
 def to_document(
-    record_type: str, record_id: UUID, tenant_id: UUID, state: Fields, faces: Mapping[str, Face | None]
+    record_type: str,
+    record_id: UUID,
+    tenant_id: UUID,
+    state: Fields,
+    faces: Mapping[str, Face | None],
+    contacts: Sequence[Face] = (),
 ) -> dict[str, Any]:
     """Make the document of a record that is not hidden.
 
-    `faces`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`.
+    `faces`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`. `contacts`: of an
+    activity's further contacts, each with its `id`.
     """
     shares = {"contact": _shared_user_ids(faces.get("contact")), "deal": _shared_user_ids(faces.get("deal_contact"))}
     related = {
-        name: {"name": face["name"], "owner_id": face["owner_id"], "shared_user_ids": shares.get(name, [])}
+        name: _to_related(face, shares.get(name, []))
         for name in RELATIONS
         if (face := faces.get(name)) is not None and not face["is_hidden"]
     }
+    further = [
+        {"id": face["id"], **_to_related(face, _shared_user_ids(face))} for face in contacts if not face["is_hidden"]
+    ]
+    seen_with = [*related.values(), *further] if record_type == "activity" else []
     owner_id = state["user_id"] if record_type == "activity" else state["owner_id"]
-    owner_ids = {owner_id} | ({face["owner_id"] for face in related.values()} if record_type == "activity" else set())
+    owner_ids = {owner_id, *(face["owner_id"] for face in seen_with)}
     return {
         "tenant_id": str(tenant_id),
         "type": record_type,
         "key": f"{record_type}:{record_id}",
         "owner_id": owner_id,
         "visible_owner_ids": sorted(owner for owner in owner_ids if owner is not None),
-        "shared_user_ids": _list_shared_users(record_type, state, related),
+        "shared_user_ids": _list_shared_users(record_type, state, related, further),
         "updated_at": state["updated_at"],
         **_WORDS[record_type](state, faces.get("pipeline")),
-        **{
-            name: {
-                "words": " ".join(_index_words(face["name"])),
-                "owner_id": face["owner_id"],
-                "shared_user_ids": face["shared_user_ids"],
-            }
-            for name, face in related.items()
-        },
+        **{name: _to_names(face) for name, face in related.items()},
+        **({"contacts": [_to_names(face) for face in further]} if further else {}),
         "shown": {
             "id": str(record_id),
             "title": _to_title(record_type, state)[:MAX_TITLE_CHARS],
             "passages": [text[:MAX_PASSAGE_CHARS] for text in _list_passages(record_type, state)],
             "record": _to_shown_record(record_type, state, faces.get("pipeline")),
             "related": related,
+            "contacts": further,
         },
     }
 
 
-def _list_shared_users(record_type: str, state: Fields, related: Mapping[str, Face]) -> list[str]:
+def _to_related(face: Face, shared_user_ids: list[str]) -> dict[str, Any]:
+    return {"name": face["name"], "owner_id": face["owner_id"], "shared_user_ids": shared_user_ids}
+
+
+def _to_names(related: Face) -> dict[str, Any]:
+    """Give what a related record is found by, and by whom."""
+    return {
+        "words": " ".join(index_words(related["name"])),
+        "owner_id": related["owner_id"],
+        "shared_user_ids": related["shared_user_ids"],
+    }
+
+
+def _list_shared_users(
+    record_type: str, state: Fields, related: Mapping[str, Face], contacts: Sequence[Face]
+) -> list[str]:
     """Give whom a record is shared with: a contact, its deals, and the activities of both."""
     match record_type:
         case "contact":
@@ -158,7 +186,8 @@ def _list_shared_users(record_type: str, state: Fields, related: Mapping[str, Fa
             sharing = ["contact", "deal"]
         case _:
             sharing = []
-    return sorted({user for name in sharing if name in related for user in related[name]["shared_user_ids"]})
+    seen_with = [*(related[name] for name in sharing if name in related), *contacts]
+    return sorted({user for face in seen_with for user in face["shared_user_ids"]})
 
 
 def _shared_user_ids(contact: Face | None) -> list[str]:
@@ -168,39 +197,19 @@ def _shared_user_ids(contact: Face | None) -> list[str]:
     return shared
 
 
-def _index_words(*texts: str | None) -> list[str]:
-    """Give the words of short texts, also those that people write as one."""
-    return [word for text in texts if text for word in (*split_words(text), *join_words(text))]
-
-
-def _to_words(
-    title: str | None, *, keys: Iterable[str | None] = (), details: Iterable[str | None] = (), body: str | None = None
-) -> dict[str, Any]:
-    """Give the fields that queries look into. `keys`: what names the record and no other, each as typed whole."""
-    title_words = _index_words(title)
-    exact = {name_key(text) for text in (title, *keys) if text}
-    return {
-        "exact": sorted(exact - {""}),
-        "title": " ".join(title_words),
-        "title_starts": " ".join(list_starts(title_words)),
-        "details": " ".join(_index_words(*details)),
-        "body": " ".join(split_words(body or "")),
-    }
-
-
 def _contact_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
-    number = digits_of(state["phone_e164"] or "") or digits_of(state["phone"] or "").lstrip("0")
+    number = digits_of(state["phone_e164"] or "") or digits_of((state["phone"] or "")[:MAX_PASSAGE_CHARS]).lstrip("0")
     custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return _to_words(
+    return to_words(
         full_name(state) if state["first_name"] or state["last_name"] else None,
         keys=(state["email"], state["external_id"]),
         details=(state["email"], state["external_id"], state["job_title"], state["phone"], *state["tags"], *custom),
-    ) | {"phone": list_endings(number), "phone_whole": number or None}
+    ) | {"phone": list_endings(number), "phone_whole": number[:MAX_PHONE_DIGITS] or None}
 
 
 def _company_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
     custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return _to_words(
+    return to_words(
         state["name"],
         keys=(state["domain"],),
         details=(state["domain"], state["website"], state["industry"], *state["tags"], *custom),
@@ -209,7 +218,7 @@ def _company_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
 
 def _deal_words(state: Fields, pipeline: Face | None) -> dict[str, Any]:
     custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return _to_words(
+    return to_words(
         state["name"],
         keys=(state["external_id"],),
         details=(_find_stage_name(state, pipeline), state["external_id"], state["lost_reason"], *custom),
@@ -218,8 +227,11 @@ def _deal_words(state: Fields, pipeline: Face | None) -> dict[str, Any]:
 
 
 def _activity_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
-    return _to_words(
-        state["subject"], keys=(state["external_id"],), details=(state["external_id"],), body=state["body"]
+    return to_words(
+        state["subject"],
+        keys=(state["external_id"],),
+        details=(state["external_id"], *activities.list_places(state)),
+        body=state["body"],
     )
 
 
@@ -254,12 +266,14 @@ def _list_passages(record_type: str, state: Fields) -> list[str]:
         case "deal":
             texts = (state["name"], state["description"], state["lost_reason"])
         case _:
-            texts = (state["subject"], state["body"])
+            texts = (state["subject"], state["body"], *activities.list_places(state))
     return [text for text in texts if text]
 
 
 def _to_shown_record(record_type: str, state: Fields, pipeline: Face | None) -> dict[str, Any]:
-    names = ("id", "version", *_RECORD_FIELDS[record_type], "created_at", "updated_at")
+    names = ("id", "version", *SHOWN_FIELDS[record_type], "created_at", "updated_at")
+    if record_type == "activity":
+        return {name: activities.read_field(state, name) for name in names}
     record = {name: state[name] for name in names}
     if record_type == "deal":
         record["stage_name"] = _find_stage_name(state, pipeline)

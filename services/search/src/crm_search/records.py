@@ -1,10 +1,11 @@
 """SQL of `search_records`: what is known of each record, and which documents the index has yet to get."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from crm_search.contact_links import replace_links
 from crm_search.projections import SearchRecord
 from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.database import Connection, Transaction
@@ -50,6 +51,10 @@ LIST_CHILDREN: Final = """
            (SELECT type, id FROM search_records
              WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
              ORDER BY id LIMIT $5)
+           UNION ALL
+           (SELECT 'activity', activity_id FROM activity_contacts
+             WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND activity_id > p.spread_after
+             ORDER BY activity_id LIMIT $5)
            UNION ALL  -- who sees a contact by a share sees its deals' activities too
            (SELECT a.type, a.id FROM search_records d
               JOIN search_records a ON a.tenant_id = d.tenant_id AND a.deal_id = d.id
@@ -105,31 +110,6 @@ ADVANCE: Final = """
      WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
 """
 
-# The planner takes a third of all rows to be dirty, as it does of any two columns compared. LIMIT over the partial
-# index's own order, and subqueries instead of joins, leave it nothing to scan.
-LIST_DIRTY: Final = """
-    WITH dirty AS MATERIALIZED (
-        SELECT tenant_id, type, id, revision, is_hidden, state, contact_id, company_id, deal_id, pipeline_id
-          FROM search_records
-         WHERE indexed_revision < revision
-         ORDER BY tenant_id, type, id
-         LIMIT $1
-    )
-    SELECT r.tenant_id, r.type, r.id, r.revision, r.is_hidden, r.state,
-           (SELECT face FROM search_records p
-             WHERE p.tenant_id = r.tenant_id AND p.type = 'contact' AND p.id = r.contact_id) AS contact,
-           (SELECT face FROM search_records p
-             WHERE p.tenant_id = r.tenant_id AND p.type = 'company' AND p.id = r.company_id) AS company,
-           (SELECT face FROM search_records p
-             WHERE p.tenant_id = r.tenant_id AND p.type = 'deal' AND p.id = r.deal_id) AS deal,
-           (SELECT face FROM search_records p
-             WHERE p.tenant_id = r.tenant_id AND p.type = 'pipeline' AND p.id = r.pipeline_id) AS pipeline,
-           (SELECT p.face FROM search_records d
-              JOIN search_records p ON p.tenant_id = d.tenant_id AND p.type = 'contact' AND p.id = d.contact_id
-             WHERE d.tenant_id = r.tenant_id AND d.type = 'deal' AND d.id = r.deal_id) AS deal_contact
-      FROM dirty r
-"""
-
 SETTLE: Final = """
     WITH locked AS (
         SELECT r.tenant_id, r.type, r.id, w.revision, w.rejection
@@ -155,7 +135,6 @@ FIND_REJECTED: Final = """
 """
 
 REFERENCES: Final = ("contact_id", "company_id", "deal_id", "pipeline_id")
-FACES: Final = ("contact", "company", "deal", "pipeline", "deal_contact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +146,6 @@ class Parent:
     id: UUID
     revision: int
     spread_after: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class DirtyRow:
-    """What a document is made of; `faces` by relation, the pipeline's and the deal's contact's too."""
-
-    tenant_id: UUID
-    type: str
-    id: UUID
-    revision: int
-    is_hidden: bool
-    state: Mapping[str, Any]
-    faces: Mapping[str, Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +167,9 @@ async def save(transaction: Transaction, records: Collection[SearchRecord]) -> N
             newest[record.key] = record
     rows = [_to_row(newest[key]) for key in sorted(newest)]  # one lock order for all batches
     written = await transaction.fetch(UPSERT, rows, FIRST_ID)
-    contacts = [newest[key] for key in sorted(tuple(row) for row in written) if key[1] == "contact"]
-    await replace_shares(transaction, [_to_shares(contact) for contact in contacts])
+    saved = [newest[key] for key in sorted(tuple(row) for row in written)]
+    await replace_shares(transaction, [_to_shares(record) for record in saved if record.type == "contact"])
+    await replace_links(transaction, [record for record in saved if record.type == "activity"])
 
 
 def _to_shares(contact: SearchRecord) -> SharesOfContact:
@@ -259,22 +226,6 @@ async def advance(transaction: Transaction, parents: Sequence[Parent], reached: 
         [parent.spread_after for parent in parents],
         list(reached),
     )
-
-
-async def list_dirty(connection: Connection, *, limit: int) -> list[DirtyRow]:
-    """Give rows whose document the index does not have yet, with all that the document needs, of one moment."""
-    return [
-        DirtyRow(
-            tenant_id=row["tenant_id"],
-            type=row["type"],
-            id=row["id"],
-            revision=row["revision"],
-            is_hidden=row["is_hidden"],
-            state=row["state"],
-            faces={name: row[name] for name in FACES},
-        )
-        for row in await connection.fetch(LIST_DIRTY, limit)
-    ]
 
 
 async def settle(connection: Connection, settled: Sequence[Settled]) -> None:

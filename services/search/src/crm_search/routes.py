@@ -1,6 +1,8 @@
 """HTTP of search."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
@@ -12,8 +14,11 @@ from crm_search.matching import to_search_query, to_suggest_query
 from crm_search.phones import parse_phone
 from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, Suggestions, SuggestQuery
 from crm_search.settings import SearchSettings
+from crm_search.snippets import SnippetCutter
+from crm_search.store import Hit, Sight
 from crm_search.waiting import parse_positions, wait_for
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(prefix="/search", tags=["search"], route_class=CrmRoute)
@@ -24,6 +29,7 @@ router = APIRouter(prefix="/search", tags=["search"], route_class=CrmRoute)
     response_model=SearchPage,
     response_model_exclude_unset=True,
     summary="Search contacts, companies, deals and activities",
+    responses=problems(),
 )
 async def search(query: Annotated[SearchQuery, Query()], context: Context, store: Store) -> Response:
     walk, filters = walks.begin_or_resume(query, context.clock.now()), to_filters(query)
@@ -42,8 +48,10 @@ async def search(query: Annotated[SearchQuery, Query()], context: Context, store
     )
     page = found.hits[: query.limit]
     has_more = len(found.hits) > query.limit
+    # In a thread: marking the words of long texts takes its time, and others wait for the loop.
+    items = await asyncio.to_thread(_to_items, page, SnippetCutter(query.q, phone), sight)
     return context.reply_page(
-        [to_item(hit, query=query.q, phone=phone, sight=sight) for hit in page],
+        items,
         walks.to_cursor(query, walk.now, page[-1].position) if has_more else None,
         facets={"type": {one.value: found.counts.get(one.value, 0) for one in RecordType}},
         **caught_up,
@@ -54,12 +62,22 @@ async def _catch_up(query: SearchQuery, context: Context, store: Store) -> dict[
     if not query.after:
         return {}
     settings = context.process.settings
-    wait_s = settings.position_wait_s if isinstance(settings, SearchSettings) else 0
-    positions = parse_positions(query.after)
-    return {"caught_up": await wait_for(positions, context.caller, context.database, store, wait_s=wait_s)}
+    if not isinstance(settings, SearchSettings):
+        raise TypeError("search runs under its own settings")
+    caught_up = await wait_for(
+        parse_positions(query.after),
+        context.caller,
+        context.database,
+        store,
+        wait_s=settings.position_wait_s,
+        refresh_s=settings.index_refresh_ms / 1000,
+    )
+    return {"caught_up": caught_up}
 
 
-@router.get("/suggest", response_model=Suggestions, summary="Complete the name of a contact or company")
+@router.get(
+    "/suggest", response_model=Suggestions, summary="Complete the name of a contact or company", responses=problems()
+)
 async def suggest(query: Annotated[SuggestQuery, Query()], context: Context, store: Store) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         sight = await queries.load_sight(connection, context.caller)
@@ -70,4 +88,13 @@ async def suggest(query: Annotated[SuggestQuery, Query()], context: Context, sto
         filters=[{"terms": {"type": wanted}}],
         limit=query.limit,
     )
-    return context.reply_json({"items": [to_suggestion(hit, query=query.q, sight=sight) for hit in found.hits]})
+    return context.reply_json({"items": await asyncio.to_thread(_to_suggestions, found.hits, query.q, sight)})
+
+
+def _to_items(hits: Sequence[Hit], snippets: SnippetCutter, sight: Sight) -> list[dict[str, Any]]:
+    return [to_item(hit, snippets=snippets, sight=sight) for hit in hits]
+
+
+def _to_suggestions(hits: Sequence[Hit], query: str, sight: Sight) -> list[dict[str, Any]]:
+    snippets = SnippetCutter(query, None)
+    return [to_suggestion(hit, snippets=snippets, sight=sight) for hit in hits]

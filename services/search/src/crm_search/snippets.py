@@ -1,82 +1,152 @@
-"""The piece of text that shows why a record was found, its matching words in <em>, all else escaped. Pure."""
+"""The piece of text that shows why a record was found, its matching words in <em>, all else escaped. Pure.
 
+What a page of snippets costs is bounded, whatever the texts and the query: see HIT_STEPS and PAGE_STEPS.
+"""
+
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from crm_search.folding import digits_of, find_words, fold_word, split_words
-from crm_search.matching import MAX_WORDS, allowed_typos
+from rapidfuzz.distance import OSA
+
+from crm_search.folding import MAX_WORD_CHARS, digits_of, find_units, find_words, fold_word
+from crm_search.matching import allowed_typos, read_query
 from crm_search.phones import PhoneQuery, looks_like_phone
 
 SNIPPET_CHARS: Final = 160
 LEAD_CHARS: Final = 40
 """How much is shown before the first match."""
 
-MAX_TYPOS: Final = 2
+HIT_STEPS: Final = 20_000
+PAGE_STEPS: Final = 400_000
+"""Words looked at and comparisons made, of one hit and of all on a page: about 20 ms and 0.4 s. Beyond, no marks."""
+
+CHARS_A_STEP: Final = 8
+"""What is no word is read too."""
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
     text: str
-    spans: Sequence[tuple[int, int]]
+    spans: Sequence[Span]
     words_found: int
 
 
-def cut_snippet(query: str, phone: PhoneQuery | None, passages: Sequence[str]) -> str:
-    """Give HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
-    asked = list(dict.fromkeys(split_words(query)))[:MAX_WORDS]
-    best: _Passage | None = None
-    for text in passages:
-        passage = _look_into(text, asked, phone)
-        if best is None or passage.words_found > best.words_found:
-            best = passage
-        if passage.words_found >= max(1, len(asked)):
-            break
-    return "" if best is None else _render(best)
+class SnippetCutter:
+    """Cuts the snippets of one page: `cut` for each hit, in their order."""
+
+    def __init__(self, query: str, phone: PhoneQuery | None) -> None:
+        words = read_query(query)
+        self._words = [word.text for word in words if not word.is_run]
+        self._pieces = list(dict.fromkeys(piece for word in words if word.is_run for piece in word.pieces))
+        self._phone = phone
+        self._page_steps = PAGE_STEPS
+        self._hit_steps = 0
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def cut(self, passages: Sequence[str]) -> str:
+        """Give HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
+        self._hit_steps = min(HIT_STEPS, self._page_steps)
+        self._page_steps -= self._hit_steps
+        best: _Passage | None = None
+        for text in passages:
+            passage = self._look_into(text)
+            if best is None or passage.words_found > best.words_found:
+                best = passage
+            if passage.words_found >= max(1, self._asked) or self._hit_steps <= 0:
+                break
+        self._page_steps += max(0, self._hit_steps)
+        return "" if best is None else _render(best)
+
+    @property
+    def _asked(self) -> int:
+        return len(self._words) + len(self._pieces)
+
+    def _look_into(self, text: str) -> _Passage:
+        if self._phone is not None and looks_like_phone(text) and _is_part(self._phone, digits_of(text).lstrip("0")):
+            return _Passage(text, [(0, len(text))], self._asked + 1)
+        found: set[str] = set()
+        spans: list[Span] = []
+        read = 0
+        for start, end, is_run in find_words(text):
+            self._hit_steps -= 1 + (end - read) // CHARS_A_STEP
+            read = end
+            has_all = len(found) == self._asked and spans and start > spans[0][0] + SNIPPET_CHARS
+            if has_all or self._hit_steps <= 0:
+                break
+            if is_run:
+                spans += self._mark_run(text, start, end, found)
+            elif matching := self._match(text[start : min(end, start + MAX_WORD_CHARS)]):
+                spans.append((start, end))
+                found.update(matching)
+        else:
+            self._hit_steps -= (len(text) - read) // CHARS_A_STEP
+        return _Passage(text, spans, len(found))
+
+    def _match(self, word: str) -> tuple[str, ...]:
+        """Give the query's words that this one stands for."""
+        if word not in self._known:
+            self._hit_steps -= len(self._words)
+            folded = fold_word(word)
+            self._known[word] = tuple(asked for asked in self._words if _matches(asked, folded))
+        return self._known[word]
+
+    def _mark_run(self, text: str, start: int, end: int, found: set[str]) -> list[Span]:
+        """Find the query's pieces in a run without spaces, each from the beginning of a sign on."""
+        if not self._pieces:
+            return []
+        units = list(find_units(text, start, end))
+        self._hit_steps -= len(units) + len(self._pieces)
+        folded = [
+            fold_word(text[unit_start : min(unit_end, unit_start + MAX_WORD_CHARS)]) for unit_start, unit_end in units
+        ]
+        begins = [0]
+        for sign in folded:
+            begins.append(begins[-1] + len(sign))
+        run, boundaries = "".join(folded), {begin: index for index, begin in enumerate(begins[:-1])}
+        spans: list[Span] = []
+        for piece in self._pieces:
+            for at in _find_all(run, piece):
+                if at in boundaries:
+                    last = bisect_right(begins, at + len(piece) - 1) - 1
+                    spans.append((units[boundaries[at]][0], units[last][1]))
+                    found.add(piece)
+        return _merge(sorted(spans))
 
 
-def _look_into(text: str, asked: Sequence[str], phone: PhoneQuery | None) -> _Passage:
-    if phone is not None and looks_like_phone(text) and _is_part(phone, digits_of(text).lstrip("0")):
-        return _Passage(text, [(0, len(text))], len(asked) + 1)
-    found: set[str] = set()
-    spans = []
-    for start, end in find_words(text):
-        matching = [word for word in asked if _matches(word, text[start:end])]
-        if matching:
-            spans.append((start, end))
-            found.update(matching)
-    return _Passage(text, spans, len(found))
+def _find_all(run: str, piece: str) -> Iterator[int]:
+    """Give where the piece stands; no more often than a snippet could show."""
+    at = -1
+    for _ in range(SNIPPET_CHARS):
+        at = run.find(piece, at + 1)
+        if at < 0:
+            return
+        yield at
+
+
+def _merge(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _is_part(phone: PhoneQuery, number: str) -> bool:
     return phone.part in number or (phone.whole is not None and phone.whole.endswith(number))
 
 
-def _matches(asked: str, word: str) -> bool:
-    folded = fold_word(word)
+def _matches(asked: str, folded: str) -> bool:
     if folded.startswith(asked):
         return True
     typos = allowed_typos(asked)
-    return bool(typos) and folded[:1] == asked[:1] and count_edits(asked, folded) <= typos
-
-
-def count_edits(one: str, other: str) -> int:
-    """Count insertions, deletions, substitutions and swaps of neighbours, up to 3 ("more than is allowed")."""
-    if abs(len(one) - len(other)) > MAX_TYPOS:
-        return MAX_TYPOS + 1
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, left in enumerate(one, start=1):
-        before, last, row = row, before, [i]
-        for j, right in enumerate(other, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                cost = min(cost, last[j - 2] + 1)
-            row.append(cost)
-        if min(row) > MAX_TYPOS:
-            return MAX_TYPOS + 1
-    return row[-1]
+    return bool(typos) and folded[:1] == asked[:1] and OSA.distance(asked, folded, score_cutoff=typos) <= typos
 
 
 def _render(passage: _Passage) -> str:

@@ -1,5 +1,6 @@
 """Elasticsearch: documents in, hits out. Every query passes `_narrow`, which alone decides what a caller may find."""
 
+import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,9 +10,9 @@ from uuid import UUID
 from elastic_transport import ConnectionError as ElasticConnectionError
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, AsyncElasticsearch
-from pydantic_core import to_json
 
 from crm_shared.bus import WorldAway
+from crm_shared.json_text import to_json
 from crm_shared.refusals import Unavailable
 
 AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
@@ -21,6 +22,11 @@ MAX_BULK_BYTES: Final = 16 * 1024 * 1024
 """A thousand documents are seldom 2 MiB; but a thousand of the longest notes are more than a node takes at once."""
 
 MERGE_TIMEOUT_S: Final = 3600.0
+
+
+class QueryRefused(Exception):
+    """The cluster would not take a query: a mistake of ours. Says its status and kind alone, never what was asked."""
+
 
 Query = Mapping[str, Any]
 
@@ -85,7 +91,7 @@ class DocumentStore:
         WorldAway when part of it has to be sent again, and what the client raises while the cluster is away.
         """
         rejections: list[str | None] = []
-        for lines in _to_portions(writes, self._max_bulk_bytes):
+        for lines in await asyncio.to_thread(_to_portions, writes, self._max_bulk_bytes):
             try:
                 answer = await self._client.bulk(
                     index=self._alias,
@@ -95,7 +101,7 @@ class DocumentStore:
                 )
             except ApiError as error:
                 # The request as a whole is refused for what the cluster is or lacks, never for one document.
-                raise WorldAway(f"{error.status_code}: {error.error}") from error
+                raise WorldAway(_describe(error)) from None
             rejections += [_read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
         return rejections
 
@@ -114,6 +120,33 @@ class DocumentStore:
         """
         patient = self._client.options(request_timeout=MERGE_TIMEOUT_S)
         await _maintaining(patient.indices.forcemerge(index=self._alias, only_expunge_deletes=True))
+
+    async def shows(self, tenant_id: UUID, documents: Mapping[str, int | None]) -> bool:
+        """Tell whether searches see these documents by now: at this revision or a newer one, None where it is gone.
+
+        What was written shows with the index's next refresh. Raises Unavailable.
+        """
+        answer = await _answering(
+            self._client.search(
+                index=self._alias,
+                query={"ids": {"values": list(documents)}},
+                size=len(documents),
+                version=True,
+                source=False,
+                track_total_hits=False,
+                preference=str(tenant_id),
+            )
+        )
+        shown = {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
+        return all(
+            key not in shown if revision is None else shown.get(key, 0) >= revision
+            for key, revision in documents.items()
+        )
+
+    async def read_form(self) -> str:
+        """Name the index behind the alias, as no other index ever is. Raises WorldAway."""
+        answer = await _maintaining(self._client.indices.get_settings(index=self._alias, name="index.uuid"))
+        return ",".join(sorted(one["settings"]["index"]["uuid"] for one in answer.values()))
 
     async def search(
         self,
@@ -140,6 +173,8 @@ class DocumentStore:
                 size=limit,
                 aggregations={"type": {"terms": {"field": "type", "size": 10}}} if with_counts else None,
                 track_total_hits=False,
+                # Copies of a shard refresh each at its own time: what `shows` has seen, the next search is to find.
+                preference=str(sight.tenant_id),
             )
         )
         buckets = answer["aggregations"]["type"]["buckets"] if with_counts else ()
@@ -166,7 +201,9 @@ def _see(sight: Sight) -> Iterator[Query]:
         }
 
 
-def _to_portions(writes: Sequence[Write], max_bytes: int) -> Iterator[list[bytes]]:
+def _to_portions(writes: Sequence[Write], max_bytes: int) -> list[list[bytes]]:
+    """Write the requests' lines, each request no longer than `max_bytes` unless one document is."""
+    portions: list[list[bytes]] = []
     lines: list[bytes] = []
     size = 0
     for write in writes:
@@ -176,12 +213,13 @@ def _to_portions(writes: Sequence[Write], max_bytes: int) -> Iterator[list[bytes
             own.append(to_json(write.document))
         own_size = sum(len(line) + 1 for line in own)
         if lines and size + own_size > max_bytes:
-            yield lines
+            portions.append(lines)
             lines, size = [], 0
         lines += own
         size += own_size
     if lines:
-        yield lines
+        portions.append(lines)
+    return portions
 
 
 def _read_rejection(item: Mapping[str, Any]) -> str | None:
@@ -189,7 +227,8 @@ def _read_rejection(item: Mapping[str, Any]) -> str | None:
     # 409: the index has this revision or a newer one. 404 without an error: what was to go was not there.
     if error is None or status == HTTPStatus.CONFLICT:
         return None
-    reason = f"{error['type']}: {error['reason']}"
+    # Without the preview of the value, which is somebody's text: this goes to logs and dead letters.
+    reason = f"{error['type']}: {error['reason'].partition(' Preview of field')[0]}"
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_FOUND} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise WorldAway(reason)
     if error["type"] in {"cluster_block_exception", "index_closed_exception"}:
@@ -203,12 +242,20 @@ def _to_hit(hit: Mapping[str, Any]) -> Hit:
     return Hit(source["type"], score, source["updated_at"], source["shown"], (score, key))
 
 
-async def _maintaining(request: Any) -> None:
+async def _maintaining(request: Any) -> Mapping[str, Any]:
     """Await work on the index itself, in which no document can be at fault."""
     try:
-        await request
+        answer = await request
     except ApiError as error:
-        raise WorldAway(f"{error.status_code}: {error.error}") from error
+        raise WorldAway(_describe(error)) from None
+    body: Mapping[str, Any] = answer.body
+    return body
+
+
+def _describe(error: ApiError) -> str:
+    """Name an error by status and type. Its message holds what was asked, and logs are read by more people."""
+    kind = str(error.error)
+    return f"{error.status_code}: {kind if kind.isidentifier() else 'no type'}"
 
 
 async def _answering(request: Any) -> Mapping[str, Any]:
@@ -219,7 +266,7 @@ async def _answering(request: Any) -> Mapping[str, Any]:
         raise Unavailable("The search index can't be reached right now. Try again.") from None
     except ApiError as error:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            raise  # a mistake in our query, which waiting would not mend
+            raise QueryRefused(_describe(error)) from None  # waiting would not mend it
         raise Unavailable("The search index can't answer right now. Try again.") from None
     body: Mapping[str, Any] = answer.body
     return body

@@ -9,14 +9,15 @@ import structlog
 from crm_search import consumers
 from crm_search.index import open_client
 from crm_search.indexing import catch_up
+from crm_search.rewriting import rewrite
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
 from crm_search.traces import drop_traces
 from crm_shared.background import background, repeat
 from crm_shared.bus import is_world_error
 from crm_shared.bus.backoff import Backoff
-from crm_shared.command_line import Consuming
 from crm_shared.database import Database
+from crm_shared.service_rooms import Consuming
 
 CONSUMERS = (consumers.keep_directory, consumers.index_records)
 logger = structlog.get_logger(__name__)
@@ -32,9 +33,13 @@ async def consuming(settings: SearchSettings) -> AsyncIterator[Consuming]:
     async def drop() -> None:
         await drop_traces(database, store)
 
+    async def write_again() -> bool:
+        return await rewrite(database, store)
+
     try:
         async with background(
             heal(database, store),
+            repeat("document_rewrites", write_again, pause_s=settings.rewrite_every_s, world_errors=AWAY),
             repeat("index_traces", drop, pause_s=settings.drop_traces_every_s, world_errors=AWAY),
         ):
             yield Consuming(

@@ -31,6 +31,7 @@ async def search(postgres_admin_dsn: str, elasticsearch_url: str) -> AsyncIterat
             admin_dsn=postgres_admin_dsn,
             elasticsearch_url=elasticsearch_url,
             index_prefix=prefix,
+            elasticsearch_timeout_s=60,  # a machine that tests much at once is slow, not away
         ) as kit,
         open_client(kit.settings, timeout_s=30) as client,
     ):

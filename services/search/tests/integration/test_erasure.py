@@ -130,7 +130,6 @@ async def test_what_is_heard_of_only_after_the_erasure_stays_empty(
     assert await story.find(search.client(tenant.admin), MARK) == []
 
 
-@pytest.mark.timeout(180)
 async def test_the_index_drops_what_it_has_deleted(search: Kit, story: SearchStory) -> None:
     """In an index of its own: others would go on deleting meanwhile."""
     settings = search.settings.model_copy(update={"index_prefix": f"{search.settings.index_prefix}-drop"})

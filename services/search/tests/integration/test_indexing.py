@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from elasticsearch import AsyncElasticsearch
 
 from crm_search import records
 from crm_search.consumers import index_records
-from crm_search.index import MAPPING, open_client, prepare_index
+from crm_search.index import INDEX_VERSION, MAPPING, open_client, prepare_index
 from crm_search.indexing import catch_up, spread
 from crm_search.projections import to_record
 from crm_search.settings import SearchSettings
@@ -25,6 +26,7 @@ from crm_shared.refusals import Unavailable
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.search_stories import SearchStory
 from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.testing.told_records import TOLD_AT
 
 pytestmark = pytest.mark.engines
 
@@ -270,6 +272,27 @@ async def test_preparing_the_index_again_or_at_once_makes_one(search: Kit) -> No
     settings = search.settings.model_copy(update={"index_prefix": f"{search.settings.index_prefix}-raced"})
     async with open_client(settings, timeout_s=30) as client:
         names = await asyncio.gather(*(prepare_index(client, settings) for _ in range(3)))
-        assert set(names) == {f"{settings.index_prefix}-v1"}
+        assert set(names) == {f"{settings.index_prefix}-v{INDEX_VERSION}"}
         assert await prepare_index(client, settings) == names[0]
         await client.indices.delete(index=names[0])
+
+
+async def test_what_is_gone_is_found_no_more_whatever_its_event_holds(
+    search: Kit, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+) -> None:
+    contact = story.add("contact", "contact", first_name="Zebra")
+    note = story.add("note", "activity", body="Zebra", contact_id=contact.id)
+    call = story.add("call", "activity", subject="Zebra")
+    await tell(*story.events())
+    assert set(await story.find(search.client(story.tenant.admin), "zebra")) == {"contact", "note", "call"}
+
+    deleted, erased = note.delete(), call.change(erased_at=TOLD_AT, subject=None)
+    for event in (deleted, erased):
+        await tell(replace(event, state={**event.state, "occurred_at": "9999-12-31T23:59:59.999999"}))
+    gone = contact.delete()
+    await tell(replace(gone, state={"id": str(contact.id), "version": gone.version}))
+    assert await story.find(search.client(story.tenant.admin), "zebra") == []
+    assert await read_index(elasticsearch, search, story.tenant.id) == {}
+
+    await tell(contact.change(deleted_at=None))
+    assert await story.find(search.client(story.tenant.admin), "zebra") == ["contact"]

@@ -11,7 +11,7 @@ from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.search_stories import SearchStory
 from crm_shared.testing.service_kit import ServiceKit
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 
 
 async def test_answers_are_as_documented(search: ServiceKit[SearchSettings], tenant: SeededTenant, tell: Tell) -> None:

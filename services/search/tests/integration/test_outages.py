@@ -19,7 +19,7 @@ from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.search_stories import SearchStory
 from crm_shared.testing.service_kit import running_service
 
-pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from crm_search.settings import SearchSettings
-from crm_shared.access.caller import Role
+from crm_shared.access import Role
 from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.people import Person, SeededTenant, make_person, seed_people
@@ -163,3 +163,7 @@ async def test_a_filter_by_an_owner_out_of_sight_finds_nothing(search: Kit, tena
     assert await story.find(search.client(tenant.rep), "zebra", **wanted) == []
     assert await story.find(search.client(tenant.admin), "zebra", **wanted) == ["contact"]
     assert await story.find(search.client(tenant.admin), "zebra", owner_id=str(UUID(int=1))) == []
+
+
+async def test_every_moment_and_day_has_a_wall(search: Kit) -> None:
+    assert await search.list_unwalled() == []

@@ -42,8 +42,10 @@ class Elasticsearch(Engine):
         (config / "elasticsearch.yml").write_text(self._settings())
         options = config / "jvm.options.d"
         options.mkdir(exist_ok=True)
+        # Pages of the heap are taken as they are used: all at once would be half a gigabyte that nobody needs.
         (options / "local.options").write_text(
             f"-Xms{self._heap_mb}m\n-Xmx{self._heap_mb}m\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel=1\n"
+            "-XX:-AlwaysPreTouch\n"
         )
         # Its sandbox refuses a folder for temporary files that holds its configuration.
         hand_over(self.home / "tmp")

@@ -78,7 +78,7 @@ class Engine(ABC):
             self._process = spawn(self.command(), log.fileno(), self.marks)
         return self
 
-    def wait_ready(self, timeout_s: float = 120) -> Self:
+    def wait_ready(self, timeout_s: float = 400) -> Self:
         """Wait until it takes work. Raises EngineFailed when it ends instead or takes longer."""
         deadline = time.monotonic() + timeout_s
         while not self.is_ready():

@@ -10,6 +10,7 @@ from crm_local.engines.account import hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
 from crm_local.engines.java import java_arguments, java_program
+from crm_local.engines.kafka_security import KafkaSecurity, answers
 from crm_local.engines.ports import LOOPBACK
 
 LOG4J2 = """\
@@ -35,8 +36,17 @@ class Kafka(Engine):
 
     name = "kafka"
 
-    def __init__(self, home: Path, port: int, controller_port: int, heap_mb: int = 512) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        controller_port: int,
+        heap_mb: int = 512,
+        *,
+        security: KafkaSecurity | None = None,
+    ) -> None:
         super().__init__(home, port)
+        self._security = security
         self._controller_port = controller_port
         self._heap_mb = heap_mb
 
@@ -49,9 +59,15 @@ class Kafka(Engine):
         hand_over(self.home)
         (self.home / "log4j2.yaml").write_text(LOG4J2)
         (self.home / "server.properties").write_text(self._properties())
+        users: tuple[str, ...] = ()
+        if self._security is not None:
+            self._security.write_keystore(self.home)
+            users = tuple(self._security.list_users())
         # meta.properties is what formatting ends with.
         if not (self.home / "data" / "meta.properties").exists():
-            self.run(self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", _new_cluster_id(), "-c"))
+            self.run(
+                self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", _new_cluster_id(), *users, "-c")
+            )
 
     def command(self) -> Command:
         return self._java("kafka.Kafka")
@@ -59,7 +75,7 @@ class Kafka(Engine):
     def is_ready(self) -> bool:
         """Ask for the cluster's brokers: a node that still catches up doesn't list itself."""
         try:
-            return _count_brokers(self.port) > 0
+            return answers(self.port) if self._security is not None else _count_brokers(self.port) > 0
         except (OSError, struct.error):
             return False
 
@@ -94,6 +110,8 @@ class Kafka(Engine):
             # After a crash the broker waits for the end of its earlier session, 9 s by default.
             "broker.session.timeout.ms": "5000",
             "broker.heartbeat.interval.ms": "1000",
+            # An idle controller writes, syncs and reads a record twice a second, for followers that are not there.
+            "metadata.max.idle.interval.ms": "10000",
             # Its default partition counts (50) cost a second of start-up and thousands of open files on one node.
             "offsets.topic.num.partitions": "4",
             "offsets.topic.replication.factor": "1",
@@ -105,6 +123,8 @@ class Kafka(Engine):
             "share.coordinator.state.topic.min.isr": "1",
             "log.cleaner.dedupe.buffer.size": "16777216",
         }
+        if self._security is not None:
+            settings |= self._security.properties(self.home, self.port, self._controller_port)
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from crm_local.engines.elasticsearch import Elasticsearch
@@ -35,6 +36,7 @@ class NativeEngines:
         }
         self._pool = ThreadPoolExecutor(len(ENGINE_NAMES), thread_name_prefix="engines")
         self._begun: dict[str, Future[Engine]] = {}
+        self._beginning = Lock()
 
     @property
     def postgres_admin_dsn(self) -> str:
@@ -53,11 +55,12 @@ class NativeEngines:
 
     def begin(self, *names: str) -> Self:
         """Fetch what `names` need, and start them side by side; returns while they come up."""
-        wanted = [name for name in names if name not in self._begun]
-        prefetch(*wanted)
-        # Slowest first: on two cores the order of starting is nearly the order of being ready.
-        for name in sorted(wanted, key=lambda name: -ENGINE_NAMES.index(name)):
-            self._begun[name] = self._pool.submit(self._engines[name].start)
+        with self._beginning:
+            wanted = [name for name in names if name not in self._begun]
+            prefetch(*wanted)
+            # Slowest first: on two cores the order of starting is nearly the order of being ready.
+            for name in sorted(wanted, key=lambda name: -ENGINE_NAMES.index(name)):
+                self._begun[name] = self._pool.submit(self._engines[name].start)
         return self
 
     def stop(self) -> None:

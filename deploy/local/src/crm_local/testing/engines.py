@@ -3,66 +3,60 @@
 A test names what it needs: `postgres_admin_dsn`, `kafka_bootstrap`, `elasticsearch_url` (all str). `engines` gives the
 same as properties, each engine starting when first read. CRM_TEST_ENGINES chooses where they come from:
 `native` (default), `containers` (testcontainers), or `external` (CRM_TEST_POSTGRES_ADMIN_DSN,
-CRM_TEST_KAFKA_BOOTSTRAP, CRM_TEST_ELASTICSEARCH_URL).
+CRM_TEST_KAFKA_BOOTSTRAP, CRM_TEST_ELASTICSEARCH_URL). With `-n` several processes test on the same engines
+(`crm_local.testing.workers`).
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from xdist.scheduler import Scheduling
 
-from crm_local.engines.native import native_engines
-from crm_local.testing.containers import container_engines
+from crm_local.testing.left_running import HOMES_VARIABLE, stop_left_running
+from crm_local.testing.sources import Engines, open_engines
+from crm_local.testing.workers import AskedEngines, GroupsTogether, answering, note_groups, put_slow_first
 
 ENGINE_OF_FIXTURE = {
     "postgres_admin_dsn": "postgres",
     "kafka_bootstrap": "kafka",
     "elasticsearch_url": "elasticsearch",
 }
-
-
-class Engines(Protocol):
-    """Where tests find the engines. Reading a property waits until that engine takes work."""
-
-    @property
-    def postgres_admin_dsn(self) -> str: ...
-    @property
-    def kafka_bootstrap(self) -> str: ...
-    @property
-    def elasticsearch_url(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class ExternalEngines:
-    """Engines that somebody else runs, named by environment variables."""
-
-    @property
-    def postgres_admin_dsn(self) -> str:
-        return _required("CRM_TEST_POSTGRES_ADMIN_DSN")
-
-    @property
-    def kafka_bootstrap(self) -> str:
-        return _required("CRM_TEST_KAFKA_BOOTSTRAP")
-
-    @property
-    def elasticsearch_url(self) -> str:
-        return _required("CRM_TEST_ELASTICSEARCH_URL")
-
-
-@contextmanager
-def external_engines(*_names: str) -> Iterator[Engines]:
-    yield ExternalEngines()
-
-
-SOURCES: dict[str, Callable[..., AbstractContextManager[Engines]]] = {
-    "native": native_engines,
-    "containers": container_engines,
-    "external": external_engines,
-}
 ENGINES = pytest.StashKey[Engines]()
+FOLDER = pytest.StashKey[str]()
+INPUT = "crm_engines"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Be ready to start what the test processes will ask for."""
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
+    engines = stack.enter_context(open_engines())
+    config.stash[FOLDER] = stack.enter_context(TemporaryDirectory(prefix="crm-test-engines-"))
+    os.environ[HOMES_VARIABLE] = config.stash[FOLDER]
+    stack.callback(stop_left_running, Path(config.stash[FOLDER]))
+    stack.enter_context(answering(Path(config.stash[FOLDER]), engines))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[INPUT] = node.config.stash[FOLDER]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return GroupsTogether(config, log, Path(config.stash[FOLDER]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    put_slow_first(items)
+    if folder := _asked_in(config):
+        note_groups(folder, items)
 
 
 @pytest.hookimpl(trylast=True)
@@ -74,12 +68,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     names = [engine for fixture, engine in ENGINE_OF_FIXTURE.items() if fixture in used]
     if not names and "engines" not in used:
         return
-    source = os.environ.get("CRM_TEST_ENGINES", "native")
-    if source not in SOURCES:
-        raise pytest.UsageError(f"CRM_TEST_ENGINES is {source!r}: use one of {', '.join(SOURCES)}")
+    if folder := _asked_in(session.config):
+        session.config.stash[ENGINES] = AskedEngines(folder, names)
+        return
     stack = ExitStack()
     session.config.add_cleanup(stack.close)
-    session.config.stash[ENGINES] = stack.enter_context(SOURCES[source](*names))
+    session.config.stash[ENGINES] = stack.enter_context(open_engines(*names))
+
+
+def _asked_in(config: pytest.Config) -> Path | None:
+    """Return the folder where this process asks for engines, None when it is the only one."""
+    folder: str | None = getattr(config, "workerinput", {}).get(INPUT)
+    return Path(folder) if folder else None
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +101,3 @@ def kafka_bootstrap(engines: Engines) -> str:
 @pytest.fixture(scope="session")
 def elasticsearch_url(engines: Engines) -> str:
     return engines.elasticsearch_url
-
-
-def _required(variable: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
-        raise pytest.UsageError(f"CRM_TEST_ENGINES=external needs {variable}")
-    return value

@@ -10,15 +10,19 @@ from uuid import UUID, uuid4
 import httpx
 
 Json = dict[str, Any]
-EVENTUALLY_S = 15.0
+EVENTUALLY_S = 90.0
+# The first looks come quickly, later ones seldom: asking takes from the very processes that are waited for.
+FIRST_LOOK_S, LAST_LOOK_S = 0.02, 0.25
 
 
 async def eventually(read: Callable[[], Awaitable[Any]], wanted: Any, *, within_s: float = EVENTUALLY_S) -> None:
     """Read until it is as wanted. Fails with what it last was."""
     give_up_at_s = time.monotonic() + within_s
+    pause_s = FIRST_LOOK_S
     while (last := await read()) != wanted:
         assert time.monotonic() < give_up_at_s, f"after {within_s} s: {last!r}, wanted {wanted!r}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LAST_LOOK_S)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Who calls, what they may do, and what they may see."""
 
-from crm_shared.access.caller import Caller, Role
+from crm_shared.access.caller import Caller
+from crm_shared.access.permissions import Permission, Role
 
-__all__ = ["Caller", "Role"]
+__all__ = ["Caller", "Permission", "Role"]

@@ -1,21 +1,10 @@
 """The caller of a request, as the directory knows them now. The token says only who."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
+from crm_shared.access.permissions import Permission, Role, is_permitted, list_roles
 from crm_shared.refusals import Forbidden
-
-
-class Role(StrEnum):
-    ADMIN = "ADMIN"
-    MANAGER = "MANAGER"
-    REP = "REP"
-
-
-class ManagerScope(StrEnum):
-    DIRECT = "DIRECT"
-    SUBTREE = "SUBTREE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +22,14 @@ class Caller:
     token: str = ""
     has_shares: bool = False
 
-    @property
-    def is_admin(self) -> bool:
-        return self.role is Role.ADMIN
+    def can(self, permission: Permission) -> bool:
+        return is_permitted(self.role, permission)
 
-    def require_admin(self, action: str) -> None:
-        """Raise Forbidden unless the caller is ADMIN. `action` completes "Only an ADMIN may …"."""
-        if not self.is_admin:
-            raise Forbidden(f"Only an ADMIN may {action}.")
+    def require(self, permission: Permission, action: str | None = None) -> None:
+        """Raise Forbidden unless they can. `action` completes "Only an ADMIN may …", None as the permission does."""
+        if not self.can(permission):
+            roles = " or ".join(list_roles(permission))
+            raise Forbidden(f"Only an {roles} may {action or permission}.")
 
     def __repr__(self) -> str:
         return f"Caller(tenant_id={self.tenant_id}, user_id={self.user_id}, role={self.role})"

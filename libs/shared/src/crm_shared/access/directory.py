@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from crm_shared.access.caller import Caller, Role
+from crm_shared.access.caller import Caller
+from crm_shared.access.permissions import Permission, Role, list_roles
 from crm_shared.contracts import Event
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.database import Connection, Database, Transaction
@@ -68,7 +69,7 @@ REFRESH_VISIBLE_OWNERS = """
         SELECT r.tenant_id, r.viewer_id, r.owner_id
           FROM reach r
           JOIN directory_users v ON v.tenant_id = r.tenant_id AND v.id = r.viewer_id
-         WHERE v.role = 'MANAGER' AND v.active AND r.viewer_id <> r.owner_id
+         WHERE v.role = ANY($2) AND v.active AND r.viewer_id <> r.owner_id
     ), gone AS (
         DELETE FROM visible_owners o
          WHERE o.tenant_id = ANY($1)
@@ -133,14 +134,14 @@ async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[
     """Bring `visible_owners` of these tenants in line with their users, in the org change's own transaction."""
     wanted = sorted(set(tenant_ids))
     await transaction.execute(LOCK_ORGS, wanted)
-    await transaction.execute(REFRESH_VISIBLE_OWNERS, wanted)
+    await transaction.execute(REFRESH_VISIBLE_OWNERS, wanted, list_roles(Permission.SEE_TEAM))
 
 
 async def list_visible_owners(connection: Connection, caller: Caller) -> list[UUID] | None:
-    """Give whose records the caller sees, themselves included; None means everybody's (ADMIN)."""
-    if caller.role is Role.ADMIN:
+    """Give whose records the caller sees, themselves included; None means everybody's (SEE_ALL)."""
+    if caller.can(Permission.SEE_ALL):
         return None
-    if caller.role is Role.REP:
+    if not caller.can(Permission.SEE_TEAM):
         return [caller.user_id]
     rows = await connection.fetch(
         "SELECT owner_id FROM visible_owners WHERE tenant_id = $1 AND viewer_id = $2", caller.tenant_id, caller.user_id

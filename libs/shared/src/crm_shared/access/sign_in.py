@@ -1,5 +1,6 @@
 """From an Authorization header to a Caller: the token proves who, the directory says what they may do."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from crm_shared.access.caller import Caller
@@ -21,6 +22,14 @@ class SignIn:
         self._verifier = verifier
         self._directory = directory
         self._owner = owner
+
+    def kept_fresh(self) -> AbstractAsyncContextManager[None]:
+        """Keep what tokens are verified by fresh while in the block."""
+        return self._verifier.kept_fresh()
+
+    def remembers(self, authorization: str | None) -> bool:
+        """Tell whether this token was good before."""
+        return self._verifier.remembers(authorization)
 
     async def identify(self, authorization: str | None) -> Caller:
         """Find the caller. Raises Unauthenticated for a bad token and for a user who is unknown or deactivated."""

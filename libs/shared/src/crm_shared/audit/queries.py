@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from crm_shared.database import Connection
-from crm_shared.http.cursors import Order, SortField
+from crm_shared.listing import Order, Page, SortField
 
 ORDER: Final = Order("-version", SortField("version", int), is_descending=True)
 BEFORE_FIRST_PAGE: Final = 2**63 - 1
@@ -50,12 +50,12 @@ class RecordChangePage(BaseModel):
 
 
 async def list_changes(
-    connection: Connection, tenant_id: UUID, aggregate: str, record_id: UUID, *, cursor: str | None, limit: int
+    connection: Connection, tenant_id: UUID, aggregate: str, record_id: UUID, page: Page
 ) -> list[dict[str, Any]]:
-    """Give up to `limit` + 1 changes, newest first, each with the record's `id`. Raises InvalidField for a bad cursor.
+    """Return up to a page's limit + 1 changes, newest first, each with the record's `id`.
 
     Whether the caller may see the record is the service's question, to be asked before.
     """
-    before = ORDER.value_after(cursor, first=BEFORE_FIRST_PAGE)
-    rows = await connection.fetch(SELECT_CHANGES, tenant_id, aggregate, record_id, before, limit + 1)
+    before = page.value_after(first=BEFORE_FIRST_PAGE)
+    rows = await connection.fetch(SELECT_CHANGES, tenant_id, aggregate, record_id, before, page.limit + 1)
     return [dict(row) for row in rows]

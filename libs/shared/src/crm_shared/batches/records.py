@@ -7,19 +7,19 @@ from typing import Any, ClassVar, Generic
 from uuid import UUID
 
 from crm_shared.batches.plan import BatchItem, NewT, Plan, RecordT, Step, UniqueValue
-from crm_shared.batches.tables import RecordTable, count_rows
 from crm_shared.contracts import OutboxEvent
-from crm_shared.database import Transaction
+from crm_shared.database import RecordTable, Transaction
+from crm_shared.database.record_table import count_rows
 from crm_shared.refusals import Conflict, Refusal
 
 
 class TakenMeanwhile(Exception):
-    """Another transaction has written what the plan counted on; a fresh look will tell."""
+    """Another transaction has written what the plan counted on; a fresh look will tell, once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[RecordT]):
-    """A record as an item leaves it, and the events that tell so, in order; none when it was so before."""
+class Decided(Generic[RecordT]):
+    """A record as an item leaves it, and the events of it, in order; none when it was so before."""
 
     record: RecordT
     events: Sequence[OutboxEvent] = ()
@@ -42,10 +42,16 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
     def __init__(self, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
         self._holders = Holders()
+        self._unseen: frozenset[UUID] = frozenset()
+        self._missed: set[tuple[UniqueValue, UUID]] = set()
 
     @abstractmethod
     async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
         """Look up values by unique field: the compared form of each, and the living record that has it."""
+
+    @abstractmethod
+    async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
+        """Give those of the records that the caller sees."""
 
     @abstractmethod
     async def lock(
@@ -62,33 +68,57 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         """Raise what `refuse_absent` gives for a record out of sight, Forbidden for one that may only be read."""
 
     @abstractmethod
-    def create(self, new: NewT) -> Told[RecordT]:
+    def create(self, new: NewT) -> Decided[RecordT]:
         """Decide on a new record. Any Refusal raised is the item's alone; likewise in `edit`."""
 
     @abstractmethod
-    def edit(self, record: RecordT, changes: Mapping[str, Any]) -> Told[RecordT]: ...
+    def edit(self, record: RecordT, changes: Mapping[str, Any]) -> Decided[RecordT]: ...
     @abstractmethod
     def refuse_absent(self) -> Refusal: ...
     @abstractmethod
-    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict: ...
+    def to_conflict(self, value: UniqueValue, holder_id: UUID | None) -> Conflict:
+        """Make the refusal for a value that another record has; None for one that the caller doesn't see."""
+
     @abstractmethod
     def to_state(self, record: RecordT) -> Mapping[str, Any]: ...
     @abstractmethod
     def read_new(self, new: NewT, name: str) -> Any:
         """Give a field of what is to be created."""
 
+    def read_value(self, record: RecordT, name: str) -> str | None:
+        """Return a record's value of a unique field."""
+        value: str | None = getattr(record, name)
+        return value
+
+    def read_changed(self, changes: Mapping[str, Any], name: str) -> str | None:
+        """Return the value of a unique field that an item gives to the record that it changes."""
+        return changes.get(name)
+
     async def look(self, transaction: Transaction, items: Sequence[BatchItem[NewT]]) -> Plan[RecordT]:
-        """Read and lock what the items are about. Raises TakenMeanwhile when that changed during a wait for a lock."""
+        """Read and lock what the items are about.
+
+        Raises TakenMeanwhile when that changed during a wait for a lock: once for the same holder of the same value.
+        One who can't be had the second time either is in the way of the items that name it, and of no others.
+        """
         named = {name: set(self._list_named(items, name)) for name in self.unique_fields}
         self._holders = await self.find_holders(transaction, named)
         wanted = {record_id for item in items if (record_id := self._find_id(item)) is not None}
         locked = await self.lock(transaction, wanted, self._holders.compared) if wanted else []
         records = {record.id: record for record in locked}
-        for value, holder_id in self._holders.ids.items():
-            if holder_id in wanted and (holder_id not in records or value not in self._list_values(records[holder_id])):
-                raise TakenMeanwhile
+        missed = {
+            (value, holder_id)
+            for value, holder_id in self._holders.ids.items()
+            if holder_id in wanted and (holder_id not in records or value not in self._list_values(records[holder_id]))
+        }
+        if missed - self._missed:
+            self._missed |= missed
+            raise TakenMeanwhile
+        holder_ids = frozenset(self._holders.ids.values())
+        self._unseen = (
+            holder_ids.difference(await self.find_seen(transaction, holder_ids)) if holder_ids else holder_ids
+        )
         await self.load_references(transaction, items)
-        return Plan(records, self._holders.ids, values_of=self._list_values, conflict_of=self.to_conflict)
+        return Plan(records, self._holders.ids, values_of=self._list_values, conflict_of=self._refuse_taken)
 
     def find(self, item: BatchItem[NewT], plan: Plan[RecordT]) -> RecordT | None:
         """Give the record that the item's target names. Raises a Refusal when the caller may not change it."""
@@ -107,20 +137,28 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         except type(self.refuse_absent()):
             if item.new is None:
                 raise
-            raise self.to_conflict(value, record.id) from None  # as creating it would be answered
+            raise self._refuse_taken(value, record.id) from None  # as creating it would be answered
         return record
+
+    def _refuse_taken(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+        return self.to_conflict(value, None if holder_id in self._unseen else holder_id)
+
+    async def settle(self, transaction: Transaction, plan: Plan[RecordT], wire: list[OutboxEvent]) -> list[OutboxEvent]:
+        """Finish the plan's records where that takes a look at others; return the events as they are then."""
+        del transaction, plan
+        return wire
 
     async def write(self, transaction: Transaction, step: Step[RecordT]) -> None:
         """Write one step. Raises TakenMeanwhile, or asyncpg's UniqueViolationError, when a value has been taken."""
         if step.inserts:
-            status = await transaction.execute(self.table.insert, self.tenant_id, self._to_states(step.inserts))
+            status = await transaction.execute(self.table.insert_many, self.tenant_id, self._to_states(step.inserts))
             if count_rows(status) < len(step.inserts):
                 raise TakenMeanwhile
         if step.saves:
-            await transaction.execute(self.table.update, self.tenant_id, self._to_states(step.saves))
+            await transaction.execute(self.table.update_many, self.tenant_id, self._to_states(step.saves))
 
-    async def conclude(self, transaction: Transaction, told: Sequence[OutboxEvent]) -> None:
-        """Write what belongs to the records beside them, once all of them are there; `told` is what came of it all."""
+    async def conclude(self, transaction: Transaction, wire: Sequence[OutboxEvent]) -> None:
+        """Write what belongs to the records beside them, once all of them are there; `wire` is what came of it all."""
 
     def _to_states(self, records: Mapping[UUID, RecordT]) -> list[Mapping[str, Any]]:
         """In order of their unique values: batches that bring the same ones take them in the same order."""
@@ -128,7 +166,7 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
 
     def _list_named(self, items: Sequence[BatchItem[NewT]], name: str) -> Iterator[str]:
         for item in items:
-            given = [item.changes.get(name)]
+            given = [self.read_changed(item.changes, name)]
             if item.new is not None and not isinstance(item.new, Refusal):
                 given.append(self.read_new(item.new, name))
             if item.target is not None and item.target.field == name:
@@ -147,5 +185,5 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         return self._holders.compared.get(given, given)
 
     def _list_values(self, record: RecordT) -> list[UniqueValue]:
-        values = ((name, getattr(record, name)) for name in self.unique_fields)
+        values = ((name, self.read_value(record, name)) for name in self.unique_fields)
         return [self._compare(name, value) for name, value in values if value is not None]

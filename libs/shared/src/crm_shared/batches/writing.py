@@ -1,4 +1,4 @@
-"""Carries a batch out: look and lock once, decide in memory, write in a few statements, tell once."""
+"""Carries a batch out: look and lock once, decide in memory, write in a few statements, publish once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
-from crm_shared.audit import tell
 from crm_shared.batches.plan import BatchItem, NewT, Plan, RecordT
 from crm_shared.batches.records import RecordBatch, TakenMeanwhile
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction
+from crm_shared.publishing import publish
 from crm_shared.refusals import Refusal, Unavailable
 
 ATTEMPTS = 4
@@ -60,10 +60,11 @@ async def _write(
             outcomes[item.index] = _decide(records, plan, item, events)
         except Refusal as refusal:
             outcomes[item.index] = refusal
+    events = await records.settle(transaction, plan, events)
     for step in plan.steps:
         await records.write(transaction, step)
     await records.conclude(transaction, events)
-    await tell(transaction, events)
+    await publish(transaction, events, audited=True)
     return outcomes
 
 
@@ -73,14 +74,14 @@ def _decide(
     record = None if item.target is None else records.find(item, plan)
     status = HTTPStatus.OK
     if record is not None:
-        told = records.edit(record, item.changes)
+        decided = records.edit(record, item.changes)
     elif item.new is None:
         raise records.refuse_absent()
     elif isinstance(item.new, Refusal):
         raise item.new
     else:
-        told, status = records.create(item.new), HTTPStatus.CREATED
-    if told.events:
-        plan.put(told.record)
-        events += told.events
-    return Outcome(status, told.record.id, told.record.version, bool(told.events))
+        decided, status = records.create(item.new), HTTPStatus.CREATED
+    if decided.events:
+        plan.put(decided.record)
+        events += decided.events
+    return Outcome(status, decided.record.id, decided.record.version, bool(decided.events))

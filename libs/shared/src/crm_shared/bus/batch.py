@@ -58,7 +58,7 @@ class BatchReader:
         if record.value is None:
             return None  # a tombstone tells nothing: erasure has an event of its own
         try:
-            return record, decode(record.key, record.value, record.headers)
+            return record, decode(record.key, record.value, record.headers, topic=record.topic)
         except BadRecord as error:
             await self._dead_letters.put(record, self.subscription.group_id, error)
             return None

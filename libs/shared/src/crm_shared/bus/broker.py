@@ -7,6 +7,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
+from crm_shared.kafka_access import KafkaAccess
+
 WAIT_MS: Final = 1000
 
 
@@ -32,8 +34,12 @@ class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has n
 class WorkerBroker(KafkaBroker):
     """Builds WaitingConsumers. Consumes only: events are published by the relay, dead letters by their own producer."""
 
+    def __init__(self, access: KafkaAccess, **options: Any) -> None:
+        super().__init__(access.bootstrap, **options)
+        self._access = access
+
     async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
         builder: Any = await super()._connect()
-        waiting = partial(WaitingConsumer, *builder.args, **builder.keywords)
+        waiting = partial(WaitingConsumer, *builder.args, **{**builder.keywords, **self._access.to_arguments()})
         self.config.broker_config.builder = waiting
         return waiting

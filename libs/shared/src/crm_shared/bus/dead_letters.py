@@ -12,8 +12,9 @@ from aiokafka.errors import KafkaError
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.metrics import DEAD_LETTERED, RETRIES
 from crm_shared.bus.producers import close_producer, open_producer
-from crm_shared.contracts import BadRecord
+from crm_shared.contracts import EVENT_TYPES, BadRecord
 from crm_shared.contracts.topics import dead_letter_topic, is_compacted
+from crm_shared.kafka_access import Kafka
 
 logger = structlog.get_logger(__name__)
 
@@ -28,6 +29,12 @@ class Stopping(Exception):
 def original_headers(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """Give a dead letter's headers as they were before it became one."""
     return [(name, value) for name, value in headers if not name.startswith(ERROR_HEADER_PREFIX)]
+
+
+def verb_of(record: ConsumerRecord) -> str:
+    """Give the verb that a record's type ends in, `unknown` for any that is none of ours: metrics have few labels."""
+    event_type = (dict(record.headers).get("ce_type") or b"").decode("latin-1")
+    return event_type.rpartition(".")[2] if event_type in EVENT_TYPES else "unknown"
 
 
 def describe_error(record: ConsumerRecord, error: BaseException) -> list[tuple[str, bytes]]:
@@ -47,8 +54,8 @@ def describe_error(record: ConsumerRecord, error: BaseException) -> list[tuple[s
 class DeadLetters:
     """One worker's way to its dead-letter topics. Connects when first needed, which is seldom."""
 
-    def __init__(self, bootstrap: str, *, client_id: str, stopping: asyncio.Event) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, *, client_id: str, stopping: asyncio.Event) -> None:
+        self._kafka = kafka
         self._client_id = client_id
         self._stopping = stopping
         self._producer: AIOKafkaProducer | None = None
@@ -64,7 +71,7 @@ class DeadLetters:
         # A compacted topic takes no record without a key, and would be asked for ever.
         key = b"" if record.key is None and is_compacted(record.topic) else record.key
         await self._send(topic, group_id, key, record.value, headers)
-        DEAD_LETTERED.labels(group_id, record.topic).inc()
+        DEAD_LETTERED.labels(group_id, record.topic, verb_of(record)).inc()
         logger.error(
             "record dead-lettered",
             topic=topic,
@@ -99,7 +106,7 @@ class DeadLetters:
     async def _connect(self) -> AIOKafkaProducer:
         async with self._lock:
             if self._producer is None:
-                self._producer = await open_producer(self._bootstrap, client_id=f"{self._client_id}-dead-letters")
+                self._producer = await open_producer(self._kafka, client_id=f"{self._client_id}-dead-letters")
             return self._producer
 
     async def close(self) -> None:

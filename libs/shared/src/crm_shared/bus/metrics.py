@@ -7,7 +7,11 @@ from prometheus_client import Counter, Gauge, Histogram
 _LABELS: Final = ["group", "topic"]
 
 CONSUMED: Final = Counter("crm_bus_consumed", "Records handled, set-aside ones and tombstones included", _LABELS)
-DEAD_LETTERED: Final = Counter("crm_bus_dead_lettered", "Records set aside in the dead-letter topic", _LABELS)
+DEAD_LETTERED: Final = Counter(
+    "crm_bus_dead_lettered",
+    "Records set aside in the dead-letter topic, by verb: one of deleted or erased stays to be seen until it is mended",
+    [*_LABELS, "verb"],
+)
 RETRIES: Final = Counter("crm_bus_retries", "Tries that failed because a store was away, by error", ["group", "error"])
 LAG_S: Final = Gauge("crm_bus_lag_seconds", "Age of the newest event of the last batch, when it was handled", _LABELS)
 BATCH_RECORDS: Final = Histogram(

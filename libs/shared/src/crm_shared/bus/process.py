@@ -1,13 +1,9 @@
-"""What a worker's and a relay's process have in common: an end by signal, and a small HTTP side."""
+"""What a worker's and a relay's process have in common: an end by signal."""
 
 import asyncio
 import contextlib
 import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-
-import uvicorn
-from starlette.types import ASGIApp
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -22,25 +18,3 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to the process: it ends its own work first and this server last."""
-        yield
-
-
-@contextlib.asynccontextmanager
-async def serving(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[None]:
-    """Answer `/livez`, `/readyz` and `/metrics` beside the block's work. Raises OSError when the port is taken."""
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
-    server = _Server(config)
-    # Bound here: uvicorn itself would leave the process without an exception that says why.
-    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task

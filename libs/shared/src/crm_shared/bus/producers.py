@@ -8,20 +8,23 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from crm_shared.bus.clients import make_producer
+from crm_shared.kafka_access import Kafka
+
 # A command's body may be 1 MiB and a state a little more than its body; topics are created to take it.
 MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 BATCH_BYTES: Final = 512 * 1024
 STOP_TIMEOUT_S: Final = 5.0
 
 
-async def open_producer(bootstrap: str, *, client_id: str) -> AIOKafkaProducer:
+async def open_producer(kafka: Kafka, *, client_id: str) -> AIOKafkaProducer:
     """Connect an idempotent producer with acks=all. Raises KafkaConnectionError when no broker answers.
 
     Idempotence means that a retry inside the producer neither repeats nor reorders. After an error that ends a
     batch it is worthless (its sequence has a gap) and must be dropped for a new one.
     """
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+    producer = make_producer(
+        kafka,
         client_id=client_id,
         enable_idempotence=True,
         acks="all",
@@ -58,9 +61,9 @@ async def close_producer(producer: AIOKafkaProducer, *, timeout_s: float = STOP_
 
 
 @asynccontextmanager
-async def producing(bootstrap: str, *, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(kafka: Kafka, *, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
     """Lend a producer for the block."""
-    producer = await open_producer(bootstrap, client_id=client_id)
+    producer = await open_producer(kafka, client_id=client_id)
     try:
         yield producer
     finally:

@@ -3,12 +3,14 @@
 import asyncio
 from contextlib import suppress
 
+from crm_shared.kafka_access import Kafka, to_access
+
 TIMEOUT_S = 1.0
 
 
-async def require_kafka(bootstrap: str) -> None:
-    """Raise ConnectionError when none of the addresses ("host:port,host:port") takes a connection."""
-    for address in bootstrap.split(","):
+async def require_kafka(kafka: Kafka) -> None:
+    """Raise ConnectionError when none of its addresses takes a connection."""
+    for address in to_access(kafka).bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(TIMEOUT_S):

@@ -7,11 +7,14 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
 
+from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.dead_letters import original_headers
 from crm_shared.bus.producers import producing
-from crm_shared.bus.topics import list_partitions
+from crm_shared.bus.topics import list_missing_topics, list_partitions
 from crm_shared.contracts.topics import dead_letter_topic
+from crm_shared.kafka_access import Kafka
 
 logger = structlog.get_logger(__name__)
 
@@ -27,26 +30,26 @@ Buried = Mapping[Letter, int]
 """The offset of the last tombstone."""
 
 
-async def redrive(bootstrap: str, group_id: str, topics: Sequence[str], *, progress: Progress | None = None) -> int:
+async def redrive(kafka: Kafka, group_id: str, topics: Sequence[str], *, progress: Progress | None = None) -> int:
     """Put back every dead letter of `group_id` that is there now, with its first bytes, key and headers.
 
     Returns how many. Those set aside meanwhile (again, perhaps) wait for the next call. Interrupted, it goes on where
     it was: its own group `<group>.redrive` commits after each chunk that Kafka has. Raises KafkaError when Kafka is
-    away.
+    away, or does not let us.
 
     What a tombstone follows stays where it is: put back, an erased record's letter would be its topic's newest word.
     """
     sources = [dead_letter_topic(topic, group_id) for topic in topics]
-    partitions = await list_partitions(bootstrap, sources)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=f"{group_id}.redrive",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
+    # `migrate` makes them, so one that is not there is one that this principal may not see.
+    if missing := await list_missing_topics(kafka, sources):
+        raise UnknownTopicOrPartitionError(f"not there, or not to be seen: {', '.join(missing)}")
+    partitions = await list_partitions(kafka, sources)
+    consumer = make_consumer(
+        kafka, group_id=f"{group_id}.redrive", enable_auto_commit=False, auto_offset_reset="earliest"
     )
     await _start(consumer)
     try:
-        async with producing(bootstrap, client_id=f"{group_id}.redrive") as producer:
+        async with producing(kafka, client_id=f"{group_id}.redrive") as producer:
             return await _put_back(
                 consumer, producer, await _assign(consumer, partitions), dead_letter_topic("", group_id), progress
             )

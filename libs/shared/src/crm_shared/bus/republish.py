@@ -7,7 +7,8 @@ import structlog
 
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-from crm_shared.outbox.append import append
+from crm_shared.pacing import Pace
+from crm_shared.publishing import publish
 
 logger = structlog.get_logger(__name__)
 
@@ -20,17 +21,21 @@ async def republish(
     *,
     progress: Callable[[int], None] | None = None,
     chunk_events: int = CHUNK_EVENTS,
+    pace: Pace | None = None,
 ) -> int:
     """Append the service's `snapshots` to the outbox, a transaction a chunk, and return how many there were.
 
-    `database` is the worker role's. `progress` is called with the count so far. A snapshot repeats a version that is
-    already out, so an interrupted run is simply run again. Raises as the database and the iterator do.
+    `database` is the worker role's. `progress` is called with the count so far. With a `pace` each chunk waits for
+    relay and readers. A snapshot repeats a version that is already out, so an interrupted run is simply run again.
+    Raises as the database and the iterator do.
     """
     done = 0
     chunk: list[OutboxEvent] = []
     async for snapshot in snapshots:
         chunk.append(snapshot)
         if len(chunk) >= chunk_events:
+            if pace is not None:
+                await pace.wait()
             done += await _flush(database, chunk)
             chunk = []
             if progress is not None:
@@ -45,5 +50,5 @@ async def republish(
 async def _flush(database: Database, chunk: list[OutboxEvent]) -> int:
     if chunk:
         async with database.begin_as_worker() as transaction:
-            await append(transaction, chunk)
+            await publish(transaction, chunk, audited=False)
     return len(chunk)

@@ -17,6 +17,7 @@ from faststream.middlewares import AckPolicy
 from crm_shared.bus.batch import BatchReader
 from crm_shared.bus.broker import WorkerBroker
 from crm_shared.bus.dead_letters import Stopping
+from crm_shared.kafka_access import Kafka, to_access
 
 # FastStream's default acknowledges before the handler runs and loses what a crash interrupts; ACK commits even after
 # an error. With NACK an error moves back to the batch's beginning.
@@ -40,7 +41,7 @@ class WrongPolicy(Exception):
 class ConsumerSettings:
     """`group_instance_id`: static membership, unique to the process and the same after its restart."""
 
-    kafka_bootstrap: str
+    kafka: Kafka
     client_id: str
     group_instance_id: str | None = None
     graceful_timeout_s: float = 15.0
@@ -52,7 +53,7 @@ def make_broker(settings: ConsumerSettings) -> KafkaBroker:
     logger = logging.getLogger("crm_shared.bus.faststream")
     logger.setLevel(logging.ERROR)
     return WorkerBroker(
-        settings.kafka_bootstrap,
+        to_access(settings.kafka),
         client_id=settings.client_id,
         apply_types=False,
         consumer_only=True,

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from crm_shared.bus.backoff import Backoff
+from crm_shared.bus.clients import make_admin
 from crm_shared.bus.producers import MAX_RECORD_BYTES
 from crm_shared.bus.topic_settings import align_cleaning
 from crm_shared.contracts.topics import (
@@ -20,6 +21,7 @@ from crm_shared.contracts.topics import (
     dead_letter_topic,
     is_compacted,
 )
+from crm_shared.kafka_access import Kafka, to_access
 
 logger = structlog.get_logger(__name__)
 
@@ -32,9 +34,9 @@ WAIT_FOR_KAFKA_S: Final = 60.0
 
 
 @asynccontextmanager
-async def administering(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administering(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """Lend an admin client. Raises KafkaConnectionError when no broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
+    admin = make_admin(kafka)
     try:
         await admin.start()
         yield admin
@@ -42,15 +44,15 @@ async def administering(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def list_missing_topics(bootstrap: str, topics: Iterable[str]) -> list[str]:
+async def list_missing_topics(kafka: Kafka, topics: Iterable[str]) -> list[str]:
     """Name those of `topics` that the cluster has not."""
-    async with administering(bootstrap) as admin:
+    async with administering(kafka) as admin:
         return sorted(set(topics) - set(await admin.list_topics()))
 
 
-async def list_partitions(bootstrap: str, topics: Iterable[str]) -> list[TopicPartition]:
+async def list_partitions(kafka: Kafka, topics: Iterable[str]) -> list[TopicPartition]:
     """List all partitions of those of `topics` that exist, by topic and number."""
-    async with administering(bootstrap) as admin:
+    async with administering(kafka) as admin:
         return await describe_partitions(admin, topics)
 
 
@@ -114,7 +116,7 @@ def _compact_within(lag_s: int) -> dict[str, str]:
 
 
 async def create_topics(
-    bootstrap: str,
+    kafka: Kafka,
     service: str,
     *,
     groups: Mapping[str, Sequence[str]],
@@ -138,18 +140,18 @@ async def create_topics(
     give_up_at_s = asyncio.get_running_loop().time() + wait_s
     while True:
         try:
-            return await _create(bootstrap, wanted)
+            return await _create(kafka, wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             is_final = isinstance(error, KafkaError) and not error.retriable
             if is_final or asyncio.get_running_loop().time() > give_up_at_s:
                 raise
             delay_s = backoff.next_delay_s()
-            logger.warning("migrate waits for Kafka", bootstrap=bootstrap, error=repr(error))
+            logger.warning("migrate waits for Kafka", bootstrap=to_access(kafka).bootstrap, error=repr(error))
             await asyncio.sleep(delay_s)
 
 
-async def _create(bootstrap: str, wanted: Sequence[NewTopic]) -> list[str]:
-    async with administering(bootstrap) as admin:
+async def _create(kafka: Kafka, wanted: Sequence[NewTopic]) -> list[str]:
+    async with administering(kafka) as admin:
         present = set(await admin.list_topics())
         await align_cleaning(admin, [topic for topic in wanted if topic.name in present])
         absent = [topic for topic in wanted if topic.name not in present]

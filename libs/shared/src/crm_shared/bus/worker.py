@@ -10,11 +10,12 @@ from faststream import FastStream
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.batch import BatchReader
 from crm_shared.bus.dead_letters import DeadLetters
-from crm_shared.bus.process import serving, stopping_on_signals
+from crm_shared.bus.process import stopping_on_signals
 from crm_shared.bus.reachability import require_kafka
 from crm_shared.bus.subscriber import ConsumerSettings, add_subscriber, make_broker, require_policy
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.topics import list_missing_topics
+from crm_shared.http.server import serving
 from crm_shared.telemetry.health import Check, health_app
 
 logger = structlog.get_logger(__name__)
@@ -28,9 +29,7 @@ class Worker:
     def __init__(self, settings: ConsumerSettings, subscriptions: Iterable[Subscription]) -> None:
         self._settings = settings
         self._stopping = asyncio.Event()
-        self._dead_letters = DeadLetters(
-            settings.kafka_bootstrap, client_id=settings.client_id, stopping=self._stopping
-        )
+        self._dead_letters = DeadLetters(settings.kafka, client_id=settings.client_id, stopping=self._stopping)
         self._readers = [
             BatchReader(subscription, self._dead_letters, self._stopping) for subscription in subscriptions
         ]
@@ -53,7 +52,7 @@ class Worker:
         waits_for = self._trouble or next((reader.waits_for for reader in self._readers if reader.waits_for), None)
         if waits_for is not None:
             raise ConnectionError(waits_for)
-        await require_kafka(self._settings.kafka_bootstrap)
+        await require_kafka(self._settings.kafka)
 
     async def run(self) -> None:
         """Consume until `stop`. Waits for Kafka and the topics; once started, the consumers reconnect by themselves."""
@@ -69,7 +68,7 @@ class Worker:
         backoff = Backoff(last_s=2.0)
         while not self._stopping.is_set():
             try:
-                missing = await list_missing_topics(self._settings.kafka_bootstrap, self.topics)
+                missing = await list_missing_topics(self._settings.kafka, self.topics)
                 if not missing:
                     await self.app.start()
                     return True

@@ -2,6 +2,7 @@
 
 from crm_shared.contracts.errors import BadRecord
 from crm_shared.contracts.event_types import EVENT_TYPES, SNAPSHOT, VERBS, Change, dataschema_of
+from crm_shared.contracts.mapping import Actor, Author, EventMapping
 from crm_shared.contracts.reading import Event, decode
 from crm_shared.contracts.writing import OutboxEvent, format_time, new_event, to_headers
 
@@ -9,9 +10,12 @@ __all__ = [
     "EVENT_TYPES",
     "SNAPSHOT",
     "VERBS",
+    "Actor",
+    "Author",
     "BadRecord",
     "Change",
     "Event",
+    "EventMapping",
     "OutboxEvent",
     "dataschema_of",
     "decode",

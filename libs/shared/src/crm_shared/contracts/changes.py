@@ -1,28 +1,23 @@
 """What an event says has changed."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from crm_shared.contracts.event_types import Change
 
-# They change with every event, which tells both by itself.
-UNTOLD: Final = frozenset({"version", "updated_at"})
+# They change with every event, which says both by itself.
+UNLISTED: Final = frozenset({"version", "updated_at"})
 
 
-def list_changes(before: object, after: object, names: Iterable[str]) -> dict[str, Change]:
-    """Compare two states of one aggregate by the attributes `names`: {name: {from, to}} of each that differs."""
+def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
+    """Compare two states of one aggregate: {field: {from, to}} of each that differs."""
     return {
-        name: {"from": getattr(before, name), "to": getattr(after, name)}
-        for name in names
-        if name not in UNTOLD and getattr(before, name) != getattr(after, name)
+        name: {"from": before[name], "to": value}
+        for name, value in after.items()
+        if name not in UNLISTED and before[name] != value
     }
 
 
-def list_erasure(before: object, after: object, names: Iterable[str]) -> dict[str, Change]:
-    """Compare as `list_changes` does, and leave out what was: an erasure's event lives as long as its topic."""
-    return conceal(list_changes(before, after, names))
-
-
 def conceal(changed: Mapping[str, Change]) -> dict[str, Change]:
-    """Give the same fields with what they became alone."""
+    """Return the same fields with what they became alone: an erasure's event lives as long as its topic."""
     return {name: {"from": None, "to": change["to"]} for name, change in changed.items()}

@@ -5,6 +5,7 @@ from typing import Any, Final, TypedDict
 SPEC_VERSION: Final = "1.0"
 CONTENT_TYPE: Final = "application/json"
 SNAPSHOT: Final = "snapshot"
+DELETED: Final = "deleted"
 ERASED: Final = "erased"
 
 # The verbs of each aggregate, its creation first. `snapshot` repeats the present version for readers that rebuild.
@@ -19,7 +20,7 @@ VERBS: Final[dict[str, tuple[str, ...]]] = {
     "pipeline": ("created", "updated", "archived", SNAPSHOT),
     "deal": ("created", "updated", "stage_changed", "won", "lost", "reopened", "deleted", "restored", SNAPSHOT),
     "webhook": ("created", "updated", "disabled", "deleted", SNAPSHOT),
-    "activity": ("logged", "updated", "completed", "reopened", "deleted", SNAPSHOT),
+    "activity": ("logged", "updated", "completed", "reopened", "deleted", "restored", "reminded", SNAPSHOT),
 }
 EVENT_TYPES: Final[tuple[str, ...]] = tuple(
     f"crm.{aggregate}.{verb}" for aggregate, verbs in VERBS.items() for verb in verbs

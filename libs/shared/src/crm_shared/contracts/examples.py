@@ -133,7 +133,7 @@ _RECORDS: Final[dict[str, Fields]] = {
     },
     "webhook": {
         "id": WEBHOOK,
-        "url": "https://erp.example/hooks/crm",
+        "url": "https://erp.example",
         "event_types": ["crm.deal.won"],
         "active": True,
         "disabled_at": None,
@@ -159,6 +159,31 @@ _RECORDS: Final[dict[str, Fields]] = {
         "system": False,
         "deleted_at": None,
         "erased_at": None,
+        "contact_ids": [CONTACT, OTHER_CONTACT],
+        "original_contact_ids": [],
+        "scheduled_on": None,
+        "remind_at": "2026-11-23T08:45:00.000000Z",
+        "reminded_at": None,
+        "outcome": None,
+        "location": None,
+        "priority": "HIGH",
+        "message_id": None,
+        "reference_ids": [],
+        "is_automatic": False,
+        "thread_id": None,
+        "attachments": [
+            {
+                "name": "offer.pdf",
+                "url": "https://files.example/offer.pdf",
+                "media_type": "application/pdf",
+                "size_bytes": 48213,
+            }
+        ],
+        "recurrence": None,
+        "series_id": None,
+        "recurrence_id": None,
+        "system_kind": None,
+        "facts": None,
     },
 }
 
@@ -213,6 +238,8 @@ STORY: Final[dict[str, tuple[Fields, Fields]]] = {
     "crm.activity.completed": ({}, {"completed_at": HAPPENED}),
     "crm.activity.reopened": ({"completed_at": MOVED_AT}, {"completed_at": None}),
     "crm.activity.deleted": ({}, {"deleted_at": HAPPENED}),
+    "crm.activity.restored": (_DELETED, {"deleted_at": None}),
+    "crm.activity.reminded": ({}, {"reminded_at": HAPPENED}),
 }
 
 _HISTORY: Final[list[Fields]] = [

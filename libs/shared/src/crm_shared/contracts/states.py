@@ -9,10 +9,22 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Final, Literal, cast
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core.core_schema import literal_schema, no_info_after_validator_function
 
-Role = Literal["ADMIN", "MANAGER", "REP"]
+from crm_shared.access.permissions import Role
+from crm_shared.time_window import END, FIRST_DAY, FIRST_INSTANT, LAST_DAY
+
 ManagerScope = Literal["DIRECT", "SUBTREE"]
 SharePermission = Literal["READ", "WRITE"]
 ContactSource = Literal["INBOUND", "OUTBOUND", "REFERRAL"]
@@ -20,11 +32,23 @@ StageKind = Literal["OPEN", "WON", "LOST"]
 DealStatus = Literal["OPEN", "WON", "LOST"]
 ActivityType = Literal["EMAIL", "CALL", "MEETING", "NOTE", "TASK"]
 Direction = Literal["INBOUND", "OUTBOUND"]
+CallOutcome = Literal["CONNECTED", "NO_ANSWER", "VOICEMAIL", "BUSY", "WRONG_NUMBER"]
+TaskPriority = Literal["LOW", "NORMAL", "HIGH"]
 
+# Compared where pydantic reads them: a function of ours would cost a tenth of reading a whole state, for each.
+Instant = Annotated[AwareDatetime, Field(ge=FIRST_INSTANT, lt=END)]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code")]
 Region = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description="ISO 3166-1 alpha-2 code")]
 Amount = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})]
 CustomData = Annotated[dict[str, JsonValue], Field(description="custom fields by key")]
+# Read as a Literal of the names is, which is what the published schemas have: an enum is a definition of its own there.
+RoleName = Annotated[
+    Role,
+    GetPydanticSchema(
+        lambda _type, _handler: no_info_after_validator_function(Role, literal_schema([role.value for role in Role]))
+    ),
+]
 WinProbability = Annotated[int, Field(ge=0, le=100, description="whole percent")]
 
 ADDED_IN: Final = "x-added-in"
@@ -51,8 +75,8 @@ class State(Value):
 
     id: UUID
     version: Annotated[int, Field(ge=1)]
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
+    created_at: Instant
+    updated_at: Instant
 
 
 class TenantState(State):
@@ -71,7 +95,7 @@ class UserState(State):
 
     email: str
     full_name: str
-    role: Role
+    role: RoleName
     manager_id: UUID | None = None
     active: bool = True
     time_zone: Annotated[str | None, Field(description="IANA name; null means the tenant's")] = None
@@ -91,7 +115,7 @@ class CompanyState(State):
     owner_id: UUID | None = None
     tags: list[str] = []
     custom_data: CustomData = {}
-    deleted_at: AwareDatetime | None = None
+    deleted_at: Instant | None = None
 
 
 class Share(Value):
@@ -99,7 +123,7 @@ class Share(Value):
 
     user_id: UUID
     permission: SharePermission
-    created_at: Annotated[AwareDatetime | None, added_in("0.2"), Field(description="when it was first shared")] = None
+    created_at: Annotated[Instant | None, added_in("0.2"), Field(description="when it was first shared")] = None
     created_by: Annotated[UUID | None, added_in("0.2"), Field(description="who shared it; null: the system")] = None
 
 
@@ -120,9 +144,9 @@ class ContactState(State):
     external_id: str | None = None
     shares: Annotated[list[Share], Field(description="every share that holds now")] = []
     merged_into: Annotated[UUID | None, Field(description="the surviving contact, while merged")] = None
-    deleted_at: AwareDatetime | None = None
+    deleted_at: Instant | None = None
     erased_at: Annotated[
-        AwareDatetime | None, added_in("0.2"), Field(description="since then nothing personal is left in the record")
+        Instant | None, added_in("0.2"), Field(description="since then nothing personal is left in the record")
     ] = None
 
 
@@ -158,26 +182,42 @@ class DealState(State):
     stage_id: UUID
     amount: Annotated[Amount | None, Field(description="decimal string; null counts as 0")] = None
     currency: Currency
-    close_date: date | None = None
+    close_date: Day | None = None
     status: DealStatus
-    stage_changed_at: AwareDatetime
-    closed_at: AwareDatetime | None = None
+    stage_changed_at: Instant
+    closed_at: Instant | None = None
     lost_reason: str | None = None
     description: str | None = None
     custom_data: CustomData = {}
     external_id: str | None = None
-    deleted_at: AwareDatetime | None = None
+    deleted_at: Instant | None = None
 
 
 class WebhookState(State):
     aggregate: ClassVar[str] = "webhook"
 
-    url: Annotated[str, Field(description="to its path: what follows may be a key")]
+    url: Annotated[str, Field(description="scheme and host: the path may be a key")]
     event_types: list[str]
     active: bool
-    disabled_at: AwareDatetime | None = None
+    disabled_at: Instant | None = None
     disabled_reason: Annotated[str | None, Field(description="why the suite switched it off")] = None
-    previous_secret_until: Annotated[AwareDatetime | None, Field(description="until then two secrets sign")] = None
+    previous_secret_until: Annotated[Instant | None, Field(description="until then two secrets sign")] = None
+
+
+class Attachment(Value):
+    """A file that hangs on an activity. It lies elsewhere, at `url`."""
+
+    name: str
+    url: str
+    media_type: str | None = None
+    size_bytes: Annotated[int | None, Field(ge=0)] = None
+
+
+class Recurrence(Value):
+    """When a series comes again: a rule of RFC 5545, read by the clocks of a time zone."""
+
+    rrule: Annotated[str, Field(description="RRULE of RFC 5545, without its name")]
+    time_zone: Annotated[str, Field(description="IANA name")]
 
 
 class ActivityState(State):
@@ -190,17 +230,53 @@ class ActivityState(State):
     user_id: UUID | None = None
     subject: str | None = None
     body: str | None = None
-    scheduled_at: AwareDatetime | None = None
-    completed_at: AwareDatetime | None = None
-    occurred_at: AwareDatetime
+    scheduled_at: Instant | None = None
+    completed_at: Instant | None = None
+    occurred_at: Instant
     direction: Direction | None = None
     in_reply_to: Annotated[UUID | None, Field(description="the activity that this one answers")] = None
     duration_s: Annotated[int | None, Field(ge=0)] = None
     external_id: str | None = None
     system: Annotated[bool, Field(description="written by the suite itself, such as the note of a move")] = False
-    deleted_at: AwareDatetime | None = None
+    deleted_at: Instant | None = None
     erased_at: Annotated[
-        AwareDatetime | None, added_in("0.2"), Field(description="its contact was erased, and its texts with them")
+        Instant | None, added_in("0.2"), Field(description="its contact was erased, and its texts with them")
+    ] = None
+    contact_ids: Annotated[
+        list[UUID], added_in("0.2"), Field(description="all its contacts; the first is contact_id")
+    ] = []
+    original_contact_ids: Annotated[
+        list[UUID], added_in("0.2"), Field(description="the contacts as given, if merges have moved one; else empty")
+    ] = []
+    scheduled_on: Annotated[
+        Day | None, added_in("0.2"), Field(description="a day without a time, instead of scheduled_at")
+    ] = None
+    remind_at: Annotated[Instant | None, added_in("0.2")] = None
+    reminded_at: Annotated[
+        Instant | None, added_in("0.2"), Field(description="when the reminder was told, or made too late to be")
+    ] = None
+    outcome: Annotated[CallOutcome | None, added_in("0.2"), Field(description="CALL only")] = None
+    location: Annotated[str | None, added_in("0.2"), Field(description="MEETING only")] = None
+    priority: Annotated[TaskPriority | None, added_in("0.2"), Field(description="TASK only")] = None
+    message_id: Annotated[str | None, added_in("0.2"), Field(description="of an EMAIL: its Message-ID")] = None
+    reference_ids: Annotated[
+        list[str], added_in("0.2"), Field(description="of an EMAIL: the Message-IDs it refers to, oldest first")
+    ] = []
+    is_automatic: Annotated[bool, added_in("0.2"), Field(description="of an EMAIL: no person wrote it")] = False
+    thread_id: Annotated[
+        UUID | None, added_in("0.2"), Field(description="of an EMAIL: the activity that its conversation began with")
+    ] = None
+    attachments: Annotated[list[Attachment], added_in("0.2")] = []
+    recurrence: Annotated[Recurrence | None, added_in("0.2"), Field(description="TASK and MEETING only")] = None
+    series_id: Annotated[UUID | None, added_in("0.2"), Field(description="shared by a series' instances")] = None
+    recurrence_id: Annotated[
+        str | None, added_in("0.2"), Field(description="of an instance: its original start in UTC, or its day")
+    ] = None
+    system_kind: Annotated[
+        str | None, added_in("0.2"), Field(description="of a note of the system: what it tells of, such as deal_moved")
+    ] = None
+    facts: Annotated[
+        dict[str, JsonValue] | None, added_in("0.2"), Field(description="of a note of the system: what it tells")
     ] = None
 
 
@@ -217,7 +293,7 @@ class StageEntry(Value):
     version: Annotated[int, Field(ge=1, description="the deal's version that the move made")]
     from_stage: Annotated[NamedStage | None, Field(description="null at the creation")] = None
     to_stage: NamedStage
-    changed_at: AwareDatetime
+    changed_at: Instant
     changed_by: UUID | None = None
 
 

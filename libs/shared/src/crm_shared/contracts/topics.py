@@ -54,7 +54,7 @@ _EVERYONE_ELSE: Final = ("deals", "activities", "search", "reporting")
 _SPECS: Final = (
     TopicSpec("crm.tenant", "tenant", "contacts", "compact", _EVERYONE_ELSE),
     TopicSpec("crm.user", "user", "contacts", "compact", ("contacts", *_EVERYONE_ELSE)),
-    TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "search")),
+    TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "activities", "search")),
     TopicSpec("crm.contact", "contact", "contacts", "compact", ("contacts", *_EVERYONE_ELSE)),
     TopicSpec("crm.pipeline", "pipeline", "deals", "compact", ("deals", "search", "reporting")),
     TopicSpec(

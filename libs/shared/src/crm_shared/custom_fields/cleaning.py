@@ -13,6 +13,7 @@ from uuid import UUID
 from crm_shared.clock import Clock
 from crm_shared.custom_fields.kinds import EntityType
 from crm_shared.database import Database, Transaction
+from crm_shared.pacing import Pace
 from crm_shared.record_kinds import Edit, RecordKind
 
 PAGE_RECORDS = 500
@@ -61,8 +62,9 @@ Holders = Mapping[EntityType, RecordKind[Any]]
 class ValueCleaner:
     """Removes deleted fields with their values. `database` is the worker role's."""
 
-    def __init__(self, database: Database, holders: Holders, clock: Clock) -> None:
+    def __init__(self, database: Database, holders: Holders, clock: Clock, pace: Pace | None = None) -> None:
         self._database = database
+        self._pace = pace
         self._holders = holders
         self._clock = clock
 
@@ -84,6 +86,8 @@ class ValueCleaner:
     async def _clean(self, tenant_id: UUID, kind: RecordKind[Any], keys: Sequence[str]) -> None:
         after: UUID | None = NO_ID
         while after is not None:
+            if self._pace is not None:
+                await self._pace.wait()
             async with self._database.begin_as_worker() as transaction:
                 after = await self._clean_page(transaction, tenant_id, kind, keys, after)
 
@@ -101,7 +105,7 @@ class ValueCleaner:
         await transaction.execute(CLEAN.format_map(names), tenant_id, keys, [row["id"] for row in rows], now)
         living = [dict(row) for row in rows if row["deleted_at"] is None]
         edits = [_lose_values(kind, row.pop("stored"), row, now) for row in living]
-        await kind.tell_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
+        await kind.publish_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
         return UUID(int=rows[-1]["id"].int)
 
 

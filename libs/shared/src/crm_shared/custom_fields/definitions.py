@@ -5,14 +5,13 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from crm_shared.custom_fields.domain import CustomField
 from crm_shared.custom_fields.filters import add_filters
 from crm_shared.custom_fields.kinds import EntityType
 from crm_shared.custom_fields.values import from_text, to_stored
 from crm_shared.database import Where
-from crm_shared.refusals import FieldProblem, InvalidField
+from crm_shared.json_text import to_json
+from crm_shared.refusals import FieldProblem, InvalidField, escape
 
 MAX_STORED_BYTES = 100_000
 """Of one record's custom_data as JSON: an event carries it up to three times and must fit a Kafka record."""
@@ -110,7 +109,7 @@ class Definitions:
 
 def to_pointer(key: str) -> str:
     """Write where a value of custom_data stood, as a JSON pointer (RFC 6901)."""
-    return "/custom_data/" + key.replace("~", "~0").replace("/", "~1")
+    return "/custom_data/" + escape(key)
 
 
 def _refuse(unknown: list[FieldProblem], wrong: list[FieldProblem]) -> None:

@@ -96,6 +96,15 @@ class CustomField:
     def options_by_value(self) -> Mapping[str, Option]:
         return {option.value: option for option in self.options}
 
+    @cached_property
+    def options_by_folded_name(self) -> Mapping[str, frozenset[str]]:
+        """The values of the options whose value or label is such, by it in folded case."""
+        named: dict[str, frozenset[str]] = {}
+        for option in self.options:
+            for name in {option.value.casefold(), option.label.casefold()}:
+                named[name] = named.get(name, frozenset()) | {option.value}
+        return named
+
 
 @dataclass(frozen=True, slots=True)
 class NewCustomField:

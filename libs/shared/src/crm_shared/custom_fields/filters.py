@@ -1,8 +1,8 @@
 """From `cf_<key>` parameters of a list to its WHERE.
 
 `cf_tier=gold` is equality (TEXT: whatever the case; MULTI_SELECT: holds it, and of `a;b` both). `cf_score.gte=10` and
-`cf_score.lte=20` are ranges of NUMBER and DATE, both ends included. A key holds no dot, so no two fields' parameters
-can meet.
+`cf_score.lte=20` are ranges of NUMBER and DATE, both ends included. `cf_tier.empty=true` finds records without
+a value. A key holds no dot, so no two fields' parameters can meet.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +13,14 @@ from crm_shared.custom_fields.expressions import ALIASES, FieldColumn, fold, to_
 from crm_shared.custom_fields.kinds import FieldType
 from crm_shared.custom_fields.values import from_text, name_options
 from crm_shared.database import Where
+from crm_shared.listing.emptiness import SUFFIX, read_emptiness
 from crm_shared.refusals import FieldProblem, InvalidField
 
 if TYPE_CHECKING:
     from crm_shared.custom_fields.definitions import Definitions
 
 PREFIX = "cf_"
+EMPTY = SUFFIX.removeprefix(".")
 RANGES = {"gte": ">=", "lte": "<="}
 
 
@@ -45,6 +47,9 @@ def _read(definitions: "Definitions", name: str, text: str, alias: str) -> tuple
     field = definitions.fields.get(key)
     if field is None:
         raise ValueError("is not a custom field")
+    column = FieldColumn(field, definitions.tenant_id, alias)
+    if bound == EMPTY:
+        return column, "IS NULL" if read_emptiness(text) else "IS NOT NULL", None
     if bound and bound not in RANGES:
         raise ValueError("is not a known parameter")
     if bound and not field.field_type.has_ranges:
@@ -53,12 +58,15 @@ def _read(definitions: "Definitions", name: str, text: str, alias: str) -> tuple
     value = name_options(field, text) if field.field_type.has_options else from_text(field, text)
     if not value:
         raise ValueError("takes a value")
-    return FieldColumn(field, definitions.tenant_id, alias), RANGES.get(bound, "="), value
+    return column, RANGES.get(bound, "="), value
 
 
 def _to_sql(where: Where, column: FieldColumn, operator: str, value: Any) -> Iterator[str]:
     """Give the condition that an index serves, then the exact one where that one is coarser."""
     yield column.scope
+    if value is None:
+        yield f"{column.sql if column.field.field_type.has_order else column.text} {operator}"
+        return
     match column.field.field_type:
         case FieldType.TEXT:
             folded = fold(where.number(value))

@@ -11,11 +11,13 @@ from crm_shared.custom_fields.kinds import EntityType
 from crm_shared.custom_fields.repository import read_definitions
 from crm_shared.custom_fields.sorting import find_order
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order, SortField, parse_order
+from crm_shared.http.cursors import parse_order, to_page
 from crm_shared.http.models import ListQuery
+from crm_shared.listing import Page, SortField
 
 DESCRIPTION = """Custom fields filter and sort too, by their keys. `cf_tier=gold`: TEXT whatever the case; MULTI_SELECT
 holds it, and of `a;b` both. `cf_score.gte=10` and `cf_score.lte=20`: NUMBER and DATE, both ends included.
+`cf_tier.empty=true`: records without a value; `false`: those with one.
 `sort=-cf_score`: not by MULTI_SELECT; records without a value come last in either direction."""
 
 
@@ -56,13 +58,14 @@ async def apply_query(
     *,
     sorts: Mapping[str, SortField],
     id_column: str,
-) -> Order:
-    """AND the query's `cf_` filters to `where` and give its order. A round trip only where it names a custom field.
+) -> Page:
+    """AND the query's `cf_` filters to `where` and return its page. A round trip only where it names a custom field.
 
     Raises InvalidField naming the parameter.
     """
     if not query.names_custom_fields:
-        return parse_order(query.sort, sorts, id_column=id_column)
+        return to_page(query, parse_order(query.sort, sorts, id_column=id_column))
     definitions = await read_definitions(connection, tenant_id, entity_type)
     definitions.add_filters(where, query.custom_filters)
-    return find_order(definitions, query.sort) or parse_order(query.sort, sorts, id_column=id_column)
+    order = find_order(definitions, query.sort) or parse_order(query.sort, sorts, id_column=id_column)
+    return to_page(query, order)

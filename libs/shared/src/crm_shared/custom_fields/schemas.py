@@ -66,7 +66,7 @@ class EditCustomFieldRequest(RequestBody):
     """
 
     entity_type: EntityType = Field(default=EntityType.CONTACT)
-    key: str = Field(default="")
+    key: Key = Field(default="")
     label: ShortText = Field(default="")
     field_type: FieldType = Field(default=FieldType.TEXT)
     options: OptionBodies = Field(default=[])

@@ -1,13 +1,12 @@
 """Orders by a custom field, `sort=cf_tier` and `sort=-cf_tier`: records without a value come last in both.
 
-Two statements make such a list: rows with a value, then rows without one, each in an order that the field's index
-has. TEXT is ordered without case by its first 100 characters, NUMBER as float8: what differs behind that is in order
-of id, and no page repeats or loses it.
+TEXT is ordered without case by its first 100 characters, NUMBER as float8: what differs behind that is in order of id,
+and no page repeats or loses it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, LiteralString
+from typing import Any, ClassVar, LiteralString
 
 from crm_shared.custom_fields.definitions import Definitions
 from crm_shared.custom_fields.expressions import ALIASES, KEY_CHARACTERS, FieldColumn, fold, to_text_key
@@ -15,59 +14,44 @@ from crm_shared.custom_fields.filters import PREFIX
 from crm_shared.custom_fields.kinds import FieldType
 from crm_shared.custom_fields.values import read_number
 from crm_shared.database import Where
-from crm_shared.http.bodies import is_storable
-from crm_shared.http.cursors import Order, SortField, decode_cursor
+from crm_shared.listing import Order, SortField
 from crm_shared.refusals import InvalidField
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomOrder(Order):
-    column: FieldColumn
+@dataclass(frozen=True, kw_only=True)
+class CustomSortField(SortField):
+    """Each statement is of one half: rows with a value, or rows without one, both in an order that the index has."""
 
-    def split(self, where: Where, cursor: str | None) -> Iterator[Where]:
-        value, last_id = (None, None) if cursor is None else decode_cursor(cursor, self)
-        where.add_sql(self.column.scope)
-        if cursor is None or value is not None:
-            valued = where.copy().add_sql(f"{self.column.sql} IS NOT NULL")
-            if last_id is not None:
-                bounds = f"{self._number(valued, value)}, {valued.number(last_id)}"
-                valued.add_sql(f"({self.column.sql}, {self.id_column}) {self._operator} ({bounds})")
-            yield valued
-            last_id = None
-        blank = where.copy().add_sql(f"{self.column.sql} IS NULL")
-        if last_id is not None:
-            blank.add_sql(f"{self.id_column} {self._operator} {blank.number(last_id)}")
-        yield blank
+    expression: FieldColumn
+
+    has_blanks: ClassVar[bool] = True
 
     def sql_over(self, rows: LiteralString) -> str:
-        direction = "DESC" if self.is_descending else "ASC"
-        return f"{replace(self.column, alias=rows).sql} {direction}, {rows}.id {direction}"
+        return replace(self.expression, alias=rows).sql
+
+    def add_scope(self, where: Where) -> Where:
+        return where.add_sql(self.expression.scope)
+
+    def number(self, where: Where, value: Any) -> str:
+        placeholder = where.number(value)
+        return to_text_key(fold(placeholder)) if self._field_type is FieldType.TEXT else placeholder
 
     def value_of(self, row: Mapping[str, Any]) -> Any:
-        value = row["custom_data"].get(self.column.field.key)
+        value = row["custom_data"].get(self.expression.field.key)
         return value[:KEY_CHARACTERS] if isinstance(value, str) else value
 
     def parse(self, text: str | None) -> Any:
         if text is None:
             return None
-        if self.column.field.field_type is FieldType.NUMBER:
-            return float(read_number(text))
-        if not is_storable(text):
-            raise ValueError("PostgreSQL can't hold it")
-        return text
+        return float(read_number(text)) if self._field_type is FieldType.NUMBER else super().parse(text)
 
     @property
-    def _operator(self) -> str:
-        return "<" if self.is_descending else ">"
-
-    def _number(self, where: Where, value: Any) -> str:
-        if self.column.field.field_type is FieldType.TEXT:
-            return to_text_key(fold(where.number(value)))
-        return where.number(value)
+    def _field_type(self) -> FieldType:
+        return self.expression.field.field_type
 
 
-def find_order(definitions: Definitions, sort: str | None) -> CustomOrder | None:
-    """Give the order that `sort` asks for; None when it names no custom field. Raises InvalidField."""
+def find_order(definitions: Definitions, sort: str | None) -> Order | None:
+    """Return the order that `sort` asks for; None when it names no custom field. Raises InvalidField."""
     name = sort or ""
     if not name.removeprefix("-").startswith(PREFIX):
         return None
@@ -76,11 +60,7 @@ def find_order(definitions: Definitions, sort: str | None) -> CustomOrder | None
     if field is None or not field.field_type.has_order:
         reason = "is not a custom field" if field is None else f"a {field.field_type} field has no order"
         raise InvalidField.at("?sort", f"{PREFIX}{key} {reason}")
-    column = FieldColumn(field, definitions.tenant_id, ALIASES[definitions.entity_type])
-    return CustomOrder(
-        name,
-        SortField(column.sql, str),
-        name.startswith("-"),
-        "c.id" if column.alias == "c" else "d.id",
-        column=column,
-    )
+    expression = FieldColumn(field, definitions.tenant_id, ALIASES[definitions.entity_type])
+    kind = float if field.field_type is FieldType.NUMBER else str
+    sort_field = CustomSortField(column=expression.sql, type=kind, expression=expression)
+    return Order(name, sort_field, name.startswith("-"), f"{expression.alias}.id")

@@ -9,16 +9,17 @@ from crm_shared.clock import Clock
 from crm_shared.custom_fields.cleaning import Holders, ValueCleaner
 from crm_shared.custom_fields.indexes import IndexKeeper
 from crm_shared.database import Database
+from crm_shared.pacing import Pace
 from crm_shared.settings import ServiceSettings
 
 
 @asynccontextmanager
 async def keeping_custom_fields(
-    settings: ServiceSettings, database: Database, holders: Holders, clock: Clock
+    settings: ServiceSettings, database: Database, holders: Holders, clock: Clock, pace: Pace | None = None
 ) -> AsyncIterator[None]:
     """Keep the custom fields of `holders` while in the block. `database` is the worker role's."""
     keeper = IndexKeeper(database, settings.owner_dsn.get_secret_value())
-    cleaner = ValueCleaner(database, holders, clock)
+    cleaner = ValueCleaner(database, holders, clock, pace)
     thorough_at = time.monotonic()  # at once: a killed worker may have left an index half built
 
     async def keep_indexes() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from crm_shared.custom_fields.domain import OPTION_SEPARATOR, CustomField
 from crm_shared.custom_fields.kinds import FieldType
+from crm_shared.text import is_seen, to_nfc
+from crm_shared.time_window import to_day
 
 MAX_TEXT = 5000
 MAX_WHOLE_DIGITS = 20
@@ -67,8 +69,8 @@ def to_text(value: Any) -> str:
 def read_text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("takes text")  # noqa: TRY004 - one kind of error for every wrong value
-    text = value.strip()
-    if not text:
+    text = to_nfc(value.strip())
+    if not is_seen(text):
         raise ValueError("must not be blank; null clears it")
     if len(text) > MAX_TEXT:
         raise ValueError(f"takes {MAX_TEXT} characters at most")
@@ -96,9 +98,10 @@ def read_day(value: Any) -> str:
     if not isinstance(value, str) or not _DAY.fullmatch(value.strip()):
         raise ValueError("takes a day such as 2026-11-22")
     try:
-        return date.fromisoformat(value.strip()).isoformat()
+        day = date.fromisoformat(value.strip())
     except ValueError:
         raise ValueError("is no day of the calendar") from None
+    return to_day(day).isoformat()
 
 
 def _to_decimal(value: Any) -> Decimal:
@@ -116,10 +119,17 @@ def _part(text: str) -> list[str]:
 
 
 def _find_option(field: CustomField, text: str) -> str:
-    """Give the value of the option that `text` names by value or, failing that, by label."""
+    """Give the value of the option that `text` names by value, else by label, else by either whatever the case.
+
+    Two options that differ by case alone are told apart by it: such a text names neither.
+    """
     if text in field.options_by_value:
         return text
-    return next((option.value for option in field.options if option.label == text), text)
+    labelled = next((option.value for option in field.options if option.label == text), None)
+    if labelled is not None:
+        return labelled
+    alike = field.options_by_folded_name.get(text.casefold(), ())
+    return next(iter(alike)) if len(alike) == 1 else text
 
 
 def _to_option(field: CustomField, value: Any, *, held: frozenset[str]) -> str:

@@ -4,6 +4,7 @@ An advisory lock lets many replicas start at once; the first migrates, the other
 """
 
 from pathlib import Path
+from typing import Final
 
 import structlog
 from alembic import command
@@ -13,8 +14,11 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from crm_shared.database.grants import grant, read_grants
+
 logger = structlog.get_logger(__name__)
 LOCK_KEY = 0x43524D  # "CRM": one lock per database, so the same number does for every service
+NEWEST: Final = "head"
 
 
 def _configure(versions: Path) -> Config:
@@ -26,20 +30,29 @@ def _configure(versions: Path) -> Config:
 
 
 @retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_delay(60), wait=wait_exponential(0.2, max=3))
-def migrate(owner_dsn: str, versions: Path) -> str:
-    """Bring the database to the newest revision and return it. Waits up to a minute for PostgreSQL.
+def migrate(owner_dsn: str, versions: Path, *, until: str = NEWEST) -> str:
+    """Bring the database to the newest revision and return that. Waits up to a minute for PostgreSQL.
 
-    Raises sqlalchemy.exc.OperationalError when it does not come, FileNotFoundError when `versions` is no folder.
+    Beside the folder `versions` lies `grants.toml`, which says what the other two roles may do with its tables. With
+    an earlier revision as `until` they get no rights: the table speaks of the newest.
+
+    Raises sqlalchemy.exc.OperationalError when it does not come, FileNotFoundError when `versions` is no folder or has
+    no `grants.toml` beside it, WrongGrants when that speaks of other tables.
     """
     if not versions.is_dir():
         raise FileNotFoundError(f"no migrations at {versions}")
+    grants = read_grants(versions.parent / "grants.toml")
     config = _configure(versions)
     engine = create_engine(make_url(owner_dsn).set(drivername="postgresql+psycopg"))
     try:
         with engine.connect() as guard, engine.connect() as connection:
             guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            # The lock is the session's. Its statement's snapshot must go: CREATE INDEX CONCURRENTLY would wait for it.
+            guard.commit()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, until)
+            if until == NEWEST:
+                grant(connection, grants)
             connection.commit()
     finally:
         engine.dispose()

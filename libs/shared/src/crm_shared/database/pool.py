@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from pydantic_core import from_json, to_json
 
+from crm_shared.database.moments import set_time_codecs
 from crm_shared.database.transaction import Transaction
 
 
@@ -48,6 +49,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
         decoder=lambda raw: from_json(raw[1:]),
         format="binary",
     )
+    await set_time_codecs(connection)
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:

@@ -1,7 +1,7 @@
 """Creates a service's database and its three roles. Run by an administrator's connection; safe to run again."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -12,21 +12,40 @@ RoleKind = Literal["owner", "app", "worker"]
 ROLE_KINDS: tuple[RoleKind, ...] = ("owner", "app", "worker")
 
 
+# By default everybody may connect to these and look around in their catalogues.
+# A hosted server's administrator may not own them: then its operator closes them (docs/guides/securing.md).
+CLOSE_SHARED_DATABASES: Final = """
+    DO $$
+    DECLARE
+        shared name;
+    BEGIN
+        FOR shared IN SELECT datname FROM pg_database
+                       WHERE datname IN ('postgres', 'template1') AND has_database_privilege('public', oid, 'CONNECT')
+        LOOP
+            EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', shared);
+        END LOOP;
+    EXCEPTION WHEN insufficient_privilege THEN NULL;
+    END $$
+"""
+
+
 async def provision(
     admin_dsn: str, service: str, *, password_of: Callable[[str], str], database: str | None = None
 ) -> None:
     """Make database `crm_<service>` (or `database`) with `<service>_owner`, `_app` and `_worker`.
 
     `password_of(role)` gives each role's password, which is set anew at every run. None of the three is a
-    superuser or may bypass row-level security; tables that the owner makes later are readable and writable to the
-    other two, within their policies. A superuser also makes the leak-proof functions that indexes on custom fields
-    need (docs/decisions/0014-custom-field-indexes.md); without them such lists are as right, and slower.
+    superuser or may bypass row-level security, or connect to another service's database or to `postgres`. What the
+    other two may do with the owner's tables is said by `crm_shared.database.grants`. A superuser also makes the
+    leak-proof functions that indexes on custom fields need (docs/decisions/0014-custom-field-indexes.md); without them
+    such lists are as right, and slower.
     """
     database = database or f"crm_{service}"
     admin = await asyncpg.connect(admin_dsn)
     try:
         # Roles belong to the cluster: two that run at once would trip over each other's half-made ones.
         await admin.execute("SELECT pg_advisory_lock(hashtextextended('crm provision', 0))")
+        await admin.execute(CLOSE_SHARED_DATABASES)
         for kind in ROLE_KINDS:
             await _create_role(admin, f"{service}_{kind}", password_of(f"{service}_{kind}"))
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
@@ -68,10 +87,9 @@ def _grants(service: str, database: str) -> str:
         GRANT CONNECT ON DATABASE "{database}" TO {service}_owner, {readers};
         ALTER SCHEMA public OWNER TO {service}_owner;
         GRANT USAGE ON SCHEMA public TO {readers};
-        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
-            GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {readers};
-        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
-            GRANT USAGE, SELECT ON SEQUENCES TO {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public REVOKE ALL ON TABLES FROM {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public REVOKE ALL ON SEQUENCES FROM {readers};
+        ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
         ALTER DEFAULT PRIVILEGES FOR ROLE {service}_owner IN SCHEMA public
             GRANT EXECUTE ON FUNCTIONS TO {readers};
         CREATE EXTENSION IF NOT EXISTS pg_trgm;

@@ -19,6 +19,12 @@ class Where:
         copied._clauses = list(self._clauses)
         return copied
 
+    def fork(self) -> "Where":
+        """Give another that begins with all of this one and numbers its values with it: for a part of one statement."""
+        forked = self.copy()
+        forked.parameters = self.parameters
+        return forked
+
     def add(self, clause: LiteralString, *values: Any) -> Self:
         """AND one clause; each `{}` in it becomes the number of the next value."""
         self._clauses.append(clause.format(*(self.number(value) for value in values)))

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from crm_shared.database import Transaction
+from crm_shared.json_text import to_json
 
 # Erasures are seldom and answers are kept for a day, so each is read through once: some 10 us for one record's.
 FIND_ANSWERS: Final = """

@@ -19,7 +19,8 @@ from crm_shared.background import background, repeat
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.rls import protect
-from crm_shared.outbox import append
+from crm_shared.pacing import Pace
+from crm_shared.publishing import publish
 from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
@@ -108,20 +109,26 @@ class Echoes:
                 [str(event.aggregate_id) for event in events],
                 [event.version for event in events],
             )
-            await append(transaction, events)
+            await publish(transaction, events, audited=False)
         logger.info("erased records told of again", count=len(due))
         return len(due)
 
 
 @asynccontextmanager
 async def telling_again(
-    database: Database, settings: ServiceSettings, load_snapshots: LoadSnapshots
+    database: Database, settings: ServiceSettings, load_snapshots: LoadSnapshots, pace: Pace
 ) -> AsyncIterator[None]:
-    """Tell of erased records again as long as the block runs. `database` is the worker role's."""
+    """Tell of erased records again as long as the block runs, a batch at the `pace` of those that read of it.
+
+    `database` is the worker role's.
+    """
     echoes = Echoes(database, load_snapshots, settings.compaction_lag_s)
 
     async def tell_due() -> bool:
-        return await echoes.tell_due() > 0
+        has_told = await echoes.tell_due() > 0
+        if has_told:  # before the next batch, and not before each look at what is due
+            await pace.wait()
+        return has_told
 
     async with background(repeat("erasure_echoes", tell_due, pause_s=settings.erasure_check_s)):
         yield

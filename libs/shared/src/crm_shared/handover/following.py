@@ -18,6 +18,7 @@ from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_shared.handover.holdings import HandOver, Holding
 from crm_shared.handover.leavers import hold, knows, list_due
+from crm_shared.pacing import Pace
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +26,9 @@ HANDED_OVER: Final = Metric("crm_handover_records", "Records given to a successo
 
 SWEEP_PAUSE_S: Final = 10.0
 CONSUMER_WITHIN_S: Final = 5.0
-"""A consumer stops here and leaves the rest to the sweep: the next event and the process's end wait for it."""
+"""A consumer waits for the directory no longer: the next event and the process's end wait for it."""
+GIVING_WITHIN_S: Final = 1.0
+"""Then a consumer leaves the rest to the sweep, which keeps pace with those that read of what it gives on."""
 LOCKED_PAUSE_S: Final = 0.05
 
 
@@ -36,11 +39,12 @@ async def hand_over_due(
     *,
     tenant_ids: Sequence[UUID] | None = None,
     within_s: float | None = None,
+    pace: Pace | None = None,
 ) -> int:
     """Give on all that is due, a batch of each leaver and kind in turn, and give the number of records.
 
     `tenant_ids` None is everybody. Each batch is a transaction of its own, so that a kill loses one batch's work and
-    no more. After `within_s` the rest is left.
+    no more. After `within_s` the rest is left. With a `pace` each batch waits for those that read of it.
     """
     give_up_at_s = None if within_s is None else time.monotonic() + within_s
     given = Counter[tuple[str, HandOver]]()
@@ -50,6 +54,8 @@ async def hand_over_due(
         for holding in holdings:
             for hand_over in await list_due(database, holding, tenant_ids):
                 is_done = False
+                if pace is not None:
+                    await pace.wait()
                 given[holding.aggregate, hand_over] += await _give_batch(database, holding, hand_over, clock)
         if give_up_at_s is not None and time.monotonic() > give_up_at_s:
             break
@@ -99,19 +105,24 @@ def follow_hand_overs(service: str, holdings: Sequence[Holding]) -> Consumer[[Da
                 return
             await asyncio.sleep(LOCKED_PAUSE_S)
         wanted = sorted(set(tenant_ids))
-        await hand_over_due(database, holdings, clock, tenant_ids=wanted, within_s=CONSUMER_WITHIN_S)
+        await hand_over_due(database, holdings, clock, tenant_ids=wanted, within_s=GIVING_WITHIN_S)
 
     return follow
 
 
 @asynccontextmanager
 async def sweeping(
-    database: Database, holdings: Sequence[Holding], clock: Clock, *, pause_s: float = SWEEP_PAUSE_S
+    database: Database,
+    holdings: Sequence[Holding],
+    clock: Clock,
+    pace: Pace | None = None,
+    *,
+    pause_s: float = SWEEP_PAUSE_S,
 ) -> AsyncIterator[None]:
     """While in the block, come back every `pause_s` seconds to whatever is still a leaver's."""
 
     async def sweep() -> None:
-        await hand_over_due(database, holdings, clock)
+        await hand_over_due(database, holdings, clock, pace=pace)
 
     async with background(repeat("hand_over", sweep, pause_s=pause_s)):
         yield

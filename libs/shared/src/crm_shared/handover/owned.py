@@ -35,7 +35,7 @@ def owned(
         rows = await transaction.fetch(lock, tenant_id, hand_over.leaver_id, BATCH_RECORDS)
         given = [kind.edit(kind.to_record(row), now=now, **{owner: successor_id}) for row in rows]
         await transaction.execute(give_on, tenant_id, [edit.record.id for edit in given], successor_id, now)
-        await kind.tell_edits(transaction, given, tenant_id=tenant_id, actor_id=hand_over.actor_id)
+        await kind.publish_edits(transaction, given, tenant_id=tenant_id, actor_id=hand_over.actor_id)
         return len(given)
 
     return Holding(kind.aggregate, HAS_ANY.format_map(names), give)

@@ -6,17 +6,19 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
-from pydantic_core import to_json
 from starlette.responses import Response
 
 from crm_shared.batches import BatchItem, Outcome, Target
 from crm_shared.batches.plan import NewT
 from crm_shared.batches.writing import PAUSE_EVERY
 from crm_shared.http import positions
+from crm_shared.http.bodies import require_storable
 from crm_shared.http.context import RequestContext
+from crm_shared.http.ids import NO_ID, parse_id
 from crm_shared.http.models import RequestBody
 from crm_shared.http.problems import Problem, refusal_of_validation, to_problem
 from crm_shared.http.route import CrmRoute
+from crm_shared.json_text import to_json
 from crm_shared.outbox.partitioning import hash_key
 from crm_shared.refusals import InvalidField, Refusal
 from crm_shared.settings import ServiceSettings
@@ -28,13 +30,16 @@ _ITEMS_SCHEMA = {
     "type": "array",
     "minItems": 1,
     "maxItems": MAX_ITEMS,
-    "items": {"type": "object"},
-    "description": "each as the body of a single POST, or of PATCH with the record's `id` or its `id_property`",
+    "items": {},
+    "description": "each as the body of a single POST, or of PATCH with the record's `id` or its `id_property`; "
+    "anything else is that item's 422",
 }
 
 
 class BatchRoute(CrmRoute):
     """Takes bodies of a batch's size: `APIRouter(route_class=BatchRoute)`."""
+
+    items_field = "items"
 
     @staticmethod
     def body_limit(settings: ServiceSettings) -> int:
@@ -88,14 +93,18 @@ class ItemReader:
         self._property = request.choose_property(id_properties)
 
     async def read(
-        self, create: Callable[[object], NewT], edit: Callable[[object], Mapping[str, Any]]
+        self,
+        context: RequestContext,
+        create: Callable[[object], NewT],
+        edit: Callable[[object], Mapping[str, Any]],
     ) -> tuple[list[BatchItem[NewT]], dict[int, Refusal]]:
         """Give the well-formed items, and the refusals of the others by index.
 
         `create` and `edit` read an item without its `id`: into what creates a record, and into the fields named.
-        Both may raise pydantic's ValidationError or a Refusal.
+        Both may raise pydantic's ValidationError or a Refusal. Raises TooManyBatchItems as `read_items` does.
         """
-        return await read_items(self._request.items, lambda index, raw: self._read_one(index, raw, create, edit))
+        items = self._request.items
+        return await read_items(context, items, lambda index, raw: self._read_one(index, raw, create, edit))
 
     def _read_one(
         self, index: int, raw: object, create: Callable[[object], NewT], edit: Callable[[object], Mapping[str, Any]]
@@ -124,18 +133,21 @@ class ItemReader:
 
 
 async def read_items(
-    items: Sequence[object], read: Callable[[int, object], ItemT]
+    context: RequestContext, items: Sequence[object], read: Callable[[int, object], ItemT]
 ) -> tuple[list[ItemT], dict[int, Refusal]]:
     """Give what `read` makes of each item and its index, and the refusals of the others by index.
 
-    `read` may raise pydantic's ValidationError or a Refusal.
+    `read` may raise pydantic's ValidationError or a Refusal. Raises TooManyBatchItems once the caller's tenant has
+    had its share of the window.
     """
+    context.process.batch_limit.count(context.caller.tenant_id, len(items))
     found: list[ItemT] = []
     refused: dict[int, Refusal] = {}
     for index, raw in enumerate(items):
         if index % PAUSE_EVERY == 0:
             await asyncio.sleep(0)
         try:
+            require_storable(raw)
             found.append(read(index, raw))
         except (ValidationError, Refusal) as error:
             refused[index] = _to_refusal(error)
@@ -146,9 +158,9 @@ def _read_id(raw: Mapping[str, Any]) -> UUID | None:
     if "id" not in raw:
         return None
     try:
-        return UUID(raw["id"])
-    except (ValueError, TypeError, AttributeError):
-        raise InvalidField.at("/id", "is not an id") from None
+        return parse_id(raw["id"])
+    except (ValueError, TypeError):
+        raise InvalidField.at("/id", NO_ID) from None
 
 
 def _to_refusal(error: ValidationError | Refusal) -> Refusal:

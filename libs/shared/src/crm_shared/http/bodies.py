@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
 
-from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, TooLarge, UnsupportedType
+from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, TooLarge, UnsupportedType, escape
+from crm_shared.text import is_storable, to_nfc
 
 MAX_DEPTH = 64
 """pydantic-core writes and reads jsonb 200 levels deep at most; nobody's record needs as many."""
@@ -16,16 +17,16 @@ MAX_INTEGER_DIGITS = 1000
 """Longer ones become Decimal: Python refuses to read an int of more than 4,300 digits, as if it were no JSON."""
 
 
-async def read_json_body(request: Request, *, limit_bytes: int) -> bytes:
-    """Read the body within `limit_bytes` and keep its JSON on the request, numbers exact.
+async def read_json_body(request: Request, *, limit_bytes: int, items: str | None = None) -> bytes:
+    """Read the body within `limit_bytes` and keep its JSON on the request: numbers exact, all text in Unicode NFC.
 
-    Raises TooLarge, UnsupportedType, MalformedRequest, or InvalidField for text that PostgreSQL can't hold.
+    Raises TooLarge, UnsupportedType, MalformedRequest, or InvalidField for text that PostgreSQL can't hold. `items`
+    names the field whose values are looked at by `require_storable`, each by itself: one must not refuse the others.
     """
     body = await _read_within(request, limit_bytes)
     if not body:
         return body
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedType("Send the body as application/json.")
+    _require_json(request)
     try:
         # Decoded here: json.loads would guess at UTF-16 and let half surrogates through.
         text = body.decode("utf-8")
@@ -37,11 +38,38 @@ async def read_json_body(request: Request, *, limit_bytes: int) -> bytes:
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(parsed, MAX_DEPTH):
         raise MalformedRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if rb"\u0000" in body or rb"\ud" in body.lower():  # rare, so only then the walk
-        wrong = [FieldProblem(pointer, "holds a character that can't be stored") for pointer in _unstorable(parsed, "")]
-        if wrong:
-            raise InvalidField("The text holds NUL or half a surrogate pair.", errors=wrong)
+        apart = items is not None and isinstance(parsed, dict) and isinstance(parsed.get(items), list)
+        require_storable({**parsed, items: []} if apart else parsed)
+    if rb"\u" in body or not text.isascii():
+        parsed = _to_nfc(parsed)
     request._json = parsed  # noqa: SLF001 - where Starlette keeps it: FastAPI's own `request.json()` finds it there
     return body
+
+
+def require_storable(value: Any) -> None:
+    """Raise InvalidField, naming each place, where JSON holds text that PostgreSQL can't hold."""
+    wrong = [FieldProblem(pointer, "holds a character that can't be stored") for pointer in _unstorable(value, "")]
+    if wrong:
+        raise InvalidField("The text holds NUL or half a surrogate pair.", errors=wrong)
+
+
+def _require_json(request: Request) -> None:
+    """Raise UnsupportedType for a body that its headers give out as something else than JSON in UTF-8."""
+    essence, _, parameters = request.headers.get("content-type", "").partition(";")
+    named = [
+        value.strip(' "').lower()
+        for name, _, value in (part.partition("=") for part in parameters.split(";"))
+        if name.strip().lower() == "charset"
+    ]
+    if essence.strip().lower() != "application/json" or not set(named) <= {"utf-8", "utf8", "us-ascii"}:
+        raise UnsupportedType("Send the body as application/json, in UTF-8.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedType("Send the body as it is, without a Content-Encoding.")
+
+
+def read_fields(request: Request) -> Any:
+    """Give the JSON that `read_json_body` has kept; None where no JSON came."""
+    return getattr(request, "_json", None)
 
 
 async def _read_within(request: Request, limit_bytes: int) -> bytes:
@@ -90,14 +118,12 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(isinstance(each, dict | list) for each in held)
 
 
-def escape(name: str) -> str:
-    """Write a name as one step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def is_storable(text: str) -> bool:
-    """Can PostgreSQL hold this text? NUL and lone surrogates it can't."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+def _to_nfc(value: Any) -> Any:
+    if isinstance(value, str):
+        return to_nfc(value)
+    if isinstance(value, list):
+        return [_to_nfc(item) for item in value]
+    return {to_nfc(key): _to_nfc(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _unstorable(value: Any, pointer: str) -> Iterator[str]:

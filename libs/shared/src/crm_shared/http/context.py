@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,10 +19,13 @@ from crm_shared.access.sign_in import SignIn
 from crm_shared.clock import Clock
 from crm_shared.database import Database, UnitOfWork
 from crm_shared.http import positions
-from crm_shared.http.cursors import Order, next_cursor
-from crm_shared.http.idempotency import IdempotencyKey
+from crm_shared.http.batch_limit import BatchLimit
+from crm_shared.http.cursors import next_cursor
+from crm_shared.http.idempotency import IdempotencyKey, ShownOnce
 from crm_shared.http.preconditions import parse_if_match
-from crm_shared.http.rate_limit import RateLimit
+from crm_shared.http.rate_limit import RateLimits
+from crm_shared.json_text import to_json
+from crm_shared.listing import Page, Rows
 from crm_shared.settings import ServiceSettings
 
 
@@ -35,7 +37,8 @@ class ProcessContext:
     database: Database
     directory: Directory
     sign_in: SignIn
-    rate_limit: RateLimit
+    rate_limits: RateLimits
+    batch_limit: BatchLimit
     clock: Clock
 
 
@@ -78,6 +81,13 @@ class RequestContext:
         """Answer a write: the whole record, its ETag, and the Crm-Position that search can wait for."""
         return self.add_position(self.reply(state, status=status), aggregate, state)
 
+    def reply_created_with_secret(self, aggregate: str, state: Mapping[str, Any], *, shown_once: str) -> Response:
+        """Answer a creation with a field that is shown once: it is null where an Idempotency-Key repeats the answer."""
+        response = self.reply_written(aggregate, state, status=HTTPStatus.CREATED)
+        kept = to_json({**state, shown_once: None})
+        headers = {name: response.headers[name] for name in ("etag", "location", positions.HEADER)}
+        return ShownOnce(bytes(response.body), kept, status_code=HTTPStatus.CREATED, headers=headers)
+
     def add_position(self, response: Response, aggregate: str, state: Mapping[str, Any]) -> Response:
         """Name the written record's version, where the answer itself shows a part of it or something else."""
         response.headers[positions.HEADER] = _position(aggregate, state)
@@ -104,17 +114,12 @@ class RequestContext:
         """Answer with what is no versioned record: a board, a report."""
         return Response(to_json(body), media_type="application/json")
 
-    def reply_sorted(
-        self, rows: Sequence[Mapping[str, Any]], order: Order, limit: int, *, hidden: Collection[str] = ()
-    ) -> Response:
-        """Answer a list from what a query with LIMIT `limit + 1` gave: the one too many tells that more follow.
-
-        `hidden`: columns that rows are sorted by and that are no part of the answer.
-        """
-        items = rows[:limit]
+    def reply_sorted(self, rows: Rows, page: Page, *, hidden: Collection[str] = ()) -> Response:
+        """Answer a list. `hidden`: columns that rows are sorted by and that are no part of the answer."""
+        items = rows[: page.limit]
         if hidden:
             items = [{name: value for name, value in row.items() if name not in hidden} for row in items]
-        return self.reply_page(items, next_cursor(order, rows, limit))
+        return self.reply_page(items, next_cursor(page, rows))
 
     def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
         """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""

@@ -14,26 +14,28 @@ from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_shared.http.context import Context
-from crm_shared.refusals import NotFound
+from crm_shared.http.ids import is_id, parse_id
+from crm_shared.http.methods import PathMethods, to_allow
+from crm_shared.http.problems import problem_response
+from crm_shared.refusals import NotFound, Refusal
 
 _PATH_ID = re.compile(r"\{(\w+)\}")
-_to_id = TypeAdapter(UUID).validate_python  # as FastAPI reads ids: UUID() also takes underscores and stray hyphens
 Endpoint = Callable[..., Awaitable[Response]]
+Serve = Callable[[Request], Awaitable[Response]]
 
 
-def bind_direct(route: APIRoute) -> Callable[[Request], Awaitable[Response]] | None:
+def bind_direct(route: APIRoute) -> Serve | None:
     """Give a function that calls the endpoint with the request's context and path ids; None if it needs anything else.
 
     A path id that is no UUID is NotFound, as FastAPI's refusal of it becomes.
     """
     endpoint: Endpoint = route.endpoint
-    if route.dependencies:  # such as admin_only: a guard that takes no part in the signature, and must not be passed by
+    if route.dependencies:  # such as `requires`: a guard that takes no part in the signature, and must not be passed by
         return None
     parameters = inspect.signature(endpoint, eval_str=True).parameters.values()
     context_name = next((p.name for p in parameters if p.annotation == Context), None)
@@ -46,7 +48,7 @@ def bind_direct(route: APIRoute) -> Callable[[Request], Awaitable[Response]] | N
         named: dict[str, Any] = {name: request.state.context}
         for id_name in ids:
             try:
-                named[id_name] = _to_id(request.path_params[id_name])
+                named[id_name] = parse_id(request.path_params[id_name])
             except ValueError:
                 raise NotFound("There is no such record.") from None
         return await endpoint(**named)
@@ -54,17 +56,36 @@ def bind_direct(route: APIRoute) -> Callable[[Request], Awaitable[Response]] | N
     return call
 
 
+def with_path_ids(
+    route: APIRoute, serve: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Have FastAPI's way of serving `route` read the ids in its path as the direct one does. Raises NotFound."""
+    ids = [each.alias for each in route.dependant.path_params if each.field_info.annotation is UUID]
+
+    async def call(request: Request) -> Response:
+        if not all(is_id(request.path_params[name]) for name in ids):
+            raise NotFound("There is no such record.")
+        return await serve(request)
+
+    return call
+
+
+class MethodNotAllowed(Refusal):
+    status, slug, title = 405, "method-not-allowed", "Method Not Allowed"
+
+
 @dataclass(frozen=True, slots=True)
 class DirectRoute:
     pattern: re.Pattern[str]
-    serve: Callable[[Request], Awaitable[Response]]
+    serve: Serve
 
 
 class DirectRoutes:
     """Stands before an application's middleware: direct routes first, everything else is FastAPI's."""
 
-    def __init__(self, rest: ASGIApp) -> None:
+    def __init__(self, rest: ASGIApp, methods: PathMethods) -> None:
         self.rest = rest
+        self._methods = methods
         self._routes: list[DirectRoute] = []
 
     def add(self, prefix: str, route: APIRoute) -> None:
@@ -84,7 +105,24 @@ class DirectRoutes:
                     response = await route.serve(Request(scope, receive, send))
                     await response(scope, receive, send)
                     return
-        await self.rest(scope, receive, send)
+        answer = self._answer_by_path(scope) if scope["type"] == "http" else None
+        await (answer or self.rest)(scope, receive, send)
+
+    def _answer_by_path(self, scope: Scope) -> Response | None:
+        """Answer what the path and the method alone decide: OPTIONS, and a method that the path does not take."""
+        path, method = scope["path"], scope["method"]
+        if method == "OPTIONS":
+            methods = self._methods.find(path)
+            return None if methods is None else Response(status_code=204, headers={"Allow": to_allow(methods)})
+        if self._methods.refuses(path, method):
+            return refuse_method(path, self._methods)
+        return None
+
+
+def refuse_method(path: str, methods: PathMethods) -> Response:
+    """Answer 405 with the methods that the path takes."""
+    allow = {"Allow": to_allow(methods.find(path) or ())}
+    return problem_response(MethodNotAllowed("This path does not take that method."), instance=path, headers=allow)
 
 
 def entrance(app: FastAPI) -> ASGIApp:

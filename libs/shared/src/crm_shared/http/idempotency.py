@@ -1,19 +1,25 @@
 """Idempotency-Key: the first answer is stored in the command's own transaction, so a crash leaves both or neither.
 
-A key's scope is tenant, user, method and path. Refused calls roll back, and are not remembered.
+A key's scope is tenant, user, method and path. Refused calls roll back, and are not remembered. An answer is given
+again to whoever may still do all that they might then, and without what is shown once.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
 
 from crm_shared.access.caller import Caller
+from crm_shared.access.permissions import Role, covers
 from crm_shared.database import Database, Transaction
 from crm_shared.database.rls import protect
-from crm_shared.refusals import Conflict, InvalidField, Refusal
+from crm_shared.refusals import Conflict, Forbidden, InvalidField, Refusal
 
 MAX_KEY_LENGTH = 255
+ROLE = "role"
+"""Stands beside the answer's headers in their column: the caller's role when it was given."""
+
 REPLAYED_HEADERS = ("etag", "location", "crm-position", "content-type")
 
 
@@ -66,6 +72,14 @@ STORE = """
 FORGET = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)"
 
 
+class ShownOnce(Response):
+    """An answer with a secret in it. `kept_body` is what a repeated request gets instead of its body."""
+
+    def __init__(self, content: bytes, kept_body: bytes, *, status_code: int, headers: Mapping[str, str]) -> None:
+        super().__init__(content, status_code=status_code, media_type="application/json", headers=dict(headers))
+        self.kept_body = kept_body
+
+
 class AnsweredMeanwhile(Exception):
     """Another request with the key committed between our look and our lock."""
 
@@ -90,7 +104,11 @@ class IdempotencyKey:
         return cls(caller, method, path, key, hashlib.sha256(body).digest(), keep_h)
 
     async def find_answer(self, database: Database) -> Response | None:
-        """Give the first answer again, or None. Raises KeyReused when it was to another body."""
+        """Give the first answer again, or None.
+
+        Raises KeyReused when it was to another body, and Forbidden when the caller's role may less than it might then:
+        it may tell what they may no longer know. Whoever was promoted in between repeats in safety.
+        """
         async with database.read(self.caller.tenant_id) as connection:
             row = await connection.fetchrow(FIND, *self._scope, self.keep_h)
         if row is None:
@@ -98,6 +116,9 @@ class IdempotencyKey:
         if row["fingerprint"] != self.fingerprint:
             raise KeyReused("Use a new Idempotency-Key for a new request.")
         headers = {**row["headers"], "Idempotency-Replayed": "true"}
+        role = Role(headers.pop(ROLE, self.caller.role))
+        if not covers(self.caller.role, role):
+            raise Forbidden("Your role may less than it might at the first request with this key. Use a new one.")
         return Response(row["body"], status_code=row["status"], headers=headers)
 
     async def enter(self, transaction: Transaction) -> None:
@@ -119,7 +140,9 @@ class IdempotencyKey:
         held, self._held = self._held, None
         try:
             headers = {name: response.headers[name] for name in REPLAYED_HEADERS if name in response.headers}
-            await held.execute(STORE, *self._scope, self.fingerprint, response.status_code, headers, response.body)
+            headers[ROLE] = self.caller.role
+            body = response.kept_body if isinstance(response, ShownOnce) else response.body
+            await held.execute(STORE, *self._scope, self.fingerprint, response.status_code, headers, body)
         except BaseException:
             await held.rollback()
             raise

@@ -1,23 +1,27 @@
 """The bases of request models: unknown fields are refused, text is trimmed."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
 )
 
+from crm_shared.http.ids import CanonicalIds
+from crm_shared.text import to_line, to_name, to_nfc
+from crm_shared.time_window import to_day, to_instant
+
 _STARTS_AS_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_STARTS_AS_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}[^ ]*$", re.ASCII)
 
 
-class RequestBody(BaseModel):
+class RequestBody(CanonicalIds):
     """A JSON body. Unknown fields are 422."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
@@ -27,30 +31,31 @@ class RequestBody(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _require_written_out(value: object) -> object:
+def _require_instant(value: object) -> object:
     """Refuse numbers, which pydantic would read as seconds since 1970: `2026` is nobody's moment in that year."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _STARTS_AS_INSTANT.match(value)):
+        return value
+    raise ValueError("takes an instant of RFC 3339, such as 2026-11-22T03:51:54Z; in an address + is written %2B")
+
+
+def _require_day(value: object) -> object:
+    """Refuse numbers, as for instants."""
     if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
         return value
-    raise ValueError("takes RFC 3339, such as 2026-11-22T03:51:54Z, or 2026-11-22 for a day")
+    raise ValueError("takes a day, such as 2026-11-22")
 
 
-def _to_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the years 1 to 9999") from None
-
-
-Instant = Annotated[AwareDatetime, BeforeValidator(_require_written_out), AfterValidator(_to_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_require_instant), AfterValidator(to_instant)]
 """A moment with its offset, kept in UTC: what a write answers and tells must read as what GET answers."""
 
-Day = Annotated[date, BeforeValidator(_require_written_out)]
+Day = Annotated[date, BeforeValidator(_require_day), AfterValidator(to_day)]
 
 
-class PageQuery(BaseModel):
+class PageQuery(CanonicalIds):
     """The parameters of every list. A list's own filters are added by inheriting."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Trimmed as bodies are: a filter finds what a field stored of the same text.
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Field(max_length=1000)] = None
@@ -63,5 +68,11 @@ class ListQuery(PageQuery):
     updated_since: Instant | None = None
 
 
-ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-LongText = Annotated[str, StringConstraints(max_length=50_000)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(to_name)]
+"""One line that shows something, such as a name."""
+
+LineText = Annotated[str, AfterValidator(to_line)]
+"""One line of whatever text, none too."""
+
+LongText = Annotated[str, StringConstraints(max_length=50_000), AfterValidator(to_nfc)]
+"""Text of many lines."""

@@ -12,6 +12,7 @@ from uuid import UUID
 from crm_shared.refusals import InvalidField
 
 HEADER = "Crm-Position"
+MAX_VERSION = 2**63 - 1  # PostgreSQL's bigint
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,18 @@ def to_token(positions: list[Position]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+def _to_version(text: str) -> int:
+    version = int(text)
+    if not 0 <= version <= MAX_VERSION:
+        raise ValueError("no version of a record")
+    return version
+
+
 def from_token(token: str) -> list[Position]:
     """Read a token back. Raises InvalidField naming `?after`."""
     try:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode("ascii")
         parts = [entry.split(":") for entry in text.split(",")]
-        return [Position(aggregate, UUID(hex=key), int(version)) for aggregate, key, version in parts]
+        return [Position(aggregate, UUID(hex=key), _to_version(version)) for aggregate, key, version in parts]
     except (binascii.Error, ValueError):
         raise InvalidField.at("?after", "is not a Crm-Position of ours") from None

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 from starlette.responses import Response
 
-from crm_shared.http.bodies import escape
-from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, NotFound, Refusal
+from crm_shared.http.secret_paths import to_shown_path
+from crm_shared.json_text import to_json
+from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, NotFound, Refusal, escape
 
 MEDIA_TYPE = "application/problem+json"
+DECLARED: Final = "x-problems"
+"""Where a route's declaration waits in its `responses` for `openapi.describe`: titles by slug."""
 
 
 class ProblemField(BaseModel):
@@ -30,14 +32,25 @@ class Problem(BaseModel):
     errors: list[ProblemField] = []
 
 
+def problems(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """Declare what a route refuses by its own rules: `responses=problems(DealNotFound, StaleVersion)`.
+
+    What the edge refuses on any route is not named here; `problems()` says that there is nothing else.
+    """
+    declared: dict[int | str, dict[str, Any]] = {}
+    for refusal in refusals:
+        declared.setdefault(refusal.status, {DECLARED: {}})[DECLARED][refusal.slug] = refusal.title
+    return declared
+
+
 def to_problem(refusal: Refusal, *, instance: str) -> dict[str, Any]:
-    """Give one refusal as RFC 9457 has it. `instance` is the request's path."""
+    """Give one refusal as RFC 9457 has it. `instance` is the request's path; a secret in it is not shown."""
     return {
         "type": f"/problems/{refusal.slug}",
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": instance,
+        "instance": to_shown_path(instance),
         "errors": [{"pointer": field.pointer, "detail": field.detail} for field in refusal.errors],
         **refusal.extensions,
     }

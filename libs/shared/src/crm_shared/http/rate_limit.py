@@ -1,10 +1,23 @@
-"""Requests per user and window, counted in this process: a guard against a runaway client, not a quota to bill by."""
+"""Requests per window, counted in this process: a guard against a runaway client, not a quota to bill by.
 
+Three counts: bad tokens and secrets by client address, before anything is verified; requests by user, or by the secret
+that stands for one; requests by tenant.
+"""
+
+import contextlib
 import math
 import time
+from collections.abc import Hashable, MutableMapping
+from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.refusals import RateLimited
+from crm_shared.settings import ServiceSettings
+
+RATE_HEADERS: Final = "crm.rate_headers"
+"""Where a request's scope has what its answer tells of the limit."""
+
+KNOWN_SECRETS: Final = 10_000
 
 
 class RateLimit:
@@ -14,21 +27,92 @@ class RateLimit:
         self.requests = requests
         self.window_s = window_s
         self._window = 0
-        self._counts: dict[UUID, int] = {}
+        self._counts: dict[Hashable, int] = {}
 
-    def count(self, user_id: UUID) -> tuple[int, int]:
+    def count(self, key: Hashable) -> tuple[int, int]:
         """Take one request in. Raises RateLimited, with `retry_after_s`, once the window is full."""
+        reset_s = self._turn_window()
+        used = self._counts.get(key, 0) + 1
+        self._counts[key] = used
+        if used > self.requests:
+            raise self._refuse(reset_s)
+        return self.requests - used, reset_s
+
+    def require_left(self, key: Hashable) -> None:
+        """Raise RateLimited if the window is full, without counting."""
+        reset_s = self._turn_window()
+        if self._counts.get(key, 0) >= self.requests:
+            raise self._refuse(reset_s)
+
+    def _turn_window(self) -> int:
         now = time.monotonic()
         window = int(now // self.window_s)
         if window != self._window:
             self._window = window
             self._counts.clear()
-        used = self._counts.get(user_id, 0) + 1
-        self._counts[user_id] = used
-        reset_s = math.ceil((window + 1) * self.window_s - now)
-        if used > self.requests:
-            raise RateLimited(
-                f"At most {self.requests} requests in {self.window_s} s. Come again in {reset_s} s.",
-                retry_after_s=reset_s,
-            )
-        return self.requests - used, reset_s
+        return math.ceil((window + 1) * self.window_s - now)
+
+    def _refuse(self, reset_s: int) -> RateLimited:
+        return RateLimited(
+            f"At most {self.requests} requests in {self.window_s} s. Come again in {reset_s} s.",
+            retry_after_s=reset_s,
+        )
+
+
+class SecretTries:
+    """Who tries secret after secret hears 429, and costs no more looking up; those that were good before still pass."""
+
+    def __init__(self, bad: RateLimit) -> None:
+        self._bad = bad
+        self._good: set[bytes] = set()
+
+    def require_left(self, network: str, digest: bytes) -> None:
+        """Raise RateLimited if the client's network has tried too many. `digest`: the secret's."""
+        if digest not in self._good:
+            self._bad.require_left(network)
+
+    def note_good(self, digest: bytes) -> None:
+        if len(self._good) >= KNOWN_SECRETS:
+            self._good.clear()
+        self._good.add(digest)
+
+    def note_bad(self, network: str, digest: bytes) -> None:
+        self._good.discard(digest)
+        with contextlib.suppress(RateLimited):
+            self._bad.count(network)
+
+
+class RateLimits:
+    """The counts of one process."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        window_s = settings.rate_limit_window_s
+        self.by_user = RateLimit(requests=settings.rate_limit_requests, window_s=window_s)
+        self._by_tenant = RateLimit(requests=settings.rate_limit_tenant_requests, window_s=window_s)
+        self.bad_tokens = RateLimit(requests=settings.rate_limit_bad_tokens, window_s=window_s)
+        self.secret_tries = SecretTries(self.bad_tokens)
+
+    def count(self, user: Hashable, tenant_id: UUID) -> tuple[int, int]:
+        """Take one request in; give what is left to the user and the seconds to the end. Raises RateLimited."""
+        left, reset_s = self.by_user.count(user)
+        left_to_tenant, _ = self._by_tenant.count(tenant_id)
+        return min(left, left_to_tenant), reset_s
+
+
+def count_request(scope: MutableMapping[str, Any], limits: RateLimits, user: Hashable, tenant_id: UUID) -> None:
+    """Count the request. Its answer tells what is left, whatever else it says: refusals count too.
+
+    `user`: whose count it is, a user's id or what stands for one. Raises RateLimited.
+    """
+    left, reset_s = 0, 0
+    try:
+        left, reset_s = limits.count(user, tenant_id)
+    except RateLimited as refusal:
+        reset_s = refusal.retry_after_s or 0
+        raise
+    finally:
+        scope[RATE_HEADERS] = [
+            (b"ratelimit-limit", b"%d" % limits.by_user.requests),
+            (b"ratelimit-remaining", b"%d" % left),
+            (b"ratelimit-reset", b"%d" % reset_s),
+        ]

@@ -1,26 +1,105 @@
 """Serves an application with uvicorn on uvloop: the one place that knows the server."""
 
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from crm_shared.http.connections import EdgeConfig, GuardedConnection
+from crm_shared.http.edge_settings import EdgeSettings
 from crm_shared.settings import ServiceSettings
+from crm_shared.telemetry.loop_lag import watching_loop
+
+logger = structlog.get_logger(__name__)
+
+CHECK_EVERY_TICKS: Final = 5
+"""uvicorn's ticks are a tenth of a second."""
 
 
-def make_server(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Server:
+class GuardedServer(uvicorn.Server):
+    """uvicorn's server, which ends the connections that wait past their deadlines."""
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % CHECK_EVERY_TICKS == 0:
+            now_s = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                try:
+                    if isinstance(connection, GuardedConnection):
+                        connection.check_progress(now_s)
+                except Exception:
+                    logger.exception("connection_check_failed")  # one connection's trouble must not end the others'
+        return await super().on_tick(counter)
+
+
+class QuietServer(GuardedServer):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the process: it ends its own work first and this server last."""
+        yield
+
+
+def make_server(app: ASGIApp, settings: ServiceSettings) -> GuardedServer:
     """Configure a server; `run()` blocks until SIGTERM or SIGINT, and lets running requests finish first."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=settings.http_host,
-            port=settings.http_port,
-            loop="uvloop",
-            http="httptools",
-            proxy_headers=False,  # nothing here asks for the client's address
-            access_log=False,  # one line a request costs more than the request; the metrics count them
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-            timeout_keep_alive=75,
-            backlog=2048,
-        )
+    return GuardedServer(_configure(app, settings, host=settings.http_host, port=settings.http_port))
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, *, host: str, port: int) -> AsyncIterator[None]:
+    """Answer operators beside a worker's or relay's work, and measure the loop that both share.
+
+    Raises OSError when the port is taken.
+    """
+    async with serving_beside(app, EdgeSettings.model_construct(), host=host, port=port), watching_loop():
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving_beside(app: ASGIApp, limits: EdgeSettings, *, host: str, port: int) -> AsyncIterator[None]:
+    """Answer on one more port of this process and loop while in the block. Raises OSError when the port is taken."""
+    server = QuietServer(_configure(app, limits, host=host, port=port, lifespan="off"))
+    # Bound here: uvicorn itself would leave the process without an exception that says why.
+    listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _configure(app: ASGIApp, limits: EdgeSettings, *, host: str, port: int, **more: Any) -> EdgeConfig:
+    config = EdgeConfig(
+        app,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=GuardedConnection,
+        ws="none",  # with a library for them installed, an Upgrade header would leave the guarded protocol
+        proxy_headers=bool(limits.http_trusted_proxies),
+        forwarded_allow_ips=limits.http_trusted_proxies or None,
+        access_log=False,  # one line a request costs more than the request; the metrics count them
+        log_config=None,
+        server_header=False,
+        headers=_headers_of_every_answer(limits),
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=limits.http_keep_alive_s,
+        backlog=2048,
+        **more,
     )
+    config.limits = limits
+    config.open_by_network = Counter()
+    return config
+
+
+def _headers_of_every_answer(limits: EdgeSettings) -> list[tuple[str, str]]:
+    """Give what every answer says, problems, streams and refusals included: that it is for its caller alone."""
+    headers = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
+    if limits.http_hsts_max_age_s:
+        headers.append(("strict-transport-security", f"max-age={limits.http_hsts_max_age_s}; includeSubDomains"))
+    return headers

@@ -10,10 +10,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from crm_shared.http.bodies import escape
 from crm_shared.http.context import RequestContext
 from crm_shared.http.route import CrmRoute
-from crm_shared.refusals import InvalidField, MalformedRequest, TooLarge, UnsupportedType
+from crm_shared.refusals import InvalidField, MalformedRequest, TooLarge, UnsupportedType, escape
+from crm_shared.text import to_nfc
 
 MAX_FIELDS: Final = 20
 MAX_FIELD_BYTES: Final = 1024 * 1024
@@ -137,8 +137,8 @@ class _PartReader:
         data_names = ("part_data", "header_field", "header_value")
         callbacks: Any = {f"on_{name}": on(name) for name in names}
         callbacks |= {f"on_{name}": on_data(name) for name in data_names}
-        parser = MultipartParser(boundary, callbacks)
         try:
+            parser = MultipartParser(boundary, callbacks)  # which refuses a boundary that is too long
             async for chunk in request.stream():
                 parser.write(chunk)
                 await self._take_events()
@@ -187,7 +187,7 @@ class _PartReader:
                 raise InvalidField.at("/file", "is given more than once")
             self._has_file = True
             file_name = options.get(b"filename", b"").decode("utf-8", "replace").rpartition("\\")[2].rpartition("/")[2]
-            self._upload.file_name = file_name
+            self._upload.file_name = to_nfc(file_name)
             self._digest.update(file_name.encode() + b"\x00")
         elif self._name not in self._text_fields:
             raise InvalidField.at("/" + escape(self._name), "is not a known field")
@@ -214,4 +214,4 @@ class _PartReader:
             raise InvalidField.at("/" + self._name, "is not UTF-8") from None
         if "\x00" in text:
             raise InvalidField.at("/" + self._name, "holds a character that can't be stored")
-        self._upload.fields[self._name] = text
+        self._upload.fields[self._name] = to_nfc(text)

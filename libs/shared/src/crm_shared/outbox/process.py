@@ -1,6 +1,7 @@
 """The relay as a process of its own: signals, HTTP side, exit."""
 
-from crm_shared.bus.process import serving, stopping_on_signals
+from crm_shared.bus.process import stopping_on_signals
+from crm_shared.http.server import serving
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.health import health_app

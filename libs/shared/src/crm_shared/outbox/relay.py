@@ -50,7 +50,7 @@ class Relay:
         """Raise what the relay waits for: PostgreSQL or Kafka. A relay that stands by is ready."""
         if self._status.trouble is not None:
             raise ConnectionError(self._status.trouble)
-        await require_kafka(self._settings.kafka_bootstrap)
+        await require_kafka(self._settings.kafka)
 
     async def run(self) -> None:
         """Stand by, lead, publish, until `stop`. PostgreSQL or Kafka away: wait and start anew; nothing is lost."""
@@ -91,7 +91,7 @@ class Relay:
         backoff = Backoff(last_s=2.0)
         while not self._stopping.is_set():
             try:
-                return await open_producer(self._settings.kafka_bootstrap, client_id=f"{self._settings.service}-relay")
+                return await open_producer(self._settings.kafka, client_id=f"{self._settings.service}-relay")
             except (KafkaError, OSError, TimeoutError) as error:
                 self._status.trouble = type(error).__name__
                 metrics.FAILURES.labels(type(error).__name__).inc()

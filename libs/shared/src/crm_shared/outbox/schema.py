@@ -2,8 +2,8 @@
 
 from typing import Final
 
-# The migration runs as `<service>_owner`, and that name gives the other two roles theirs.
-#
+from crm_shared.database.service_roles import with_service_roles
+
 # `position` is the order of sending. It comes from a sequence, so a lower one may commit after a higher one: a relay
 # must never remember how far it got. Header columns are text or bigint, since Debezium copies them as they are.
 # Every row is deleted within milliseconds. Without its own settings vacuum would come after 20 % of an (empty) table
@@ -41,19 +41,12 @@ ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE outbox FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON outbox
     USING (tenantid = NULLIF(current_setting('crm.tenant_id', true), ''));
-
-DO $$
-DECLARE
-    service text := regexp_replace(current_user, '_owner$', '');
-    app     text := quote_ident(service || '_app');
-    worker  text := quote_ident(service || '_worker');
-BEGIN
-    IF service = current_user THEN
-        RAISE EXCEPTION 'the outbox is created by the role <service>_owner, not by %', current_user;
-    END IF;
+""" + with_service_roles(
+    "the outbox",
+    """
     EXECUTE 'REVOKE ALL ON outbox FROM ' || app || ', ' || worker;
     EXECUTE 'GRANT INSERT ON outbox TO ' || app;
     EXECUTE 'GRANT SELECT, INSERT, DELETE ON outbox TO ' || worker;
     EXECUTE 'CREATE POLICY worker_sees_all ON outbox TO ' || worker || ' USING (true) WITH CHECK (true)';
-END $$;
-"""
+""",
+)

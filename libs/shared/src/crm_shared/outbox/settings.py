@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from crm_shared.kafka_access import Kafka
+
 LAST_IDLE_S: Final = 0.015  # commit to topic: p99 under 30 ms measured, for 1 % of a core in polls
 
 
@@ -11,7 +13,7 @@ class RelaySettings:
     """`dsn`: the service's worker role, straight to PostgreSQL (the lock is a session's, which a pooler breaks)."""
 
     dsn: str
-    kafka_bootstrap: str
+    kafka: Kafka
     service: str
     batch_rows: int = 2000
     last_idle_s: float = LAST_IDLE_S

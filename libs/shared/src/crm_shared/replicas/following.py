@@ -5,19 +5,23 @@ is moved, so that events may come in any order and any number of times, and a ki
 its batch comes again.
 """
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Generic, LiteralString, Protocol, TypeVar
+from typing import Final, Generic, LiteralString, Protocol, TypeVar
 from uuid import UUID
 
 from crm_shared.clock import Clock
 from crm_shared.database import Database, Transaction
+from crm_shared.pacing import Pace
 from crm_shared.record_kinds import Edit, Record, RecordKind
 from crm_shared.replicas.living import Contact, Family, hold_family
 
 BATCH_RECORDS: Final = 500
 """In one transaction: some 100 ms, for which these records and the contacts' replica rows are locked."""
+PACED_WITHIN_S: Final = 10.0
+"""No longer does a batch of events wait for readers: the service's replica of everybody's contacts waits with it."""
 
 # Most contacts were never merged: one statement a batch tells. A merged one has things to give; one that lives, and
 # into which others were merged or which was itself merged once, may have some to get back.
@@ -73,6 +77,17 @@ class FollowingRecord(Record, Protocol):
 FollowingT = TypeVar("FollowingT", bound=FollowingRecord)
 
 
+class Movers(Protocol):
+    """Moves records of one kind to where they belong."""
+
+    @property
+    def find_restless(self) -> str:
+        """SQL that takes contacts ($1 tenant ids, $2 ids) and gives those that may have records to move or get back."""
+
+    async def move(self, transaction: Transaction, tenant_id: UUID, family: Family, now: datetime) -> int:
+        """Put up to BATCH_RECORDS of a family's records where they belong, by nobody's hand; give their number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Followers(Generic[FollowingT]):
     """A kind of record that refers to contacts. `where` leaves out those that stay where they are."""
@@ -102,7 +117,7 @@ class Followers(Generic[FollowingT]):
             ids = [edit.record.id for edit in moved]
             original_ids = [edit.record.original_contact_id for edit in moved]
             await transaction.execute(FOLLOW.format_map(names), tenant_id, ids, original_ids, living_id, now)
-            await kind.tell_edits(transaction, moved, tenant_id=tenant_id, actor_id=None)
+            await kind.publish_edits(transaction, moved, tenant_id=tenant_id, actor_id=None)
         return len(moved)
 
 
@@ -114,9 +129,16 @@ def _follow(kind: RecordKind[FollowingT], record: FollowingT, contact_id: UUID, 
 
 
 async def follow_merges(
-    database: Database, followers: Followers[Any], contacts: Collection[Contact], clock: Clock
+    database: Database,
+    followers: Movers,
+    contacts: Collection[Contact],
+    clock: Clock,
+    pace: Pace | None = None,
 ) -> None:
-    """Move what belongs elsewhere since these contacts were merged or parted, as their replica rows say by now."""
+    """Move what belongs elsewhere since these contacts were merged or parted, as their replica rows say by now.
+
+    With a `pace` what goes beyond the first BATCH_RECORDS waits for those that read of it, for PACED_WITHIN_S in all.
+    """
     keys = sorted(set(contacts))
     if not keys:
         return
@@ -126,12 +148,17 @@ async def follow_merges(
             [key[0] for key in keys],
             [key[1] for key in keys],
         )
+    give_up_at_s = time.monotonic() + PACED_WITHIN_S
+    moved_since = 0
     for row in restless:
-        while await _move_batch(database, followers, (row["tenant_id"], row["id"]), clock):
-            pass
+        while moved := await _move_batch(database, followers, (row["tenant_id"], row["id"]), clock):
+            moved_since += moved
+            if pace is not None and moved_since >= BATCH_RECORDS and time.monotonic() < give_up_at_s:
+                await pace.wait()
+                moved_since = 0
 
 
-async def _move_batch(database: Database, followers: Followers[Any], contact: Contact, clock: Clock) -> int:
+async def _move_batch(database: Database, followers: Movers, contact: Contact, clock: Clock) -> int:
     tenant_id, contact_id = contact
     async with database.begin_as_worker() as transaction:
         family = await hold_family(transaction, tenant_id, contact_id)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from crm_shared.database import Transaction
+from crm_shared.database import Connection, Transaction
 from crm_shared.refusals import UnknownReference
 
 Contact = tuple[UUID, UUID]
 """(tenant id, contact id)."""
 
 # Over any number of merges. UNION, not UNION ALL: should a cycle ever get in, the walk ends.
-HOLD_TRAILS: Final = """
+FIND_TRAILS: Final = """
     WITH RECURSIVE trail AS (
         SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS wanted (tenant_id, id)
         UNION
@@ -29,8 +29,8 @@ HOLD_TRAILS: Final = """
       FROM replica_records r
      WHERE r.aggregate = 'contact' AND (r.tenant_id, r.id) IN (SELECT tenant_id, id FROM trail)
      ORDER BY r.tenant_id, r.id
-       FOR SHARE OF r
 """
+HOLD_TRAILS: Final = FIND_TRAILS + " FOR SHARE OF r"
 
 # All who live on in the same contact as the one asked about, and that contact itself.
 HOLD_FAMILY: Final = """
@@ -95,6 +95,14 @@ async def hold_living(transaction: Transaction, contacts: Collection[Contact]) -
         if not loose:
             return {contact: end[1] for contact, end in ends.items()}
         await _stand_in(transaction, loose)
+
+
+async def find_living(connection: Connection, tenant_id: UUID, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return, for each, where it lives on at the moment; nothing is held."""
+    wanted = sorted(contact_ids)
+    rows = await connection.fetch(FIND_TRAILS, [tenant_id] * len(wanted), wanted) if wanted else []
+    trails = {(row["tenant_id"], row["id"]): row["merged_into"] for row in rows}
+    return {contact_id: _follow(trails, (tenant_id, contact_id))[1] for contact_id in wanted}
 
 
 async def hold_living_one(transaction: Transaction, tenant_id: UUID, contact_id: UUID | None) -> UUID | None:

@@ -8,7 +8,8 @@ import httpx
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
-from crm_shared.access.caller import Caller, Role
+from crm_shared.access.caller import Caller
+from crm_shared.access.permissions import Role
 from crm_shared.refusals import Unauthenticated, Unavailable
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.traces import current_traceparent

@@ -25,11 +25,23 @@ UPSERT = """
 """
 
 
+# Into what a contact was merged stays known: who followed it would else come back to it.
+END = """
+    INSERT INTO replica_records AS r (tenant_id, aggregate, id, version, name, is_deleted)
+    SELECT *, '', true FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
+    ON CONFLICT (tenant_id, aggregate, id) DO UPDATE
+       SET version = excluded.version, name = excluded.name, is_deleted = excluded.is_deleted
+     WHERE r.version < excluded.version
+    RETURNING r.tenant_id, r.aggregate, r.id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaRecord:
     """`name` is what a person would call it; `company_id`, `contact_id` and `merged_into` where its type has them.
 
     `shares` are a contact's, as its state tells them; they are kept in `contact_shares`, so a row read has none.
+    Not `is_whole`: all that is known is that the record is gone.
     """
 
     tenant_id: UUID
@@ -43,6 +55,7 @@ class ReplicaRecord:
     is_deleted: bool
     merged_into: UUID | None = None
     shares: Sequence[tuple[UUID, SharePermission]] = ()
+    is_whole: bool = True
 
 
 def full_name(state: Mapping[str, Any]) -> str:
@@ -70,8 +83,14 @@ def from_state(tenant_id: UUID, state: State) -> ReplicaRecord:
 
 
 def from_event(event: Event) -> ReplicaRecord:
-    """Make the row that an event tells of. Raises BadRecord when its state is not whole."""
-    return from_state(event.tenant_id, event.read(STATE_MODELS[event.aggregate]))
+    """Make the row that an event tells of. Raises BadRecord when its state is not whole, unless it tells of its end."""
+    state = event.read_unless_over(STATE_MODELS[event.aggregate])
+    if state is not None:
+        return from_state(event.tenant_id, state)
+    key = (event.tenant_id, event.aggregate, event.aggregate_id, event.version)
+    return ReplicaRecord(
+        *key, name="", owner_id=None, company_id=None, contact_id=None, is_deleted=True, is_whole=False
+    )
 
 
 async def save_records(transaction: Transaction, records: Sequence[ReplicaRecord]) -> None:
@@ -84,8 +103,9 @@ async def save_records(transaction: Transaction, records: Sequence[ReplicaRecord
         key = (record.tenant_id, record.aggregate, record.id)
         if key not in newest or newest[key].version < record.version:
             newest[key] = record
-    rows = [newest[key] for key in sorted(newest)]  # one lock order for all batches
-    written = await transaction.fetch(
+    rows = [newest[key] for key in sorted(newest) if newest[key].is_whole]  # one lock order for all batches
+    written = await _end(transaction, [newest[key] for key in sorted(newest) if not newest[key].is_whole])
+    written += await transaction.fetch(
         UPSERT,
         [row.tenant_id for row in rows],
         [row.aggregate for row in rows],
@@ -100,3 +120,17 @@ async def save_records(transaction: Transaction, records: Sequence[ReplicaRecord
     )
     contacts = [newest[key] for key in sorted(tuple(row) for row in written) if key[1] == "contact"]
     await replace_shares(transaction, [SharesOfContact(row.tenant_id, row.id, row.shares) for row in contacts])
+
+
+async def _end(transaction: Transaction, rows: Sequence[ReplicaRecord]) -> list[Any]:
+    """Mark what is gone and no more is known of; give the keys of what was not known to be. Hardly ever any."""
+    if not rows:
+        return []
+    ended = await transaction.fetch(
+        END,
+        [row.tenant_id for row in rows],
+        [row.aggregate for row in rows],
+        [row.id for row in rows],
+        [row.version for row in rows],
+    )
+    return list(ended)

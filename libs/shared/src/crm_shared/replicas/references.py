@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from crm_shared.access.caller import Caller
+from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.contracts.states import STATE_MODELS, UserState
 from crm_shared.database import Connection, Database, Where
@@ -50,10 +51,14 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is for the caller: records by (aggregate, id), and users who are active."""
+    """What there is for the caller: records by (aggregate, id), and users who are active.
+
+    `unasked`: of these, by (aggregate, id), nobody knows here, and their owner was not asked.
+    """
 
     records: Mapping[tuple[str, UUID], ReplicaRecord]
     user_ids: frozenset[UUID]
+    unasked: frozenset[tuple[str, UUID]] = frozenset()
 
 
 class References:
@@ -84,8 +89,11 @@ class References:
             raise UnknownReference("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
         return found
 
-    async def find(self, caller: Caller, wanted: Collection[Reference]) -> Found:
-        """Look many up at once; what is not there is missing. Raises Unavailable."""
+    async def find(self, caller: Caller, wanted: Collection[Reference], *, most_asked: int | None = None) -> Found:
+        """Look many up at once; what is not there is missing. Raises Unavailable.
+
+        `most_asked`: records that the replica has not heard of and that are asked for, the first; None: all.
+        """
         named = {(reference.aggregate, reference.id): reference for reference in wanted}
         records = [reference for reference in named.values() if reference.aggregate != "user"]
         users = [reference for reference in named.values() if reference.aggregate == "user"]
@@ -100,29 +108,31 @@ class References:
             async with at_once:
                 return await self._ask_owner(caller, reference)
 
-        asked = await asyncio.gather(*(ask(reference) for reference in missing))
+        asked = await asyncio.gather(*(ask(reference) for reference in missing[:most_asked]))
+        unasked = () if most_asked is None else missing[most_asked:]
         found |= {(record.aggregate, record.id): record for record in asked if record is not None}
         unknown = {reference.id for reference in await self._list_unknown_users(caller, users)}
-        return Found(found, frozenset(reference.id for reference in users if reference.id not in unknown))
+        return Found(
+            found,
+            frozenset(reference.id for reference in users if reference.id not in unknown),
+            frozenset((reference.aggregate, reference.id) for reference in unasked),
+        )
 
     async def require_writable(self, caller: Caller, records: Mapping[str, ReplicaRecord]) -> None:
         """Refuse, by pointer, what is in the caller's sight through a share to read alone. Raises Forbidden."""
-        others = {pointer: one for pointer, one in records.items() if one.owner_id != caller.user_id}
-        if caller.is_admin or not others:
-            return
-        wanted = [one.aggregate for one in others.values()], [one.id for one in others.values()]
-        where = Where(*wanted, caller.tenant_id, caller.user_id)
+        refused = await self.find_read_only(caller, records.values())
+        refuse_read_only({pointer: (one.aggregate, one.id) for pointer, one in records.items()}, refused)
+
+    async def find_read_only(self, caller: Caller, records: Collection[ReplicaRecord]) -> frozenset[tuple[str, UUID]]:
+        """Return those, by (aggregate, id), that the caller sees through a share to read alone."""
+        others = [one for one in records if one.owner_id != caller.user_id]
+        if caller.can(Permission.SEE_ALL) or not others:
+            return frozenset()
+        where = Where([one.aggregate for one in others], [one.id for one in others], caller.tenant_id, caller.user_id)
         statement = FIND_READ_ONLY + governed_by(where, caller, "r.owner_id")
         async with self.database.read(caller.tenant_id) as connection:
             rows = await connection.fetch(statement, *where.parameters)
-        refused = {(row["aggregate"], row["id"]) for row in rows}
-        problems = [
-            FieldProblem(pointer, "is shared with you to read, not to write")
-            for pointer, one in others.items()
-            if (one.aggregate, one.id) in refused
-        ]
-        if problems:
-            raise Forbidden("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
+        return frozenset((row["aggregate"], row["id"]) for row in rows)
 
     async def _ask_owner(self, caller: Caller, reference: Reference) -> ReplicaRecord | None:
         """Ask the owner, who applies the caller's sight itself. What it says is kept, so that it is asked once."""
@@ -154,6 +164,17 @@ class References:
             return answer is not None and UserState.model_validate(answer).active
         except ValidationError:
             raise Unavailable(UNREADABLE) from None
+
+
+def refuse_read_only(named: Mapping[str, tuple[str, UUID]], read_only: Collection[tuple[str, UUID]]) -> None:
+    """Raise Forbidden for each pointer of `named` that names one of `read_only`."""
+    problems = [
+        FieldProblem(pointer, "is shared with you to read, not to write")
+        for pointer, key in named.items()
+        if key in read_only
+    ]
+    if problems:
+        raise Forbidden("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
 
 
 async def _find_records(

@@ -11,3 +11,4 @@ HTTP_SECONDS = Histogram(
     ["route", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+STREAMS_CUT = Counter("crm_http_streams_cut", "Streamed answers ended before their end, by what ended them", ["reason"])

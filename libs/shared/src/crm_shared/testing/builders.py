@@ -7,6 +7,7 @@ from uuid import UUID
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_shared.testing.published import to_event
+from crm_shared.testing.told_records import make_empty
 
 BEGAN_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
@@ -26,19 +27,14 @@ def make_contact_event(
             tenant_id=tenant_id,
             occurred_at=BEGAN_AT,
             state={
-                **dict.fromkeys(("email", "phone", "phone_e164", "company_id", "job_title", "source", "external_id")),
+                **make_empty("contact"),
                 "id": contact_id,
                 "version": version,
                 "owner_id": owner_id,
                 "first_name": "Zoë",
                 "last_name": "Okonkwo",
-                "tags": [],
-                "custom_data": {},
-                "shares": [],
                 "created_at": BEGAN_AT,
                 "updated_at": BEGAN_AT,
-                "merged_into": None,
-                "deleted_at": None,
                 **fields,
             },
             changed=None if version == 1 else {},

@@ -10,6 +10,7 @@ from uuid import UUID
 from crm_shared.clock import new_id
 from crm_shared.contracts import Change, Event, new_event
 from crm_shared.testing.published import to_event
+from crm_shared.testing.told_records import make_empty
 
 BEGAN_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
@@ -103,12 +104,11 @@ class DealStory:
     def create(self) -> Sequence[Event]:
         stage = self.pipeline.stage(self.stage)
         self.state = {
+            **make_empty("deal"),
             "id": self.id,
             "version": 0,
             "name": "Acme renewal",
             "contact_id": self.contact_id,
-            "original_contact_id": None,
-            "company_id": None,
             "owner_id": self.owner_id,
             "pipeline_id": self.pipeline.id,
             "stage_id": stage.id,
@@ -118,13 +118,8 @@ class DealStory:
             "status": stage.kind,
             "stage_changed_at": self.at,
             "closed_at": None if stage.kind == "OPEN" else self.at,
-            "lost_reason": None,
-            "description": None,
-            "custom_data": {},
-            "external_id": None,
             "created_at": self.at,
             "updated_at": self.at,
-            "deleted_at": None,
         }
         created = self._tell("created", None)
         self._remember(None, stage)

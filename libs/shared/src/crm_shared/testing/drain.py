@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,10 +12,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError
 
+from crm_shared.bus.clients import make_consumer
+from crm_shared.bus.group_offsets import read_group_offsets
 from crm_shared.bus.topics import administering, describe_partitions, list_partitions
 from crm_shared.contracts.topics import dead_letter_topic
+from crm_shared.kafka_access import Kafka
 
-POLL_S: Final = 0.02
+POLL_S: Final = 0.1
+"""A look asks Kafka for every group's offsets, which takes from the very work that is waited for."""
 REST_ROUNDS: Final = 2
 
 
@@ -31,12 +35,12 @@ class DeadLettered(AssertionError):
 class Bus:
     """What is to come to rest. `outboxes`: worker DSNs of the services; `groups`: group id -> the topics it reads."""
 
-    kafka_bootstrap: str
+    kafka: Kafka
     outboxes: Sequence[str] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-async def drain(bus: Bus, *, timeout_s: float = 30.0, expected_dead_letters: int = 0) -> None:
+async def drain(bus: Bus, *, timeout_s: float = 120.0, expected_dead_letters: int = 0) -> None:
     """Return once every outbox is empty and every group has committed all there is, two rounds running.
 
     Raises DeadLettered when the dead-letter topics of the groups hold other than `expected_dead_letters` records
@@ -44,28 +48,29 @@ async def drain(bus: Bus, *, timeout_s: float = 30.0, expected_dead_letters: int
     """
     give_up_at_s = time.monotonic() + timeout_s
     async with _Probe.open(bus) as probe:
+        await probe.require_dead_letters(at_most=expected_dead_letters)
         rounds, before = 0, None
         while rounds < REST_ROUNDS:
-            await probe.require_dead_letters(at_most=expected_dead_letters)
             left, ends = await probe.list_work()
             rounds = rounds + 1 if not left and ends == before else int(not left)
             before = ends
             if time.monotonic() > give_up_at_s:
+                await probe.require_dead_letters(at_most=expected_dead_letters)
                 raise NoRest(f"no rest after {timeout_s:.0f} s: {'; '.join(left) or 'the topics still grow'}")
             await asyncio.sleep(POLL_S)
         await probe.require_dead_letters(at_most=expected_dead_letters, at_least=expected_dead_letters)
 
 
-async def redeliver(bus: Bus, *, timeout_s: float = 30.0) -> None:
+async def redeliver(bus: Bus, *, timeout_s: float = 120.0) -> None:
     """Put every group back to offset 0. The workers must be stopped; start them again, then drain.
 
     Raises NoRest when a group still has members after `timeout_s` (a killed one is a member for its session's time).
     """
     for group_id, topics in bus.groups.items():
-        consumer = AIOKafkaConsumer(bootstrap_servers=bus.kafka_bootstrap, group_id=group_id, enable_auto_commit=False)
+        consumer = make_consumer(bus.kafka, group_id=group_id, enable_auto_commit=False)
         try:
             await consumer.start()
-            partitions = await list_partitions(bus.kafka_bootstrap, topics)
+            partitions = await list_partitions(bus.kafka, topics)
             consumer.assign(partitions)
             await _commit_zero(consumer, partitions, give_up_at_s=time.monotonic() + timeout_s)
         finally:
@@ -93,12 +98,14 @@ class _Probe:
         self,
         bus: Bus,
         admin: AIOKafkaAdminClient,
-        consumer: AIOKafkaConsumer,
+        ends: AIOKafkaConsumer,
+        letters: AIOKafkaConsumer,
         outboxes: Sequence[asyncpg.Connection],
     ) -> None:
         self._bus = bus
         self._admin = admin
-        self._consumer = consumer
+        self._ends_consumer = ends
+        self._letters_consumer = letters
         self._outboxes = outboxes
         self._read_ends: dict[TopicPartition, int] = {}
         self._letters: list[ConsumerRecord] = []
@@ -107,46 +114,61 @@ class _Probe:
     @asynccontextmanager
     async def open(cls, bus: Bus) -> AsyncIterator["_Probe"]:
         async with AsyncExitStack() as stack:
-            admin = await stack.enter_async_context(administering(bus.kafka_bootstrap))
-            consumer = AIOKafkaConsumer(bootstrap_servers=bus.kafka_bootstrap)
-            stack.push_async_callback(consumer.stop)
-            await consumer.start()
+            admin = await stack.enter_async_context(administering(bus.kafka))
+            ends, letters = make_consumer(bus.kafka), make_consumer(bus.kafka)
+            for consumer in (ends, letters):
+                stack.push_async_callback(consumer.stop)
+                await consumer.start()
             outboxes = []
             for dsn in bus.outboxes:
                 connection = await asyncpg.connect(dsn)
                 stack.push_async_callback(connection.close)
                 outboxes.append(connection)
-            yield cls(bus, admin, consumer, outboxes)
+            yield cls(bus, admin, ends, letters, outboxes)
 
     async def list_work(self) -> tuple[list[str], dict[TopicPartition, int]]:
-        """Describe what is left to do, and give the topics' ends as they are now."""
+        """Describe what is left to do, and give the topics' ends as they are now.
+
+        While rows wait in an outbox Kafka is not asked: it has yet to get them.
+        """
         left = []
         for connection in self._outboxes:
             count = await connection.fetchval("SELECT count(*) FROM outbox")
             if count:
                 left.append(f"{count} rows in the outbox of {await connection.fetchval('SELECT current_database()')}")
         topics = {topic for topics in self._bus.groups.values() for topic in topics}
-        partitions = await describe_partitions(self._admin, topics)
+        partitions = [] if left else await self._list_partitions(topics)
         if not partitions:
             return left, {}
-        begins = await self._consumer.beginning_offsets(partitions)
-        ends = await self._consumer.end_offsets(partitions)
+        begins = await self._ends_consumer.beginning_offsets(partitions)
+        ends = await self._ends_consumer.end_offsets(partitions)
         for group_id, group_topics in self._bus.groups.items():
-            committed = await self._admin.list_consumer_group_offsets(group_id)
+            committed = await read_group_offsets(self._admin, group_id)
             for partition in partitions:
                 if partition.topic not in group_topics:
                     continue
-                reached = committed[partition].offset if partition in committed else -1
-                behind = ends[partition] - (reached if reached >= 0 else begins[partition])
+                behind = ends[partition] - committed.get(partition, begins[partition])
                 if behind > 0:
                     left.append(f"{group_id} is {behind} behind on {partition.topic}/{partition.partition}")
         return left, ends
 
+    async def _list_partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
+        """List the topics' partitions, and have the consumer that is asked for offsets know all of them.
+
+        It learns of a topic that it is not assigned at the price of a tenth of a second, one after the other.
+        """
+        partitions = await describe_partitions(self._admin, topics)
+        known = self._ends_consumer.assignment()
+        if not known.issuperset(partitions):
+            self._ends_consumer.assign([*known, *(one for one in partitions if one not in known)])
+            self._ends_consumer.pause(*self._ends_consumer.assignment())
+        return partitions
+
     async def require_dead_letters(self, *, at_most: int, at_least: int = 0) -> None:
         """Raise DeadLettered unless the number of dead letters is as allowed, with the reasons of some."""
         topics = [dead_letter_topic(topic, group) for group, topics in self._bus.groups.items() for topic in topics]
-        partitions = await describe_partitions(self._admin, topics)
-        ends = await self._consumer.end_offsets(partitions) if partitions else {}
+        partitions = await self._list_partitions(topics)
+        ends = await self._ends_consumer.end_offsets(partitions) if partitions else {}
         letters = await self._read_letters({partition: end for partition, end in ends.items() if end})
         if not at_least <= len(letters) <= at_most:
             headers = [dict(letter.headers) for letter in letters[:5]]
@@ -157,13 +179,13 @@ class _Probe:
         """Read all up to `ends`: how many letters there are, compaction leaves no offset to tell."""
         if ends == self._read_ends:
             return self._letters
-        self._consumer.assign(list(ends))
-        await self._consumer.seek_to_beginning()
+        self._letters_consumer.assign(list(ends))
+        await self._letters_consumer.seek_to_beginning()
         letters: list[ConsumerRecord] = []
         unread = dict(ends)
         while unread:
-            fetched = await self._consumer.getmany(*unread, timeout_ms=200)
+            fetched = await self._letters_consumer.getmany(*unread, timeout_ms=200)
             letters += [record for records in fetched.values() for record in records if record.value is not None]
-            unread = {part: end for part, end in ends.items() if await self._consumer.position(part) < end}
+            unread = {part: end for part, end in ends.items() if await self._letters_consumer.position(part) < end}
         self._read_ends, self._letters = dict(ends), letters
         return letters

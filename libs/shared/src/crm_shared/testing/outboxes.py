@@ -11,6 +11,7 @@ import asyncpg
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.database.provision import provision
 from crm_shared.outbox import OUTBOX_DDL
+from crm_shared.testing.told_records import ToldRecord
 
 TENANT_ID: Final = uuid.UUID("0195a5f0-0000-7000-8000-000000000001")
 OCCURRED_AT: Final = dt.datetime(2026, 11, 2, 9, 30, tzinfo=dt.UTC)
@@ -54,6 +55,7 @@ def make_deal_event(
 ) -> OutboxEvent:
     """Make a deal's event: created at version 1, else updated."""
     deal_id = deal_id or uuid.uuid4()
+    deal = ToldRecord.new("deal", tenant_id, pipeline_id=tenant_id, stage_id=tenant_id)
     return new_event(
         aggregate="deal",
         aggregate_id=deal_id,
@@ -61,7 +63,7 @@ def make_deal_event(
         version=version,
         tenant_id=tenant_id,
         occurred_at=OCCURRED_AT,
-        state={"id": deal_id, "version": version, "name": name},
+        state={**deal.state, "id": deal_id, "version": version, "name": name},
         changed=None,
         actor_id=None,
     )

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from crm_shared.bus.process import serving
 from crm_shared.contracts import Event
+from crm_shared.http.server import serving
 from crm_shared.replicas.owner_api import COLLECTIONS
 
 

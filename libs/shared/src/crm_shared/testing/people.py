@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from crm_shared.access.caller import Role
+from crm_shared.access import Role
 from crm_shared.access.directory import UPSERT_TENANT, UPSERT_USER, refresh_visible_owners
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event

@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.admin import NewTopic
 
+from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.producers import producing
 from crm_shared.bus.topics import administering, list_partitions, specify_dead_letter_topics
 from crm_shared.contracts import OutboxEvent
+from crm_shared.kafka_access import Kafka
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +27,28 @@ class RawRecord:
         return cls(str(event.aggregate_id).encode(), event.payload, event.headers())
 
 
-async def make_topic(bootstrap: str, *, partitions: int = 1, group_id: str | None = None) -> str:
+async def make_topic(kafka: Kafka, *, partitions: int = 1, group_id: str | None = None) -> str:
     """Create a topic nobody else knows, with the dead-letter topic of `group_id` if one is named."""
     name = f"test.{uuid.uuid4().hex[:12]}"
     wanted = [NewTopic(name=name, num_partitions=partitions, replication_factor=1)]
     if group_id is not None:
         wanted += specify_dead_letter_topics({group_id: [name]}, replication=1)
-    async with administering(bootstrap) as admin:
+    async with administering(kafka) as admin:
         await admin.create_topics(wanted)
     return name
 
 
-async def write_records(bootstrap: str, topic: str, records: Iterable[RawRecord]) -> None:
+async def write_records(kafka: Kafka, topic: str, records: Iterable[RawRecord]) -> None:
     """Write `records` in their order and wait until Kafka has them."""
-    async with producing(bootstrap, client_id="test-writer") as producer:
+    async with producing(kafka, client_id="test-writer") as producer:
         for record in records:
             await producer.send_and_wait(topic, value=record.value, key=record.key, headers=list(record.headers))
 
 
-async def read_topic(bootstrap: str, topic: str, *, begin: dict[int, int] | None = None) -> list[ConsumerRecord]:
+async def read_topic(kafka: Kafka, topic: str, *, begin: dict[int, int] | None = None) -> list[ConsumerRecord]:
     """Read all that the topic holds now, partition by partition, from the offsets of `begin` (partition -> offset)."""
-    partitions = await list_partitions(bootstrap, [topic])
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    partitions = await list_partitions(kafka, [topic])
+    consumer = make_consumer(kafka)
     await consumer.start()
     try:
         consumer.assign(partitions)
@@ -61,10 +63,10 @@ async def read_topic(bootstrap: str, topic: str, *, begin: dict[int, int] | None
         await consumer.stop()
 
 
-async def read_ends(bootstrap: str, topic: str) -> dict[int, int]:
+async def read_ends(kafka: Kafka, topic: str) -> dict[int, int]:
     """Give each partition's end offset: what `read_topic` takes as `begin` to see only what comes after."""
-    partitions = await list_partitions(bootstrap, [topic])
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    partitions = await list_partitions(kafka, [topic])
+    consumer = make_consumer(kafka)
     await consumer.start()
     try:
         ends = await consumer.end_offsets(partitions)

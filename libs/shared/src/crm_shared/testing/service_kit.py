@@ -34,7 +34,9 @@ from crm_shared.database import Database
 from crm_shared.database.migrations import migrate
 from crm_shared.database.provision import provision
 from crm_shared.database.rls import list_unprotected
+from crm_shared.database.time_walls import list_unwalled
 from crm_shared.settings import ServiceSettings
+from crm_shared.testing.declared_problems import DeclaredProblems
 from crm_shared.testing.issuers import ThrowAwayIssuer
 from crm_shared.testing.people import Person, SeededTenant, seed_tenant
 from crm_shared.testing.published import take_events
@@ -51,6 +53,8 @@ LIST_ROWS: Final = """
                         true, false, '')::text
 """
 
+FIND_ROLES: Final = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'directory_users_role_check'"
+
 
 @dataclass
 class ServiceKit(Generic[SettingsT]):
@@ -61,6 +65,10 @@ class ServiceKit(Generic[SettingsT]):
     database: Database
     issuer: ThrowAwayIssuer
     _clients: dict[str | None, httpx.AsyncClient] = field(default_factory=dict, repr=False)
+    _declared: DeclaredProblems = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._declared = DeclaredProblems(self.app)
 
     async def seed_tenant(self, *, manager_scope: str = "DIRECT", default_region: str = "DE") -> SeededTenant:
         """Write a tenant of its own (EUR, Berlin) with ADMIN, MANAGER, their REP and another REP."""
@@ -71,13 +79,14 @@ class ServiceKit(Generic[SettingsT]):
         return self.client_with(f"Bearer {self.issuer.sign(person.tenant_id, person.id)}")
 
     def client_with(self, authorization: str | None) -> httpx.AsyncClient:
-        """Give a client that sends this Authorization header, or none."""
+        """Return a client that sends this Authorization header, or none, and fails where a problem is not declared."""
         if authorization not in self._clients:
             self._clients[authorization] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self.app),
                 base_url=f"http://{self.settings.service}.test",
                 headers={"Authorization": authorization} if authorization is not None else {},
                 trust_env=False,
+                event_hooks={"response": [self._declared.check]},
             )
         return self._clients[authorization]
 
@@ -90,10 +99,20 @@ class ServiceKit(Generic[SettingsT]):
         async with self.database.read_as_worker() as connection:
             return {table: (await connection.fetchval(LIST_ROWS, table)).splitlines() for table in tables}
 
+    async def list_roles(self) -> set[str]:
+        """Return the roles that the database lets a user have."""
+        async with self.database.read_as_worker() as connection:
+            return set((await connection.fetchval(FIND_ROLES)).split("'")[1::2])
+
     async def list_unprotected(self) -> Sequence[str]:
         """Name the tables without row-level security."""
         async with self.database.read_as_worker() as connection:
             return await list_unprotected(connection)
+
+    async def list_unwalled(self) -> Sequence[str]:
+        """Name the columns that would take a moment or a day outside the window."""
+        async with self.database.read_as_worker() as connection:
+            return await list_unwalled(connection)
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -145,6 +164,8 @@ def _settings_for(admin_dsn: str, service: str, database: str, issuer: ThrowAway
         "deals_url": NOBODY_URL,
         "directory_cache_s": 0,  # tests change roles and look at once
         "rate_limit_requests": 1_000_000,
+        "rate_limit_tenant_requests": 1_000_000,
+        "rate_limit_bad_tokens": 1_000_000,
     }
 
 

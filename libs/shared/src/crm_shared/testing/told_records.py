@@ -6,44 +6,28 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.clock import new_id
-from crm_shared.contracts import VERBS, Event, new_event
+from crm_shared.contracts import VERBS, Event, OutboxEvent, new_event
+from crm_shared.contracts.states import STATE_MODELS
 from crm_shared.testing.published import to_event
 
 TOLD_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
-_EMPTY: Final[dict[str, dict[str, Any]]] = {
-    "company": {
-        **dict.fromkeys(("domain", "industry", "size", "website", "deleted_at")),
-        "name": "Acme",
-        "tags": [],
-        "custom_data": {},
-    },
-    "contact": {
-        **dict.fromkeys(("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title")),
-        **dict.fromkeys(("source", "external_id", "merged_into", "deleted_at")),
-        "tags": [],
-        "custom_data": {},
-        "shares": [],
-    },
-    "pipeline": {"name": "Sales", "is_default": True, "archived": False, "stages": []},
-    "deal": {
-        **dict.fromkeys(("contact_id", "original_contact_id", "company_id", "amount", "close_date", "closed_at")),
-        **dict.fromkeys(("lost_reason", "description", "external_id", "deleted_at")),
-        "name": "Acme renewal",
-        "currency": "EUR",
-        "status": "OPEN",
-        "stage_changed_at": TOLD_AT,
-        "custom_data": {},
-    },
-    "activity": {
-        **dict.fromkeys(("contact_id", "original_contact_id", "deal_id", "user_id", "subject", "body")),
-        **dict.fromkeys(("scheduled_at", "completed_at", "direction", "in_reply_to", "duration_s", "external_id")),
-        "type": "NOTE",
-        "occurred_at": TOLD_AT,
-        "system": False,
-        "deleted_at": None,
-    },
+_FILLED: Final[dict[str, dict[str, Any]]] = {
+    "company": {"name": "Acme"},
+    "pipeline": {"name": "Sales", "is_default": True, "stages": []},
+    "deal": {"name": "Acme renewal", "currency": "EUR", "status": "OPEN", "stage_changed_at": TOLD_AT},
+    "activity": {"type": "NOTE", "occurred_at": TOLD_AT},
 }
+"""What a record must have."""
+
+_KEPT_OF_ERASED: Final = frozenset({"owner_id", "merged_into"})
+
+
+def make_empty(aggregate: str) -> dict[str, Any]:
+    """Return a state that is empty but for what the record must have; its id, version and times are the caller's."""
+    fields = STATE_MODELS[aggregate].model_fields.items()
+    empty = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
+    return empty | _FILLED.get(aggregate, {})
 
 
 @dataclass
@@ -58,7 +42,7 @@ class ToldRecord:
     def new(cls, aggregate: str, tenant_id: UUID, /, **fields: Any) -> "ToldRecord":
         """Make one at version 1, `fields` over a record that is empty but for what it must have."""
         state = {"id": new_id(), "version": 1, "created_at": TOLD_AT, "updated_at": TOLD_AT}
-        return cls(aggregate, tenant_id, {**state, **_EMPTY[aggregate], **fields})
+        return cls(aggregate, tenant_id, {**state, **make_empty(aggregate), **fields})
 
     @property
     def id(self) -> UUID:
@@ -71,21 +55,23 @@ class ToldRecord:
         return version
 
     def tell(self, verb: str | None = None) -> Event:
+        return to_event(self.write(verb))
+
+    def write(self, verb: str | None = None) -> OutboxEvent:
+        """Give what `tell` tells as its owner's outbox has it."""
         first, second = VERBS[self.aggregate][:2]
         verb = verb or (first if self.version == 1 else second)
         is_plain = verb in {first, "snapshot"}
-        return to_event(
-            new_event(
-                aggregate=self.aggregate,
-                aggregate_id=self.id,
-                verb=verb,
-                version=self.version,
-                tenant_id=self.tenant_id,
-                occurred_at=self.state["updated_at"],
-                state=self.state,
-                changed=None if is_plain else {},
-                actor_id=None,
-            )
+        return new_event(
+            aggregate=self.aggregate,
+            aggregate_id=self.id,
+            verb=verb,
+            version=self.version,
+            tenant_id=self.tenant_id,
+            occurred_at=self.state["updated_at"],
+            state=self.state,
+            changed=None if is_plain else {},
+            actor_id=None,
         )
 
     def change(self, **fields: Any) -> Event:
@@ -100,7 +86,7 @@ class ToldRecord:
 
     def erase(self) -> Event:
         """Go on to the empty shell of a contact."""
-        emptied = {name: _EMPTY[self.aggregate][name] for name in _EMPTY[self.aggregate] if name != "merged_into"}
+        emptied = {name: value for name, value in make_empty(self.aggregate).items() if name not in _KEPT_OF_ERASED}
         at = self.state["updated_at"]
         self.change(**{**emptied, "deleted_at": self.state["deleted_at"] or at, "erased_at": at})
         return self.tell("erased")

@@ -1,53 +1,41 @@
-"""Use cases of activities: load, decide, save, tell; one transaction each."""
+"""Use cases of activities: load, decide, save, publish; one transaction each."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_activities.activities import domain, events, repository
-from crm_activities.activities.domain import (
-    Activity,
-    ActivityLogged,
-    ActivityType,
-    Direction,
-    NewActivity,
-    NotYours,
+from crm_activities.activities import contacts, domain, events, repository
+from crm_activities.activities.activity import Activity, NewActivity
+from crm_activities.activities.domain import NotYours
+from crm_activities.activities.editing import (
+    REFERENCES,
+    Change,
+    find_contact_of_deal,
+    hold_homes,
+    list_references,
+    prepare_change,
 )
-from crm_activities.activities.moves import Move, to_note
+from crm_activities.series import commands as series
+from crm_activities.series.domain import Series
+from crm_activities.series.editing import Scope, place_edit, place_first
+from crm_activities.threads import commands as threads
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.clock import Clock, new_id
-from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction, UnitOfWork
-from crm_shared.outbox import append
+from crm_shared.publishing import publish
 from crm_shared.refusals import UnknownReference, require_version
-from crm_shared.replicas.living import hold_living, hold_living_one, require_living, settle_contact
-from crm_shared.replicas.records import ReplicaRecord
-from crm_shared.replicas.references import Reference, References
-
-REFERENCES = {"contact_id": "contact", "deal_id": "deal", "user_id": "user"}
+from crm_shared.replicas.references import References
 
 
 @dataclass(frozen=True, slots=True)
 class LogActivity:
-    """`user_id` and `occurred_at` may be left to their defaults: the caller, now."""
+    """`new` as the caller sent it: a `user_id` that is left out is the caller's."""
 
     caller: Caller
-    type: ActivityType
-    contact_id: UUID | None
-    deal_id: UUID | None
-    user_id: UUID | None
-    subject: str | None
-    body: str | None
-    scheduled_at: datetime | None
-    completed_at: datetime | None
-    occurred_at: datetime | None
-    direction: Direction | None
-    in_reply_to: UUID | None
-    duration_s: int | None
-    external_id: str | None
+    new: NewActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +46,7 @@ class EditActivity:
     activity_id: UUID
     changes: Mapping[str, Any]
     expected_version: tuple[int, ...] | None
+    scope: Scope = Scope.THIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +54,7 @@ class DeleteActivity:
     caller: Caller
     activity_id: UUID
     expected_version: tuple[int, ...] | None
+    scope: Scope = Scope.THIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +76,32 @@ async def log_activity(
 ) -> dict[str, Any]:
     """Log one activity, give its state.
 
-    Raises UnknownReference, InvalidField, and Forbidden for a contact that is shared with the caller to read alone.
+    Raises UnknownReference, InvalidField, DuplicateExternalId, DuplicateMessage, and Forbidden for a contact that is
+    shared with the caller to read alone.
     """
-    caller = command.caller
-    named = {"contact_id": command.contact_id, "deal_id": command.deal_id, "user_id": command.user_id}
-    found = await references.require(caller, *_list_references(named))
-    await references.require_writable(caller, found)
-    new = NewActivity(
-        type=command.type,
-        contact_id=command.contact_id or _contact_of_deal(found),
-        deal_id=command.deal_id,
-        user_id=command.user_id or caller.user_id,
-        subject=command.subject,
-        body=command.body,
-        scheduled_at=command.scheduled_at,
-        completed_at=command.completed_at,
-        occurred_at=command.occurred_at,
-        direction=command.direction,
-        in_reply_to=command.in_reply_to,
-        duration_s=command.duration_s,
-        external_id=command.external_id,
+    caller, sent = command.caller, command.new
+    named = contacts.name_contacts(sent.contact_id, sent.contact_ids)
+    contacts.require_few(named)
+    pointers = contacts.list_pointers(sent.contact_id, sent.contact_ids)
+    found = await references.require(
+        caller, *list_references({name: getattr(sent, name) for name in REFERENCES}, pointers)
     )
+    await references.require_writable(caller, found)
+    brought = find_contact_of_deal(found)
+    given = named or (() if brought is None else (brought,))
     async with unit_of_work.begin(caller) as transaction:
-        living_id = await hold_living_one(transaction, caller.tenant_id, new.contact_id)
-        if command.contact_id is not None:
-            require_living(command.contact_id, living_id)
-        elif living_id != new.contact_id:  # the deal's, which is about to follow
-            new = replace(new, contact_id=living_id, original_contact_id=new.contact_id)
-        decision = domain.log(new_id(), new, now=clock.now())
-        await _require_sight(transaction, caller, user_id=command.user_id, in_reply_to=command.in_reply_to)
-        await repository.insert(transaction, caller.tenant_id, decision.activity)
-        await _tell(transaction, caller, decision)
+        if threads.concerns(sent):
+            await threads.lock(transaction, caller.tenant_id)
+        homes = await hold_homes(transaction, caller.tenant_id, frozenset(given))
+        for contact_id in named:
+            contacts.require_home(contact_id, homes, pointers)
+        new = replace(sent, **contacts.place(given, homes), user_id=sent.user_id or caller.user_id)
+        decision = domain.log(new_id(), place_first(new, new_id()), now=clock.now())
+        await _require_sight(transaction, caller, user_id=sent.user_id, in_reply_to=sent.in_reply_to)
+        decision = await _place(transaction, caller, decision)
+        await repository.insert_unique(transaction, caller, decision.activity)
+        await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
+        await series.begin(transaction, caller, decision.activity, now=decision.activity.created_at)
     return events.to_state(decision.activity)
 
 
@@ -126,20 +111,34 @@ async def edit_activity(
     """Change fields of one activity.
 
     Raises ActivityNotFound, NotYours, SystemNote, ErasedActivity, StaleVersion, UnknownReference, InvalidField,
-    Forbidden.
+    Forbidden, DuplicateExternalId, DuplicateMessage.
     """
+    while True:
+        change = await prepare_change(command.caller, command.activity_id, command.changes, references)
+        edited = await _edit(command, change, unit_of_work, clock)
+        if edited is not None:
+            return events.to_state(edited)
+
+
+async def _edit(command: EditActivity, change: Change, unit_of_work: UnitOfWork, clock: Clock) -> Activity | None:
+    """Do it; None: somebody changed the activity's contacts meanwhile, so that the change is to be prepared anew."""
     caller = command.caller
-    changes = await _add_contact_of_deal(command, references)
     async with unit_of_work.begin(caller) as transaction:
-        # The contact before the activity: those who move activities after a merge lock in this order too.
-        living_id = await hold_living_one(transaction, caller.tenant_id, changes.get("contact_id"))
+        if threads.concerns(change.fields.keys()):
+            await threads.lock(transaction, caller.tenant_id)
+        held = await _hold_series(transaction, caller, command.activity_id, command.scope)
+        # The contacts before the activity: those who move activities after a merge lock in this order too.
+        homes = await hold_homes(transaction, caller.tenant_id, change.contact_ids)
+        later = await series.lock_following(transaction, caller, held, command.activity_id)
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
-        await _require_writable(transaction, caller, activity)
+        await require_writable(transaction, caller, activity)
+        await series.require_writable(transaction, caller, held, later)
         require_version(activity.version, command.expected_version)
-        if "contact_id" in command.changes:
-            changes = settle_contact(changes, living_id, activity)
-        elif living_id != changes.get("contact_id"):  # the deal's, which is about to follow
-            changes |= {"contact_id": living_id, "original_contact_id": changes["contact_id"]}
+        if not change.covers(activity):
+            return None
+        settled = change.settle(activity, homes)
+        # In a thread: the number of an instance may cost a quarter of a second to find.
+        changes = await asyncio.to_thread(place_edit, activity, settled, command.scope, held, series_id=new_id())
         decision = domain.edit(activity, changes, now=clock.now())
         if decision.events:
             edited = decision.activity
@@ -149,14 +148,21 @@ async def edit_activity(
                 user_id=None if edited.user_id == activity.user_id else edited.user_id,
                 in_reply_to=None if edited.in_reply_to == activity.in_reply_to else edited.in_reply_to,
             )
-            await repository.save(transaction, caller.tenant_id, edited)
-            await _tell(transaction, caller, decision)
-    return events.to_state(decision.activity)
+            await _require_no_circle(transaction, caller, before=activity, edited=edited)
+            decision = await _place(transaction, caller, decision, before=activity)
+            await repository.save_unique(transaction, caller, decision.activity, before=activity)
+            await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
+            await series.take_over(transaction, caller, held, later, decision.activity, before=activity)
+    return decision.activity
 
 
 async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
-    """Hide one activity, give its last state. Raises ActivityNotFound, NotYours, SystemNote, StaleVersion."""
-    return await _carry_out(command, unit_of_work, lambda activity: domain.delete(activity, now=clock.now()))
+    """Hide one activity, or with it all that follow in its series; give its last state.
+
+    Raises ActivityNotFound, NotYours, SystemNote, StaleVersion.
+    """
+    now = clock.now()
+    return await _carry_out(command, unit_of_work, lambda activity: domain.delete(activity, now=now), command.scope)
 
 
 async def complete_activity(command: CompleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
@@ -179,63 +185,50 @@ async def _carry_out(
     command: DeleteActivity | CompleteActivity | ReopenActivity,
     unit_of_work: UnitOfWork,
     decide: Callable[[Activity], domain.Decision],
+    scope: Scope = Scope.THIS,
 ) -> dict[str, Any]:
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
+        held = await _hold_series(transaction, caller, command.activity_id, scope)
+        later = await series.lock_following(transaction, caller, held, command.activity_id)
         activity = await repository.load_for_update(transaction, caller, command.activity_id)
-        await _require_writable(transaction, caller, activity)
+        await require_writable(transaction, caller, activity)
+        await series.require_writable(transaction, caller, held, later)
         require_version(activity.version, command.expected_version)
         decision = decide(activity)
         if decision.events:
             await repository.save(transaction, caller.tenant_id, decision.activity)
-            await _tell(transaction, caller, decision)
+            await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
+            now = decision.activity.updated_at
+            await series.end_with(transaction, caller, held, later, activity, now=now)
     return events.to_state(decision.activity)
 
 
-async def log_notes(transaction: Transaction, moves: Sequence[Move], clock: Clock) -> None:
-    """Log the note of each move that has none yet: three round trips, however many moves."""
-    now = clock.now()
-    contacts = {(move.tenant_id, move.contact_id) for move in moves if move.contact_id is not None}
-    living = await hold_living(transaction, contacts)
-    notes: dict[tuple[UUID, UUID], Activity] = {}
-    for move in moves:
-        note = to_note(move, now=now)
-        if move.contact_id is not None and living[move.tenant_id, move.contact_id] != move.contact_id:
-            living_id = living[move.tenant_id, move.contact_id]
-            note = replace(note, contact_id=living_id, original_contact_id=move.contact_id)
-        notes[move.tenant_id, note.id] = note
-    inserted = await repository.insert_notes(transaction, notes)
-    told: list[OutboxEvent] = []
-    for (tenant_id, note_id), note in notes.items():
-        if (tenant_id, note_id) in inserted:
-            told += events.to_wire([ActivityLogged(note, at=now)], tenant_id=tenant_id, actor_id=None)
-    await append(transaction, told)
+async def _hold_series(transaction: Transaction, caller: Caller, activity_id: UUID, scope: Scope) -> Series | None:
+    """Hold what follows an activity in sight; of one out of sight nothing is locked. Raises ActivityNotFound."""
+    if scope is Scope.THIS:
+        return None
+    if not await repository.is_visible(transaction, caller, activity_id):
+        raise domain.ActivityNotFound
+    return await series.hold(transaction, caller, activity_id, scope)
 
 
-async def _add_contact_of_deal(command: EditActivity, references: References) -> dict[str, Any]:
-    """Check the references that change; a deal named alone brings its contact. Raises as edit_activity does."""
-    changes = dict(command.changes)
-    named = {name: changes[name] for name in REFERENCES if changes.get(name) is not None}
-    if not named:
-        return changes
-    # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
-    present = await repository.load(references.database, command.caller, command.activity_id)
-    effective = {name: value for name, value in named.items() if value != getattr(present, name)}
-    found = await references.require(command.caller, *_list_references(effective))
-    await references.require_writable(command.caller, found)
-    contact_id = _contact_of_deal(found)
-    if contact_id is not None:
-        changes.setdefault("contact_id", contact_id)
-    return changes
+async def _place(
+    transaction: Transaction, caller: Caller, decision: domain.Decision, *, before: Activity | None = None
+) -> domain.Decision:
+    """Put the activity into its thread. Raises DuplicateMessage."""
+    change = threads.Change(before, decision.activity)
+    [placed] = await threads.place(transaction, caller, [change], decision.activity.updated_at)
+    return domain.settle(decision, placed)
 
 
-def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:
-    return [Reference(f"/{name}", REFERENCES[name], value) for name, value in named.items() if value is not None]
-
-
-def _contact_of_deal(found: Mapping[str, ReplicaRecord]) -> UUID | None:
-    deal = found.get("/deal_id")
-    return None if deal is None else deal.contact_id
+async def _require_no_circle(transaction: Transaction, caller: Caller, *, before: Activity, edited: Activity) -> None:
+    if edited.in_reply_to is None or edited.in_reply_to == before.in_reply_to:
+        return
+    answered = await repository.list_answered(
+        transaction, caller.tenant_id, edited.in_reply_to, most=domain.MOST_ANSWERED
+    )
+    domain.require_no_circle(edited.id, answered)
 
 
 async def _require_sight(
@@ -250,12 +243,8 @@ async def _require_sight(
         raise UnknownReference.at("/in_reply_to", "there is no such activity")
 
 
-async def _require_writable(transaction: Transaction, caller: Caller, activity: Activity) -> None:
+async def require_writable(transaction: Transaction, caller: Caller, activity: Activity) -> None:
     """Seeing an activity is not owning it. Raises NotYours."""
     owners = await list_visible_owners(transaction, caller)
     if owners is not None and activity.user_id not in owners:
         raise NotYours
-
-
-async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:
-    await append(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))

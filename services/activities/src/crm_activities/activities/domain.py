@@ -1,13 +1,16 @@
 """Activities: the rules. No I/O, no clock but the instant handed in; what happened comes back as events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from crm_shared.refusals import Conflict, FieldProblem, Forbidden, InvalidField, NotFound
+from crm_activities.activities.activity import TO_DO_TYPES, TYPES_WITH, Activity, ActivityType, NewActivity
+from crm_activities.activities.contacts import list_given, place
+from crm_shared.record_fields import field_values
+from crm_shared.refusals import Conflict, FieldProblem, Forbidden, InvalidField, NotFound, ValueTaken
+from crm_shared.retention import RESTORABLE_FOR
 
 
 class ActivityNotFound(NotFound):
@@ -40,14 +43,6 @@ class NotYours(Forbidden):
         super().__init__("Only its user, their managers and an ADMIN may change or delete an activity.")
 
 
-class ActivityType(StrEnum):
-    EMAIL = "EMAIL"
-    CALL = "CALL"
-    MEETING = "MEETING"
-    NOTE = "NOTE"
-    TASK = "TASK"
-
-
 class NothingToDo(Conflict):
     slug, title = "nothing-to-do", "Only tasks and meetings are completed and reopened"
 
@@ -55,48 +50,17 @@ class NothingToDo(Conflict):
         super().__init__(f"A {type_} is neither completed nor reopened.")
 
 
-class Direction(StrEnum):
-    INBOUND = "INBOUND"
-    OUTBOUND = "OUTBOUND"
+class DuplicateExternalId(ValueTaken):
+    """Another activity has the external id already."""
+
+    slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
-# Fields that only some types have (api.md): any other type refuses them.
-TYPES_WITH: Mapping[str, frozenset[ActivityType]] = {
-    "direction": frozenset({ActivityType.EMAIL, ActivityType.CALL}),
-    "duration_s": frozenset({ActivityType.CALL, ActivityType.MEETING}),
-    "scheduled_at": frozenset({ActivityType.TASK, ActivityType.MEETING}),
-    "completed_at": frozenset({ActivityType.TASK, ActivityType.MEETING}),
-}
+NOTHING = (None, False, ())
+"""What a field holds of which nothing was said."""
 
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """Something done or to be done. `user_id` is None only where the system wrote of what nobody did.
-
-    `occurred_at` is its place in timelines; `system` marks what the suite itself wrote.
-    """
-
-    id: UUID
-    version: int
-    type: ActivityType
-    contact_id: UUID | None
-    original_contact_id: UUID | None
-    deal_id: UUID | None
-    user_id: UUID | None
-    subject: str | None
-    body: str | None
-    scheduled_at: datetime | None
-    completed_at: datetime | None
-    occurred_at: datetime
-    direction: Direction | None
-    in_reply_to: UUID | None
-    duration_s: int | None
-    external_id: str | None
-    system: bool
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None
-    erased_at: datetime | None = None
+MOST_ANSWERED = 1000
+"""How far a chain of answers is followed when one is given another to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +84,22 @@ class ActivityDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivityRestored:
+    activity: Activity
+    before: Activity
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReminded:
+    """Its reminder's time has come."""
+
+    activity: Activity
+    before: Activity
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityErased:
     """`before` has what is to be told to nobody any more."""
 
@@ -128,7 +108,7 @@ class ActivityErased:
     at: datetime
 
 
-ActivityEvent = ActivityLogged | ActivityEdited | ActivityDeleted | ActivityErased
+ActivityEvent = ActivityLogged | ActivityEdited | ActivityDeleted | ActivityRestored | ActivityReminded | ActivityErased
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,52 +119,29 @@ class Decision:
     events: tuple[ActivityEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NewActivity:
-    """What a caller says of an activity: references are checked, `occurred_at` None means now."""
-
-    type: ActivityType
-    contact_id: UUID | None
-    deal_id: UUID | None
-    user_id: UUID
-    subject: str | None
-    body: str | None
-    scheduled_at: datetime | None
-    completed_at: datetime | None
-    occurred_at: datetime | None
-    direction: Direction | None
-    in_reply_to: UUID | None
-    duration_s: int | None
-    external_id: str | None
-    original_contact_id: UUID | None = None
+def settle(decision: Decision, activity: Activity) -> Decision:
+    """Return the decision with fields added that only others' records tell."""
+    return Decision(activity, tuple(replace(event, activity=activity) for event in decision.events))
 
 
 def log(activity_id: UUID, new: NewActivity, *, now: datetime) -> Decision:
     """Make an activity. Raises InvalidField for fields that its type has not."""
-    activity = Activity(
+    activity = begin(activity_id, new, now=now)
+    _require_fitting(activity)
+    return Decision(activity, (ActivityLogged(activity, at=now),))
+
+
+def begin(activity_id: UUID, new: NewActivity, *, now: datetime, system: bool = False) -> Activity:
+    """Return the first version of an activity."""
+    return Activity(
+        **field_values(replace(new, occurred_at=new.occurred_at or now)),
         id=activity_id,
         version=1,
-        type=new.type,
-        contact_id=new.contact_id,
-        original_contact_id=new.original_contact_id,
-        deal_id=new.deal_id,
-        user_id=new.user_id,
-        subject=new.subject,
-        body=new.body,
-        scheduled_at=new.scheduled_at,
-        completed_at=new.completed_at,
-        occurred_at=new.occurred_at or now,
-        direction=new.direction,
-        in_reply_to=new.in_reply_to,
-        duration_s=new.duration_s,
-        external_id=new.external_id,
-        system=False,
+        system=system,
         created_at=now,
         updated_at=now,
         deleted_at=None,
     )
-    _require_fitting(activity)
-    return Decision(activity, (ActivityLogged(activity, at=now),))
 
 
 def edit(activity: Activity, changes: Mapping[str, Any], *, now: datetime) -> Decision:
@@ -198,13 +155,27 @@ def edit(activity: Activity, changes: Mapping[str, Any], *, now: datetime) -> De
     effective = {name: value for name, value in changes.items() if getattr(activity, name) != value}
     if not effective:
         return Decision(activity, ())
-    if effective.get("in_reply_to") == activity.id:
-        raise InvalidField.at("/in_reply_to", "is the activity itself")
-    if "contact_id" in effective:
-        effective.setdefault("original_contact_id", None)  # given to this contact by somebody, not by a merge
+    if "recurrence" in effective and "series_id" not in effective:
+        raise InvalidField.at("/recurrence", "changes for all that follow alone: with ?scope=future")
+    if "remind_at" in effective:
+        effective["reminded_at"] = None  # a new reminder
     edited = replace(activity, **effective, version=activity.version + 1, updated_at=now)
     _require_fitting(edited)
     return Decision(edited, (ActivityEdited(edited, before=activity, at=now),))
+
+
+def require_no_circle(activity_id: UUID, answered: Sequence[UUID]) -> None:
+    """Refuse what would make an activity answer itself, at any distance.
+
+    `answered`: the activity that it is to answer, what that answers, and so on, at most MOST_ANSWERED. Raises
+    InvalidField.
+    """
+    if answered[:1] == [activity_id]:
+        raise InvalidField.at("/in_reply_to", "is the activity itself")
+    if activity_id in answered:
+        raise InvalidField.at("/in_reply_to", "answers this activity, directly or through others")
+    if len(answered) >= MOST_ANSWERED:
+        raise InvalidField.at("/in_reply_to", f"stands at the end of {MOST_ANSWERED} answers or more")
 
 
 def complete(activity: Activity, *, now: datetime) -> Decision:
@@ -228,6 +199,25 @@ def delete(activity: Activity, *, now: datetime) -> Decision:
     return Decision(deleted, (ActivityDeleted(deleted, before=activity, at=now),))
 
 
+def restore(activity: Activity, living: Mapping[UUID, UUID], *, now: datetime) -> ActivityRestored | None:
+    """Bring a deleted activity back to whom it was given; None when it is there.
+
+    `living`: where each of its `list_given` lives on. Raises ActivityNotFound once it is gone for good.
+    """
+    if activity.deleted_at is None:
+        return None
+    if now - activity.deleted_at > RESTORABLE_FOR:
+        raise ActivityNotFound
+    restored = replace(
+        activity,
+        **place(list_given(activity), living),
+        deleted_at=None,
+        version=activity.version + 1,
+        updated_at=now,
+    )
+    return ActivityRestored(restored, before=activity, at=now)
+
+
 def erase(activity: Activity, *, now: datetime) -> ActivityErased:
     """Take out what people wrote of an erased contact. Who did what kind of thing when stays, for the reports."""
     erased = replace(
@@ -235,6 +225,10 @@ def erase(activity: Activity, *, now: datetime) -> ActivityErased:
         subject=None,
         body=None,
         external_id=None,
+        location=None,
+        message_id=None,
+        reference_ids=(),
+        attachments=(),
         version=activity.version + 1,
         updated_at=now,
         erased_at=now,
@@ -248,7 +242,7 @@ def _require_editable(activity: Activity) -> None:
 
 
 def _require_to_do(activity: Activity) -> None:
-    if activity.type not in TYPES_WITH["completed_at"]:
+    if activity.type not in TO_DO_TYPES:
         raise NothingToDo(activity.type)
 
 
@@ -257,7 +251,14 @@ def _require_fitting(activity: Activity) -> None:
     problems = [
         FieldProblem(f"/{name}", f"belongs to {' or '.join(sorted(types))}, not to {activity.type}")
         for name, types in TYPES_WITH.items()
-        if getattr(activity, name) is not None and activity.type not in types
+        if getattr(activity, name) not in NOTHING and activity.type not in types
     ]
+    if activity.scheduled_at is not None and activity.scheduled_on is not None:
+        problems.append(FieldProblem("/scheduled_on", "is a day without a time, instead of scheduled_at"))
+    has_start = activity.scheduled_at is not None or activity.scheduled_on is not None
+    if activity.recurrence is not None and activity.type in TO_DO_TYPES and not has_start:
+        problems.append(FieldProblem("/recurrence", "needs scheduled_at or scheduled_on"))
+    elif activity.recurrence is not None and activity.series_id is None and activity.type in TO_DO_TYPES:
+        problems.append(FieldProblem("/recurrence", "begins a series: in a request of its own"))
     if problems:
         raise InvalidField("; ".join(f"{problem.pointer}: {problem.detail}" for problem in problems), errors=problems)

@@ -5,36 +5,41 @@ from typing import Final
 from uuid import UUID
 
 from crm_activities.activities import domain, events
+from crm_activities.activities.activity import Activity
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
-from crm_activities.activities.domain import Activity
 from crm_activities.activities.repository import to_activity
+from crm_shared.audit.forgetting import forget_values
 from crm_shared.clock import Clock
-from crm_shared.contracts import OutboxEvent
+from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.erasure.answers import rewrite_answers
 from crm_shared.erasure.echoes import note_erased
-from crm_shared.outbox import append
+from crm_shared.publishing import publish
 
 BATCH_RECORDS: Final = 500
 """In one transaction: some 100 ms, for which these rows are locked."""
 
 # Notes of the system tell of a deal's stages and of nobody. Each branch reads an index of its own.
 FIND_UNERASED: Final = """
-    (SELECT id FROM activities
-      WHERE tenant_id = $1 AND contact_id = $2 AND deleted_at IS NULL AND erased_at IS NULL AND NOT system LIMIT $3)
+    (SELECT l.activity_id AS id
+       FROM activity_contacts l JOIN activities a ON a.tenant_id = l.tenant_id AND a.id = l.activity_id
+      WHERE l.tenant_id = $1 AND l.contact_id = $2 AND l.is_current AND NOT l.is_deleted
+        AND a.erased_at IS NULL AND NOT a.system
+      LIMIT $3)
     UNION
-    (SELECT id FROM activities
-      WHERE tenant_id = $1 AND contact_id = $2 AND deleted_at IS NOT NULL AND erased_at IS NULL AND NOT system LIMIT $3)
-    UNION
-    (SELECT id FROM activities
-      WHERE tenant_id = $1 AND original_contact_id = $2 AND erased_at IS NULL AND NOT system LIMIT $3)
+    (SELECT l.activity_id AS id
+       FROM activity_contacts l JOIN activities a ON a.tenant_id = l.tenant_id AND a.id = l.activity_id
+      WHERE l.tenant_id = $1 AND l.contact_id = $2 AND (NOT l.is_current OR l.is_deleted)
+        AND a.erased_at IS NULL AND NOT a.system
+      LIMIT $3)
      ORDER BY id
      LIMIT $3
 """
 
 ERASE: Final = """
     UPDATE activities a
-       SET subject = NULL, body = NULL, external_id = NULL, version = erased.version, updated_at = $4, erased_at = $4
+       SET subject = NULL, body = NULL, external_id = NULL, location = NULL, message_id = NULL, reference_ids = '{}',
+           attachments = '[]', version = erased.version, updated_at = $4, erased_at = $4
       FROM unnest($2::uuid[], $3::bigint[]) AS erased (id, version)
      WHERE a.tenant_id = $1 AND a.id = erased.id
 """
@@ -71,14 +76,16 @@ async def _erase_batch(transaction: Transaction, tenant_id: UUID, contact_id: UU
     shells: dict[UUID, Activity] = {event.activity.id: event.activity for event in erased}
     await transaction.execute(ERASE, tenant_id, list(shells), [shell.version for shell in shells.values()], now)
     await rewrite_answers(transaction, tenant_id, {key: events.to_state(shell) for key, shell in shells.items()})
+    await forget_values(transaction, tenant_id, events.MAPPING.aggregate, list(shells))
     await note_erased(transaction, tenant_id, list(shells), now)
-    await append(transaction, events.to_wire(erased, tenant_id=tenant_id, actor_id=None))
+    await publish(transaction, events.MAPPING.to_wire(erased, by=Actor(tenant_id)), audited=True)
     return len(rows)
 
 
 async def load_snapshots(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[OutboxEvent]:
-    """Lock activities by (tenant id, id) and give a snapshot of each, to be told of again."""
-    return [events.snapshot(activity, tenant_id=tenant_id) for tenant_id, activity in await _lock(connection, keys)]
+    """Lock activities by (tenant id, id) and give a snapshot of each, to be published again."""
+    locked = await _lock(connection, keys)
+    return [events.MAPPING.snapshot(activity, tenant_id=tenant_id) for tenant_id, activity in locked]
 
 
 async def _lock(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, Activity]]:

@@ -1,42 +1,76 @@
 """From a list's parameters to its WHERE."""
 
+from collections.abc import Mapping
+from typing import Final, LiteralString
+
 from crm_activities.activities.schemas import ActivityList, TimelineQuery
+from crm_activities.activities.timelines import Window
+from crm_activities.threads.queries import IN_THREAD
 from crm_shared.access import Caller
 from crm_shared.database import Where
+from crm_shared.listing.emptiness import add_emptiness
 from crm_shared.refusals import InvalidField
+from crm_shared.time_window import begin_of, end_of
+
+HAS_CONTACT: Final = """
+    a.id IN (SELECT l.activity_id FROM activity_contacts l
+              WHERE l.tenant_id = $1 AND l.contact_id = {} AND l.is_current AND NOT l.is_deleted)
+"""
+
+COLUMNS: Final[Mapping[str, LiteralString]] = {
+    "type": "a.type",
+    "contact_id": "a.contact_id",
+    "deal_id": "a.deal_id",
+    "user_id": "a.user_id",
+    "series_id": "a.series_id",
+    "in_reply_to": "a.in_reply_to",
+    "thread_id": "a.thread_id",
+    "direction": "a.direction",
+    "external_id": "a.external_id",
+}
+"""What `.empty` asks, by filter."""
+
+CLAUSES: Final[Mapping[str, LiteralString]] = {
+    "contact_id": HAS_CONTACT,
+    "deal_id": "a.deal_id = {}",
+    "user_id": "a.user_id = {}",
+    "series_id": "a.series_id = {}",
+    "in_reply_to": "a.in_reply_to = {}",
+    "thread_id": IN_THREAD,
+    "direction": "a.direction = {}",
+    "completed": "(a.completed_at IS NOT NULL) = {}",
+    "external_id": "a.external_id = {}",
+    "updated_since": "a.updated_at >= {}",
+}
+"""What a filter of one value asks."""
 
 
-def to_where(query: ActivityList, caller: Caller) -> Where:
-    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
-    where = Where(caller.tenant_id)
-    if query.type:
-        where.add("a.type = ANY({})", query.type)
-    if query.contact_id is not None:
-        where.add("a.contact_id = {}", query.contact_id)
-    if query.deal_id is not None:
-        where.add("a.deal_id = {}", query.deal_id)
-    if query.user_id is not None:
-        where.add("a.user_id = {}", query.user_id)
-    if query.in_reply_to is not None:
-        where.add("a.in_reply_to = {}", query.in_reply_to)
-    if query.direction is not None:
-        where.add("a.direction = {}", query.direction)
-    if query.external_id is not None:
-        where.add("a.external_id = {}", query.external_id)
-    if query.updated_since is not None:
-        where.add("a.updated_at >= {}", query.updated_since)
-    return where
+def to_where(query: ActivityList, caller: Caller, *, zone: str) -> Where:
+    """Give the filters, the tenant as $1; days are those of `zone`. Values are parameters, columns stand here in full.
+
+    Raises InvalidField when `to` lies before `from`.
+    """
+    where, window = Where(caller.tenant_id), to_window(query, zone=zone)
+    if window.types:
+        where.add("a.type = ANY({})", window.types)
+    for name, clause in CLAUSES.items():
+        value = getattr(query, name)
+        if value is not None:
+            where.add(clause, value)
+    if window.begin is not None:
+        where.add("a.occurred_at >= {}", window.begin)
+    if window.end is not None:
+        where.add("a.occurred_at <= {}", window.end)
+    return add_emptiness(where, query, COLUMNS)
 
 
-def to_timeline_where(query: TimelineQuery, caller: Caller) -> Where:
-    """Give a timeline's filters, the tenant as $1. Raises InvalidField when `to` lies before `from`."""
-    where = Where(caller.tenant_id)
-    if query.type:
-        where.add("a.type = ANY({})", query.type)
-    if query.from_at is not None:
-        where.add("a.occurred_at >= {}", query.from_at)
-    if query.to_at is not None:
-        if query.from_at is not None and query.to_at < query.from_at:
-            raise InvalidField.at("?to", "lies before from")
-        where.add("a.occurred_at <= {}", query.to_at)
-    return where
+def to_window(query: TimelineQuery | ActivityList, *, zone: str) -> Window:
+    """Return which types and times are asked for; days are those of `zone`.
+
+    Raises InvalidField when `to` lies before `from`.
+    """
+    begin = None if query.from_at is None else begin_of(query.from_at, zone)
+    end = None if query.to_at is None else end_of(query.to_at, zone)
+    if begin is not None and end is not None and end < begin:
+        raise InvalidField.at("?to", "lies before from")
+    return Window(query.type, begin, end)

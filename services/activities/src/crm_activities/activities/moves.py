@@ -1,11 +1,12 @@
-"""Moves of deals, as their events tell of them, and the note that each leaves behind. No I/O."""
+"""Moves of deals, as their events tell of them, and what the note of each says. No I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
-from crm_activities.activities.domain import Activity, ActivityType
+from crm_activities.activities.system_notes import NoteText, UserNames
 from crm_shared.contracts import SNAPSHOT, BadRecord, Event
 from crm_shared.contracts.states import DealState
 
@@ -20,8 +21,10 @@ class Move:
     contact_id: UUID | None
     from_stage: str
     to_stage: str
-    moved_by: UUID | None
-    moved_at: datetime
+    done_by: UUID | None
+    done_at: datetime
+    from_stage_id: str | None = None
+    to_stage_id: str | None = None
 
     @property
     def note_id(self) -> UUID:
@@ -30,6 +33,17 @@ class Move:
         From (deal id, version) and not the event's id: a snapshot tells of the same move under another event id.
         """
         return uuid5(self.deal_id, f"moved-at-version-{self.version}")
+
+    def list_user_ids(self) -> tuple[UUID, ...]:
+        return ()
+
+    def write(self, names: UserNames) -> NoteText:
+        del names
+        facts = {
+            "from_stage": {"id": self.from_stage_id, "name": self.from_stage},
+            "to_stage": {"id": self.to_stage_id, "name": self.to_stage},
+        }
+        return NoteText("deal_moved", f"Deal moved from {self.from_stage} to {self.to_stage}", facts)
 
 
 def list_moves(event: Event) -> Iterator[Move]:
@@ -51,8 +65,10 @@ def list_moves(event: Event) -> Iterator[Move]:
                     contact_id=contact_id,
                     from_stage=entry.from_stage.name,
                     to_stage=entry.to_stage.name,
-                    moved_by=entry.changed_by,
-                    moved_at=entry.changed_at,
+                    done_by=entry.changed_by,
+                    done_at=entry.changed_at,
+                    from_stage_id=str(entry.from_stage.id),
+                    to_stage_id=str(entry.to_stage.id),
                 )
 
 
@@ -60,6 +76,7 @@ def _read_move(event: Event) -> Move:
     names = (event.changed or {}).get("stage_name")
     if names is None or not isinstance(names["from"], str) or not isinstance(names["to"], str):
         raise BadRecord("field changed.stage_name does not name both stages")
+    ids: Mapping[str, Any] = (event.changed or {}).get("stage_id") or {}
     return Move(
         tenant_id=event.tenant_id,
         deal_id=event.aggregate_id,
@@ -67,32 +84,12 @@ def _read_move(event: Event) -> Move:
         contact_id=event.read_uuid("contact_id"),
         from_stage=names["from"],
         to_stage=names["to"],
-        moved_by=event.actor_id,
-        moved_at=event.occurred_at,
+        done_by=event.actor_id,
+        done_at=event.occurred_at,
+        from_stage_id=_read_id(ids.get("from")),
+        to_stage_id=_read_id(ids.get("to")),
     )
 
 
-def to_note(move: Move, *, now: datetime) -> Activity:
-    """Write the note of a move: in the timelines at the moment of the move, whenever we hear of it."""
-    return Activity(
-        id=move.note_id,
-        version=1,
-        type=ActivityType.NOTE,
-        contact_id=move.contact_id,
-        original_contact_id=None,
-        deal_id=move.deal_id,
-        user_id=move.moved_by,
-        subject=None,
-        body=f"Deal moved from {move.from_stage} to {move.to_stage}",
-        scheduled_at=None,
-        completed_at=None,
-        occurred_at=move.moved_at,
-        direction=None,
-        in_reply_to=None,
-        duration_s=None,
-        external_id=None,
-        system=True,
-        created_at=now,
-        updated_at=now,
-        deleted_at=None,
-    )
+def _read_id(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,6 +1,6 @@
 """SQL that reads activities for the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,24 @@ from crm_activities.activities.visibility import FROM_MANY, FROM_ONE, add_in_sig
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, Rows, select_page
 
 SELECT_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS + FROM_ONE
 SELECT_ACTIVITIES = "SELECT" + ACTIVITY_COLUMNS + FROM_MANY
+
+
+# The user's own clock, else the tenant's.
+FIND_ZONE = """
+    SELECT COALESCE(u.time_zone, t.time_zone)
+      FROM directory_users u
+      JOIN directory_tenants t USING (tenant_id)
+     WHERE u.tenant_id = $1 AND u.id = $2
+"""
+
+
+async def find_zone(connection: Connection, caller: Caller) -> str:
+    """Give the IANA name of the time zone that the caller lives by."""
+    return str(await connection.fetchval(FIND_ZONE, caller.tenant_id, caller.user_id) or caller.time_zone)
 
 
 async def load_activity(connection: Connection, caller: Caller, activity_id: UUID) -> dict[str, Any]:
@@ -25,30 +39,12 @@ async def load_activity(connection: Connection, caller: Caller, activity_id: UUI
     return dict(row)
 
 
-async def list_activities(
-    connection: Connection, caller: Caller, filters: Where, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 visible activities. `filters` begins with the tenant as $1."""
+async def list_activities(connection: Connection, caller: Caller, filters: Where, page: Page) -> Rows:
+    """Return up to a page's limit + 1 visible activities. `filters` begins with the tenant as $1."""
     owner_ids = await list_visible_owners(connection, caller)
-    return await _fetch_page(
-        connection, order.add_after(add_in_sight(filters, caller, owner_ids), cursor), order, limit
-    )
+    return await select_activities(caller, filters, page, owner_ids).fetch(connection)
 
 
-async def list_timeline(
-    connection: Connection, filters: Where, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 activities. `filters` begins with the tenant as $1 and names the contact or deal.
-
-    Without a clause for sight: who sees a contact or a deal sees all of its timeline. That it is seen, the caller of
-    this function has made sure.
-    """
-    return await _fetch_page(connection, order.add_after(filters, cursor), order, limit)
-
-
-async def _fetch_page(connection: Connection, where: Where, order: Order, limit: int) -> Sequence[Mapping[str, Any]]:
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_ACTIVITIES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_activities(caller: Caller, filters: Where, page: Page, owner_ids: Sequence[UUID] | None) -> ListStatement:
+    """Return a page of what is visible to whom these owners' records are; None, an ADMIN's, leaves everything."""
+    return select_page(SELECT_ACTIVITIES, add_in_sight(filters, caller, owner_ids), page)

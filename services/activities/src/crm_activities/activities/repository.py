@@ -1,57 +1,118 @@
 """SQL that writes and loads activities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_activities.activities.columns import ACTIVITY_COLUMNS
-from crm_activities.activities.domain import Activity, ActivityNotFound, ActivityType, Direction
-from crm_activities.activities.visibility import FROM_ONE, add_one_in_sight
+from crm_activities.activities.activity import Activity, ActivityType, CallOutcome, Direction, TaskPriority
+from crm_activities.activities.columns import ACTIVITY_COLUMNS, ACTIVITY_TABLE
+from crm_activities.activities.domain import ActivityNotFound, DuplicateExternalId
+from crm_activities.activities.system_notes import Note
+from crm_activities.activities.visibility import FROM_ONE, FROM_ONE_OR_DELETED, add_one_in_sight, add_some_in_sight
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Transaction, Where
-
-INSERT_ACTIVITY = """
-    INSERT INTO activities (tenant_id, id, version, type, contact_id, original_contact_id, deal_id, user_id, subject,
-                            body, scheduled_at, completed_at, occurred_at, direction, in_reply_to, duration_s,
-                            external_id, system, created_at, updated_at, deleted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-"""
+from crm_shared.database.record_table import count_rows
+from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.refusals import Conflict
 
 # A note never changes, so the columns that no note fills are left to their NULLs.
 INSERT_NOTES = """
     INSERT INTO activities (tenant_id, id, version, type, contact_id, original_contact_id, deal_id, user_id, body,
-                            occurred_at, system, created_at, updated_at)
+                            occurred_at, deal_version, system, created_at, updated_at, system_kind, facts)
     SELECT note.tenant_id, note.id, 1, 'NOTE', note.contact_id, note.original_contact_id, note.deal_id, note.user_id,
-           note.body, note.occurred_at, true, note.created_at, note.created_at
+           note.body, note.occurred_at, note.deal_version, true, note.created_at, note.created_at,
+           note.system_kind, note.facts
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[],
-                  $8::timestamptz[], $9::timestamptz[])
-           AS note (tenant_id, id, contact_id, original_contact_id, deal_id, user_id, body, occurred_at, created_at)
+                  $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::text[], $12::jsonb[])
+           AS note (tenant_id, id, contact_id, original_contact_id, deal_id, user_id, body, occurred_at, created_at,
+                    deal_version, system_kind, facts)
     ON CONFLICT (tenant_id, id) DO NOTHING
     RETURNING tenant_id, id
 """
 
-LOAD_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS + FROM_ONE
+ENUMS = {"direction": Direction, "outcome": CallOutcome, "priority": TaskPriority}
+SEQUENCES = ("contact_ids", "original_contact_ids", "reference_ids", "attachments")
+
+# No row when another living activity has its external id.
+INSERT_ACTIVITY = ACTIVITY_TABLE.insert + " ON CONFLICT DO NOTHING"
+
+# Of those that had one external id together before that was forbidden, the first goes by it.
+FIND_EXTERNAL_IDS = """
+    SELECT external_id, id
+      FROM activities
+     WHERE tenant_id = $1 AND external_id = ANY($2) AND deleted_at IS NULL AND NOT external_id_repeated
+"""
+
+LOCK_ACTIVITIES = (
+    "SELECT"
+    + ACTIVITY_COLUMNS
+    + """, a.external_id_repeated
+      FROM activities a
+     WHERE a.tenant_id = $1 AND a.id = ANY($2) AND a.deleted_at IS NULL
+     ORDER BY a.id
+       FOR UPDATE OF a
+"""
+)
+FIND_CONTACTS = """
+    SELECT unnest(a.contact_ids || a.original_contact_ids) AS id
+      FROM activities a
+     WHERE a.tenant_id = $1 AND a.id = ANY($2)
+"""
+
+LOAD_ACTIVITY = "SELECT" + ACTIVITY_COLUMNS
 # FOR UPDATE before the outbox insert: outbox order is then version order for this activity.
 FOR_UPDATE = " FOR UPDATE OF a"
 
-UPDATE_ACTIVITY = """
-    UPDATE activities
-       SET version = $3, type = $4, contact_id = $5, original_contact_id = $6, deal_id = $7, user_id = $8,
-           subject = $9, body = $10, scheduled_at = $11, completed_at = $12, occurred_at = $13, direction = $14,
-           in_reply_to = $15, duration_s = $16, external_id = $17, system = $18, created_at = $19, updated_at = $20,
-           deleted_at = $21
-     WHERE tenant_id = $1 AND id = $2
+# All who give an activity another to answer, one after the other: of two at once, each could be sound by itself and
+# both together close a circle. Before any row: the foreign key waits for the row of what is answered.
+LOCK_REPLIES = "SELECT pg_advisory_xact_lock(hashtextextended('replies ' || $1::uuid::text, 0))"
+
+LIST_ANSWERED = """
+    WITH RECURSIVE answered AS (
+        SELECT id, in_reply_to, 1 AS depth FROM activities WHERE tenant_id = $1 AND id = $2
+         UNION ALL
+        SELECT a.id, a.in_reply_to, r.depth + 1
+          FROM answered r
+          JOIN activities a ON a.tenant_id = $1 AND a.id = r.in_reply_to
+         WHERE r.depth < $3
+    )
+    SELECT id FROM answered ORDER BY depth
 """
 
+FIND_USER_NAMES = """
+    SELECT u.tenant_id, u.id, u.full_name
+      FROM directory_users u
+      JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (tenant_id, id) USING (tenant_id, id)
+"""
 
-async def insert(transaction: Transaction, tenant_id: UUID, activity: Activity) -> None:
-    await transaction.execute(INSERT_ACTIVITY, *_to_row(tenant_id, activity))
+# All that is answered by these, directly or through others. UNION: should a circle ever get in, the walk ends.
+LIST_PARENTS = """
+    WITH RECURSIVE chain AS (
+        SELECT id, in_reply_to FROM activities WHERE tenant_id = $1 AND id = ANY($2)
+        UNION
+        SELECT a.id, a.in_reply_to FROM chain c JOIN activities a ON a.tenant_id = $1 AND a.id = c.in_reply_to
+    )
+    SELECT id, in_reply_to FROM chain
+"""
+
+NoteKey = tuple[UUID, UUID]
+"""(tenant id, note id)."""
 
 
-async def insert_notes(transaction: Transaction, notes: Mapping[tuple[UUID, UUID], Activity]) -> set[tuple[UUID, UUID]]:
-    """Write the system's notes, by (tenant id, note id), and give the keys of those that were not there yet."""
+async def insert_unique(transaction: Transaction, caller: Caller, activity: Activity) -> None:
+    """Write a new activity. Raises DuplicateExternalId."""
+
+    async def write() -> bool:
+        row = ACTIVITY_TABLE.to_row(caller.tenant_id, activity)
+        return count_rows(await transaction.execute(INSERT_ACTIVITY, *row)) == 1
+
+    await write_unique(write, lambda: find_conflict(transaction, caller, activity))
+
+
+async def insert_notes(transaction: Transaction, notes: Mapping[NoteKey, Note]) -> set[NoteKey]:
+    """Write the system's notes and give the keys of those that were not there yet."""
     keys = sorted(notes, key=lambda key: (key[0].int, key[1].int))  # one lock order for all batches
-    rows = [notes[key] for key in keys]
+    rows = [notes[key].activity for key in keys]
     inserted = await transaction.fetch(
         INSERT_NOTES,
         [tenant_id for tenant_id, _ in keys],
@@ -63,12 +124,72 @@ async def insert_notes(transaction: Transaction, notes: Mapping[tuple[UUID, UUID
         [row.body for row in rows],
         [row.occurred_at for row in rows],
         [row.created_at for row in rows],
+        [notes[key].deal_version for key in keys],
+        [row.system_kind for row in rows],
+        [row.facts for row in rows],
     )
     return {(row["tenant_id"], row["id"]) for row in inserted}
 
 
+async def find_user_names(
+    transaction: Transaction, users: Collection[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], str]:
+    """Give the full names of those of the users, by (tenant id, id), who are known here."""
+    if not users:
+        return {}
+    keys = list(users)
+    rows = await transaction.fetch(FIND_USER_NAMES, [key[0] for key in keys], [key[1] for key in keys])
+    return {(row["tenant_id"], row["id"]): row["full_name"] for row in rows}
+
+
 async def save(transaction: Transaction, tenant_id: UUID, activity: Activity) -> None:
-    await transaction.execute(UPDATE_ACTIVITY, *_to_row(tenant_id, activity))
+    await transaction.execute(ACTIVITY_TABLE.update, *ACTIVITY_TABLE.to_row(tenant_id, activity))
+
+
+async def save_unique(transaction: Transaction, caller: Caller, activity: Activity, *, before: Activity) -> None:
+    """Write a changed activity. Raises DuplicateExternalId."""
+    if activity.external_id is None or _list_keys(activity) == _list_keys(before):
+        await save(transaction, caller.tenant_id, activity)
+        return
+    await write_unique(
+        lambda: try_update(transaction, lambda: save(transaction, caller.tenant_id, activity)),
+        lambda: find_conflict(transaction, caller, activity),
+    )
+
+
+def _list_keys(activity: Activity) -> tuple[object, ...]:
+    return activity.external_id, activity.deleted_at
+
+
+async def find_conflict(connection: Connection, caller: Caller, activity: Activity) -> Conflict | None:
+    """Give the refusal when another has the activity's external id, None if nobody has.
+
+    It names which activity has it, if the caller sees that one.
+    """
+    if activity.external_id is None:
+        return None
+    holder_id = (await find_external_ids(connection, caller.tenant_id, [activity.external_id])).get(
+        activity.external_id
+    )
+    if holder_id is None or holder_id == activity.id:
+        return None
+    seen = await find_seen_activities(connection, caller, [holder_id])
+    return DuplicateExternalId(holder_id if holder_id in seen else None)
+
+
+async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
+    """Give which living activity goes by each of the external ids."""
+    rows = await connection.fetch(FIND_EXTERNAL_IDS, tenant_id, list(external_ids))
+    return {row["external_id"]: row["id"] for row in rows}
+
+
+async def find_seen_activities(
+    connection: Connection, caller: Caller, activity_ids: Collection[UUID]
+) -> frozenset[UUID]:
+    """Give those of the living activities that the caller sees."""
+    where = add_some_in_sight(Where(caller.tenant_id), caller, activity_ids)
+    rows = await connection.fetch("SELECT a.id" + FROM_ONE + where.sql, *where.parameters)
+    return frozenset(row["id"] for row in rows)
 
 
 async def load(database: Database, caller: Caller, activity_id: UUID) -> Activity:
@@ -82,34 +203,71 @@ async def load_for_update(transaction: Transaction, caller: Caller, activity_id:
     return to_activity(await _load_row(transaction, caller, activity_id, FOR_UPDATE))
 
 
+async def load_any(connection: Connection, caller: Caller, activity_id: UUID, *, locked: bool) -> Activity:
+    """Read the activity, deleted or not. Raises ActivityNotFound when it is absent or out of the caller's sight."""
+    locking = FOR_UPDATE if locked else ""
+    return to_activity(await _load_row(connection, caller, activity_id, locking, source=FROM_ONE_OR_DELETED))
+
+
+async def lock_many(
+    transaction: Transaction, tenant_id: UUID, activity_ids: Collection[UUID]
+) -> list[tuple[Activity, bool]]:
+    """Lock those of the activities that live, in order of id, in sight or not.
+
+    With each: does another go by its external id, from before that was forbidden?
+    """
+    rows = await transaction.fetch(LOCK_ACTIVITIES, tenant_id, list(activity_ids))
+    return [
+        (to_activity({name: value for name, value in row.items() if name != "external_id_repeated"}), row[-1])
+        for row in rows
+    ]
+
+
+async def find_contacts(connection: Connection, tenant_id: UUID, activity_ids: Collection[UUID]) -> set[UUID]:
+    """Return all contacts that the activities have or were given."""
+    return {row["id"] for row in await connection.fetch(FIND_CONTACTS, tenant_id, list(activity_ids))}
+
+
+async def list_parents(
+    connection: Connection, tenant_id: UUID, activity_ids: Collection[UUID]
+) -> dict[UUID, UUID | None]:
+    """Return what each of these answers, what that answers, and so on."""
+    rows = await connection.fetch(LIST_PARENTS, tenant_id, list(activity_ids))
+    return {row["id"]: row["in_reply_to"] for row in rows}
+
+
+async def lock_replies(transaction: Transaction, tenant_id: UUID) -> None:
+    """Keep what each activity answers as it is until the commit; new ones may come."""
+    await transaction.execute(LOCK_REPLIES, tenant_id)
+
+
+async def list_answered(connection: Connection, tenant_id: UUID, activity_id: UUID, *, most: int) -> list[UUID]:
+    """Give the activity, what it answers, what that answers and so on, deleted ones too, `most` at most."""
+    return [row["id"] for row in await connection.fetch(LIST_ANSWERED, tenant_id, activity_id, most)]
+
+
 async def is_visible(connection: Connection, caller: Caller, activity_id: UUID) -> bool:
     where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
     return await connection.fetchrow("SELECT 1" + FROM_ONE + where.sql, *where.parameters) is not None
 
 
-async def _load_row(connection: Connection, caller: Caller, activity_id: UUID, locking: str = "") -> Mapping[str, Any]:
+async def _load_row(
+    connection: Connection, caller: Caller, activity_id: UUID, locking: str = "", *, source: str = FROM_ONE
+) -> Mapping[str, Any]:
     where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
-    row: Mapping[str, Any] | None = await connection.fetchrow(LOAD_ACTIVITY + where.sql + locking, *where.parameters)
+    query = LOAD_ACTIVITY + source + where.sql + locking
+    row: Mapping[str, Any] | None = await connection.fetchrow(query, *where.parameters)
     if row is None:
         raise ActivityNotFound
     return row
 
 
 def to_activity(row: Mapping[str, Any]) -> Activity:
-    direction = row["direction"]
-    return Activity(
-        **{
-            **row,
-            "type": ActivityType(row["type"]),
-            "direction": None if direction is None else Direction(direction),
-        }
-    )
-
-
-def _to_row(tenant_id: UUID, activity: Activity) -> Sequence[Any]:
-    return (
-        tenant_id, activity.id, activity.version, activity.type, activity.contact_id, activity.original_contact_id,
-        activity.deal_id, activity.user_id, activity.subject, activity.body, activity.scheduled_at,
-        activity.completed_at, activity.occurred_at, activity.direction, activity.in_reply_to, activity.duration_s,
-        activity.external_id, activity.system, activity.created_at, activity.updated_at, activity.deleted_at,
-    )  # fmt: skip
+    values = dict(row)
+    values["type"] = ActivityType(values["type"])
+    for name, enum in ENUMS.items():
+        if values[name] is not None:
+            values[name] = enum(values[name])
+    for name in SEQUENCES:
+        values[name] = tuple(values[name])
+    return Activity(**values)

@@ -1,44 +1,82 @@
-"""HTTP of timelines: all that was done with a contact or for a deal, newest first."""
+"""HTTP of timelines: all that was done with a contact, for a deal or with a company, newest first."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from crm_activities.activities import queries
-from crm_activities.activities.filters import to_timeline_where
+from crm_activities.activities.filters import to_window
 from crm_activities.activities.schemas import ActivityPage, TimelineQuery
+from crm_activities.activities.timeline_order import DEAL_VERSION, TIMELINE
+from crm_activities.activities.timelines import (
+    Window,
+    select_company_timeline,
+    select_contact_timeline,
+    select_deal_timeline,
+)
 from crm_shared.access import Caller
-from crm_shared.database import Where
 from crm_shared.http.context import Context, RequestContext
-from crm_shared.http.cursors import Order, SortField
+from crm_shared.http.cursors import to_page
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.listing import ListStatement, Page
 from crm_shared.refusals import NotFound, UnknownReference
 from crm_shared.replicas.dependency import ReferenceLookup
 from crm_shared.replicas.references import Reference, References
 
 router = APIRouter(prefix="/timelines", tags=["timelines"], route_class=CrmRoute)
 
-ORDER = Order("-occurred_at", SortField("a.occurred_at", datetime), is_descending=True, id_column="a.id")
 
-
-@router.get("/contacts/{contact_id}", response_model=ActivityPage, summary="Read a contact's timeline")
+@router.get(
+    "/contacts/{contact_id}",
+    response_model=ActivityPage,
+    summary="Read a contact's timeline",
+    responses=problems(NotFound),
+)
 async def read_contact_timeline(
     contact_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
 ) -> Response:
-    where = to_timeline_where(query, context.caller).add("a.contact_id = {}", contact_id)
+    window = await _to_window(context, query)
     await _require_in_sight(references, context.caller, "contact", contact_id)
-    return await _reply_timeline(context, where, query)
+    page = to_page(query, TIMELINE)
+    return await _reply(context, page, select_contact_timeline(context.caller.tenant_id, contact_id, window, page))
 
 
-@router.get("/deals/{deal_id}", response_model=ActivityPage, summary="Read a deal's timeline")
+@router.get(
+    "/deals/{deal_id}", response_model=ActivityPage, summary="Read a deal's timeline", responses=problems(NotFound)
+)
 async def read_deal_timeline(
     deal_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
 ) -> Response:
-    where = to_timeline_where(query, context.caller).add("a.deal_id = {}", deal_id)
+    window = await _to_window(context, query)
     await _require_in_sight(references, context.caller, "deal", deal_id)
-    return await _reply_timeline(context, where, query)
+    page = to_page(query, TIMELINE)
+    return await _reply(context, page, select_deal_timeline(context.caller.tenant_id, deal_id, window, page))
+
+
+@router.get(
+    "/companies/{company_id}",
+    response_model=ActivityPage,
+    summary="Read a company's timeline",
+    description="That of its present contacts and deals in one, as far as the caller sees them.",
+    responses=problems(NotFound),
+)
+async def read_company_timeline(
+    company_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
+) -> Response:
+    window = await _to_window(context, query)
+    await _require_in_sight(references, context.caller, "company", company_id)
+    page = to_page(query, TIMELINE)
+    return await _reply(context, page, select_company_timeline(context.caller, company_id, window, page))
+
+
+async def _to_window(context: RequestContext, query: TimelineQuery) -> Window:
+    zone = context.caller.time_zone
+    if query.names_a_day:
+        async with context.database.read(context.caller.tenant_id) as connection:
+            zone = await queries.find_zone(connection, context.caller)
+    return to_window(query, zone=zone)
 
 
 async def _require_in_sight(references: References, caller: Caller, aggregate: str, record_id: UUID) -> None:
@@ -49,7 +87,7 @@ async def _require_in_sight(references: References, caller: Caller, aggregate: s
         raise NotFound(f"There is no such {aggregate}.") from None
 
 
-async def _reply_timeline(context: RequestContext, where: Where, query: TimelineQuery) -> Response:
+async def _reply(context: RequestContext, page: Page, statement: ListStatement) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
-        rows = await queries.list_timeline(connection, where, order=ORDER, cursor=query.cursor, limit=query.limit)
-    return context.reply_sorted(rows, ORDER, query.limit)
+        rows = await statement.fetch(connection)
+    return context.reply_sorted(rows, page, hidden={DEAL_VERSION})

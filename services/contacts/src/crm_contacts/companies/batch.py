@@ -8,16 +8,16 @@ from uuid import UUID
 from crm_contacts.companies import domain, events, repository
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.domain import Company, CompanyEvent, CompanyNotFound
-from crm_contacts.companies.holders import UNIQUE_FIELDS, find_holders, to_conflict
+from crm_contacts.companies.holders import UNIQUE_FIELDS, find_holders, find_seen_companies, to_conflict
 from crm_contacts.owners import find_active, require_active
 from crm_shared.access import Caller
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
     BatchItem,
+    Decided,
     Holders,
     Outcome,
     RecordBatch,
-    RecordTable,
-    Told,
     UniqueValue,
     write_batch,
 )
@@ -25,7 +25,7 @@ from crm_shared.clock import Clock, new_id
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.definitions import Definitions
 from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.refusals import Conflict, Refusal
 
 
@@ -47,9 +47,10 @@ async def write_companies(
 
 class CompanyBatch(RecordBatch[Company, CreateCompany]):
     unique_fields: ClassVar[Sequence[str]] = UNIQUE_FIELDS
-    table: ClassVar[RecordTable] = RecordTable("companies", Company)
+    table: ClassVar[RecordTable] = repository.COMPANY_TABLE
 
     _owners: Collection[UUID]
+    _owners_in_sight: Collection[UUID]
     _definitions: Definitions
 
     def __init__(self, caller: Caller, clock: Clock) -> None:
@@ -60,6 +61,9 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
 
     async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
         return await find_holders(transaction, self.tenant_id, named)
+
+    async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
+        return await find_seen_companies(transaction, self._caller, record_ids)
 
     async def lock(
         self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
@@ -73,18 +77,20 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         owner_ids = {item.new.new.owner_id for item in items if isinstance(item.new, CreateCompany)}
         owner_ids |= {item.changes["owner_id"] for item in items if "owner_id" in item.changes}
         self._owners = await find_active(transaction, self._caller, owner_ids)
+        self._owners_in_sight = await find_owners_in_sight(transaction, self._caller, owner_ids)
         self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.COMPANY)
 
     def require_right(self, record: Company) -> None:
         if record.id in self._out_of_sight:
             raise CompanyNotFound
 
-    def create(self, new: CreateCompany) -> Told[Company]:
+    def create(self, new: CreateCompany) -> Decided[Company]:
         require_active(new.new.owner_id, self._owners)
-        checked = replace(new.new, custom_data=self._definitions.check(new.custom_data, partial=False))
-        return self._tell(domain.create(new_id(), checked, now=self._now))
+        require_owner_in_sight(new.new.owner_id, self._owners_in_sight)
+        checked = replace(new.new, custom_data=self._definitions.check(new.new.custom_data, partial=False))
+        return self._to_decided(domain.create(new_id(), checked, now=self._now))
 
-    def edit(self, record: Company, changes: Mapping[str, Any]) -> Told[Company]:
+    def edit(self, record: Company, changes: Mapping[str, Any]) -> Decided[Company]:
         checked = dict(changes)
         if changes.get("owner_id", record.owner_id) != record.owner_id:
             require_active(changes["owner_id"], self._owners)
@@ -92,16 +98,15 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         if values:
             checked["custom_data"] = self._definitions.merge(record.custom_data, values)
         event = domain.edit(record, checked, now=self._now)
-        return Told(record) if event is None else self._tell(event)
+        return Decided(record) if event is None else self._to_decided(event)
 
-    def _tell(self, event: CompanyEvent) -> Told[Company]:
-        wire = events.to_wire(event, tenant_id=self.tenant_id, actor_id=self._caller.user_id)
-        return Told(event.company, [wire])
+    def _to_decided(self, event: CompanyEvent) -> Decided[Company]:
+        return Decided(event.company, events.MAPPING.to_wire([event], by=self._caller))
 
     def refuse_absent(self) -> Refusal:
         return CompanyNotFound()
 
-    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+    def to_conflict(self, value: UniqueValue, holder_id: UUID | None) -> Conflict:
         return to_conflict(value, holder_id)
 
     def to_state(self, record: Company) -> Mapping[str, Any]:

@@ -10,13 +10,21 @@ from crm_contacts.companies.batch import WriteCompanies
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.holders import UNIQUE_FIELDS
 from crm_contacts.companies.schemas import CreateCompanyRequest, EditCompanyRequest
+from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 
 router = APIRouter(prefix="/companies/batch", tags=["companies"], route_class=BatchRoute)
 
 
-@router.post("", response_model=BatchAnswer, status_code=207, summary="Create, update or upsert up to 1,000 companies")
+@router.post(
+    "",
+    response_model=BatchAnswer,
+    status_code=207,
+    summary="Create, update or upsert up to 1,000 companies",
+    responses=problems(TooManyBatchItems),
+)
 async def write_companies(body: BatchRequest, context: Context) -> Response:
     def read_new(item: object) -> CreateCompany:
         return CreateCompanyRequest.model_validate(item).to_command(context.caller)
@@ -24,7 +32,7 @@ async def write_companies(body: BatchRequest, context: Context) -> Response:
     def read_changes(item: object) -> Mapping[str, Any]:
         return EditCompanyRequest.model_validate(item).to_changes()
 
-    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(read_new, read_changes)
+    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
     command = WriteCompanies(context.caller, items)
     written = await batch.write_companies(command, context.unit_of_work, context.clock)
     return reply_batch(context, "company", {**refused, **written})

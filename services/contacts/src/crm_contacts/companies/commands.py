@@ -1,4 +1,4 @@
-"""Use cases of companies: load, decide, save, tell; one transaction each."""
+"""Use cases of companies: load, decide, save, publish; one transaction each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,24 +6,26 @@ from typing import Any
 from uuid import UUID
 
 from crm_contacts.companies import domain, events, repository
-from crm_contacts.companies.domain import Company, CompanyEvent, NewCompany
+from crm_contacts.companies.domain import Company, NewCompany
 from crm_contacts.companies.holders import find_conflict
 from crm_contacts.owners import require_owner
 from crm_shared.access import Caller
-from crm_shared.audit import tell
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.clock import Clock, new_id
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 
 @dataclass(frozen=True, slots=True)
 class CreateCompany:
+    """`new` as sent: its custom fields are not checked."""
+
     caller: Caller
     new: NewCompany
-    custom_data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ async def create_company(command: CreateCompany, unit_of_work: UnitOfWork, clock
     caller, new = command.caller, command.new
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
-        custom_data = await check_new(transaction, caller.tenant_id, EntityType.COMPANY, command.custom_data)
+        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
+        custom_data = await check_new(transaction, caller.tenant_id, EntityType.COMPANY, new.custom_data)
         event = domain.create(new_id(), replace(new, custom_data=custom_data), now=clock.now())
         await write_unique(
             lambda: repository.insert(transaction, caller.tenant_id, event.company),
-            lambda: find_conflict(transaction, caller.tenant_id, event.company),
+            lambda: find_conflict(transaction, caller, event.company),
         )
-        await _tell(transaction, caller, event)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.company)
 
 
@@ -81,7 +84,7 @@ async def edit_company(command: EditCompany, unit_of_work: UnitOfWork, clock: Cl
         if event is None:
             return events.to_state(company)
         await _save_unique(transaction, caller, event.company, before=company)
-        await _tell(transaction, caller, event)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.company)
 
 
@@ -93,7 +96,7 @@ async def delete_company(command: DeleteCompany, unit_of_work: UnitOfWork, clock
         require_version(company.version, command.expected_version)
         event = domain.delete(company, now=clock.now())
         await repository.save(transaction, caller.tenant_id, event.company)
-        await _tell(transaction, caller, event)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.company)
 
 
@@ -111,7 +114,7 @@ async def restore_company(command: RestoreCompany, unit_of_work: UnitOfWork, clo
         if event is None:
             return events.to_state(company)
         await _save_unique(transaction, caller, event.company, before=company)
-        await _tell(transaction, caller, event)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.company)
 
 
@@ -121,9 +124,5 @@ async def _save_unique(transaction: Transaction, caller: Caller, company: Compan
         return
     await write_unique(
         lambda: try_update(transaction, lambda: repository.save(transaction, caller.tenant_id, company)),
-        lambda: find_conflict(transaction, caller.tenant_id, company),
+        lambda: find_conflict(transaction, caller, company),
     )
-
-
-async def _tell(transaction: Transaction, caller: Caller, event: CompanyEvent) -> None:
-    await tell(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])

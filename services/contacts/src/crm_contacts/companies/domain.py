@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_shared.refusals import Conflict, NotFound
+from crm_shared.record_fields import field_values
+from crm_shared.refusals import NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
 
@@ -17,13 +18,10 @@ class CompanyNotFound(NotFound):
         super().__init__("There is no such company.")
 
 
-class DuplicateDomain(Conflict):
-    """Another company has the domain already; the problem names it as `existing_id`."""
+class DuplicateDomain(ValueTaken):
+    """Another company has the domain already."""
 
-    slug, title = "duplicate-domain", "The domain is taken"
-
-    def __init__(self, existing_id: UUID) -> None:
-        super().__init__("Another company has this domain.", extensions={"existing_id": existing_id})
+    slug, title, value = "duplicate-domain", "The domain is taken", "domain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +73,22 @@ class CompanyRestored:
 CompanyEvent = CompanyCreated | CompanyEdited | CompanyDeleted | CompanyRestored
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewCompany:
     """What a caller says of a company to be: the owner is checked."""
 
     name: str
-    domain: str | None
-    industry: str | None
-    size: str | None
-    website: str | None
+    domain: str | None = None
+    industry: str | None = None
+    size: str | None = None
+    website: str | None = None
     owner_id: UUID
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
     custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(company_id: UUID, new: NewCompany, *, now: datetime) -> CompanyCreated:
-    company = Company(
-        id=company_id,
-        version=1,
-        name=new.name,
-        domain=new.domain,
-        industry=new.industry,
-        size=new.size,
-        website=new.website,
-        owner_id=new.owner_id,
-        tags=new.tags,
-        custom_data=new.custom_data,
-        created_at=now,
-        updated_at=now,
-        deleted_at=None,
-    )
+    company = Company(**field_values(new), id=company_id, version=1, created_at=now, updated_at=now, deleted_at=None)
     return CompanyCreated(company, at=now)
 
 

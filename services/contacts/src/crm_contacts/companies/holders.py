@@ -5,6 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from crm_contacts.companies.domain import Company, DuplicateDomain
+from crm_shared.access import Caller
+from crm_shared.access.sight import find_seen
 from crm_shared.batches import Holders, UniqueValue
 from crm_shared.database import Connection
 from crm_shared.refusals import Conflict
@@ -22,13 +24,23 @@ async def find_holders(connection: Connection, tenant_id: UUID, named: Mapping[s
     return Holders(ids={UniqueValue("domain", row["domain"]): row["id"] for row in rows})
 
 
-def to_conflict(_value: UniqueValue, holder_id: UUID) -> Conflict:
+def to_conflict(_value: UniqueValue, holder_id: UUID | None) -> Conflict:
+    """Make the refusal; `holder_id` None for a holder that the caller doesn't see."""
     return DuplicateDomain(holder_id)
 
 
-async def find_conflict(connection: Connection, tenant_id: UUID, company: Company) -> Conflict | None:
-    """Give the refusal that names who else has the company's domain, None if nobody has."""
+async def find_seen_companies(connection: Connection, caller: Caller, company_ids: Collection[UUID]) -> frozenset[UUID]:
+    return await find_seen(connection, caller, "companies", company_ids)
+
+
+async def find_conflict(connection: Connection, caller: Caller, company: Company) -> Conflict | None:
+    """Give the refusal when another has the company's domain, None if nobody has.
+
+    It names who has it, if the caller sees that one.
+    """
     named = {"domain": [] if company.domain is None else [company.domain]}
-    holders = await find_holders(connection, tenant_id, named)
-    others = [to_conflict(value, holder) for value, holder in holders.ids.items() if holder != company.id]
-    return others[0] if others else None
+    holders = await find_holders(connection, caller.tenant_id, named)
+    others = {value: holder for value, holder in holders.ids.items() if holder != company.id}
+    seen = await find_seen_companies(connection, caller, set(others.values()))
+    conflicts = [to_conflict(value, holder if holder in seen else None) for value, holder in others.items()]
+    return conflicts[0] if conflicts else None

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 import idna
 from pydantic import AfterValidator, Field
 
+from crm_shared.text import has_control
+
 MAX_DOMAIN_LENGTH = 253
 MAX_WEBSITE_LENGTH = 2048
 MIN_LABELS = 2
@@ -20,7 +22,7 @@ def to_domain(text: str) -> str:
     except (ValueError, UnicodeError):
         raise ValueError("is not a domain name, such as acme.com") from None
     labels = ascii_name.split(".")
-    if len(labels) < MIN_LABELS or labels[-1].isdigit() or len(ascii_name) > MAX_DOMAIN_LENGTH:
+    if has_control(text) or len(labels) < MIN_LABELS or labels[-1].isdigit() or len(ascii_name) > MAX_DOMAIN_LENGTH:
         raise ValueError("is not a domain name, such as acme.com")
     return domain
 
@@ -45,7 +47,8 @@ def _is_web_address(text: str) -> bool:
     except ValueError:
         return False
     is_host = bool(host) and (has_scheme or "." in host)
-    return is_host and parts.scheme in {"http", "https"} and not any(character.isspace() for character in text)
+    is_plain = not has_control(text) and not any(character.isspace() for character in text)
+    return is_host and parts.scheme in {"http", "https"} and is_plain
 
 
 InternetDomain = Annotated[str, AfterValidator(to_domain), Field(examples=["acme.com"])]

@@ -1,20 +1,15 @@
 """SQL that reads companies for the API: one round trip each."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from crm_contacts.companies.domain import CompanyNotFound
-from crm_contacts.companies.filters import is_narrow
 from crm_contacts.companies.repository import COMPANY_COLUMNS, LOAD_COMPANY
-from crm_contacts.companies.schemas import CompanyList
-from crm_contacts.tag_filters import TagReading, add_tags, by_creation, choose_reading
+from crm_contacts.tag_filters import Filters, TagReading, add_tags, by_creation, choose_reading
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
-from crm_shared.http.pages import Listed, Page, fetch_visible
+from crm_shared.listing import Listed, ListStatement, Page, Rows, select_visible_page
 
 # With the key that the list may be sorted by, which is no part of the answer.
 LISTED_COLUMNS = COMPANY_COLUMNS + ", c.name_key"
@@ -51,18 +46,16 @@ async def load_company(connection: Connection, caller: Caller, company_id: UUID)
     return dict(row)
 
 
-async def list_companies(
-    connection: Connection, caller: Caller, query: CompanyList, filters: Where, order: Order
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `query.limit` + 1 visible companies, each with its `name_key`. `filters` begins with the tenant as $1.
+async def list_companies(connection: Connection, caller: Caller, filters: Filters, page: Page) -> Rows:
+    """Return up to a page's limit + 1 visible companies, each with its `name_key`."""
+    reading = await choose_reading(connection, caller.tenant_id, COUNT_TAGGED, filters, page.order)
+    return await select_companies(caller, filters, page, reading).fetch(connection)
 
-    `filters` (but for the owners' and the tags', which are added here) and `order` were made of `query`.
-    """
-    by_owner = order.name.removeprefix("-") in BY_OWNER and not is_narrow(query)
-    listed, page = LISTED, Page(order, query.cursor, query.limit)
-    reading = await choose_reading(connection, caller.tenant_id, COUNT_TAGGED, query, order)
+
+def select_companies(caller: Caller, filters: Filters, page: Page, reading: TagReading) -> ListStatement:
+    listed, by_owner = LISTED, page.order.field_name in BY_OWNER and not filters.is_narrow
     if reading is TagReading.BY_TAG:
-        listed, by_owner = TAGGED, by_owner and order.field.column == "c.created_at"
-        page = replace(page, order=by_creation(order, "t.created_at", "t.company_id"))
-    add_tags(filters, query.tag, reading, also=HAS_TAG)
-    return await fetch_visible(connection, listed, filters, caller, page, owners=query.owner_id, by_owner=by_owner)
+        listed, by_owner = TAGGED, by_owner and page.order.field_name == "created_at"
+        page = by_creation(page, "t.created_at", "t.company_id")
+    where = add_tags(filters, reading, also=HAS_TAG)
+    return select_visible_page(listed, where, caller, page, owners=filters.owners, by_owner=by_owner)

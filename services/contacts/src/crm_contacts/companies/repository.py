@@ -1,31 +1,26 @@
 """SQL that writes and loads companies."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.companies.domain import Company, CompanyNotFound
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.custom_fields.columns import COMPANY_CUSTOM_DATA
-from crm_shared.database import Connection, Transaction, Where
+from crm_shared.database import Connection, RecordTable, Transaction, Where
 
-COMPANY_COLUMNS = (
-    """
-           c.id, c.version, c.name, c.domain, c.industry, c.size, c.website, c.owner_id, c.tags,"""
-    + COMPANY_CUSTOM_DATA
-    + """, c.created_at, c.updated_at, c.deleted_at
-"""
-)
+COMPANY_TABLE: Final = RecordTable("companies", Company, alias="c", selected={"custom_data": COMPANY_CUSTOM_DATA})
+COMPANY_COLUMNS: Final = COMPANY_TABLE.columns
 
 # No row comes back when another company has the domain: that must not end the transaction.
-INSERT_COMPANY = """
-    INSERT INTO companies (tenant_id, id, version, name, domain, industry, size, website, owner_id, tags, custom_data,
-                           created_at, updated_at, deleted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT_COMPANY = (
+    COMPANY_TABLE.insert
+    + """
     ON CONFLICT (tenant_id, domain) WHERE deleted_at IS NULL DO NOTHING
     RETURNING id
 """
+)
 
 LOAD_ANY_COMPANY = (
     "SELECT"
@@ -38,13 +33,6 @@ LOAD_COMPANY = LOAD_ANY_COMPANY + "c.deleted_at IS NULL AND "
 # Locked before the outbox insert: outbox order is then version order for this company. NO KEY: a new contact of the
 # company, whose foreign key takes a share of this row, need not wait.
 FOR_UPDATE = " FOR NO KEY UPDATE OF c"
-
-UPDATE_COMPANY = """
-    UPDATE companies
-       SET version = $3, name = $4, domain = $5, industry = $6, size = $7, website = $8, owner_id = $9, tags = $10,
-           custom_data = $11, created_at = $12, updated_at = $13, deleted_at = $14
-     WHERE tenant_id = $1 AND id = $2
-"""
 
 FIND_VISIBLE = """
     SELECT c.id FROM companies c WHERE c.tenant_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL AND """
@@ -59,12 +47,12 @@ LOCK_MANY = """
 
 async def insert(transaction: Transaction, tenant_id: UUID, company: Company) -> bool:
     """Write a new company. False, and nothing written, when another one has its domain."""
-    return await transaction.fetchval(INSERT_COMPANY, *_to_row(tenant_id, company)) is not None
+    return await transaction.fetchval(INSERT_COMPANY, *COMPANY_TABLE.to_row(tenant_id, company)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, company: Company) -> None:
     """Write all of a company that is there. Raises asyncpg's UniqueViolationError when another has its domain."""
-    await transaction.execute(UPDATE_COMPANY, *_to_row(tenant_id, company))
+    await transaction.execute(COMPANY_TABLE.update, *COMPANY_TABLE.to_row(tenant_id, company))
 
 
 async def load_for_update(transaction: Transaction, caller: Caller, company_id: UUID) -> Company:
@@ -114,11 +102,3 @@ async def lock_many(
 
 def to_company(row: Mapping[str, Any]) -> Company:
     return Company(**{**row, "tags": tuple(row["tags"])})
-
-
-def _to_row(tenant_id: UUID, company: Company) -> tuple[Any, ...]:
-    return (
-        tenant_id, company.id, company.version, company.name, company.domain, company.industry, company.size,
-        company.website, company.owner_id, company.tags, company.custom_data, company.created_at, company.updated_at,
-        company.deleted_at,
-    )  # fmt: skip

@@ -14,6 +14,7 @@ from crm_shared.access import Caller
 from crm_shared.contracts.states import CompanyState
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.http.emptiness import IsEmpty
 from crm_shared.http.models import RequestBody, ShortText
 
 
@@ -25,7 +26,9 @@ Size = Annotated[ShortText, BeforeValidator(_to_text), Field(examples=["51-200"]
 """A number of employees or a range of it."""
 
 
-class CreateCompanyRequest(RequestBody):
+class CompanyFields(RequestBody):
+    """What a request may say of a company."""
+
     name: ShortText
     domain: InternetDomain | None = None
     industry: ShortText | None = None
@@ -35,29 +38,18 @@ class CreateCompanyRequest(RequestBody):
     tags: Tags = Field(default=[])
     custom_data: NewCustomData = Field(default={})
 
+
+class CreateCompanyRequest(CompanyFields):
     def to_command(self, caller: Caller) -> CreateCompany:
-        new = NewCompany(
-            name=self.name,
-            domain=self.domain,
-            industry=self.industry,
-            size=self.size,
-            website=self.website,
-            owner_id=self.owner_id or caller.user_id,
-            tags=to_tags(self.tags),
-        )
-        return CreateCompany(caller, new, self.custom_data)
+        settled = {"owner_id": self.owner_id or caller.user_id, "tags": to_tags(self.tags)}
+        return CreateCompany(caller, NewCompany(**{**dict(self), **settled}))
 
 
-class EditCompanyRequest(RequestBody):
+class EditCompanyRequest(CompanyFields):
     """Fields that are left out stay as they are; null clears one that may be empty."""
 
     name: ShortText = Field(default="")
-    domain: InternetDomain | None = None
-    industry: ShortText | None = None
-    size: Size | None = None
-    website: Website | None = None
     owner_id: UUID = Field(default=UUID(int=0))
-    tags: Tags = Field(default=[])
     custom_data: CustomDataChanges = Field(default={})
 
     def to_changes(self) -> dict[str, Any]:
@@ -77,6 +69,10 @@ class CompanyList(CustomFieldQuery):
     tag: WantedTags = Field(default=[])
     q: ShortText | None = Field(default=None, description="the beginning of the name or domain")
     deleted: Deleted = False
+    owner_id_empty: IsEmpty = Field(default=None, alias="owner_id.empty")
+    domain_empty: IsEmpty = Field(default=None, alias="domain.empty")
+    industry_empty: IsEmpty = Field(default=None, alias="industry.empty")
+    tag_empty: IsEmpty = Field(default=None, alias="tag.empty")
 
 
 class CompanyPage(BaseModel):

@@ -9,18 +9,18 @@ from crm_contacts.companies import repository as companies
 from crm_contacts.contacts import domain, events, repository
 from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.domain import Contact, ContactEvent, ContactNotFound
-from crm_contacts.contacts.holders import UNIQUE_FIELDS, find_holders, to_conflict
+from crm_contacts.contacts.holders import UNIQUE_FIELDS, find_holders, find_seen_contacts, to_conflict
 from crm_contacts.contacts.rights import Right, find_right, require_right
 from crm_contacts.owners import find_active, require_active
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
     BatchItem,
+    Decided,
     Holders,
     Outcome,
     RecordBatch,
-    RecordTable,
-    Told,
     UniqueValue,
     write_batch,
 )
@@ -28,7 +28,7 @@ from crm_shared.clock import Clock, new_id
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.definitions import Definitions
 from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.refusals import Conflict, Refusal, UnknownReference
 
 
@@ -42,9 +42,14 @@ class WriteContacts:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the items of one batch refer to, as it is now. `region`: of phones that name no country."""
+    """What the items of one batch refer to, as it is now.
+
+    `owners`: who may be given a record, `owners_in_sight`: for whom one may be made. `region`: of phones that name no
+    country.
+    """
 
     owners: Collection[UUID]
+    owners_in_sight: Collection[UUID]
     companies: Collection[UUID]
     region: str
     definitions: Definitions
@@ -67,7 +72,7 @@ async def write_contacts(
 
 class ContactBatch(RecordBatch[Contact, CreateContact]):
     unique_fields: ClassVar[Sequence[str]] = UNIQUE_FIELDS
-    table: ClassVar[RecordTable] = RecordTable("contacts", Contact)
+    table: ClassVar[RecordTable] = repository.CONTACT_TABLE
 
     _references: References
     _rights: Mapping[UUID, Right | None]
@@ -80,6 +85,9 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
 
     async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
         return await find_holders(transaction, self.tenant_id, named)
+
+    async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
+        return await find_seen_contacts(transaction, self._caller, record_ids)
 
     async def lock(
         self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
@@ -99,6 +107,7 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
         company_ids = {each.company_id for each in new} | {item.changes.get("company_id") for item in items}
         self._references = References(
             await find_active(transaction, self._caller, owner_ids),
+            await find_owners_in_sight(transaction, self._caller, owner_ids),
             await companies.find_visible(transaction, self._caller, {each for each in company_ids if each is not None}),
             await repository.load_region(transaction, self.tenant_id),
             await load_definitions(transaction, self.tenant_id, EntityType.CONTACT),
@@ -113,15 +122,16 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
             raise ContactNotFound
         require_right(held, right)
 
-    def create(self, new: CreateContact) -> Told[Contact]:
+    def create(self, new: CreateContact) -> Decided[Contact]:
         references = self._references
         require_active(new.new.owner_id, references.owners)
+        require_owner_in_sight(new.new.owner_id, references.owners_in_sight)
         references.require_company(new.new.company_id)
-        custom_data = references.definitions.check(new.custom_data, partial=False)
+        custom_data = references.definitions.check(new.new.custom_data, partial=False)
         checked = replace(new.new, custom_data=custom_data, phone_e164=references.to_e164(new.new.phone))
-        return self._tell(domain.create(new_id(), checked, now=self._now))
+        return self._to_decided(domain.create(new_id(), checked, now=self._now))
 
-    def edit(self, record: Contact, changes: Mapping[str, Any]) -> Told[Contact]:
+    def edit(self, record: Contact, changes: Mapping[str, Any]) -> Decided[Contact]:
         references, checked = self._references, dict(changes)
         if changes.get("owner_id", record.owner_id) != record.owner_id:
             self._require(record, Right.GOVERN)
@@ -134,16 +144,15 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
         if changes.get("phone", record.phone) != record.phone:
             checked["phone_e164"] = references.to_e164(changes["phone"])
         event = domain.edit(record, checked, now=self._now)
-        return Told(record) if event is None else self._tell(event)
+        return Decided(record) if event is None else self._to_decided(event)
 
-    def _tell(self, event: ContactEvent) -> Told[Contact]:
-        wire = events.to_wire(event, tenant_id=self.tenant_id, actor_id=self._caller.user_id)
-        return Told(event.contact, [wire])
+    def _to_decided(self, event: ContactEvent) -> Decided[Contact]:
+        return Decided(event.contact, events.MAPPING.to_wire([event], by=self._caller))
 
     def refuse_absent(self) -> Refusal:
         return ContactNotFound()
 
-    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+    def to_conflict(self, value: UniqueValue, holder_id: UUID | None) -> Conflict:
         return to_conflict(value, holder_id)
 
     def to_state(self, record: Contact) -> Mapping[str, Any]:

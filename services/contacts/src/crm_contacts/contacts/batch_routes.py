@@ -10,13 +10,21 @@ from crm_contacts.contacts.batch import WriteContacts
 from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.holders import UNIQUE_FIELDS
 from crm_contacts.contacts.schemas import CreateContactRequest, EditContactRequest
+from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 
 router = APIRouter(prefix="/contacts/batch", tags=["contacts"], route_class=BatchRoute)
 
 
-@router.post("", response_model=BatchAnswer, status_code=207, summary="Create, update or upsert up to 1,000 contacts")
+@router.post(
+    "",
+    response_model=BatchAnswer,
+    status_code=207,
+    summary="Create, update or upsert up to 1,000 contacts",
+    responses=problems(TooManyBatchItems),
+)
 async def write_contacts(body: BatchRequest, context: Context) -> Response:
     def read_new(item: object) -> CreateContact:
         return CreateContactRequest.model_validate(item).to_command(context.caller)
@@ -24,7 +32,7 @@ async def write_contacts(body: BatchRequest, context: Context) -> Response:
     def read_changes(item: object) -> Mapping[str, Any]:
         return EditContactRequest.model_validate(item).to_changes()
 
-    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(read_new, read_changes)
+    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
     command = WriteContacts(context.caller, items)
     written = await batch.write_contacts(command, context.unit_of_work, context.clock)
     return reply_batch(context, "contact", {**refused, **written})

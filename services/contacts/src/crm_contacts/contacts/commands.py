@@ -1,4 +1,4 @@
-"""Use cases of contacts: load, decide, save, tell; one transaction each."""
+"""Use cases of contacts: load, decide, save, publish; one transaction each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from crm_contacts.contacts.rights import Right
 from crm_contacts.owners import require_owner
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
-from crm_shared.audit import tell
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.clock import Clock, new_id
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.publishing import publish
 from crm_shared.refusals import UnknownReference, require_version
 
 
 @dataclass(frozen=True, slots=True)
 class CreateContact:
-    """`new` without the phone's E.164 form: that depends on the tenant."""
+    """`new` as sent: its custom fields are not checked, nor is its phone in E.164; both depend on the tenant."""
 
     caller: Caller
     new: NewContact
-    custom_data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,17 @@ async def create_contact(command: CreateContact, unit_of_work: UnitOfWork, clock
     caller, new = command.caller, command.new
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
+        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
         await _require_company(transaction, caller, new.company_id)
-        custom_data = await check_new(transaction, caller.tenant_id, EntityType.CONTACT, command.custom_data)
+        custom_data = await check_new(transaction, caller.tenant_id, EntityType.CONTACT, new.custom_data)
         phone_e164 = await _find_e164(transaction, caller, new.phone)
         new = replace(new, phone_e164=phone_e164, custom_data=custom_data)
         event = domain.create(new_id(), new, now=clock.now())
         await write_unique(
             lambda: repository.insert(transaction, caller.tenant_id, event.contact),
-            lambda: find_conflict(transaction, caller.tenant_id, event.contact),
+            lambda: find_conflict(transaction, caller, event.contact),
         )
-        await _tell(transaction, caller, event)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.contact)
 
 
@@ -93,8 +94,8 @@ async def edit_contact(command: EditContact, unit_of_work: UnitOfWork, clock: Cl
         event = domain.edit(contact, changes, now=clock.now())
         if event is None:
             return events.to_state(contact)
-        await save_unique(transaction, caller.tenant_id, event.contact, before=contact)
-        await _tell(transaction, caller, event)
+        await save_unique(transaction, caller, event.contact, before=contact)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.contact)
 
 
@@ -134,12 +135,8 @@ async def _conclude(
     if event is None:
         return events.to_state(contact)
     await repository.save(transaction, caller.tenant_id, event.contact)
-    await _tell(transaction, caller, event)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.contact)
-
-
-async def _tell(transaction: Transaction, caller: Caller, event: ContactEvent) -> None:
-    await tell(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])
 
 
 async def _check(
@@ -168,14 +165,14 @@ async def _find_e164(transaction: Transaction, caller: Caller, phone: str | None
     return to_e164(phone, await repository.load_region(transaction, caller.tenant_id))
 
 
-async def save_unique(transaction: Transaction, tenant_id: UUID, contact: Contact, *, before: Contact) -> None:
+async def save_unique(transaction: Transaction, caller: Caller, contact: Contact, *, before: Contact) -> None:
     """Write a changed contact. Raises DuplicateEmail, DuplicateExternalId."""
     if (contact.email, contact.external_id, contact.deleted_at) == (
         before.email, before.external_id, before.deleted_at
     ):  # fmt: skip
-        await repository.save(transaction, tenant_id, contact)
+        await repository.save(transaction, caller.tenant_id, contact)
         return
     await write_unique(
-        lambda: try_update(transaction, lambda: repository.save(transaction, tenant_id, contact)),
-        lambda: find_conflict(transaction, tenant_id, contact),
+        lambda: try_update(transaction, lambda: repository.save(transaction, caller.tenant_id, contact)),
+        lambda: find_conflict(transaction, caller, contact),
     )

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from crm_contacts.tags import MAX_TAGS
 from crm_shared.contracts.states import ContactSource
-from crm_shared.refusals import Conflict, FieldProblem, InvalidField, NotFound
+from crm_shared.record_fields import field_values
+from crm_shared.refusals import Conflict, FieldProblem, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
 NAMING_FIELDS = ("first_name", "last_name", "email", "phone")
@@ -42,13 +43,10 @@ class MergedAway(Conflict):
         super().__init__("Undo the merge to have it back.", extensions={"merged_into": merged_into})
 
 
-class DuplicateExternalId(Conflict):
-    """Another contact has the external id already; the problem names it as `existing_id`."""
+class DuplicateExternalId(ValueTaken):
+    """Another contact has the external id already."""
 
-    slug, title = "duplicate-external-id", "The external id is taken"
-
-    def __init__(self, existing_id: UUID) -> None:
-        super().__init__("Another contact has this external id.", extensions={"existing_id": existing_id})
+    slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,49 +158,43 @@ ContactEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewContact:
     """What a caller says of a contact to be: references are checked, the phone has its E.164 form beside it."""
 
-    first_name: str | None
-    last_name: str | None
-    email: str | None
-    phone: str | None
-    phone_e164: str | None
-    company_id: UUID | None
-    job_title: str | None
-    source: ContactSource | None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    phone_e164: str | None = None
+    company_id: UUID | None = None
+    job_title: str | None = None
+    source: ContactSource | None = None
     owner_id: UUID
-    tags: tuple[str, ...]
-    external_id: str | None
+    tags: tuple[str, ...] = ()
+    external_id: str | None = None
     custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(contact_id: UUID, new: NewContact, *, now: datetime) -> ContactCreated:
     """Make a contact. Raises InvalidField when nothing says who it is."""
-    contact = Contact(
+    contact = begin(contact_id, new, now=now)
+    _require_named(contact)
+    return ContactCreated(contact, at=now)
+
+
+def begin(contact_id: UUID, new: NewContact, *, now: datetime) -> Contact:
+    """Return the first version of a contact, whether or not something says who it is."""
+    return Contact(
+        **field_values(new),
         id=contact_id,
         version=1,
-        first_name=new.first_name,
-        last_name=new.last_name,
-        email=new.email,
-        phone=new.phone,
-        phone_e164=new.phone_e164,
-        company_id=new.company_id,
-        job_title=new.job_title,
-        source=new.source,
-        owner_id=new.owner_id,
-        tags=new.tags,
-        custom_data=new.custom_data,
-        external_id=new.external_id,
         shares=(),
         merged_into=None,
         created_at=now,
         updated_at=now,
         deleted_at=None,
     )
-    _require_named(contact)
-    return ContactCreated(contact, at=now)
 
 
 def edit(contact: Contact, changes: Mapping[str, Any], *, now: datetime) -> ContactEdited | None:

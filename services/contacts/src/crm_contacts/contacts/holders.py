@@ -6,6 +6,8 @@ from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact, DuplicateExternalId
 from crm_contacts.emails import DuplicateEmail
+from crm_shared.access import Caller
+from crm_shared.access.sight import find_seen
 from crm_shared.batches import Holders, UniqueValue
 from crm_shared.database import Connection
 from crm_shared.refusals import Conflict
@@ -38,13 +40,23 @@ async def find_holders(connection: Connection, tenant_id: UUID, named: Mapping[s
     return holders
 
 
-def to_conflict(value: UniqueValue, holder_id: UUID) -> Conflict:
+def to_conflict(value: UniqueValue, holder_id: UUID | None) -> Conflict:
+    """Make the refusal; `holder_id` None for a holder that the caller doesn't see."""
     return DuplicateEmail(holder_id) if value.field == "email" else DuplicateExternalId(holder_id)
 
 
-async def find_conflict(connection: Connection, tenant_id: UUID, contact: Contact) -> Conflict | None:
-    """Give the refusal that names who else has the contact's e-mail address or external id, None if nobody has."""
+async def find_seen_contacts(connection: Connection, caller: Caller, contact_ids: Collection[UUID]) -> frozenset[UUID]:
+    return await find_seen(connection, caller, "contacts", contact_ids, contact_id="r.id")
+
+
+async def find_conflict(connection: Connection, caller: Caller, contact: Contact) -> Conflict | None:
+    """Give the refusal when another has the contact's e-mail address or external id, None if nobody has.
+
+    It names who has it, if the caller sees them.
+    """
     named = {name: [] if (value := getattr(contact, name)) is None else [value] for name in UNIQUE_FIELDS}
-    holders = await find_holders(connection, tenant_id, named)
-    others = [to_conflict(value, holder) for value, holder in holders.ids.items() if holder != contact.id]
-    return others[0] if others else None
+    holders = await find_holders(connection, caller.tenant_id, named)
+    others = {value: holder for value, holder in holders.ids.items() if holder != contact.id}
+    seen = await find_seen_contacts(connection, caller, set(others.values()))
+    conflicts = [to_conflict(value, holder if holder in seen else None) for value, holder in others.items()]
+    return conflicts[0] if conflicts else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact, ContactNotFound
@@ -11,26 +11,13 @@ from crm_contacts.contacts.survivors import explain_absence
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.custom_fields.columns import CONTACT_CUSTOM_DATA
-from crm_shared.database import Connection, Transaction, Where
+from crm_shared.database import Connection, RecordTable, Transaction, Where
 
-CONTACT_COLUMNS = (
-    """
-           c.id, c.version, c.first_name, c.last_name, c.email, c.phone, c.phone_e164, c.company_id, c.job_title,
-           c.source, c.owner_id, c.tags,"""
-    + CONTACT_CUSTOM_DATA
-    + """, c.external_id, c.shares, c.merged_into, c.created_at, c.updated_at, c.deleted_at, c.erased_at
-"""
-)
+CONTACT_TABLE: Final = RecordTable("contacts", Contact, alias="c", selected={"custom_data": CONTACT_CUSTOM_DATA})
+CONTACT_COLUMNS: Final = CONTACT_TABLE.columns
 
 # No row comes back when another contact has the address or the external id: that must not end the transaction.
-INSERT_CONTACT = """
-    INSERT INTO contacts (tenant_id, id, version, first_name, last_name, email, phone, phone_e164, company_id,
-                          job_title, source, owner_id, tags, custom_data, external_id, shares, merged_into,
-                          created_at, updated_at, deleted_at, erased_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-    ON CONFLICT DO NOTHING
-    RETURNING id
-"""
+INSERT_CONTACT = CONTACT_TABLE.insert + " ON CONFLICT DO NOTHING RETURNING id"
 
 FROM_ANY_CONTACT = """
       FROM contacts c
@@ -40,26 +27,17 @@ LOAD_CONTACT = "SELECT" + CONTACT_COLUMNS + FROM_CONTACT
 # Locked before the outbox insert: outbox order is then version order for this contact.
 FOR_UPDATE = " FOR NO KEY UPDATE OF c"
 
-UPDATE_CONTACT = """
-    UPDATE contacts
-       SET version = $3, first_name = $4, last_name = $5, email = $6, phone = $7, phone_e164 = $8, company_id = $9,
-           job_title = $10, source = $11, owner_id = $12, tags = $13, custom_data = $14, external_id = $15,
-           shares = $16, merged_into = $17, created_at = $18, updated_at = $19, deleted_at = $20, erased_at = $21
-     WHERE tenant_id = $1 AND id = $2
-"""
-
-
 FIND_REGION = "SELECT default_region FROM directory_tenants WHERE tenant_id = $1"
 
 
 async def insert(transaction: Transaction, tenant_id: UUID, contact: Contact) -> bool:
     """Write a new contact. False, and nothing written, when another one has its e-mail address or external id."""
-    return await transaction.fetchval(INSERT_CONTACT, *_to_row(tenant_id, contact)) is not None
+    return await transaction.fetchval(INSERT_CONTACT, *CONTACT_TABLE.to_row(tenant_id, contact)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, contact: Contact) -> None:
     """Write all of a contact that is there. Raises asyncpg's UniqueViolationError when another has a value of it."""
-    await transaction.execute(UPDATE_CONTACT, *_to_row(tenant_id, contact))
+    await transaction.execute(CONTACT_TABLE.update, *CONTACT_TABLE.to_row(tenant_id, contact))
 
 
 async def load_for_update(
@@ -138,12 +116,3 @@ async def load_region(connection: Connection, tenant_id: UUID) -> str:
 
 def to_contact(row: Mapping[str, Any]) -> Contact:
     return Contact(**{**row, "tags": tuple(row["tags"])})
-
-
-def _to_row(tenant_id: UUID, contact: Contact) -> tuple[Any, ...]:
-    return (
-        tenant_id, contact.id, contact.version, contact.first_name, contact.last_name, contact.email, contact.phone,
-        contact.phone_e164, contact.company_id, contact.job_title, contact.source, contact.owner_id, contact.tags,
-        contact.custom_data, contact.external_id, contact.shares, contact.merged_into, contact.created_at,
-        contact.updated_at, contact.deleted_at, contact.erased_at,
-    )  # fmt: skip

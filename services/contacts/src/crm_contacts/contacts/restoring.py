@@ -7,9 +7,9 @@ from uuid import UUID
 from crm_contacts.contacts import domain, events, repository
 from crm_contacts.contacts.commands import save_unique
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.clock import Clock
 from crm_shared.database import UnitOfWork
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 
@@ -33,6 +33,6 @@ async def restore_contact(command: RestoreContact, unit_of_work: UnitOfWork, clo
         event = domain.restore(contact, now=clock.now())
         if event is None:
             return events.to_state(contact)
-        await save_unique(transaction, caller.tenant_id, event.contact, before=contact)
-        await tell(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])
+        await save_unique(transaction, caller, event.contact, before=contact)
+        await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.contact)

@@ -1,4 +1,4 @@
-"""Use cases of the directory: load, decide, save, tell; one transaction each."""
+"""Use cases of the directory: load, decide, save, publish; one transaction each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,12 @@ from uuid import UUID
 from crm_contacts.directory import domain, events, repository
 from crm_contacts.directory.domain import ORG_FIELDS, NewUser
 from crm_contacts.emails import DuplicateEmail
-from crm_shared.access import Caller
+from crm_shared.access import Caller, Permission, Role
 from crm_shared.access.directory import refresh_visible_owners
 from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import Actor
 from crm_shared.database import Transaction, UnitOfWork
-from crm_shared.outbox import append
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 DEFAULT_REGION = "US"
@@ -66,23 +67,21 @@ async def create_tenant(command: CreateTenant, unit_of_work: UnitOfWork, clock: 
         default_region=DEFAULT_REGION,
         now=now,
     )
-    new = NewUser(command.admin_email, command.admin_name, "ADMIN", manager_id=None, active=True, time_zone=None)
+    new = NewUser(command.admin_email, command.admin_name, Role.ADMIN, manager_id=None, active=True, time_zone=None)
     admin = domain.create_user(new_id(), new, superiors=(), now=now)
     async with unit_of_work.begin(command) as transaction:
         await repository.insert_tenant(transaction, created.tenant)
         await repository.insert_user(transaction, command.tenant_id, admin.user)
-        told = [
-            events.tenant_to_wire(created, actor_id=None),
-            events.user_to_wire(admin, tenant_id=command.tenant_id, actor_id=None),
-        ]
-        await append(transaction, told)
+        system = Actor(command.tenant_id)
+        await publish(transaction, events.TENANT_MAPPING.to_wire([created], by=system), audited=False)
+        await publish(transaction, events.USER_MAPPING.to_wire([admin], by=system), audited=False)
     return admin.user.id
 
 
 async def edit_tenant(command: EditTenant, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Change fields of the caller's tenant. Raises Forbidden, StaleVersion."""
     caller = command.caller
-    caller.require_admin("change the tenant")
+    caller.require(Permission.CHANGE_TENANT)
     async with unit_of_work.begin(caller) as transaction:
         tenant = await repository.lock_tenant(transaction, caller.tenant_id)
         require_version(tenant.version, command.expected_version)
@@ -92,14 +91,14 @@ async def edit_tenant(command: EditTenant, unit_of_work: UnitOfWork, clock: Cloc
         await repository.save_tenant(transaction, edited.tenant)
         if edited.tenant.manager_scope != tenant.manager_scope:
             await refresh_visible_owners(transaction, [caller.tenant_id])
-        await append(transaction, [events.tenant_to_wire(edited, actor_id=caller.user_id)])
+        await publish(transaction, events.TENANT_MAPPING.to_wire([edited], by=caller), audited=False)
     return events.tenant_to_state(edited.tenant)
 
 
 async def create_user(command: CreateUser, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Create one user, give their state. Raises Forbidden, DuplicateEmail, UnknownReference."""
     caller, new = command.caller, command.new
-    caller.require_admin("write users")
+    caller.require(Permission.WRITE_USERS)
     user_id = new_id()
     async with unit_of_work.begin(caller) as transaction:
         await repository.lock_tenant(transaction, caller.tenant_id)
@@ -107,7 +106,8 @@ async def create_user(command: CreateUser, unit_of_work: UnitOfWork, clock: Cloc
         superiors = await repository.find_superiors(transaction, caller.tenant_id, new.manager_id)
         created = domain.create_user(user_id, new, superiors=superiors, now=clock.now())
         await repository.insert_user(transaction, caller.tenant_id, created.user)
-        await _tell(transaction, caller, created, is_org_change=True)
+        await refresh_visible_owners(transaction, [caller.tenant_id])
+        await publish(transaction, events.USER_MAPPING.to_wire([created], by=caller), audited=False)
     return events.user_to_state(created.user)
 
 
@@ -118,7 +118,7 @@ async def edit_user(command: EditUser, unit_of_work: UnitOfWork, clock: Clock) -
     LastAdmin.
     """
     caller, changes = command.caller, command.changes
-    caller.require_admin("write users")
+    caller.require(Permission.WRITE_USERS)
     async with unit_of_work.begin(caller) as transaction:
         await repository.lock_tenant(transaction, caller.tenant_id)
         user = await repository.load_user(transaction, caller.tenant_id, command.user_id)
@@ -136,7 +136,9 @@ async def edit_user(command: EditUser, unit_of_work: UnitOfWork, clock: Clock) -
         if event is None:
             return events.user_to_state(user)
         await repository.save_user(transaction, caller.tenant_id, event.user, actor_id=caller.user_id)
-        await _tell(transaction, caller, event, is_org_change=not ORG_FIELDS.isdisjoint(changes))
+        if not ORG_FIELDS.isdisjoint(changes):
+            await refresh_visible_owners(transaction, [caller.tenant_id])
+        await publish(transaction, events.USER_MAPPING.to_wire([event], by=caller), audited=False)
     return events.user_to_state(event.user)
 
 
@@ -145,9 +147,3 @@ async def _require_free(transaction: Transaction, caller: Caller, email: str, us
     holder_id = await repository.find_user_with_email(transaction, caller.tenant_id, email, beside=user_id)
     if holder_id is not None:
         raise DuplicateEmail(holder_id)
-
-
-async def _tell(transaction: Transaction, caller: Caller, event: domain.UserEvent, *, is_org_change: bool) -> None:
-    if is_org_change:
-        await refresh_visible_owners(transaction, [caller.tenant_id])
-    await append(transaction, [events.user_to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_shared.contracts.states import ManagerScope, Role
+from crm_shared.access.permissions import Permission, Role, is_permitted
+from crm_shared.contracts.states import ManagerScope
 from crm_shared.refusals import Conflict, InvalidField, NotFound, UnknownReference
 
 
@@ -20,7 +21,7 @@ class ManagerCycle(InvalidField):
 
 
 class LastAdmin(Conflict):
-    """Without an ADMIN a tenant could never have one again."""
+    """Without a user who may write users a tenant could never have one again."""
 
     slug, title = "last-admin", "A tenant needs an active ADMIN"
 
@@ -62,7 +63,7 @@ class User:
 
     @property
     def is_active_admin(self) -> bool:
-        return self.active and self.role == "ADMIN"
+        return self.active and is_permitted(self.role, Permission.WRITE_USERS)
 
 
 @dataclass(frozen=True, slots=True)

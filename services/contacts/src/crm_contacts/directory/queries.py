@@ -1,14 +1,13 @@
 """SQL that reads tenants and users for the API. All of a tenant's users may read both."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_contacts.directory.domain import UserNotFound
 from crm_contacts.directory.repository import LOAD_USER, TENANT_COLUMNS, USER_COLUMNS
-from crm_shared.access import Caller, Role
+from crm_shared.access import Caller, Permission
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 from crm_shared.refusals import NotFound
 
 SELECT_TENANT = (
@@ -48,22 +47,15 @@ async def load_user(connection: Connection, caller: Caller, user_id: UUID) -> di
     return dict(row)
 
 
-async def list_users(
-    connection: Connection, filters: Where, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 users. `filters` begins with the tenant as $1."""
-    where = order.add_after(filters, cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_USERS + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_users(filters: Where, page: Page) -> ListStatement:
+    """Return a page of users. `filters` begins with the tenant as $1."""
+    return select_page(SELECT_USERS, filters, page)
 
 
 async def count_visible_owners(connection: Connection, caller: Caller) -> int:
     """Count whose records the caller sees, themselves included."""
-    if caller.role is Role.ADMIN:
+    if caller.can(Permission.SEE_ALL):
         return int(await connection.fetchval(COUNT_USERS, caller.tenant_id))
-    if caller.role is Role.REP:
+    if not caller.can(Permission.SEE_TEAM):
         return 1
     return int(await connection.fetchval(COUNT_VISIBLE, caller.tenant_id, caller.user_id))

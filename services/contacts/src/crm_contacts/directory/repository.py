@@ -1,11 +1,12 @@
 """SQL that writes and loads tenants and users."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.directory.domain import Colleague, Tenant, User, UserNotFound
-from crm_shared.database import Connection, Transaction
+from crm_shared.access.permissions import Permission, Role, list_roles
+from crm_shared.database import Connection, RecordTable, Transaction
 from crm_shared.refusals import NotFound
 
 TENANT_COLUMNS = """
@@ -13,10 +14,8 @@ TENANT_COLUMNS = """
            t.default_region, t.created_at, t.updated_at
 """
 
-USER_COLUMNS = """
-           u.id, u.version, u.email, u.full_name, u.role, u.manager_id, u.active, u.time_zone, u.successor_id,
-           u.created_at, u.updated_at
-"""
+USER_TABLE: Final = RecordTable("directory_users", User, alias="u")
+USER_COLUMNS: Final = USER_TABLE.columns
 
 INSERT_TENANT = """
     INSERT INTO directory_tenants (tenant_id, version, name, base_currency, time_zone, manager_scope, auto_merge,
@@ -52,19 +51,14 @@ LOAD_USER = (
 """
 )
 
-INSERT_USER = """
-    INSERT INTO directory_users (tenant_id, id, version, email, full_name, role, manager_id, active, time_zone,
-                                 successor_id, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-"""
-
-UPDATE_USER = """
-    UPDATE directory_users
-       SET version = $3, email = $4, full_name = $5, role = $6, manager_id = $7, active = $8, time_zone = $9,
-           successor_id = $10, created_at = $11, updated_at = $12,
-           handed_over_by = CASE WHEN successor_id IS DISTINCT FROM $10 THEN $13 ELSE handed_over_by END
+UPDATE_USER = (
+    "UPDATE directory_users SET "  # noqa: S608 - names of columns
+    + USER_TABLE.settings
+    + """,
+           handed_over_by = CASE WHEN successor_id IS DISTINCT FROM {successor} THEN {hander} ELSE handed_over_by END
      WHERE tenant_id = $1 AND id = $2
-"""
+""".format(successor=USER_TABLE.parameter("successor_id"), hander=USER_TABLE.next_parameter)
+)
 
 FIND_EMAIL = """
     SELECT id FROM directory_users WHERE tenant_id = $1 AND fold_case(email) = fold_case($2) AND id <> $3
@@ -85,7 +79,7 @@ FIND_SUPERIORS = """
 """
 
 COUNT_OTHER_ADMINS = """
-    SELECT count(*) FROM directory_users WHERE tenant_id = $1 AND role = 'ADMIN' AND active AND id <> $2
+    SELECT count(*) FROM directory_users WHERE tenant_id = $1 AND role = ANY ($3) AND active AND id <> $2
 """
 
 
@@ -106,13 +100,13 @@ async def lock_tenant(transaction: Transaction, tenant_id: UUID) -> Tenant:
 
 
 async def insert_user(transaction: Transaction, tenant_id: UUID, user: User) -> None:
-    await transaction.execute(INSERT_USER, tenant_id, *_user_to_row(user))
+    await transaction.execute(USER_TABLE.insert, *USER_TABLE.to_row(tenant_id, user))
 
 
 async def save_user(transaction: Transaction, tenant_id: UUID, user: User, *, actor_id: UUID) -> None:
     """Write all of a user who is there. `actor_id` is kept as who handed their records over, when that is new."""
     hander_id = None if user.successor_id is None else actor_id
-    await transaction.execute(UPDATE_USER, tenant_id, *_user_to_row(user), hander_id)
+    await transaction.execute(UPDATE_USER, *USER_TABLE.to_row(tenant_id, user), hander_id)
 
 
 async def find_colleague(connection: Connection, tenant_id: UUID, user_id: UUID | None) -> Colleague | None:
@@ -147,7 +141,9 @@ async def find_superiors(connection: Connection, tenant_id: UUID, manager_id: UU
 
 
 async def count_other_admins(connection: Connection, tenant_id: UUID, user_id: UUID) -> int:
-    return int(await connection.fetchval(COUNT_OTHER_ADMINS, tenant_id, user_id))
+    """Count the other active users who may write users."""
+    roles = list_roles(Permission.WRITE_USERS)
+    return int(await connection.fetchval(COUNT_OTHER_ADMINS, tenant_id, user_id, roles))
 
 
 def to_tenant(row: Mapping[str, Any]) -> Tenant:
@@ -155,18 +151,11 @@ def to_tenant(row: Mapping[str, Any]) -> Tenant:
 
 
 def to_user(row: Mapping[str, Any]) -> User:
-    return User(**row)
+    return User(**{**row, "role": Role(row["role"])})
 
 
 def _tenant_to_row(tenant: Tenant) -> tuple[Any, ...]:
     return (
         tenant.id, tenant.version, tenant.name, tenant.base_currency, tenant.time_zone, tenant.manager_scope,
         tenant.auto_merge, tenant.default_region, tenant.created_at, tenant.updated_at,
-    )  # fmt: skip
-
-
-def _user_to_row(user: User) -> tuple[Any, ...]:
-    return (
-        user.id, user.version, user.email, user.full_name, user.role, user.manager_id, user.active, user.time_zone,
-        user.successor_id, user.created_at, user.updated_at,
     )  # fmt: skip

@@ -7,13 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crm_contacts.directory.commands import CreateUser, EditTenant, EditUser
 from crm_contacts.directory.domain import NewUser
-from crm_contacts.directory.time_zones import TimeZone
-from crm_contacts.emails import Email
+from crm_contacts.emails import Email, WantedEmail
 from crm_contacts.phones import Region
-from crm_shared.access import Caller
-from crm_shared.contracts.states import ManagerScope, Role, TenantState, UserState
+from crm_shared.access import Caller, Role
+from crm_shared.contracts.states import ManagerScope, RoleName, TenantState, UserState
+from crm_shared.http.emptiness import IsEmpty
 from crm_shared.http.models import ListQuery, RequestBody, ShortText
 from crm_shared.money import CurrencyCode
+from crm_shared.time_zones import TimeZone
 
 
 class EditTenantRequest(RequestBody):
@@ -33,7 +34,7 @@ class EditTenantRequest(RequestBody):
 class CreateUserRequest(RequestBody):
     email: Email
     full_name: ShortText
-    role: Role = "REP"
+    role: RoleName = Role.REP
     manager_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] = True
     time_zone: TimeZone | None = Field(default=None, description="null: the tenant's")
@@ -47,7 +48,7 @@ class EditUserRequest(RequestBody):
 
     email: Email = Field(default="")
     full_name: ShortText = Field(default="")
-    role: Role = Field(default="REP")
+    role: RoleName = Field(default=Role.REP)
     manager_id: UUID | None = None
     active: Annotated[bool, Field(strict=True)] = True
     time_zone: TimeZone | None = None
@@ -61,11 +62,15 @@ class EditUserRequest(RequestBody):
 
 
 class UserList(ListQuery):
-    email: ShortText | None = None
-    role: Role | None = None
+    email: WantedEmail | None = None
+    role: RoleName | None = None
     manager_id: UUID | None = None
     active: bool | None = None
     q: Annotated[ShortText | None, Field(description="how the name, or the e-mail address, begins")] = None
+    email_empty: IsEmpty = Field(default=None, alias="email.empty")
+    role_empty: IsEmpty = Field(default=None, alias="role.empty")
+    manager_id_empty: IsEmpty = Field(default=None, alias="manager_id.empty")
+    active_empty: IsEmpty = Field(default=None, alias="active.empty")
 
 
 class UserPage(BaseModel):
@@ -80,5 +85,5 @@ class Me(BaseModel):
 
     user: UserState
     tenant: TenantState
-    role: Role
+    role: RoleName
     visible_owner_count: Annotated[int, Field(description="whose records the caller sees, themselves included")]

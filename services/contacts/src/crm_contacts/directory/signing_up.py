@@ -4,18 +4,18 @@ import asyncio
 
 import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import to_json
 
 from crm_contacts.directory.commands import CreateTenant, create_tenant
-from crm_contacts.directory.time_zones import TimeZone
 from crm_contacts.emails import Email
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.command_line import load_settings
 from crm_shared.database import Database, UnitOfWork
 from crm_shared.database.outages import is_away
+from crm_shared.entry_points import load_settings
 from crm_shared.http.models import ShortText
+from crm_shared.json_text import to_json
 from crm_shared.money import CurrencyCode
+from crm_shared.time_zones import TimeZone
 
 
 class SignUp(BaseModel):

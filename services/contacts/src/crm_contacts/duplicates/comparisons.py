@@ -43,7 +43,7 @@ def compare(ours: Profile, theirs: Profile, *, is_shared_phone: bool) -> list[Fi
     return [
         *_compare_names(ours.name, theirs.name),
         *_compare_mailboxes(ours, theirs),
-        *_compare_phones(ours.phone, theirs.phone, is_shared=is_shared_phone),
+        *_compare_phones(ours, theirs, is_shared=is_shared_phone),
         *_compare_employers(ours, theirs),
         *_compare_titles(ours.title, theirs.title),
         *_compare_custom(ours, theirs),
@@ -164,7 +164,9 @@ def _are_of_one_name(ours: Profile, theirs: Profile, one: Mailbox, other: Mailbo
 
 def _level_there(one: Mailbox, other: Mailbox, ours: Profile, theirs: Profile, *, are_of_one_name: bool) -> str:
     if one.local == other.local:
-        return "same_mailbox"
+        return _level_of_one_mailbox(one, other)
+    if _is_numbered(one, other):
+        return "numbered"
     if are_of_one_name:
         return "alias"
     # anna.meier@ and anne.meier@ are two people, each with the address of her own name.
@@ -175,14 +177,25 @@ def _level_there(one: Mailbox, other: Mailbox, ours: Profile, theirs: Profile, *
 def _level_elsewhere(one: Mailbox, other: Mailbox, *, are_of_one_name: bool) -> str:
     if one.local == other.local:
         if one.domain == other.domain:
-            return "same_mailbox"
+            return _level_of_one_mailbox(one, other)
         if OSA.distance(one.domain, other.domain, score_cutoff=2) <= 2:  # noqa: PLR2004 - two slips of the pen
             return "typo"
         if not are_of_one_name and len(one.letters) >= MIN_LOCAL:
             return "same_local"
+    elif one.domain == other.domain and _is_numbered(one, other):
+        return "numbered"
     elif one.domain == other.domain and not are_of_one_name and _is_slip(one, other):
         return "typo"
     return "made_of_name" if are_of_one_name else "other"
+
+
+def _level_of_one_mailbox(one: Mailbox, other: Mailbox) -> str:
+    return "same_mailbox" if one.tag == other.tag else "tagged"
+
+
+def _is_numbered(one: Mailbox, other: Mailbox) -> bool:
+    """Are they one name with other digits behind it? So a firm tells namesakes apart, and a provider its customers."""
+    return one.letters == other.letters and _digits(one) != _digits(other)
 
 
 def _is_slip(one: Mailbox, other: Mailbox) -> bool:
@@ -191,7 +204,8 @@ def _is_slip(one: Mailbox, other: Mailbox) -> bool:
     return is_long and _digits(one) == _digits(other) and OSA.distance(one.local, other.local, score_cutoff=1) <= 1
 
 
-def _compare_phones(one: str, other: str, *, is_shared: bool) -> Iterator[Finding]:
+def _compare_phones(ours: Profile, theirs: Profile, *, is_shared: bool) -> Iterator[Finding]:
+    one, other = ours.phone, theirs.phone
     if not one or not other:
         return
     if one[-LAST_DIGITS:] == other[-LAST_DIGITS:]:
@@ -199,8 +213,11 @@ def _compare_phones(one: str, other: str, *, is_shared: bool) -> Iterator[Findin
         yield Finding("phone", "phone", level, (hashed("phone-term", one[-LAST_DIGITS:]),))
         return
     is_long = min(len(one), len(other)) >= MIN_DIGITS_FOR_A_SLIP
-    is_near = is_long and OSA.distance(one, other, score_cutoff=1) <= 1
-    yield Finding("phone", "phone", "near" if is_near else "different")
+    if not is_long or OSA.distance(one, other, score_cutoff=1) > 1:
+        yield Finding("phone", "phone", "different")
+    else:
+        # Among strangers it may be a slip of the pen; at one employer it is the desk next to theirs.
+        yield Finding("phone", "phone", "neighbouring" if shared_employers(ours, theirs) else "near")
 
 
 def shared_employers(ours: Profile, theirs: Profile) -> frozenset[str]:

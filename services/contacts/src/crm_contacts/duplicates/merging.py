@@ -9,6 +9,7 @@ from crm_contacts.contacts.domain import Contact
 from crm_contacts.duplicates import index, repository
 from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Status, choose_survivor
 from crm_contacts.duplicates.finding import load_frequencies
+from crm_contacts.duplicates.permission import hold_directory, may_merge
 from crm_contacts.duplicates.profiles import to_profile
 from crm_contacts.duplicates.scoring import score
 from crm_contacts.merges.commands import merge_in
@@ -21,9 +22,9 @@ logger = structlog.get_logger(__name__)
 
 
 async def merge_sure(database: Database, contacts: set[tuple[UUID, UUID]], clock: Clock) -> None:
-    """Merge the open AUTO candidates of contacts by (tenant id, id), surest first, where their tenant wants it.
+    """Merge the open AUTO candidates of contacts by (tenant id, id), surest first, where it is the system's to do.
 
-    Looks at each pair again under lock: what was sure when it was found need not be now.
+    Looks at each pair again under lock: what was sure, or allowed, when it was found need not be now.
     """
     async with database.read_as_worker() as connection:
         sure = await repository.list_sure(connection, sorted(contacts))
@@ -41,24 +42,28 @@ async def _merge(transaction: Transaction, tenant_id: UUID, candidate_id: UUID, 
     found = await repository.find(transaction, tenant_id, candidate_id)
     if found is None:
         raise CandidateNotFound
+    if not await hold_directory(transaction, tenant_id):
+        return
     contacts = await lock_pair(transaction, tenant_id, *found.pair.ids)  # before the candidate: as all do who lock both
     candidate = await repository.lock(transaction, tenant_id, candidate_id)
-    if candidate.status is not Status.OPEN or not await _is_sure(transaction, tenant_id, candidate, contacts):
+    if candidate.status is not Status.OPEN or not _are_living(candidate, contacts):
         return
     survivor, other = choose_survivor(*contacts.values())
+    if not await may_merge(transaction, tenant_id, survivor, other) or not await _is_sure(
+        transaction, tenant_id, candidate
+    ):
+        return
     now = clock.now()
     outcome = await merge_in(transaction, tenant_id, survivor, other, {}, actor_id=None, now=now)
     versions = {contact.id: contact.version for contact in (outcome.survivor, outcome.other)}
     await repository.decide(transaction, tenant_id, candidate, Status.MERGED, versions=versions, actor_id=None, now=now)
 
 
-async def _is_sure(
-    transaction: Transaction, tenant_id: UUID, candidate: Candidate, contacts: dict[UUID, Contact]
-) -> bool:
-    if len(contacts) < len(candidate.pair.ids) or any(one.deleted_at is not None for one in contacts.values()):
-        return False
-    if await repository.was_undone(transaction, tenant_id, candidate.pair):
-        return False
+def _are_living(candidate: Candidate, contacts: dict[UUID, Contact]) -> bool:
+    return contacts.keys() == set(candidate.pair.ids) and all(one.deleted_at is None for one in contacts.values())
+
+
+async def _is_sure(transaction: Transaction, tenant_id: UUID, candidate: Candidate) -> bool:
     rows: dict[UUID, Any] = dict(await index.load_rows(transaction, tenant_id, candidate.pair.ids))
     custom_keys = await index.load_custom_keys(transaction, tenant_id)
     ours, theirs = (to_profile(row, custom_keys) for row in rows.values())

@@ -3,18 +3,19 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from crm_contacts.duplicates.identifying import identifying_digits, is_filler
 from crm_contacts.duplicates.names import LEGAL_FORMS, Name, fold, to_name
 from crm_contacts.duplicates.weights import WEIGHTS
 
 LAST_DIGITS: Final = 8
 """As many as tell two numbers apart whatever their country code and trunk prefix."""
 
-_NAMED_LOCAL: Final = re.compile(r"([a-z]{2,})[._-]([a-z]{2,})\d*")
+_NAMED_LOCAL: Final = re.compile(r"\A([a-z]{2,})[._-]([a-z]{2,})\d*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Mailbox:
     local: str
     domain: str
     is_free: bool
+    tag: str = field(default="", repr=False)  # not in the fingerprint as such: see there
 
     @property
     def letters(self) -> str:
@@ -32,9 +34,10 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`version` is the contact's; `employers` hold the company and its domain; `phone` digits only.
+    """`version` is the contact's; `employers` hold the company and its domain.
 
-    `custom` holds the values of fields that are used for matching, by field key.
+    `phone`: the digits of its E.164 form, none where that form is missing or identifies nobody. `custom` holds the
+    values of fields that are used for matching, by field key.
     """
 
     contact_id: UUID
@@ -50,10 +53,14 @@ class Profile:
     @property
     def fingerprint(self) -> bytes:
         """What changes exactly when something changes that matching looks at."""
-        parts = (
+        parts: tuple[object, ...] = (
             self.name, self.mailbox, self.phone, self.company_id, sorted(self.employers), self.title,
             sorted(self.custom.items()),
         )  # fmt: skip
+        if (
+            self.mailbox is not None and self.mailbox.tag
+        ):  # apart: who has none keeps the fingerprint of earlier releases
+            parts = (*parts, self.mailbox.tag)
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
@@ -68,11 +75,11 @@ def to_profile(row: Mapping[str, Any], custom_keys: frozenset[str] = frozenset()
         version=row["version"],
         name=name,
         mailbox=mailbox if mailbox is None or mailbox.letters not in WEIGHTS.role_mailboxes else None,
-        phone="".join(c for c in row["phone_e164"] or row["phone"] or "" if c.isdigit()),
+        phone=identifying_digits(row["phone_e164"]),
         company_id=row["company_id"],
         employers=_list_employers(row, mailbox),
         title=fold(row["job_title"] or ""),
-        custom={key: text for key in custom_keys if (text := fold(_to_text(row["custom_data"].get(key))))},
+        custom={key: text for key in custom_keys if not is_filler(text := fold(_to_text(row["custom_data"].get(key))))},
     )
 
 
@@ -80,11 +87,13 @@ def to_profile(row: Mapping[str, Any], custom_keys: frozenset[str] = frozenset()
 def to_mailbox(email: str | None) -> Mailbox | None:
     if not email:
         return None
-    local, _, domain = email.lower().rpartition("@")
-    local = local.partition("+")[0] or local
+    whole, _, domain = email.lower().rpartition("@")
+    local, _, tag = whole.partition("+")
+    if not local:
+        local, tag = whole, ""
     if domain in {"gmail.com", "googlemail.com"}:
         local, domain = local.replace(".", ""), "gmail.com"
-    return Mailbox(local, domain, domain in WEIGHTS.free_mail_domains)
+    return Mailbox(local, domain, domain in WEIGHTS.free_mail_domains, tag)
 
 
 def name_in(mailbox: Mailbox) -> Name:

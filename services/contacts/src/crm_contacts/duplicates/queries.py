@@ -9,7 +9,7 @@ from crm_contacts.duplicates.domain import Band, Status
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 
 # Who sees both sees the pair. Of a merged pair one is hidden, of an open or dismissed one both are there: where that is
 # not so, the worker has yet to hear of it.
@@ -24,29 +24,16 @@ SELECT_CANDIDATES = """
 SELECT_CONTACTS = "SELECT" + CONTACT_COLUMNS + " FROM contacts c WHERE c.tenant_id = $1 AND c.id = ANY($2)"
 
 
-async def list_candidates(
-    connection: Connection,
-    caller: Caller,
-    *,
-    status: Status,
-    band: Band | None,
-    contact_id: UUID | None = None,
-    order: Order,
-    cursor: str | None,
-    limit: int,
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 candidates of which the caller sees both contacts; with `contact_id` those of this one."""
+def select_candidates(
+    caller: Caller, page: Page, *, status: Status, band: Band | None, contact_id: UUID | None = None
+) -> ListStatement:
+    """Return a page of candidates of which the caller sees both contacts; with `contact_id` those of this one."""
     where = Where(caller.tenant_id).add("d.status = {}", status)
     if contact_id is not None:
         where.add("(d.low_id = {} OR d.high_id = {})", contact_id, contact_id)
     if band is not None:
         where.add("d.band = {}", band)
-    where = order.add_after(_add_visible(where, caller), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_CANDIDATES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+    return select_page(SELECT_CANDIDATES, _add_visible(where, caller), page)
 
 
 async def find_candidate(connection: Connection, caller: Caller, candidate_id: UUID) -> Mapping[str, Any] | None:

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Pair, Status
 from crm_contacts.duplicates.scoring import Score
+from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.clock import new_id
 from crm_shared.database import Connection, Transaction
+from crm_shared.json_text import to_json
 
 # A dismissal holds until one of the two changes in what matching looks at, by more than the dismissing saw. MERGED, and
-# both are there again: somebody undid the merge, which says that they are two.
+# both are there again: somebody undid the merge, which says that they are two. That a person decided once is kept.
 SAVE_CANDIDATES = """
     INSERT INTO duplicate_candidates AS d (tenant_id, id, low_id, high_id, low_version, high_version, score, band,
                                            status, reasons, found_at)
@@ -26,8 +26,7 @@ SAVE_CANDIDATES = """
        SET low_version = excluded.low_version, high_version = excluded.high_version, score = excluded.score,
            band = excluded.band, reasons = excluded.reasons,
            status = CASE d.status WHEN 'MERGED' THEN 'DISMISSED' ELSE 'OPEN' END,
-           decided_at = CASE d.status WHEN 'MERGED' THEN excluded.found_at END,
-           decided_by = NULL
+           decided_at = CASE d.status WHEN 'MERGED' THEN excluded.found_at ELSE d.decided_at END
      WHERE d.status <> 'DISMISSED'
         OR (excluded.low_id = ANY($11) AND d.low_version < excluded.low_version)
         OR (excluded.high_id = ANY($11) AND d.high_version < excluded.high_version)
@@ -48,12 +47,14 @@ MARK_MERGED_AWAY = """
      WHERE d.tenant_id = $1 AND d.low_id = merged.low_id AND d.high_id = merged.high_id AND d.status <> 'MERGED'
 """
 
+# A dismissed pair of which one was merged into a third stays: whoever is merged with the third is merged with it.
 DELETE_OF_GONE = """
     DELETE FROM duplicate_candidates d
      WHERE d.tenant_id = $1 AND (d.low_id = ANY($2) OR d.high_id = ANY($2))
        AND NOT (d.status = 'MERGED'
                 AND EXISTS (SELECT FROM unnest($3::uuid[], $4::uuid[]) AS merged (low_id, high_id)
                              WHERE merged.low_id = d.low_id AND merged.high_id = d.high_id))
+       AND NOT (d.status = 'DISMISSED' AND (d.low_id = ANY($5) OR d.high_id = ANY($5)))
 """
 
 FORGET = "DELETE FROM duplicate_candidates WHERE tenant_id = $1 AND (low_id = ANY($2) OR high_id = ANY($2))"
@@ -72,23 +73,26 @@ DECIDE = """
      WHERE tenant_id = $1 AND id = $2
 """
 
-# A merge that was once undone is never done again by the system.
+# Those that one person could merge, by today's owners; which of the two survives is looked at under lock. What a person
+# once decided the other way is theirs.
 LIST_SURE = """
     SELECT d.tenant_id, d.id
       FROM unnest($1::uuid[], $2::uuid[]) AS given (tenant_id, contact_id)
       JOIN duplicate_candidates d
         ON d.tenant_id = given.tenant_id AND (d.low_id = given.contact_id OR d.high_id = given.contact_id)
       JOIN directory_tenants t ON t.tenant_id = d.tenant_id AND t.auto_merge
-     WHERE d.status = 'OPEN' AND d.band = 'AUTO'
+      JOIN contacts low ON low.tenant_id = d.tenant_id AND low.id = d.low_id
+      JOIN contacts high ON high.tenant_id = d.tenant_id AND high.id = d.high_id
+     WHERE d.status = 'OPEN' AND d.band = 'AUTO' AND d.decided_at IS NULL
+       AND (low.owner_id = high.owner_id
+            OR EXISTS (SELECT FROM directory_users u
+                        WHERE u.tenant_id = d.tenant_id AND u.id IN (low.owner_id, high.owner_id) AND u.role = ANY ($3))
+            OR EXISTS (SELECT FROM visible_owners v
+                        WHERE v.tenant_id = d.tenant_id
+                          AND (v.viewer_id, v.owner_id) IN ((low.owner_id, high.owner_id),
+                                                            (high.owner_id, low.owner_id))))
      GROUP BY d.tenant_id, d.id
      ORDER BY d.tenant_id, max(d.score) DESC, d.id
-"""
-
-WAS_UNDONE = """
-    SELECT EXISTS (
-        SELECT FROM merges m
-         WHERE m.tenant_id = $1 AND m.undone_at IS NOT NULL
-           AND ((m.survivor_id = $2 AND m.other_id = $3) OR (m.survivor_id = $3 AND m.other_id = $2)))
 """
 
 
@@ -143,7 +147,8 @@ async def remove_gone(
     merged = [Pair.of(contact_id, into) for contact_id, into in gone.items() if into is not None]
     lows, highs = [pair.low_id for pair in merged], [pair.high_id for pair in merged]
     await transaction.execute(MARK_MERGED_AWAY, tenant_id, lows, highs, now)
-    await transaction.execute(DELETE_OF_GONE, tenant_id, list(gone), lows, highs)
+    merged_away = [contact_id for contact_id, into in gone.items() if into is not None]
+    await transaction.execute(DELETE_OF_GONE, tenant_id, list(gone), lows, highs, merged_away)
 
 
 async def delete_candidates(transaction: Transaction, tenant_id: UUID, contact_ids: Collection[UUID]) -> None:
@@ -181,16 +186,14 @@ async def decide(
 
 
 async def list_sure(connection: Connection, contacts: Collection[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
-    """Give (tenant id, id) of the open AUTO candidates of these contacts, where the tenant wants it."""
+    """Give (tenant id, id) of the open AUTO candidates of these contacts that the system may be allowed to merge."""
     rows = await connection.fetch(
-        LIST_SURE, [tenant_id for tenant_id, _ in contacts], [contact_id for _, contact_id in contacts]
+        LIST_SURE,
+        [tenant_id for tenant_id, _ in contacts],
+        [contact_id for _, contact_id in contacts],
+        list_roles(Permission.SEE_ALL),
     )
     return [(row["tenant_id"], row["id"]) for row in rows]
-
-
-async def was_undone(connection: Connection, tenant_id: UUID, pair: Pair) -> bool:
-    """Tell whether a merge of just these two was undone once."""
-    return bool(await connection.fetchval(WAS_UNDONE, tenant_id, pair.low_id, pair.high_id))
 
 
 def _to_candidate(row: Mapping[str, Any]) -> Candidate:

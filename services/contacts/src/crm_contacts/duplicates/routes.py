@@ -6,9 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from crm_contacts.contacts.domain import ContactNotFound
 from crm_contacts.contacts.events import to_state
 from crm_contacts.contacts.queries import load_contact
 from crm_contacts.duplicates import commands, queries
+from crm_contacts.duplicates.domain import AlreadyDecided, CandidateNotFound, ContactGone
 from crm_contacts.duplicates.schemas import (
     DismissDuplicateRequest,
     Duplicate,
@@ -18,18 +20,24 @@ from crm_contacts.duplicates.schemas import (
     MergeDuplicateRequest,
 )
 from crm_contacts.merges.schemas import MergeAnswer
+from crm_shared.custom_fields.definitions import UnknownCustomField
 from crm_shared.http import positions
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import Order, SortField, next_cursor
+from crm_shared.http.cursors import next_cursor, to_page
 from crm_shared.http.positions import Position
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.listing import Order, SortField
+from crm_shared.refusals import Forbidden, StaleVersion
 
 router = APIRouter(tags=["duplicates"], route_class=CrmRoute)
 
 ORDER = Order("-found_at", SortField("d.found_at", datetime), is_descending=True, id_column="d.id")
 
 
-@router.get("/duplicates", response_model=DuplicatePage, summary="List possible duplicates, newest first")
+@router.get(
+    "/duplicates", response_model=DuplicatePage, summary="List possible duplicates, newest first", responses=problems()
+)
 async def list_duplicates(query: Annotated[DuplicateList, Query()], context: Context) -> Response:
     return await _reply(query, context, contact_id=None)
 
@@ -38,6 +46,7 @@ async def list_duplicates(query: Annotated[DuplicateList, Query()], context: Con
     "/contacts/{contact_id}/duplicates",
     response_model=DuplicateOfContactPage,
     summary="List who may be the same person as this contact",
+    responses=problems(ContactNotFound),
 )
 async def list_duplicates_of_contact(
     contact_id: UUID, query: Annotated[DuplicateList, Query()], context: Context
@@ -45,7 +54,12 @@ async def list_duplicates_of_contact(
     return await _reply(query, context, contact_id=contact_id)
 
 
-@router.post("/duplicates/{candidate_id}/merge", response_model=MergeAnswer, summary="Merge the two contacts")
+@router.post(
+    "/duplicates/{candidate_id}/merge",
+    response_model=MergeAnswer,
+    summary="Merge the two contacts",
+    responses=problems(CandidateNotFound, Forbidden, StaleVersion, UnknownCustomField, AlreadyDecided, ContactGone),
+)
 async def merge_duplicate(candidate_id: UUID, context: Context, body: MergeDuplicateRequest | None = None) -> Response:
     request = body or MergeDuplicateRequest()
     command = request.to_command(candidate_id, caller=context.caller, expected_version=context.if_match)
@@ -58,7 +72,12 @@ async def merge_duplicate(candidate_id: UUID, context: Context, body: MergeDupli
     return response
 
 
-@router.post("/duplicates/{candidate_id}/dismiss", response_model=Duplicate, summary="Say that the two are two people")
+@router.post(
+    "/duplicates/{candidate_id}/dismiss",
+    response_model=Duplicate,
+    summary="Say that the two are two people",
+    responses=problems(CandidateNotFound, Forbidden, AlreadyDecided, ContactGone),
+)
 async def dismiss_duplicate(
     candidate_id: UUID, context: Context, body: DismissDuplicateRequest | None = None
 ) -> Response:
@@ -70,15 +89,10 @@ async def _reply(query: DuplicateList, context: Context, *, contact_id: UUID | N
     async with context.database.read(context.caller.tenant_id) as connection:
         if contact_id is not None:
             await load_contact(connection, context.caller, contact_id)
-        rows = await queries.list_candidates(
-            connection,
-            context.caller,
-            status=query.status,
-            band=query.band,
-            contact_id=contact_id,
-            order=ORDER,
-            cursor=query.cursor,
-            limit=query.limit,
+        page = to_page(query, ORDER)
+        statement = queries.select_candidates(
+            context.caller, page, status=query.status, band=query.band, contact_id=contact_id
         )
-        items = await queries.to_items(connection, context.caller, rows[: query.limit], of=contact_id)
-    return context.reply_page(items, next_cursor(ORDER, rows, query.limit, value_key="found_at"))
+        rows = await statement.fetch(connection)
+        items = await queries.to_items(connection, context.caller, rows[: page.limit], of=contact_id)
+    return context.reply_page(items, next_cursor(page, rows))

@@ -78,11 +78,21 @@ def score(ours: Profile, theirs: Profile, frequencies: Frequencies) -> Score:
         for finding in findings
     ]
     reasons.append({"field": "prior", "comparison": likeliest.value, "weight": round(priors[likeliest], 2)})
-    if probability > WEIGHTS.auto_above and not any(_level(finding).agrees for finding in findings):
-        # However rare the name: nothing beside it speaks for the pair, so a person is to decide.
+    if probability > WEIGHTS.auto_above and (doubt := _find_doubt(findings)) is not None:
         probability = WEIGHTS.auto_above
-        reasons.append({"field": "name", "comparison": "name_alone", "weight": 0.0})
+        reasons.append(doubt)
     return Score(round(probability, 4) if probability < WEIGHTS.auto_above else probability, reasons)
+
+
+def _find_doubt(findings: Iterable[Finding]) -> dict[str, Any] | None:
+    """Give why a person is to decide, however likely: something contradicts, or nothing beside the name agrees."""
+    levels = {finding: _level(finding) for finding in findings}
+    against = next((finding for finding, level in levels.items() if level.contradicts), None)
+    if against is not None:
+        return {"field": against.field, "comparison": "contradiction", "weight": 0.0}
+    if not any(level.agrees for level in levels.values()):
+        return {"field": "name", "comparison": "name_alone", "weight": 0.0}
+    return None
 
 
 def _list_priors(ours: Profile, theirs: Profile, frequencies: Frequencies) -> dict[Kind, float]:

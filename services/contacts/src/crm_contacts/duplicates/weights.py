@@ -25,12 +25,14 @@ OTHERS: Final = (Kind.STRANGER, Kind.COLLEAGUE, Kind.KIN)
 class Level:
     """How likely a finding is among pairs of each kind, 0 to 1.
 
-    `breadth`: among kinds without a figure it is the value's frequency times this.
+    `breadth`: among kinds without a figure it is the value's frequency times this. `agrees`: it speaks for one person
+    by itself; AUTO needs such a finding. `contradicts`: it speaks for two, and no AUTO goes past it.
     """
 
     probability: Mapping[Kind, float]
     breadth: float | None
     agrees: bool
+    contradicts: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Weights:
     rare_frequency: float
     free_mail_domains: frozenset[str]
     role_mailboxes: frozenset[str]
+    words_for_nothing: frozenset[str]
     auto_above: float
     suggest_from: float
 
@@ -66,6 +69,7 @@ def load_weights() -> Weights:
         rare_frequency=frequency["rare"],
         free_mail_domains=frozenset(found["mail"]["free_domains"]),
         role_mailboxes=frozenset(found["mail"]["roles"]),
+        words_for_nothing=frozenset(found["custom"]["words_for_nothing"]),
         auto_above=bands["auto_above"],
         suggest_from=bands["suggest_from"],
     )
@@ -80,7 +84,7 @@ def _to_level(where: str, given: Mapping[str, Any]) -> Level:
     probability = {kind: float(given[kind]) for kind in Kind if kind in given or breadth is None}
     if not all(0 < value <= 1 and math.isfinite(value) for value in probability.values()):
         raise ValueError(f"{where}: a probability lies above 0 and is 1 at most")
-    return Level(probability, breadth, given.get("agrees", False))
+    return Level(probability, breadth, given.get("agrees", False), given.get("contradicts", False))
 
 
 WEIGHTS: Final = load_weights()

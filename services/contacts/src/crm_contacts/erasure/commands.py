@@ -11,12 +11,12 @@ from crm_contacts.contacts.domain import Contact, ContactErased, ContactNotFound
 from crm_contacts.erasure import repository
 from crm_contacts.erasure.places import forget_everywhere
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.clock import Clock
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Transaction, UnitOfWork
 from crm_shared.erasure.answers import rewrite_answers
 from crm_shared.erasure.echoes import note_erased
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 
@@ -54,10 +54,10 @@ async def _erase(transaction: Transaction, caller: Caller, erased: Sequence[Cont
     states = {shell_id: events.to_state(shell) for shell_id, shell in shells.items()}
     await rewrite_answers(transaction, tenant_id, states)
     await note_erased(transaction, tenant_id, list(shells), erased[0].at)
-    await tell(transaction, [events.to_wire(event, tenant_id=tenant_id, actor_id=caller.user_id) for event in erased])
+    await publish(transaction, events.MAPPING.to_wire(erased, by=caller), audited=True)
 
 
 async def load_snapshots(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[OutboxEvent]:
-    """Lock contacts by (tenant id, id) and give a snapshot of each, to be told of again."""
+    """Lock contacts by (tenant id, id) and give a snapshot of each, to be published again."""
     rows = await repository.lock_contacts(connection, keys)
-    return [events.snapshot(contact, tenant_id=tenant_id) for tenant_id, contact in rows]
+    return [events.MAPPING.snapshot(contact, tenant_id=tenant_id) for tenant_id, contact in rows]

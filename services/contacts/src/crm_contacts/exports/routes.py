@@ -1,10 +1,10 @@
 """HTTP of exports. A file is read page by page as a list is, so it takes no memory and no long transaction."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from crm_contacts.companies import filters as company_filters
 from crm_contacts.companies import queries as company_queries
@@ -15,61 +15,68 @@ from crm_contacts.contacts import queries as contact_queries
 from crm_contacts.contacts import routes as contact_routes
 from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.exports.files import COMPANY_COLUMNS, CONTACT_COLUMNS, list_headers, to_lines
-from crm_shared.custom_fields import Definitions, EntityType, read_definitions
+from crm_shared.custom_fields import EntityType, read_definitions
 from crm_shared.custom_fields.listing import apply_query
 from crm_shared.database import Connection
 from crm_shared.http.context import Context, RequestContext
-from crm_shared.http.cursors import Order, next_cursor
+from crm_shared.http.cursors import next_cursor
+from crm_shared.http.exports import EXPORT_ANSWER, Lines, reply_file, require_whole
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
-from crm_shared.refusals import FieldProblem, InvalidField
-from crm_shared.spreadsheets import CSV_TYPE, attachment, write_rows
+from crm_shared.listing import Page, Rows
 
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=CrmRoute)
 
 PAGE_ROWS: Final = 1000
-ANSWER: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {CSV_TYPE: {"schema": {"type": "string"}}}, "description": "all that the filters leave"}
-}
 QueryT = TypeVar("QueryT", ContactList, CompanyList)
-Rows = Sequence[Mapping[str, Any]]
-LoadPage = Callable[[Connection, QueryT], Awaitable[tuple[Rows, Order]]]
+LoadPage = Callable[[Connection, QueryT], Awaitable[tuple[Rows, Page]]]
 
 
-@router.get("/contacts.csv", response_class=Response, responses=ANSWER, summary="Download the contacts you may see")
+@router.get(
+    "/contacts.csv",
+    response_class=Response,
+    responses={**EXPORT_ANSWER, **problems()},
+    summary="Download the contacts you may see",
+)
 async def export_contacts(query: Annotated[ContactList, Query()], context: Context) -> Response:
-    async def load_page(connection: Connection, page: ContactList) -> tuple[Rows, Order]:
+    async def load_page(connection: Connection, query: ContactList) -> tuple[Rows, Page]:
         caller = context.caller
-        region = await contact_queries.load_region(connection, caller) if page.phone is not None else None
-        filters = contact_filters.to_where(page, caller, region=region)
-        order = await apply_query(
+        region = await contact_queries.load_region(connection, caller) if query.phone is not None else None
+        filters = contact_filters.to_filters(query, caller, region=region)
+        page = await apply_query(
             connection,
             caller.tenant_id,
             EntityType.CONTACT,
-            page,
-            filters,
+            query,
+            filters.where,
             sorts=contact_routes.SORTS,
             id_column="c.id",
         )
-        return await contact_queries.list_contacts(connection, caller, page, filters, order), order
+        return await contact_queries.list_contacts(connection, caller, filters, page), page
 
     return await _reply(context, "contacts", EntityType.CONTACT, CONTACT_COLUMNS, query, load_page)
 
 
-@router.get("/companies.csv", response_class=Response, responses=ANSWER, summary="Download the companies you may see")
+@router.get(
+    "/companies.csv",
+    response_class=Response,
+    responses={**EXPORT_ANSWER, **problems()},
+    summary="Download the companies you may see",
+)
 async def export_companies(query: Annotated[CompanyList, Query()], context: Context) -> Response:
-    async def load_page(connection: Connection, page: CompanyList) -> tuple[Rows, Order]:
+    async def load_page(connection: Connection, query: CompanyList) -> tuple[Rows, Page]:
         caller = context.caller
-        filters = company_filters.to_where(page, caller)
-        order = await apply_query(
+        filters = company_filters.to_filters(query, caller)
+        page = await apply_query(
             connection,
             caller.tenant_id,
             EntityType.COMPANY,
-            page,
-            filters,
+            query,
+            filters.where,
             sorts=company_routes.SORTS,
             id_column="c.id",
         )
-        return await company_queries.list_companies(connection, caller, page, filters, order), order
+        return await company_queries.list_companies(connection, caller, filters, page), page
 
     return await _reply(context, "companies", EntityType.COMPANY, COMPANY_COLUMNS, query, load_page)
 
@@ -82,36 +89,15 @@ async def _reply(
     query: QueryT,
     load_page: LoadPage[QueryT],
 ) -> Response:
-    """Answer with the file. Its first page is read before: what is wrong with a filter is still a 422 then."""
-    wrong = [
-        FieldProblem(f"?{one}", "an export is whole") for one in ("limit", "cursor") if one in query.model_fields_set
-    ]
-    if wrong:
-        raise InvalidField("An export takes neither limit nor cursor.", errors=wrong)
-    page = query.model_copy(update={"limit": PAGE_ROWS})
+    require_whole(query)
+    whole = query.model_copy(update={"limit": PAGE_ROWS})
     async with context.database.read(context.caller.tenant_id) as connection:
         definitions = await read_definitions(connection, context.caller.tenant_id, entity_type)
-        first = await load_page(connection, page)
-    lines = _write(context, columns, definitions, page, load_page, first)
-    return StreamingResponse(lines, media_type=CSV_TYPE, headers=attachment(name))
 
-
-async def _write(
-    context: RequestContext,
-    columns: Sequence[str],
-    definitions: Definitions,
-    page: QueryT,
-    load_page: LoadPage[QueryT],
-    first: tuple[Rows, Order],
-) -> AsyncIterator[bytes]:
-    yield write_rows([list_headers(columns, definitions)])
-    rows, order = first
-    while True:
+    async def read(cursor: str | None) -> Lines:
         async with context.database.read(context.caller.tenant_id) as connection:
+            rows, page = await load_page(connection, whole.model_copy(update={"cursor": cursor}))
             lines = await to_lines(connection, context.caller, rows[:PAGE_ROWS], columns, definitions)
-        yield write_rows(lines)
-        cursor = next_cursor(order, rows, PAGE_ROWS)
-        if cursor is None:
-            return
-        async with context.database.read(context.caller.tenant_id) as connection:
-            rows, order = await load_page(connection, page.model_copy(update={"cursor": cursor}))
+        return lines, next_cursor(page, rows)
+
+    return await reply_file(context, name, list_headers(columns, definitions), read)

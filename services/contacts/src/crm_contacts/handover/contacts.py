@@ -3,15 +3,15 @@
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic_core import to_json
-
 from crm_contacts.contacts import events
 from crm_contacts.contacts.domain import ContactEdited, shares_beside
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
-from crm_shared.audit import tell
+from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
 from crm_shared.handover import HandOver, Holding
 from crm_shared.handover.holdings import BATCH_RECORDS
+from crm_shared.json_text import to_json
+from crm_shared.publishing import publish
 
 HAS_CONTACTS = """
     SELECT 1 FROM contacts r WHERE r.tenant_id = l.tenant_id AND r.owner_id = l.leaver_id AND r.deleted_at IS NULL
@@ -59,9 +59,8 @@ async def give_contacts(transaction: Transaction, hand_over: HandOver, now: date
         [contact.updated_at for contact in contacts],
         [to_json(contact.shares).decode() for contact in contacts],
     )
-    await tell(
-        transaction, [events.to_wire(event, tenant_id=tenant_id, actor_id=hand_over.actor_id) for event in given]
-    )
+    wire = events.MAPPING.to_wire(given, by=Actor(tenant_id, hand_over.actor_id))
+    await publish(transaction, wire, audited=True)
     return len(given)
 
 

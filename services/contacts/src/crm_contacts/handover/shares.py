@@ -5,10 +5,11 @@ from datetime import datetime
 from crm_contacts.contacts import events, repository
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
 from crm_contacts.sharing.rules import find_share, unshare
-from crm_shared.audit import tell
+from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
 from crm_shared.handover import HandOver, Holding
 from crm_shared.handover.holdings import BATCH_RECORDS
+from crm_shared.publishing import publish
 
 HAS_SHARES = "SELECT 1 FROM contact_shares r WHERE r.tenant_id = l.tenant_id AND r.user_id = l.leaver_id"
 
@@ -35,9 +36,8 @@ async def end_shares(transaction: Transaction, hand_over: HandOver, now: datetim
     ended = [unshare(contact, leaver_id, now=now) for contact in shared]
     for event in ended:
         await repository.save(transaction, tenant_id, event.contact)
-    await tell(
-        transaction, [events.to_wire(event, tenant_id=tenant_id, actor_id=hand_over.actor_id) for event in ended]
-    )
+    wire = events.MAPPING.to_wire(ended, by=Actor(tenant_id, hand_over.actor_id))
+    await publish(transaction, wire, audited=True)
     return len(ended)
 
 

@@ -3,23 +3,34 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from crm_contacts.companies.domain import NewCompany
+from crm_contacts.contacts.domain import NewContact
 from crm_contacts.imports.domain import ID_PROPERTIES, ImportedType, ImportMode
-from crm_shared.refusals import FieldProblem, InvalidField
+from crm_shared.record_fields import field_names
+from crm_shared.refusals import FieldProblem, InvalidField, escape
 
 CUSTOM_PREFIX: Final = "cf_"
+_SEPARATORS: Final = re.compile(r"[\s_\-.]+")
+
+# Of two columns that say the same, the exact one counts: an export has both, one to read and one to come back.
+_EXACT: Final = {"company": "company_id", "owner": "owner_id"}
+"""`company` is the name or domain of a company that is there; `owner` a user's e-mail address."""
+
+_NO_COLUMN: Final = {"phone_e164", "custom_data"}
+"""What follows from the phone, and custom fields, each of which has a column of its own."""
+
+
+def _list_fields(new: type[Any]) -> tuple[str, ...]:
+    fields = [name for name in field_names(new) if name not in _NO_COLUMN]
+    return ("id", *fields, *(name for name, exact in _EXACT.items() if exact in fields))
+
 
 FIELDS: Final[Mapping[ImportedType, tuple[str, ...]]] = {
-    ImportedType.CONTACT: (
-        "id", "first_name", "last_name", "email", "phone", "company_id", "company", "job_title", "source", "owner_id",
-        "owner", "tags", "external_id",
-    ),
-    ImportedType.COMPANY: (
-        "id", "name", "domain", "industry", "size", "website", "owner_id", "owner", "tags",
-    ),
-}  # fmt: skip
-"""`company` is the name or domain of a company that is there; `owner` a user's e-mail address."""
+    ImportedType.CONTACT: _list_fields(NewContact),
+    ImportedType.COMPANY: _list_fields(NewCompany),
+}
 
 # Names folded as `_fold` does. What stands in two lists would be a guess.
 ALIASES: Final[Mapping[ImportedType, Mapping[str, str]]] = {
@@ -53,9 +64,6 @@ ALIASES: Final[Mapping[ImportedType, Mapping[str, str]]] = {
         "tags": "tags", "labels": "tags",
     },
 }  # fmt: skip
-
-# Of two columns that say the same, the exact one counts: an export has both, one to read and one to come back.
-_EXACT: Final = {"company": "company_id", "owner": "owner_id"}
 
 
 def to_columns(
@@ -119,7 +127,7 @@ def require_identifiable(
 
 
 def _fold(name: str) -> str:
-    return re.sub(r"[\s_\-.]+", "", name).casefold()
+    return _SEPARATORS.sub("", name).casefold()
 
 
 def _list_names(entity_type: ImportedType, custom_labels: Mapping[str, str], mode: ImportMode) -> dict[str, str]:
@@ -153,7 +161,7 @@ def _require_distinct(header: Sequence[str], mapping: Mapping[str, str | None], 
     ]
     seen: set[str] = set()
     for name, field in mapping.items():
-        pointer = "/mapping/" + name.replace("~", "~0").replace("/", "~1")
+        pointer = "/mapping/" + escape(name)
         if _fold(name) not in present:
             wrong.append(FieldProblem(pointer, "is no column of the file"))
         elif field is not None and field not in known:

@@ -8,8 +8,8 @@ from uuid import UUID
 from crm_contacts.imports import domain, repository
 from crm_contacts.imports.columns import require_identifiable, to_columns
 from crm_contacts.imports.domain import Import, ImportedType, ImportMode, ImportNotFound, ImportStatus
-from crm_contacts.imports.formats import EncodingDetector, read_header
-from crm_shared.access import Caller
+from crm_contacts.imports.formats import EncodingDetector, choose_encoding, read_header
+from crm_shared.access import Caller, Permission
 from crm_shared.clock import Clock
 from crm_shared.custom_fields import EntityType, read_definitions
 from crm_shared.database import Transaction, UnitOfWork
@@ -39,7 +39,7 @@ class BeginImport:
 
 async def begin_import(command: BeginImport, unit_of_work: UnitOfWork, clock: Clock) -> Import:
     """Put an import into the queue. Raises InvalidField for a file, a mapping or an id_property that can't be."""
-    encoding = command.encoding or command.detected.result()
+    encoding = choose_encoding(command.encoding, command.detected)
     header, delimiter = read_header(command.beginning, encoding, command.delimiter)
     if len(header) > MAX_COLUMNS:
         raise InvalidField.at("/file", f"takes {MAX_COLUMNS} columns at most")
@@ -99,7 +99,7 @@ async def revert_import(caller: Caller, import_id: UUID, unit_of_work: UnitOfWor
 
 async def _load(transaction: Transaction, caller: Caller, import_id: UUID) -> Import:
     job = await repository.load_for_update(transaction, caller.tenant_id, import_id)
-    if not caller.is_admin and job.created_by != caller.user_id:
+    if not caller.can(Permission.SEE_ALL_IMPORTS) and job.created_by != caller.user_id:
         raise ImportNotFound
     return job
 

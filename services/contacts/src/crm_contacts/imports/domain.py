@@ -38,6 +38,8 @@ ID_PROPERTIES: Mapping[ImportedType, tuple[str, ...]] = {
 }
 """What a row of an upsert or update may be found by, the usual one first."""
 
+ITS_TURN = "its turn among the imports"
+
 
 class ImportNotFound(NotFound):
     """Absent, or somebody else's."""
@@ -86,7 +88,10 @@ class Revert:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One file and what became of it. `columns` pairs each header with its field, None where it is ignored."""
+    """One file and what became of it. `columns` pairs each header with its field, None where it is ignored.
+
+    `waits_for` says why it does not go on right now; `turned_at` is when it last made room for others.
+    """
 
     tenant_id: UUID
     id: UUID
@@ -115,6 +120,8 @@ class Import:
     reverted: Revert | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    waits_for: str | None = None
+    turned_at: datetime | None = None
 
     @property
     def fields(self) -> tuple[str | None, ...]:
@@ -124,6 +131,16 @@ class Import:
 def start(waiting: Import, *, now: datetime) -> Import:
     """Let a worker begin; one that goes on after another has died keeps when it was started."""
     return _changed(waiting, now, status=ImportStatus.RUNNING, started_at=waiting.started_at or now)
+
+
+def wait(working: Import, waits_for: str, *, now: datetime) -> Import:
+    """Note what it waits for, until its next rows are written."""
+    return _changed(working, now, waits_for=waits_for)
+
+
+def end_turn(working: Import, *, now: datetime) -> Import:
+    """Let others go on in its place; it comes again after those that have waited longer."""
+    return _changed(working, now, waits_for=ITS_TURN, turned_at=now)
 
 
 def complete(running: Import, *, now: datetime) -> Import:
@@ -158,4 +175,4 @@ def conclude_revert(reverting: Import, *, now: datetime) -> Import:
 
 
 def _changed(before: Import, now: datetime, **changes: Any) -> Import:
-    return replace(before, **changes, version=before.version + 1, updated_at=now)
+    return replace(before, **{"waits_for": None, **changes}, version=before.version + 1, updated_at=now)

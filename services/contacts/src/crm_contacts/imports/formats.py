@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from crm_shared.refusals import InvalidField
+from crm_shared.text import to_nfc
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 _MARKS: Final = (
@@ -13,6 +14,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+MAX_COLUMNS: Final = 1000
 MAX_CELL_CHARACTERS: Final = 131_072
 """Longer ones are taken for a quote that was never closed. No field of ours takes as many."""
 _UNLIKELY_CONTROLS: Final = bytes(set(range(0x20)) - {0x09, 0x0A, 0x0D, 0x0C, 0x1A, 0x1B})
@@ -91,6 +93,19 @@ def require_encoding(name: str) -> str:
     return codec.name
 
 
+def choose_encoding(stated: str | None, detected: EncodingDetector) -> str:
+    """Return the codec's name for the file. A stated UTF-16 leaves open which half comes first: the file tells.
+
+    Raises InvalidField at /file for what is no text, at /encoding for a file that is not in UTF-16 as stated.
+    """
+    if stated is not None and stated != "utf-16":
+        return stated
+    found = detected.result()
+    if stated is not None and not found.startswith("utf-16"):
+        raise InvalidField.at("/encoding", "is not the file's: state utf-16-le or utf-16-be, or none")
+    return found
+
+
 _NOT_OF_FILES: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs"})
 
 
@@ -119,8 +134,8 @@ def read_header(beginning: bytes, encoding: str, delimiter: str | None) -> tuple
         raise InvalidField.at("/file", "is empty")
     if "\x00" in lines[0]:
         raise InvalidField.at("/file", "is not a text file")
-    chosen = delimiter or sniff_delimiter(lines[0])
     try:
+        chosen = delimiter or sniff_delimiter(lines[0])
         cells = next(csv.reader(lines, delimiter=chosen))
     except csv.Error as error:
         raise InvalidField.at("/file", f"has a header that can't be read: {error}") from None
@@ -128,4 +143,6 @@ def read_header(beginning: bytes, encoding: str, delimiter: str | None) -> tuple
         cells.pop()
     if not cells:
         raise InvalidField.at("/file", "has no header")
-    return [cell.strip() for cell in cells], chosen
+    if len(cells) > MAX_COLUMNS:
+        raise InvalidField.at("/file", f"has {len(cells)} columns; {MAX_COLUMNS} are read at most")
+    return [to_nfc(cell.strip()) for cell in cells], chosen

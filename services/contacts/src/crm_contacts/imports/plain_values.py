@@ -19,7 +19,7 @@ _MAX_PLAIN_EMAIL: Final = 200
 _MAX_LOCAL: Final = 64
 
 _SEPARATORS: Final = str.maketrans("", "", " ()-.")
-_TWO_DIGITS: Final = re.compile(r"\D*\d\D*\d")
+_PLAIN_PHONE: Final = re.compile(r"\A[+(]{0,2}\d[ ()/-]*\d[\d ()/-]*", re.ASCII)
 _PLAIN_DIGITS: Final = re.compile(r"\d{4,20}", re.ASCII)
 
 
@@ -95,7 +95,7 @@ def _load_region(region: str) -> _Plan | None:
 
 def read_phone(text: str) -> str:
     """Give what `to_phone` gives. Raises ValueError as it does."""
-    return text if len(text) <= MAX_LENGTH and _TWO_DIGITS.match(text) else to_phone(text)
+    return text if len(text) <= MAX_LENGTH and _PLAIN_PHONE.fullmatch(text) else to_phone(text)
 
 
 def read_e164(phone: str, region: str) -> str | None:

@@ -1,19 +1,16 @@
 """SQL that reads imports for the API."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.imports.domain import Import, ImportNotFound
 from crm_contacts.imports.repository import IMPORT_COLUMNS, to_import
-from crm_contacts.imports.schemas import ImportList
 from crm_contacts.imports.states import to_state
-from crm_shared.access import Caller
+from crm_shared.access import Caller, Permission
 from crm_shared.database import Connection, Database, Where
-from crm_shared.http.cursors import Order, SortField
+from crm_shared.listing import ListStatement, Page, Rows, select_page
 
-ORDER: Final = Order("-created_at", SortField("i.created_at", datetime), is_descending=True, id_column="i.id")
 PAGE_ERRORS: Final = 1000
 
 SELECT_IMPORTS: Final = "SELECT " + IMPORT_COLUMNS + " FROM imports i WHERE i.tenant_id = $1 AND "  # noqa: S608 - columns
@@ -28,7 +25,7 @@ SELECT_ERRORS: Final = """
 
 
 async def load_import(connection: Connection, caller: Caller, import_id: UUID) -> Import:
-    """Read one import, the caller's own or, for an ADMIN, anybody's. Raises ImportNotFound."""
+    """Read one import, the caller's own or, with SEE_ALL_IMPORTS, anybody's. Raises ImportNotFound."""
     where = _add_own(Where(caller.tenant_id).add("i.id = {}", import_id), caller)
     row = await connection.fetchrow(SELECT_IMPORTS + where.sql, *where.parameters)
     if row is None:
@@ -36,19 +33,18 @@ async def load_import(connection: Connection, caller: Caller, import_id: UUID) -
     return to_import(row)
 
 
-async def list_imports(connection: Connection, caller: Caller, query: ImportList) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 imports as GET answers them, newest first."""
+def select_imports(caller: Caller, page: Page, *, status: str | None, entity_type: str | None) -> ListStatement:
     where = _add_own(Where(caller.tenant_id), caller)
-    if query.status is not None:
-        where.add("i.status = {}", query.status)
-    if query.entity_type is not None:
-        where.add("i.entity_type = {}", query.entity_type)
-    ORDER.add_after(where, query.cursor)
-    page = where.number(query.limit + 1)
-    rows = await connection.fetch(
-        SELECT_IMPORTS + where.sql + " ORDER BY " + ORDER.sql + " LIMIT " + page, *where.parameters
-    )
-    return [to_state(to_import(row)) for row in rows]
+    if status is not None:
+        where.add("i.status = {}", status)
+    if entity_type is not None:
+        where.add("i.entity_type = {}", entity_type)
+    return select_page(SELECT_IMPORTS, where, page)
+
+
+async def list_imports(connection: Connection, statement: ListStatement) -> Rows:
+    """Read imports as GET answers them."""
+    return [to_state(to_import(row)) for row in await statement.fetch(connection)]
 
 
 async def walk_errors(database: Database, job: Import) -> AsyncIterator[list[Mapping[str, Any]]]:
@@ -65,4 +61,4 @@ async def walk_errors(database: Database, job: Import) -> AsyncIterator[list[Map
 
 
 def _add_own(where: Where, caller: Caller) -> Where:
-    return where if caller.is_admin else where.add("i.created_by = {}", caller.user_id)
+    return where if caller.can(Permission.SEE_ALL_IMPORTS) else where.add("i.created_by = {}", caller.user_id)

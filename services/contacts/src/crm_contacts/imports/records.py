@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crm_contacts.imports.domain import RowProblem
 from crm_contacts.imports.formats import MAX_CELL_CHARACTERS
+from crm_shared.text import to_nfc
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -71,8 +72,11 @@ class RecordReader:
             except csv.Error:
                 yield RowProblem(line, "", UNCLOSED.format(MAX_CELL_CHARACTERS, self._reader.line_num))
                 continue
-            if not "".join(cells).strip():
+            text = "".join(cells)
+            if not text.strip():
                 continue  # spreadsheets leave such lines behind
+            if not text.isascii():
+                cells = [to_nfc(cell) for cell in cells]
             if is_header:
                 is_header = False
                 continue

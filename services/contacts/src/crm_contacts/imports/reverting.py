@@ -5,6 +5,7 @@ that both have noted.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -16,22 +17,20 @@ import structlog
 from crm_contacts.companies import domain as companies
 from crm_contacts.companies import events as company_events
 from crm_contacts.companies import holders as company_holders
-from crm_contacts.companies.batch import CompanyBatch
-from crm_contacts.companies.repository import COMPANY_COLUMNS, to_company
+from crm_contacts.companies.repository import COMPANY_COLUMNS, COMPANY_TABLE, to_company
 from crm_contacts.contacts import domain as contacts
 from crm_contacts.contacts import events as contact_events
 from crm_contacts.contacts import holders as contact_holders
-from crm_contacts.contacts.batch import ContactBatch
-from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
+from crm_contacts.contacts.repository import CONTACT_COLUMNS, CONTACT_TABLE, to_contact
 from crm_contacts.imports import domain, repository
 from crm_contacts.imports.domain import Import, ImportedType, ImportNotFound, ImportStatus, Revert
-from crm_shared.audit import tell
-from crm_shared.batches import RecordTable, UniqueValue
+from crm_shared.batches import UniqueValue
 from crm_shared.clock import Clock
-from crm_shared.contracts import OutboxEvent
+from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.custom_fields import Definitions, EntityType, load_definitions
-from crm_shared.database import Database, Transaction
+from crm_shared.database import Database, RecordTable, Transaction
 from crm_shared.database.outages import is_contended
+from crm_shared.publishing import publish
 from crm_shared.refusals import InvalidField
 
 logger = structlog.get_logger(__name__)
@@ -64,6 +63,10 @@ _UUID_FIELDS: Final = frozenset({"company_id", "owner_id"})
 _NOT_RESTORED: Final = frozenset({"shares", "deleted_at", "merged_into", "erased_at", "created_at"})
 
 
+Passing = Callable[[Import], AbstractAsyncContextManager[None]]
+"""Waits until the import may write its next chunk, and keeps its place while in the block."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordKind:
     """What is particular to one type of record."""
@@ -86,7 +89,7 @@ KINDS: Final[Mapping[ImportedType, RecordKind]] = {
         contacts,
         contact_events,
         contact_holders,
-        ContactBatch.table,
+        CONTACT_TABLE,
     ),
     ImportedType.COMPANY: RecordKind(
         "company",
@@ -96,7 +99,7 @@ KINDS: Final[Mapping[ImportedType, RecordKind]] = {
         companies,
         company_events,
         company_holders,
-        CompanyBatch.table,
+        COMPANY_TABLE,
     ),
 }
 
@@ -112,22 +115,26 @@ class _Written:
     is_touched: bool
 
 
-async def revert_all(job: Import, database: Database, clock: Clock) -> None:
-    """Take back what is left to take back, a transaction for each chunk; then tell that it is done."""
-    while True:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with database.begin(job.tenant_id) as transaction:
-                    is_done = await _revert_chunk(transaction, job.tenant_id, job.id, clock.now())
-                break
-            except asyncpg.PostgresError as error:
-                # A value that a record had before was taken in this very moment, or two have met in their locks.
-                is_passing = is_contended(error) or isinstance(error, asyncpg.UniqueViolationError)
-                if attempt == ATTEMPTS or not is_passing:
-                    raise
-        if is_done:
-            logger.info("import_reverted", import_id=str(job.id))
-            return
+async def revert_all(job: Import, database: Database, clock: Clock, passing: Passing) -> None:
+    """Take back what is left to take back, a transaction for each chunk; then conclude it."""
+    is_done = False
+    while not is_done:
+        async with passing(job):
+            is_done = await _revert_next(job, database, clock)
+    logger.info("import_reverted", import_id=str(job.id))
+
+
+async def _revert_next(job: Import, database: Database, clock: Clock) -> bool:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with database.begin(job.tenant_id) as transaction:
+                return await _revert_chunk(transaction, job.tenant_id, job.id, clock.now())
+        except asyncpg.PostgresError as error:
+            # A value that a record had before was taken in this very moment, or two have met in their locks.
+            is_passing = is_contended(error) or isinstance(error, asyncpg.UniqueViolationError)
+            if attempt == ATTEMPTS or not is_passing:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def _revert_chunk(transaction: Transaction, tenant_id: UUID, import_id: UUID, now: datetime) -> bool:
@@ -146,7 +153,8 @@ async def _revert_chunk(transaction: Transaction, tenant_id: UUID, import_id: UU
     written = await _load_written(transaction, job, chunk, ours)
     counted = await _take_back(transaction, job, job.reverted, written, now)
     counted = replace(counted, chunks=len(moments), chunks_done=done + 1)
-    await repository.save(transaction, replace(job, reverted=counted, version=job.version + 1, updated_at=now))
+    after = replace(job, reverted=counted, waits_for=None, version=job.version + 1, updated_at=now)
+    await repository.save(transaction, after)
     await transaction.execute(CONCLUDE_CHUNK, tenant_id, import_id, chunk["number"], now)
     return False
 
@@ -181,14 +189,14 @@ async def _take_back(
     kind = KINDS[job.entity_type]
     definitions = await load_definitions(transaction, job.tenant_id, EntityType(job.entity_type))
     taken = await _find_taken(transaction, job.tenant_id, kind, written)
-    told: list[Any] = []
+    happened: list[Any] = []
     deleted = restored = kept = 0
     for one in written:
         if one.is_new:
             if one.is_touched:
                 kept += 1
             else:
-                told.append(kind.domain.delete(one.record, now=now))
+                happened.append(kind.domain.delete(one.record, now=now))
                 deleted += 1
             continue
         values, is_whole = _list_values(one, taken, definitions)
@@ -198,9 +206,9 @@ async def _take_back(
             event, is_whole = None, False
         kept += not is_whole
         if event is not None:
-            told.append(event)
+            happened.append(event)
             restored += 1
-    await _save(transaction, job, kind, told, counts.by)
+    await _save(transaction, job, kind, happened, counts.by)
     return replace(
         counts, deleted=counts.deleted + deleted, restored=counts.restored + restored, kept=counts.kept + kept
     )
@@ -259,10 +267,12 @@ async def _find_taken(
     return taken
 
 
-async def _save(transaction: Transaction, job: Import, kind: RecordKind, told: Sequence[Any], actor_id: UUID) -> None:
-    if not told:
+async def _save(
+    transaction: Transaction, job: Import, kind: RecordKind, happened: Sequence[Any], actor_id: UUID
+) -> None:
+    if not happened:
         return
-    states = [kind.events.to_state(getattr(event, kind.aggregate)) for event in told]
-    await transaction.execute(kind.table.update, job.tenant_id, states)
-    wire: list[OutboxEvent] = [kind.events.to_wire(event, tenant_id=job.tenant_id, actor_id=actor_id) for event in told]
-    await tell(transaction, wire)
+    states = [kind.events.to_state(getattr(event, kind.aggregate)) for event in happened]
+    await transaction.execute(kind.table.update_many, job.tenant_id, states)
+    wire: list[OutboxEvent] = kind.events.MAPPING.to_wire(happened, by=Actor(job.tenant_id, actor_id))
+    await publish(transaction, wire, audited=True)

@@ -1,31 +1,55 @@
 """HTTP of imports."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, cast
+from datetime import datetime
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from starlette.responses import StreamingResponse
 
 from crm_contacts.imports import commands, queries
 from crm_contacts.imports.commands import BeginImport
-from crm_contacts.imports.domain import Import
-from crm_contacts.imports.queries import ORDER
+from crm_contacts.imports.domain import (
+    AlreadyReverted,
+    Import,
+    ImportEnded,
+    ImportNotEnded,
+    ImportNotFound,
+    NothingToRevert,
+)
+from crm_contacts.imports.limits import TooManyImportBytes, TooManyImports
 from crm_contacts.imports.schemas import FORM, ImportFields, ImportList, ImportPage, ImportState
 from crm_contacts.imports.states import to_state
 from crm_contacts.imports.uploads import ImportRoute, StoredFile
 from crm_shared.database import Database
 from crm_shared.http.context import Context
+from crm_shared.http.cursors import to_page
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.http.streams import CheckedStream
 from crm_shared.http.uploads import require_upload
+from crm_shared.listing import Order, SortField
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import CSV_TYPE, attachment, write_rows
 
 upload_router = APIRouter(prefix="/imports", tags=["imports"], route_class=ImportRoute)
 router = APIRouter(prefix="/imports", tags=["imports"], route_class=CrmRoute)
 
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {CSV_TYPE: {"schema": {"type": "string"}}}, "description": "line, field, reason, cells"}
+}
 
-@upload_router.post("", response_model=ImportState, status_code=201, summary="Import a CSV file", openapi_extra=FORM)
+ORDER: Final = Order("-created_at", SortField("i.created_at", datetime), is_descending=True, id_column="i.id")
+
+
+@upload_router.post(
+    "",
+    response_model=ImportState,
+    status_code=201,
+    summary="Import a CSV file",
+    responses=problems(TooManyImports, TooManyImportBytes),
+    openapi_extra=FORM,
+)
 async def begin_import(context: Context) -> Response:
     upload = require_upload(context.request)
     if upload.file_name is None or not upload.file_bytes:
@@ -46,14 +70,16 @@ async def begin_import(context: Context) -> Response:
     return context.reply(to_state(job), status=201)
 
 
-@router.get("", response_model=ImportPage, summary="List your imports; an ADMIN sees all")
+@router.get("", response_model=ImportPage, summary="List your imports; an ADMIN sees all", responses=problems())
 async def list_imports(query: Annotated[ImportList, Query()], context: Context) -> Response:
+    page = to_page(query, ORDER)
+    statement = queries.select_imports(context.caller, page, status=query.status, entity_type=query.entity_type)
     async with context.database.read(context.caller.tenant_id) as connection:
-        rows = await queries.list_imports(connection, context.caller, query)
-    return context.reply_sorted(rows, ORDER, query.limit)
+        rows = await queries.list_imports(connection, statement)
+    return context.reply_sorted(rows, page)
 
 
-@router.get("/{import_id}", response_model=ImportState, summary="Get one import")
+@router.get("/{import_id}", response_model=ImportState, summary="Get one import", responses=problems(ImportNotFound))
 async def get_import(import_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         job = await queries.load_import(connection, context.caller, import_id)
@@ -63,25 +89,33 @@ async def get_import(import_id: UUID, context: Context) -> Response:
 @router.get(
     "/{import_id}/errors.csv",
     response_class=Response,
-    responses={
-        200: {"content": {CSV_TYPE: {"schema": {"type": "string"}}}, "description": "line, field, reason, cells"}
-    },
+    responses=ERRORS | problems(ImportNotFound),
     summary="Download the rows that failed, each with its line and reason",
 )
 async def get_errors(import_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         job = await queries.load_import(connection, context.caller, import_id)
     lines = _write_errors(context.database, job)
-    return StreamingResponse(lines, media_type=CSV_TYPE, headers=attachment(f"import-{job.id}-errors"))
+    return CheckedStream(context, lines, media_type=CSV_TYPE, headers=attachment(f"import-{job.id}-errors"))
 
 
-@router.post("/{import_id}/cancel", response_model=ImportState, summary="End an import where it is")
+@router.post(
+    "/{import_id}/cancel",
+    response_model=ImportState,
+    summary="End an import where it is",
+    responses=problems(ImportNotFound, ImportEnded),
+)
 async def cancel_import(import_id: UUID, context: Context) -> Response:
     job = await commands.cancel_import(context.caller, import_id, context.unit_of_work, context.clock)
     return context.reply(to_state(job))
 
 
-@router.post("/{import_id}/revert", response_model=ImportState, summary="Take a whole import back")
+@router.post(
+    "/{import_id}/revert",
+    response_model=ImportState,
+    summary="Take a whole import back",
+    responses=problems(ImportNotFound, AlreadyReverted, ImportNotEnded, NothingToRevert),
+)
 async def revert_import(import_id: UUID, context: Context) -> Response:
     job = await commands.revert_import(context.caller, import_id, context.unit_of_work, context.clock)
     return context.reply(to_state(job))

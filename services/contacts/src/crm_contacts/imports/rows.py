@@ -1,25 +1,26 @@
-"""From a record's cells to a row for COPY, and the event that tells of it: the same bytes as a single POST tells."""
+"""From a record's cells to a row for COPY, and its event: the same bytes as a single POST publishes."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import uuid_utils
-from pydantic_core import to_json
 
 from crm_contacts.companies import domain as companies
 from crm_contacts.companies import events as company_events
-from crm_contacts.companies.domain import NewCompany
+from crm_contacts.companies.domain import Company, NewCompany
 from crm_contacts.contacts import domain as contacts
 from crm_contacts.contacts import events as contact_events
-from crm_contacts.contacts.domain import NAMING_FIELDS, NewContact
+from crm_contacts.contacts.domain import NAMING_FIELDS, Contact, NewContact
 from crm_contacts.imports.domain import ImportedType
 from crm_contacts.imports.plain_values import read_e164
 from crm_contacts.imports.references import Found
-from crm_shared.contracts.writing import to_value
+from crm_shared.contracts.writing import require_readable, to_value
+from crm_shared.json_text import to_json
+from crm_shared.record_fields import field_names
 
 _NOBODY: Final = UUID(int=0)
 _ARRAY_NEEDS_ESCAPE: Final = re.compile(r'["\\]')
@@ -30,27 +31,32 @@ _COPY_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r
 class RowKind:
     """What is particular to one type of record.
 
-    `staged`: its columns in the staging table, in COPY's order, between the two that all have (number, id) and the
-    three last (custom_data, refusal, payload). `make_template`: the state of a record with nothing in it.
+    `record` is its class, `new` the one whose fields a row may set. `make_template`: the state of a record with nothing
+    in it.
     """
 
     aggregate: str
-    staged: Sequence[str]
+    record: type[Any]
+    new: type[Any]
     make_template: Callable[[Found], dict[str, Any]]
     complete: Callable[[dict[str, Any], Found], None]
     find_refusal: Callable[[Mapping[str, Any]], tuple[str, str] | None]
 
+    @property
+    def staged(self) -> tuple[str, ...]:
+        """Return its columns in the staging table, in COPY's order.
+
+        They stand between the two that all have (number, id) and the three last (custom_data, refusal, payload).
+        """
+        return tuple(name for name in field_names(self.new) if name != "custom_data")
+
 
 def _template_of_contact(found: Found) -> dict[str, Any]:
-    names = ("first_name", "last_name", "email", "phone_e164", "company_id", "job_title", "source", "external_id")
-    nothing: dict[str, Any] = dict.fromkeys(names)
-    event = contacts.create(_NOBODY, NewContact(**nothing, phone="00", owner_id=_NOBODY, tags=()), now=found.now)
-    return {**contact_events.to_state(event.contact), "phone": None}
+    return contact_events.to_state(contacts.begin(_NOBODY, NewContact(owner_id=_NOBODY), now=found.now))
 
 
 def _template_of_company(found: Found) -> dict[str, Any]:
-    nothing: dict[str, Any] = dict.fromkeys(("domain", "industry", "size", "website"))
-    event = companies.create(_NOBODY, NewCompany(**nothing, name="", owner_id=_NOBODY, tags=()), now=found.now)
+    event = companies.create(_NOBODY, NewCompany(name="", owner_id=_NOBODY), now=found.now)
     return company_events.to_state(event.company)
 
 
@@ -77,31 +83,35 @@ def _refuse_company(values: Mapping[str, Any]) -> tuple[str, str] | None:
 ROW_KINDS: Final[Mapping[ImportedType, RowKind]] = {
     ImportedType.CONTACT: RowKind(
         "contact",
-        ("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source", "owner_id",
-         "tags", "external_id"),
+        Contact,
+        NewContact,
         _template_of_contact,
         _complete_contact,
         _refuse_contact,
     ),
     ImportedType.COMPANY: RowKind(
         "company",
-        ("name", "domain", "industry", "size", "website", "owner_id", "tags"),
+        Company,
+        NewCompany,
         _template_of_company,
         _complete_company,
         _refuse_company,
     ),
-}  # fmt: skip
+}
 
 
 class RowWriter:
-    """Writes the rows of one chunk: all are told at the same moment, by the same user."""
+    """Writes the rows of one chunk: all are published at the same moment, by the same user."""
 
     def __init__(self, kind: RowKind, found: Found, actor_id: UUID) -> None:
         self._kind = kind
+        self._staged = kind.staged
         self._found = found
         self._owner = str(actor_id)
         # What is the same in every row is written once: ids and instants cost more than all texts together.
         template = kind.make_template(found)
+        # Once for all rows: what these bring in is text, ids and custom fields, each as its own reader has let it in.
+        require_readable(kind.aggregate, template)
         self._template = {
             name: str(value) if isinstance(value, UUID) else _to_json_text(value) if name.endswith("_at") else value
             for name, value in template.items()
@@ -116,7 +126,7 @@ class RowWriter:
         state = {**self._template, **values, "id": record_id, "custom_data": custom_data}
         payload = to_json(to_value(self._kind.aggregate, state, changed=None, actor_id=self._actor)).decode()
         fields = [str(number), record_id]
-        for name in self._kind.staged:
+        for name in self._staged:
             value = values.get(name)
             if value is None:
                 fields.append("{}" if name == "tags" else "")

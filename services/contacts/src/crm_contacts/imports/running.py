@@ -1,74 +1,57 @@
-"""The worker's task: takes one waiting import after another and carries it out, chunk by chunk.
-
-An import goes on where its last committed chunk ended, whoever had begun it: how far it is stands in the same
-transaction as what it wrote.
-"""
+"""The worker's task: imports that wait are carried out, several at once, tenants in turn."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from crm_contacts.imports import domain, repository
-from crm_contacts.imports.backlog import wait_for_relay
-from crm_contacts.imports.domain import Import, ImportNotFound, ImportStatus
+from crm_contacts.imports.carrying_out import ImportWork, is_passing
 from crm_contacts.imports.housekeeping import tidy
-from crm_contacts.imports.preparing import PreparedChunk
-from crm_contacts.imports.references import Found, Wanted, find_references
-from crm_contacts.imports.reverting import revert_all
-from crm_contacts.imports.side_process import PreparingDied, PreparingFailed, SideProcess, preparing_beside
-from crm_contacts.imports.writing import DefinitionsChanged, WrittenChunk, write_chunk
+from crm_contacts.imports.turns import ChunkQueue, Turn, Waiting, choose, find_longest, list_waiting
 from crm_contacts.settings import ContactsSettings
-from crm_shared.access import Caller
-from crm_shared.access.directory import Directory
 from crm_shared.background import background, repeat
 from crm_shared.clock import Clock, SystemClock
-from crm_shared.custom_fields import EntityType
-from crm_shared.database import Database, Transaction
-from crm_shared.database.outages import is_away, is_contended
+from crm_shared.database import Connection, Database
+from crm_shared.pacing import Pace
 from crm_shared.refusals import Unavailable
 
 logger = structlog.get_logger(__name__)
 
-LIST_WAITING: Final = """
-    SELECT i.tenant_id, i.id FROM imports i
-     WHERE i.status IN ('QUEUED', 'RUNNING', 'REVERTING')
-     ORDER BY i.created_at, i.id
-     LIMIT 100
-"""
 LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('import ' || $1::uuid, 0))"
 UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('import ' || $1::uuid, 0))"
 
 TIDY_S: Final = 3600.0
-CHUNK_ATTEMPTS: Final = 5
-DEATHS: Final = 3
-"""How often an import's side process may die before the file is taken for what kills it."""
 
 
-class Superseded(Exception):
-    """The import is no longer this task's: cancelled, or taken over."""
+@dataclass(slots=True)
+class _AtWork:
+    """The imports that one worker is at, each with its lock in the session `locks`: it dies with this process."""
 
+    locks: Connection
+    turns: dict[UUID, Turn] = field(default_factory=dict)
+    tasks: dict[asyncio.Task[None], UUID] = field(default_factory=dict)
+    claimed: Waiting | None = None
+    """Ours already, and to begin as soon as another's turn has ended."""
+    resting: dict[UUID, float] = field(default_factory=dict)
+    """Until when those rest that could not go on: others were in the way, or a store was away."""
+    done: int = 0
 
-class ImporterGone(Exception):
-    """The user whose rights the import has is not active any more."""
+    async def claim(self, waiting: Waiting) -> bool:
+        return bool(await self.locks.fetchval(LOCK, waiting.id))
 
+    async def release(self, import_id: UUID) -> None:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self.locks.execute(UNLOCK, import_id)
 
-PROBLEMS: Final[Mapping[type[Exception], str]] = {
-    ImporterGone: "The user who began it is not active any more.",
-    PreparingDied: "Reading the file has failed several times.",
-    PreparingFailed: "The file could not be read. The reason was logged.",
-}
-UNKNOWN_PROBLEM: Final = "Something went wrong on our side. It was logged."
-
-
-def is_passing(error: Exception) -> bool:
-    """Tell whether the same again may succeed: the database is away, or others are in the way."""
-    return is_away(error) or is_contended(error) or isinstance(error, Unavailable)
+    def list_free(self, waiting: list[Waiting]) -> list[Waiting]:
+        now_s = time.monotonic()
+        return [one for one in waiting if one.id not in self.turns and self.resting.get(one.id, 0.0) <= now_s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +61,7 @@ class ImportRunner:
     settings: ContactsSettings
     database: Database
     clock: Clock
+    pace: Pace
 
     async def run(self) -> None:
         async def carry_out() -> bool:
@@ -86,191 +70,89 @@ class ImportRunner:
         await repeat("imports", carry_out, pause_s=self.settings.import_poll_s, world_errors=(Unavailable,))
 
     async def run_waiting(self) -> int:
-        """Carry out each import that no other worker is at; give how many."""
-        async with self.database.read_as_worker() as connection:
-            waiting = await connection.fetch(LIST_WAITING)
-        count = 0
-        for row in waiting:
-            async with self._claim(row["id"]) as is_ours:
-                if is_ours:
-                    await self._carry_out(row["tenant_id"], row["id"])
-                    count += 1
-        return count
+        """Carry out each import that no other worker is at, `import_lanes` of them at once; give how many turns.
 
-    @asynccontextmanager
-    async def _claim(self, import_id: UUID) -> AsyncIterator[bool]:
-        """Hold the import's lock in a session of its own: if this process dies, so does the lock."""
-        async with self.database.read_as_worker() as connection:
-            is_ours = await connection.fetchval(LOCK, import_id)
+        Whoever comes meanwhile gets a lane, if need be that of an import that has had its turn. Raises what kept an
+        import from its end that is still to come, once all others have ended.
+        """
+        work = ImportWork(self.settings, self.database, self.clock, ChunkQueue(self.pace))
+        async with self.database.read_as_worker() as locks:
+            at_work = _AtWork(locks)
             try:
-                yield bool(is_ours)
+                await self._rotate(work, at_work)
             finally:
-                if is_ours:
-                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                        await connection.execute(UNLOCK, import_id)
+                for task in at_work.tasks:
+                    task.cancel()
+                await asyncio.gather(*at_work.tasks, return_exceptions=True)
+                for import_id in [*at_work.turns, *([at_work.claimed.id] if at_work.claimed else [])]:
+                    await at_work.release(import_id)
+        return at_work.done
 
-    async def _carry_out(self, tenant_id: UUID, import_id: UUID) -> None:
-        deaths = 0
+    async def _rotate(self, work: ImportWork, at_work: _AtWork) -> None:
+        unsettled: Exception | None = None
         while True:
-            try:
-                job = await self._start(tenant_id, import_id)
-                if job.status is ImportStatus.REVERTING:
-                    await revert_all(job, self.database, self.clock)
-                else:
-                    await self._import(job)
-            except (Superseded, ImportNotFound):
-                return
-            except DefinitionsChanged:
+            await self._fill(work, at_work)
+            if not at_work.tasks:
+                break
+            ended, _ = await asyncio.wait(
+                at_work.tasks, timeout=self.settings.import_poll_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in ended:
+                unsettled = await self._conclude(at_work, task) or unsettled
+        if unsettled is not None:
+            raise unsettled
+
+    async def _fill(self, work: ImportWork, at_work: _AtWork) -> None:
+        """Give free lanes to those that wait. Where none is free, ask for one: that of whoever has had its turn."""
+        async with self.database.read_as_worker() as connection:
+            waiting = at_work.list_free(await list_waiting(connection))
+        if at_work.claimed is not None and len(at_work.turns) < self.settings.import_lanes:
+            self._begin(work, at_work, at_work.claimed)
+            at_work.claimed = None
+        while waiting and at_work.claimed is None:
+            chosen = choose(waiting, at_work.turns.values())
+            waiting.remove(chosen)
+            if len(at_work.turns) < self.settings.import_lanes:
+                if await at_work.claim(chosen):
+                    self._begin(work, at_work, chosen)
                 continue
-            except Exception as error:
-                if is_passing(error):
-                    raise  # it goes on where it is, once the database is back
-                deaths += isinstance(error, PreparingDied)
-                logger.exception("import_failed", import_id=str(import_id), deaths=deaths)
-                if 0 < deaths < DEATHS:
-                    continue
-                problem = next((told for kind, told in PROBLEMS.items() if isinstance(error, kind)), UNKNOWN_PROBLEM)
-                await self._fail(tenant_id, import_id, problem)
-            return
+            longest = find_longest(chosen, at_work.turns.values(), turn_s=self.settings.import_turn_s)
+            if longest is None:
+                break
+            if await at_work.claim(chosen):
+                longest.is_over = True
+                at_work.claimed = chosen
 
-    async def _start(self, tenant_id: UUID, import_id: UUID) -> Import:
-        async with self.database.begin(tenant_id) as transaction:
-            job = await repository.load_for_update(transaction, tenant_id, import_id)
-            if job.status is ImportStatus.QUEUED:
-                job = domain.start(job, now=self.clock.now())
-                await repository.save(transaction, job)
-            elif job.status not in {ImportStatus.RUNNING, ImportStatus.REVERTING}:
-                raise Superseded
-        return job
+    def _begin(self, work: ImportWork, at_work: _AtWork, chosen: Waiting) -> None:
+        turn = Turn(chosen.tenant_id)
+        at_work.turns[chosen.id] = turn
+        at_work.tasks[asyncio.create_task(work.carry_out(chosen.tenant_id, chosen.id, turn))] = chosen.id
 
-    async def _fail(self, tenant_id: UUID, import_id: UUID, problem: str) -> None:
-        async with self.database.begin(tenant_id) as transaction:
-            job = await repository.load_for_update(transaction, tenant_id, import_id)
-            if job.status is ImportStatus.RUNNING:
-                await repository.save(transaction, domain.fail(job, problem, now=self.clock.now()))
-                await repository.delete_pieces(transaction, tenant_id, import_id)
-
-    async def _import(self, job: Import) -> None:
-        """Write chunk by chunk, the next one being prepared meanwhile."""
-        async with preparing_beside(job, chunk_rows=self.settings.import_chunk_rows) as side:
-            prepared: asyncio.Queue[PreparedChunk | BaseException | None] = asyncio.Queue(maxsize=1)
-            feeding = asyncio.create_task(self._feed(job, side, prepared))
-            try:
-                while (chunk := await prepared.get()) is not None:
-                    if isinstance(chunk, BaseException):
-                        raise chunk
-                    await wait_for_relay(self.database, self.settings.import_outbox_rows)
-                    job = await self._write(job, chunk)
-            finally:
-                feeding.cancel()
-                with suppress(asyncio.CancelledError):
-                    await feeding
-        await self._complete(job)
-
-    async def _feed(
-        self, job: Import, side: SideProcess, prepared: "asyncio.Queue[PreparedChunk | BaseException | None]"
-    ) -> None:
-        number = -1
-
-        async def next_piece() -> bytes:
-            nonlocal number
-            number += 1
-            async with self.database.read(job.tenant_id) as connection:
-                return await repository.load_piece(connection, job.tenant_id, job.id, number)
-
-        async def find(wanted: Wanted) -> Found:
-            caller = await self._find_caller(job)
-            return await find_references(
-                self.database, caller, wanted, entity_type=EntityType(job.entity_type), now=self.clock.now()
-            )
-
+    async def _conclude(self, at_work: _AtWork, task: asyncio.Task[None]) -> Exception | None:
+        """Give the lane free. Gives the error that ended the import for now; others go on."""
+        import_id = at_work.tasks.pop(task)
+        del at_work.turns[import_id]
+        await at_work.release(import_id)
+        at_work.done += 1
         try:
-            async with aclosing(side.chunks(next_piece, find)) as chunks:
-                async for chunk in chunks:
-                    await prepared.put(chunk)
-            await prepared.put(None)
-        except Exception as error:  # noqa: BLE001 - raised again where the chunks are written
-            await prepared.put(error)
-
-    async def _find_caller(self, job: Import) -> Caller:
-        caller, _ = await Directory(self.database, cache_s=0).find_caller(job.tenant_id, job.created_by, "")
-        if caller is None:
-            raise ImporterGone
-        return caller
-
-    async def _write(self, job: Import, chunk: PreparedChunk) -> Import:
-        """Write one chunk and how far the import is. Again, when others were in the way."""
-        caller = await self._find_caller(job)
-        for attempt in range(1, CHUNK_ATTEMPTS + 1):
-            try:
-                if job.dry_run:
-                    return await self._try_out(job, chunk, caller)
-                async with self.database.begin(job.tenant_id) as transaction:
-                    await self._require_ours(transaction, job)
-                    written = await write_chunk(transaction, job, chunk, caller, self.clock)
-                    return await self._keep(transaction, job, chunk, written)
-            except (asyncpg.PostgresError, Unavailable) as error:
-                if attempt == CHUNK_ATTEMPTS or not (isinstance(error, Unavailable) or is_contended(error)):
-                    raise
-                logger.info("import_chunk_again", import_id=str(job.id), error=type(error).__name__)
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _try_out(self, job: Import, chunk: PreparedChunk, caller: Caller) -> Import:
-        """Write the chunk for what it would do, and take it back."""
-        transaction = await self.database.open_transaction(job.tenant_id)
-        try:
-            written = await write_chunk(transaction, job, chunk, caller, self.clock)
-        finally:
-            await transaction.rollback()
-        async with self.database.begin(job.tenant_id) as keeping:
-            await self._require_ours(keeping, job)
-            return await self._keep(keeping, job, chunk, written)
-
-    async def _require_ours(self, transaction: Transaction, job: Import) -> None:
-        present = await repository.load_for_update(transaction, job.tenant_id, job.id)
-        if present.status is not ImportStatus.RUNNING or present.rows_read != job.rows_read:
-            raise Superseded
-
-    async def _keep(self, transaction: Transaction, job: Import, chunk: PreparedChunk, written: WrittenChunk) -> Import:
-        after = replace(
-            job,
-            rows_read=chunk.rows_read,
-            bytes_read=min(chunk.bytes_read, job.file_bytes),
-            created=job.created + written.created,
-            updated=job.updated + written.changed,
-            unchanged=job.unchanged + written.unchanged,
-            failed=job.failed + written.failed,
-            preview=[*(job.preview or ()), *written.preview] if job.dry_run else None,
-            version=job.version + 1,
-            updated_at=self.clock.now(),
-        )
-        await repository.save(transaction, after)
-        await repository.add_errors(transaction, job, written.problems)
-        if not job.dry_run:
-            await repository.add_chunk(
-                transaction,
-                job,
-                written_at=written.written_at,
-                created_ids=written.created_ids,
-                updated=written.updated,
-            )
-        return after
-
-    async def _complete(self, job: Import) -> None:
-        async with self.database.begin(job.tenant_id) as transaction:
-            await self._require_ours(transaction, job)
-            await repository.save(transaction, domain.complete(job, now=self.clock.now()))
-            await repository.delete_pieces(transaction, job.tenant_id, job.id)
-        logger.info("import_completed", import_id=str(job.id), rows=job.rows_read)
+            await task
+        except Exception as error:
+            at_work.resting[import_id] = time.monotonic() + self.settings.import_poll_s
+            if is_passing(error):
+                logger.warning("import_rests", import_id=str(import_id), error=repr(error))
+            else:
+                logger.exception("import_rests", import_id=str(import_id))
+            return error
+        return None
 
 
 @asynccontextmanager
-async def importing(settings: ContactsSettings, database: Database) -> AsyncIterator[None]:
+async def importing(settings: ContactsSettings, database: Database, pace: Pace) -> AsyncIterator[None]:
     """Carry out imports while in the block."""
 
     async def tidy_up() -> None:
         await tidy(database, settings)
 
-    runner = ImportRunner(settings, database, SystemClock())
+    runner = ImportRunner(settings, database, SystemClock(), pace)
     async with background(runner.run(), repeat("import_leftovers", tidy_up, pause_s=TIDY_S)):
         yield

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Json, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Json, ValidationError
 
 from crm_contacts.imports.domain import ImportedType, ImportMode, ImportStatus
 from crm_contacts.imports.formats import require_delimiter, require_encoding
 from crm_shared.http.models import PageQuery, RequestBody, ShortText
 from crm_shared.http.problems import refusal_of_validation
+from crm_shared.text import to_nfc
 
 MAX_COLUMNS: Final = 1000
 
@@ -22,6 +23,10 @@ def _to_lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+# JSON within a form's text: an escape in it is read here first. What stands in a header is read in NFC too.
+HeaderText = Annotated[str, AfterValidator(to_nfc)]
+
+
 class ImportFields(RequestBody):
     """The text parts of an import's form."""
 
@@ -29,7 +34,7 @@ class ImportFields(RequestBody):
     mode: Annotated[ImportMode, BeforeValidator(_to_lower)] = ImportMode.CREATE
     id_property: ShortText | None = None
     dry_run: bool = False
-    mapping: Json[Annotated[dict[str, str | None], Field(max_length=MAX_COLUMNS)]] = Field(default={})
+    mapping: Json[Annotated[dict[HeaderText, str | None], Field(max_length=MAX_COLUMNS)]] = Field(default={})
     encoding: ShortText | None = None
     delimiter: Annotated[str | None, Field(max_length=3)] = None
 
@@ -140,6 +145,9 @@ class ImportState(BaseModel):
     mapping: dict[str, str | None]
     counts: ImportCounts
     progress: Annotated[float, Field(ge=0, le=1, description="of the file, or of taking it back")]
+    waits_for: Annotated[
+        str | None, Field(description="why it does not go on right now, such as `search.index: 4,000 records behind`")
+    ]
     problem: str | None
     preview: list[PreviewRow] | None
     reverted: RevertCounts | None

@@ -17,8 +17,10 @@ from crm_contacts.imports.domain import Import
 from crm_contacts.imports.preparing import PreparedChunk, Preparer
 from crm_contacts.imports.references import Found, Wanted
 
-# spawn: a forked copy of a process with running threads and an event loop may stand still for ever.
-_PROCESSES: Final = multiprocessing.get_context("spawn")
+# forkserver: a forked copy of a process with running threads and an event loop may stand still for ever. The server has
+# neither, and has loaded what a file needs: an import of one row, or one whose turn has come again, begins at once.
+_PROCESSES: Final = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__, "crm_contacts.cli"])
 
 
 @dataclass(frozen=True, slots=True)

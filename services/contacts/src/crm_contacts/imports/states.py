@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from crm_contacts.imports.domain import Import, ImportStatus
+from crm_contacts.imports.domain import ITS_TURN, Import, ImportStatus
 
 SHOWN_ENCODINGS: Final = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 
@@ -36,6 +36,7 @@ def to_state(job: Import) -> dict[str, Any]:
             "failed": job.failed,
         },
         "progress": progress,
+        "waits_for": ITS_TURN if job.status is ImportStatus.QUEUED else job.waits_for,
         "problem": job.problem,
         "preview": job.preview,
         "reverted": None

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_contacts.imports import repository
 from crm_contacts.imports.formats import EncodingDetector
+from crm_contacts.imports.limits import UploadLimits
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import new_id
 from crm_shared.database import Database
@@ -19,19 +20,25 @@ class StoredFile:
     `beginning` is its first piece, for the header; `encoding` is found while the rest goes by.
     """
 
-    def __init__(self, database: Database, tenant_id: UUID) -> None:
+    def __init__(self, database: Database, tenant_id: UUID, limits: UploadLimits) -> None:
         self.import_id = new_id()
         self.beginning = b""
         self.encoding = EncodingDetector()
         self._database = database
         self._tenant_id = tenant_id
+        self._limits = limits
         self._count = 0
+        self._line_ends = {b"\n": 0, b"\r": 0}
 
     async def store(self, piece: bytes) -> None:
         if self._count == 0:
             self.beginning = piece
         self.encoding.feed(piece)
+        for mark in self._line_ends:  # in UTF-16 too: a few letters' halves look so as well
+            self._line_ends[mark] += piece.count(mark)
+        self._limits.require_lines(max(self._line_ends.values()))
         async with self._database.begin(self._tenant_id) as transaction:
+            await self._limits.require_room(transaction, self._tenant_id, self.import_id, len(piece))
             await repository.store_piece(transaction, self._tenant_id, self.import_id, self._count, piece)
         self._count += 1
 
@@ -50,4 +57,5 @@ class ImportRoute(UploadRoute):
     @classmethod
     def open_sink(cls, context: RequestContext) -> tuple[FileSink, int]:
         settings = cast("ContactsSettings", context.process.settings)
-        return StoredFile(context.database, context.caller.tenant_id), settings.import_max_bytes
+        limits = UploadLimits.of(settings)
+        return StoredFile(context.database, context.caller.tenant_id, limits), limits.bytes

@@ -11,6 +11,7 @@ from crm_contacts.companies.internet import to_domain, to_website
 from crm_contacts.imports.plain_values import read_email, read_phone
 from crm_contacts.tags import MAX_TAGS, to_tag, to_tags
 from crm_shared.contracts.states import ContactSource
+from crm_shared.text import to_name
 
 MAX_SHORT_TEXT: Final = 255
 TAG_SEPARATOR: Final = ";"
@@ -21,7 +22,7 @@ _to_uuid = TypeAdapter(UUID).validate_python
 def read_short_text(text: str) -> str:
     if len(text) > MAX_SHORT_TEXT:
         raise ValueError(f"should have at most {MAX_SHORT_TEXT} characters")
-    return text
+    return text if text.isascii() and text.isprintable() else to_name(text)
 
 
 def read_source(text: str) -> str:

@@ -18,10 +18,12 @@ from crm_contacts.imports.domain import Import, ImportedType, ImportMode, RowPro
 from crm_contacts.imports.preparing import PreparedChunk
 from crm_contacts.imports.staging import copy_rows, insert_staged, list_staged
 from crm_shared.access import Caller
+from crm_shared.access.directory import list_visible_owners
 from crm_shared.batches import BatchItem, Outcome, Target, write_batch
 from crm_shared.clock import Clock, FixedClock
 from crm_shared.custom_fields import EntityType, load_definitions
 from crm_shared.database import Transaction
+from crm_shared.record_fields import field_names
 from crm_shared.refusals import Conflict, InvalidField, NotFound, Refusal
 
 BATCH_ROWS: Final = 500
@@ -69,7 +71,7 @@ async def write_chunk(
     if chunk.lines:
         await _require_same_definitions(transaction, job, chunk)
         await copy_rows(transaction, job.entity_type, chunk.rows)
-        ids = await _insert(transaction, job, chunk)
+        ids = await _insert(transaction, job, chunk, caller)
         written.created_ids = [record_id for record_id in ids if record_id is not None]
         written.created = len(written.created_ids)
         outcomes = {number: Outcome(201, one, 1, is_told=True) for number, one in enumerate(ids) if one is not None}
@@ -94,10 +96,11 @@ async def _require_same_definitions(transaction: Transaction, job: Import, chunk
         raise DefinitionsChanged
 
 
-async def _insert(transaction: Transaction, job: Import, chunk: PreparedChunk) -> list[UUID | None]:
+async def _insert(transaction: Transaction, job: Import, chunk: PreparedChunk, caller: Caller) -> list[UUID | None]:
     if job.mode is ImportMode.UPDATE:
         return [None] * len(chunk.lines)
-    return await insert_staged(transaction, job, chunk.found)
+    owners = await list_visible_owners(transaction, caller)
+    return await insert_staged(transaction, job, chunk.found, owners=owners)
 
 
 async def _write_singly(
@@ -130,16 +133,15 @@ def _to_item(job: Import, row: Mapping[str, Any], new: Any) -> BatchItem[Any]:
 
 
 def _to_new_contact(row: Mapping[str, Any], caller: Caller) -> CreateContact:
-    names = ("first_name", "last_name", "email", "phone", "company_id", "job_title", "source", "owner_id",
-             "external_id")  # fmt: skip
-    new = NewContact(**{name: row[name] for name in names}, phone_e164=None, tags=tuple(row["tags"]))
-    return CreateContact(caller, new, row["custom_data"])
+    return CreateContact(caller, NewContact(**_read_fields(row, NewContact)))
 
 
 def _to_new_company(row: Mapping[str, Any], caller: Caller) -> CreateCompany:
-    names = ("name", "domain", "industry", "size", "website", "owner_id")
-    new = NewCompany(**{name: row[name] for name in names}, tags=tuple(row["tags"]))
-    return CreateCompany(caller, new, row["custom_data"])
+    return CreateCompany(caller, NewCompany(**_read_fields(row, NewCompany)))
+
+
+def _read_fields(row: Mapping[str, Any], new: type[Any]) -> dict[str, Any]:
+    return {name: row[name] for name in field_names(new)} | {"tags": tuple(row["tags"])}
 
 
 def _count(written: WrittenChunk, job: Import, chunk: PreparedChunk, number: int, outcome: Outcome | Refusal) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from crm_contacts.merges.domain import COMPANIONS, CUSTOM_PREFIX, UNITED, Choice
-from crm_shared.http.bodies import escape
-from crm_shared.refusals import FieldProblem, InvalidField
+from crm_shared.refusals import FieldProblem, InvalidField, escape
 
 SHORT_PREFIX: Final = "cf_"
 

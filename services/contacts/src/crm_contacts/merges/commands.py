@@ -1,4 +1,4 @@
-"""Use cases of merges: lock the pair, decide, save, tell; one transaction each."""
+"""Use cases of merges: lock the pair, decide, save, publish; one transaction each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crm_contacts.contacts import events
 from crm_contacts.contacts import repository as contacts
-from crm_contacts.contacts.domain import Contact, ContactMerged, ContactUnmerged
+from crm_contacts.contacts.domain import Contact
 from crm_contacts.contacts.holders import find_conflict
 from crm_contacts.contacts.rights import Right, require_right
 from crm_contacts.contacts.survivors import explain_absence, find_survivor
@@ -26,13 +26,13 @@ from crm_contacts.merges.domain import (
 )
 from crm_contacts.merges.repository import LockedContact
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import Actor
 from crm_shared.custom_fields import EntityType, UnknownCustomField, load_definitions
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
-from crm_shared.http.bodies import escape
-from crm_shared.refusals import FieldProblem, InvalidField, UnknownReference, require_version
+from crm_shared.publishing import publish
+from crm_shared.refusals import FieldProblem, InvalidField, UnknownReference, escape, require_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,15 @@ class UndoMerge:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Both contacts as they are after a merge or its undoing. `merge_id` is None after a dry run."""
+    """Both contacts as they are after a merge or its undoing. `merge_id` is None after a dry run.
+
+    `sees_other` is False where the undoing gave the other back to somebody whose records the caller doesn't see.
+    """
 
     merge_id: UUID | None
     survivor: Contact
     other: Contact
+    sees_other: bool = True
 
 
 async def merge_contacts(command: MergeContacts, unit_of_work: UnitOfWork, clock: Clock) -> Outcome:
@@ -78,7 +82,9 @@ async def merge_contacts(command: MergeContacts, unit_of_work: UnitOfWork, clock
         survivor, other = await _lock_living(transaction, command)
         now = clock.now()
         if command.dry_run:
-            merging = await _decide(transaction, caller.tenant_id, survivor, other, command.choices, now=now)
+            merging = await _decide(
+                transaction, caller.tenant_id, survivor, other, command.choices, actor_id=caller.user_id, now=now
+            )
             return Outcome(None, merging.survivor.contact, merging.other.contact)
         return await merge_in(
             transaction, caller.tenant_id, survivor, other, command.choices, actor_id=caller.user_id, now=now
@@ -98,9 +104,9 @@ async def merge_in(
     """Merge two living contacts that the transaction has locked by `repository.lock_pair`.
 
     Raises InvalidField, UnknownCustomField.
-    `actor_id` None: nobody but the system decided it.
+    `actor_id` None: nobody but the system decided it, and so nobody is given a share.
     """
-    merging = await _decide(transaction, tenant_id, survivor, other, choices, now=now)
+    merging = await _decide(transaction, tenant_id, survivor, other, choices, actor_id=actor_id, now=now)
     # Hidden first: the survivor may then take the other's e-mail address, which one living contact has at most.
     await contacts.save(transaction, tenant_id, merging.other.contact)
     await contacts.save(transaction, tenant_id, merging.survivor.contact)
@@ -116,20 +122,22 @@ async def merge_in(
         merged_by=actor_id,
     )
     await repository.insert(transaction, tenant_id, merge)
-    await _tell(transaction, tenant_id, merging.other, merging.survivor, actor_id=actor_id)
+    wire = events.MAPPING.to_wire([merging.other, merging.survivor], by=Actor(tenant_id, actor_id))
+    await publish(transaction, wire, audited=True)
     return Outcome(merge.id, merging.survivor.contact, merging.other.contact)
 
 
 async def undo_merge(command: UndoMerge, unit_of_work: UnitOfWork, clock: Clock) -> Outcome:
     """Give both contacts back with what each had; what was edited since stays with the survivor.
 
+    A person's merge takes who governs both; what the system merged, whoever governs the survivor may take apart.
     Raises MergeNotFound, Forbidden, StaleVersion, AlreadyUndone, LaterMerge, MergeErased, NamelessSurvivor,
     DuplicateEmail or DuplicateExternalId when a third contact has what one of the two is to have again.
     """
     caller, tenant_id = command.caller, command.caller.tenant_id
     async with unit_of_work.begin(caller) as transaction:
         merge = await repository.load(transaction, tenant_id, command.merge_id)
-        survivor, other = await _lock_merged(transaction, caller, merge)
+        survivor, other, sees_other = await _lock_merged(transaction, caller, merge)
         # Again, now that nobody else can undo it or merge one of the two.
         merge = await repository.load(transaction, tenant_id, command.merge_id)
         changed = await _require_undoable(transaction, tenant_id, merge)
@@ -137,19 +145,28 @@ async def undo_merge(command: UndoMerge, unit_of_work: UnitOfWork, clock: Clock)
         now = clock.now()
         unmerging = domain.undo(survivor, other, await _keep_known(transaction, tenant_id, changed), now=now)
         # The survivor first: it may have the other's e-mail address to give back.
-        await _save(transaction, tenant_id, unmerging.survivor.contact)
-        await _save(transaction, tenant_id, unmerging.other.contact)
+        await _save(transaction, caller, unmerging.survivor.contact)
+        await _save(transaction, caller, unmerging.other.contact)
         await repository.mark_undone(transaction, tenant_id, replace(merge, undone_at=now, undone_by=caller.user_id))
-        await _tell(transaction, tenant_id, unmerging.survivor, unmerging.other, actor_id=caller.user_id)
-    return Outcome(merge.id, unmerging.survivor.contact, unmerging.other.contact)
+        wire = events.MAPPING.to_wire([unmerging.survivor, unmerging.other], by=caller)
+        await publish(transaction, wire, audited=True)
+    return Outcome(merge.id, unmerging.survivor.contact, unmerging.other.contact, sees_other=sees_other)
 
 
 async def _decide(
-    transaction: Transaction, tenant_id: UUID, survivor: Contact, other: Contact, choices: Choices, *, now: datetime
+    transaction: Transaction,
+    tenant_id: UUID,
+    survivor: Contact,
+    other: Contact,
+    choices: Choices,
+    *,
+    actor_id: UUID | None,
+    now: datetime,
 ) -> Merging:
     await _require_custom_fields(transaction, tenant_id, choices, {**survivor.custom_data, **other.custom_data})
-    owner_ids = {survivor.owner_id, other.owner_id}
-    active = await repository.list_active(transaction, tenant_id, owner_ids) if len(owner_ids) > 1 else frozenset()
+    owner_ids, active = {survivor.owner_id, other.owner_id}, frozenset[UUID]()
+    if len(owner_ids) > 1 and actor_id is not None:
+        active = await repository.list_active(transaction, tenant_id, owner_ids)
     return domain.merge(survivor, other, choices, active_owner_ids=active, now=now)
 
 
@@ -194,15 +211,18 @@ async def _explain_other(transaction: Transaction, command: MergeContacts) -> Al
     )
 
 
-async def _lock_merged(transaction: Transaction, caller: Caller, merge: Merge) -> tuple[Contact, Contact]:
-    """Lock both, living or not: a survivor that was deleted since gives the other back all the same."""
+async def _lock_merged(transaction: Transaction, caller: Caller, merge: Merge) -> tuple[Contact, Contact, bool]:
+    """Lock both, living or not: a survivor that was deleted since gives the other back all the same.
+
+    Tell beside them whether the caller will see the other.
+    """
     locked = await repository.lock_pair_for(transaction, caller, merge.survivor_id, merge.other_id)
     survivor, other = locked.get(merge.survivor_id), locked.get(merge.other_id)
     if survivor is None or other is None or not (_is_seen(survivor) or _is_seen(other)):
         raise MergeNotFound
-    for one in (survivor, other):
+    for one in (survivor,) if merge.merged_by is None else (survivor, other):
         require_right(one.right or Right.READ, Right.GOVERN)
-    return survivor.contact, other.contact
+    return survivor.contact, other.contact, _is_seen(other)
 
 
 def _is_seen(locked: LockedContact) -> bool:
@@ -230,15 +250,9 @@ async def _keep_known(transaction: Transaction, tenant_id: UUID, changed: domain
     return {**changed, "custom_data": known}
 
 
-async def _save(transaction: Transaction, tenant_id: UUID, contact: Contact) -> None:
-    """Write the contact. Raises the conflict that names who else has a value of it by now."""
+async def _save(transaction: Transaction, caller: Caller, contact: Contact) -> None:
+    """Write the contact. Raises the conflict when somebody else has a value of it by now."""
     await write_unique(
-        lambda: try_update(transaction, lambda: contacts.save(transaction, tenant_id, contact)),
-        lambda: find_conflict(transaction, tenant_id, contact),
+        lambda: try_update(transaction, lambda: contacts.save(transaction, caller.tenant_id, contact)),
+        lambda: find_conflict(transaction, caller, contact),
     )
-
-
-async def _tell(
-    transaction: Transaction, tenant_id: UUID, *told: ContactMerged | ContactUnmerged, actor_id: UUID | None
-) -> None:
-    await tell(transaction, [events.to_wire(event, tenant_id=tenant_id, actor_id=actor_id) for event in told])

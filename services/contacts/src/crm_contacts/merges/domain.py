@@ -137,8 +137,8 @@ def merge(
 
     A field not chosen is the survivor's, or the other's where the survivor has none; one that is chosen is taken as
     it is, empty too. Tags and shares are united, the stronger permission counts. Whoever owned one of the two and
-    does not own the survivor keeps it in sight by a WRITE share, if they are among `active_owner_ids`. Raises
-    InvalidField when the choices leave nothing that says who it is.
+    does not own the survivor keeps it in sight by a WRITE share, if they are among `active_owner_ids`: none for a merge
+    that nobody decided. Raises InvalidField when the choices leave nothing that says who it is.
     """
     taken = {
         column: getattr(_pick(survivor, other, field, choices), column)
@@ -164,6 +164,19 @@ def merge(
         ContactMerged(hidden, before=other, at=now),
         changed=_list_changes(survivor, united),
     )
+
+
+def are_shared_alike(one: Contact, other: Contact) -> bool:
+    """Are the two shared with the same people, to do the same? Who owns one of them needs no share of it.
+
+    Where not, merging them shows somebody what was not shared with them, or hides from somebody what was.
+    """
+    owners = {str(one.owner_id), str(other.owner_id)}
+    ours, theirs = (
+        {user_id: share["permission"] for user_id, share in _by_user(contact.shares).items() if user_id not in owners}
+        for contact in (one, other)
+    )
+    return ours == theirs
 
 
 def undo(survivor: Contact, other: Contact, changed: Changed, *, now: datetime) -> Unmerging:

@@ -1,6 +1,6 @@
 """SQL that reads merges for the API."""
 
-from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from crm_contacts.merges.domain import MergeNotFound
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 
 # Who sees one of the two sees the merge: it names the contacts and says nothing more of them.
 SELECT_MERGES = """
@@ -28,19 +28,19 @@ async def load_merge(connection: Connection, caller: Caller, merge_id: UUID) -> 
     return dict(row)
 
 
-async def list_merges(
-    connection: Connection, caller: Caller, *, contact_id: UUID | None, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 merges, undone ones included; with `contact_id` those in which it is one of the two."""
+def select_merges(
+    caller: Caller, page: Page, *, contact_id: UUID | None, updated_since: datetime | None
+) -> ListStatement:
+    """Return a page of merges, undone ones included.
+
+    With `contact_id` those in which it is one of the two, with `updated_since` those done or undone from then on.
+    """
     where = Where(caller.tenant_id)
     if contact_id is not None:
         where.add("(m.survivor_id = {} OR m.other_id = {})", contact_id, contact_id)
-    where = order.add_after(_add_visible(where, caller), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_MERGES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+    if updated_since is not None:
+        where.add("(m.merged_at >= {} OR m.undone_at >= {})", updated_since, updated_since)
+    return select_page(SELECT_MERGES, _add_visible(where, caller), page)
 
 
 def _add_visible(where: Where, caller: Caller) -> Where:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact
@@ -11,7 +11,7 @@ from crm_contacts.contacts.rights import Right, find_right
 from crm_contacts.merges.domain import Choice, Merge, MergeNotFound
 from crm_shared.access import Caller
 from crm_shared.access.visibility import governed_by
-from crm_shared.database import Connection, Transaction, Where
+from crm_shared.database import Connection, RecordTable, Transaction, Where
 
 # In id order, as all lock a pair: two who want the same one never wait for each other in a circle.
 FROM_PAIR = """
@@ -23,18 +23,8 @@ FROM_PAIR = """
 
 FIND_ACTIVE = "SELECT id FROM directory_users WHERE tenant_id = $1 AND id = ANY($2) AND active"
 
-MERGE_COLUMNS = """
-           m.id, m.survivor_id, m.other_id, m.survivor_version, m.other_version, m.choices, m.changed, m.merged_at,
-           m.merged_by, m.undone_at, m.undone_by
-"""
-
-INSERT_MERGE = """
-    INSERT INTO merges (tenant_id, id, survivor_id, other_id, survivor_version, other_version, choices, changed,
-                        merged_at, merged_by)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-"""
-
-LOAD_MERGE = "SELECT" + MERGE_COLUMNS + "  FROM merges m WHERE m.tenant_id = $1 AND m.id = $2"
+MERGE_TABLE: Final = RecordTable("merges", Merge, alias="m")
+LOAD_MERGE = "SELECT" + MERGE_TABLE.columns + "FROM merges m WHERE m.tenant_id = $1 AND m.id = $2"
 
 # With what there was to give back given back, there is no need to keep it.
 MARK_UNDONE = "UPDATE merges SET undone_at = $3, undone_by = $4, changed = NULL WHERE tenant_id = $1 AND id = $2"
@@ -91,10 +81,7 @@ async def list_active(connection: Connection, tenant_id: UUID, user_ids: Collect
 
 
 async def insert(transaction: Transaction, tenant_id: UUID, merge: Merge) -> None:
-    await transaction.execute(
-        INSERT_MERGE, tenant_id, merge.id, merge.survivor_id, merge.other_id, merge.survivor_version,
-        merge.other_version, merge.choices, merge.changed, merge.merged_at, merge.merged_by,
-    )  # fmt: skip
+    await transaction.execute(MERGE_TABLE.insert, *MERGE_TABLE.to_row(tenant_id, merge))
 
 
 async def load(connection: Connection, tenant_id: UUID, merge_id: UUID) -> Merge:

@@ -10,7 +10,7 @@ from crm_contacts.merges.commands import MergeContacts
 from crm_contacts.merges.domain import Choice
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactState
-from crm_shared.http.models import PageQuery, RequestBody
+from crm_shared.http.models import Instant, PageQuery, RequestBody
 
 MAX_CHOICES = 1_000
 
@@ -50,7 +50,9 @@ class UndoAnswer(BaseModel):
 
     merge_id: UUID
     contact: ContactState
-    other: ContactState
+    other: Annotated[
+        ContactState | None, Field(description="null: the system had merged them, and it is out of your sight again")
+    ]
 
 
 class MergeState(BaseModel):
@@ -69,6 +71,7 @@ class MergeState(BaseModel):
 
 
 class MergeList(PageQuery):
+    updated_since: Annotated[Instant | None, Field(description="merges done or undone at this time or later")] = None
     contact_id: Annotated[UUID | None, Field(description="merges in which this contact was one of the two")] = None
 
 

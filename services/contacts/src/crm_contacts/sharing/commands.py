@@ -1,4 +1,4 @@
-"""Use cases of shares: load the contact, decide, save, tell; one transaction each."""
+"""Use cases of shares: load the contact, decide, save, publish; one transaction each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +9,10 @@ from crm_contacts.contacts.domain import Contact, ContactShared, ContactUnshared
 from crm_contacts.contacts.rights import Right
 from crm_contacts.sharing import queries, rules
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.clock import Clock
 from crm_shared.contracts.states import SharePermission
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.publishing import publish
 from crm_shared.refusals import UnknownReference, require_version
 
 
@@ -81,4 +81,4 @@ async def _load(transaction: Transaction, command: ShareContact | UnshareContact
 
 async def _save(transaction: Transaction, caller: Caller, event: ContactShared | ContactUnshared) -> None:
     await repository.save(transaction, caller.tenant_id, event.contact)
-    await tell(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)

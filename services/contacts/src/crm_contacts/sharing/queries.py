@@ -1,6 +1,6 @@
 """SQL that reads shares for the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from crm_contacts.contacts.queries import load_contact
 from crm_contacts.sharing.rules import ShareNotFound
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 
 # From the contact's own state, which says more than contact_shares: those are for sight alone.
 SELECT_SHARES = """
@@ -31,20 +31,9 @@ async def find_active_name(connection: Connection, caller: Caller, user_id: UUID
     return full_name
 
 
-async def list_shares(
-    connection: Connection, caller: Caller, contact_id: UUID, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 shares, each with its user's id as `id`. Who sees a contact sees its shares.
-
-    Raises ContactNotFound.
-    """
-    await load_contact(connection, caller, contact_id)
-    where = order.add_after(Where(caller.tenant_id, contact_id), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_SHARES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_shares(caller: Caller, contact_id: UUID, page: Page) -> ListStatement:
+    """Return a page of shares, each with its user's id as `id`. Who sees a contact sees its shares."""
+    return select_page(SELECT_SHARES, Where(caller.tenant_id, contact_id), page)
 
 
 async def load_share(connection: Connection, caller: Caller, contact_id: UUID, user_id: UUID) -> dict[str, Any]:

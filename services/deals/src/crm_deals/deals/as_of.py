@@ -4,14 +4,12 @@ Time is business time: an imported move counts from its `changed_at`. Who may se
 past opens nothing that is closed now.
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_shared.access import Caller
-from crm_shared.database import Connection, Where
-from crm_shared.http.pages import Listed, Page, fetch_visible
+from crm_shared.database import Where
+from crm_shared.listing import Listed, ListStatement, Page, select_visible_page
 
 # Most deals have not changed since, and are taken as they are. Of the others each field goes back to what it was before
 # the first change after the moment: of several the earliest comes last, and wins. A deal's changes are found by the
@@ -43,11 +41,10 @@ CHANGED = """
      WHERE d.tenant_id = $1 AND d.deleted_at IS NULL AND """
 
 
-async def list_deals_as_of(
-    connection: Connection, caller: Caller, filters: Where, page: Page, moment: datetime
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to a page's limit + 1 of the deals that were there at `moment`, each as it was; filters ask the past."""
+def select_deals_as_of(caller: Caller, filters: Where, page: Page, moment: datetime) -> ListStatement:
+    """Return a page of the deals that were there at `moment`, each as it was; filters ask the past."""
+    filters = filters.copy()
     number = filters.number(moment) + "::timestamptz"
     source = UNCHANGED + number + CHANGED.replace("m.moment", number)
     listed = Listed(DEAL_COLUMNS, source, "deals d", "d.present_owner_id", "d.present_contact_id")
-    return await fetch_visible(connection, listed, filters, caller, page)
+    return select_visible_page(listed, filters, caller, page)

@@ -7,19 +7,20 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from crm_deals.deals import domain, events, repository
+from crm_deals.deals.columns import DEAL_TABLE
 from crm_deals.deals.commands import CreateDeal, to_new_deal
 from crm_deals.deals.domain import Deal, DealEvent, DealNotFound, DealNotYours, Decision, DuplicateExternalId
 from crm_deals.deals.editing import apply_changes, fit_amount
 from crm_deals.deals.stage_choice import StageChoice, load_stage_choice
-from crm_shared.access import Caller
+from crm_shared.access import Caller, Permission
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
     BatchItem,
+    Decided,
     Holders,
     Outcome,
     Plan,
     RecordBatch,
-    RecordTable,
-    Told,
     UniqueValue,
     write_batch,
 )
@@ -28,8 +29,8 @@ from crm_shared.contracts import OutboxEvent
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.definitions import Definitions
 from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import Transaction, UnitOfWork
-from crm_shared.refusals import Conflict, Forbidden, Refusal, UnknownReference
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.refusals import Conflict, Refusal, UnknownReference
 from crm_shared.replicas.living import hold_living, require_living, settle_contact
 from crm_shared.replicas.references import Found, Reference, References
 
@@ -38,7 +39,7 @@ REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "use
 
 @dataclass(frozen=True, slots=True)
 class ImportDeal:
-    """A deal to be; `created_at` is an ADMIN's to say."""
+    """A deal to be; `created_at` takes BACKDATE."""
 
     command: CreateDeal
     created_at: datetime | None
@@ -73,11 +74,12 @@ def _list_references(items: Sequence[BatchItem[ImportDeal]]) -> list[Reference]:
 
 class DealBatch(RecordBatch[Deal, ImportDeal]):
     unique_fields: ClassVar[Sequence[str]] = ("external_id",)
-    table: ClassVar[RecordTable] = repository.TABLE
+    table: ClassVar[RecordTable] = DEAL_TABLE
 
     _stages: StageChoice
     _definitions: Definitions
     _living: Mapping[UUID, UUID]
+    _owners_in_sight: Collection[UUID]
 
     def __init__(self, caller: Caller, found: Found, clock: Clock) -> None:
         super().__init__(caller.tenant_id)
@@ -86,6 +88,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         self._clock = clock
         self._now = clock.now()
         self._governed: dict[UUID, bool] = {}
+        self._seen: Collection[UUID] = ()
         self._happened: dict[tuple[UUID, int], DealEvent] = {}
 
     async def look(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> Plan[Deal]:
@@ -101,39 +104,47 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         ids = await repository.find_external_ids(transaction, self.tenant_id, named["external_id"])
         return Holders(ids={UniqueValue("external_id", value): deal_id for value, deal_id in ids.items()})
 
+    async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
+        return await repository.find_seen_deals(transaction, self._caller, record_ids)
+
     async def lock(
         self, transaction: Transaction, record_ids: Collection[UUID], compared: dict[UniqueValue, UniqueValue]
     ) -> list[Deal]:
         del compared  # an external id is compared as it is
         locked = await repository.lock_many(transaction, self._caller, record_ids)
         self._governed = {deal_id: governs for deal_id, (_, governs) in locked.items()}
+        others = [deal_id for deal_id, governs in self._governed.items() if not governs]
+        self._seen = await repository.find_seen_deals(transaction, self._caller, others)
         return [deal for deal, _ in locked.values()]
 
     async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> None:
         del items
+        self._owners_in_sight = await find_owners_in_sight(transaction, self._caller, self._found.user_ids)
         self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.DEAL)
 
     def require_right(self, record: Deal) -> None:
-        if not self._governed.get(record.id, True):  # made by an item before: the caller's to write
-            raise DealNotYours
+        if self._governed.get(record.id, True):  # made by an item before: the caller's to write
+            return
+        raise DealNotYours if record.id in self._seen else DealNotFound
 
-    def create(self, new: ImportDeal) -> Told[Deal]:
+    def create(self, new: ImportDeal) -> Decided[Deal]:
         command = new.command
-        if new.created_at is not None and not self._caller.is_admin:
-            raise Forbidden("Only an ADMIN may say when a deal was created.")
+        if new.created_at is not None:
+            self._caller.require(Permission.BACKDATE, "say when a deal was created")
         self._require_references({name: getattr(command, name) for name in REFERENCES})
+        require_owner_in_sight(command.owner_id or self._caller.user_id, (self._caller.user_id, *self._owners_in_sight))
         require_living(command.contact_id, self._find_living(command.contact_id))
         contact = self._found.records.get(("contact", command.contact_id)) if command.contact_id else None
         custom_data = self._definitions.check(command.custom_data, partial=False)
         stage = self._stages.choose_first(command.pipeline_id, command.stage_id)
         checked = replace(to_new_deal(command, contact), custom_data=custom_data)
         decision = domain.create(new_id(), checked, stage, at=new.created_at or self._now, now=self._now)
-        return self._tell(decision)
+        return self._to_decided(decision)
 
-    def edit(self, record: Deal, changes: Mapping[str, Any]) -> Told[Deal]:
+    def edit(self, record: Deal, changes: Mapping[str, Any]) -> Decided[Deal]:
         changed_at = changes.get("changed_at")
-        if changed_at is not None and not self._caller.is_admin:
-            raise Forbidden("Only an ADMIN may say when a move happened.")
+        if changed_at is not None:
+            self._caller.require(Permission.BACKDATE, "say when a move happened")
         named = {name: changes[name] for name in REFERENCES if changes.get(name) is not None}
         self._require_references({name: value for name, value in named.items() if value != getattr(record, name)})
         stages = self._stages.choose_move(record, changes.get("pipeline_id"), changes.get("stage_id"))
@@ -142,17 +153,16 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         if values:
             fields["custom_data"] = self._definitions.merge(record.custom_data, values)
         at = changed_at or max(self._now, record.stage_changed_at)
-        return self._tell(apply_changes(record, fields, stages, at=at, now=self._now))
+        return self._to_decided(apply_changes(record, fields, stages, at=at, now=self._now))
 
-    async def conclude(self, transaction: Transaction, told: Sequence[OutboxEvent]) -> None:
-        happened = [self._happened[event.aggregate_id, event.version] for event in told]
+    async def conclude(self, transaction: Transaction, wire: Sequence[OutboxEvent]) -> None:
+        happened = [self._happened[event.aggregate_id, event.version] for event in wire]
         await repository.record_history(transaction, self._caller, happened)
 
-    def _tell(self, decision: Decision) -> Told[Deal]:
+    def _to_decided(self, decision: Decision) -> Decided[Deal]:
         # Some of it may come to nothing: another item of the batch may have the external id.
         self._happened |= {(event.deal.id, event.deal.version): event for event in decision.events}
-        user_id = self._caller.user_id
-        return Told(decision.deal, events.to_wire(decision.events, tenant_id=self.tenant_id, actor_id=user_id))
+        return Decided(decision.deal, events.MAPPING.to_wire(decision.events, by=self._caller))
 
     def _require_references(self, named: Mapping[str, UUID | None]) -> None:
         for name, value in named.items():
@@ -169,7 +179,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
     def refuse_absent(self) -> Refusal:
         return DealNotFound()
 
-    def to_conflict(self, value: UniqueValue, holder_id: UUID) -> Conflict:
+    def to_conflict(self, value: UniqueValue, holder_id: UUID | None) -> Conflict:
         del value
         return DuplicateExternalId(holder_id)
 

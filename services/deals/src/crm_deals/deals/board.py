@@ -8,10 +8,8 @@ from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_shared.access import Caller
-from crm_shared.access.visibility import list_branches
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
-from crm_shared.http.pages import Listed, select_visible
+from crm_shared.listing import Listed, Page, Statement, list_branches, select_visible
 from crm_shared.money import digits_of
 
 # Maintained sums by owner, with the changes that are not folded in yet; both read in one snapshot are exact.
@@ -43,8 +41,15 @@ OF_EACH_STAGE = """
      CROSS JOIN LATERAL ("""
 LAST_ACTIVITY = """,
            (SELECT max(a.occurred_at) FROM deal_activities a
-             WHERE a.tenant_id = $1 AND a.deal_id = d.id AND a.counts AND a.occurred_at <= $4) AS last_activity_at
+             WHERE a.tenant_id = $1 AND a.deal_id = d.id AND a.counts AND a.occurred_at <= $4) AS last_activity_at,
+           n.activity_id AS next_id, n.type AS next_type, n.subject AS next_subject,
+           n.scheduled_at AS next_scheduled_at, n.scheduled_on AS next_scheduled_on
 """
+# Who sees the deal sees its activities. By what the deal's own row says: the two are written together.
+NEXT_ACTIVITY = """) d
+      LEFT JOIN deal_activities n ON n.tenant_id = $1 AND n.activity_id = d.next_activity_id
+     ORDER BY """
+SHOWN_OF_NEXT = ("id", "type", "subject", "scheduled_at", "scheduled_on")
 IN_STAGE = Listed(
     columns=" d.*",
     source="""
@@ -70,25 +75,30 @@ async def sum_stages(connection: Connection, caller: Caller, pipeline_id: UUID) 
 
 
 async def list_stage_deals(
-    connection: Connection,
-    caller: Caller,
-    pipeline_id: UUID,
-    stage_ids: Sequence[UUID],
-    *,
-    order: Order,
-    cursor: str | None,
-    limit: int,
-    now: datetime,
+    connection: Connection, caller: Caller, pipeline_id: UUID, stage_ids: Sequence[UUID], *, page: Page, now: datetime
 ) -> dict[UUID, list[dict[str, Any]]]:
-    """Give up to `limit` + 1 deals of each stage, by stage, in `order`, each with its `last_activity_at`."""
-    where = Where(caller.tenant_id, pipeline_id, stage_ids, now)
-    order.add_after(where, cursor)
-    first = select_visible(IN_STAGE, where, caller, order, where.number(limit + 1), by_owner=True)
-    statement = "SELECT" + DEAL_COLUMNS + LAST_ACTIVITY + OF_EACH_STAGE + first + ") d ORDER BY " + order.sql
+    """Return up to a page's limit + 1 deals of each stage, by stage, with `last_activity_at` and `next_activity`."""
     deals: dict[UUID, list[dict[str, Any]]] = {stage_id: [] for stage_id in stage_ids}
-    for row in await connection.fetch(statement, *where.parameters):
-        deals[row["stage_id"]].append(dict(row))
+    for row in await select_stage_deals(caller, pipeline_id, stage_ids, page=page, now=now).fetch(connection):
+        deals[row["stage_id"]].append(_to_shown(row))
     return deals
+
+
+def _to_shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Put what the row has of the next activity together, as the board shows it."""
+    following = {name: row.pop(f"next_{name}") for name in SHOWN_OF_NEXT}
+    return {**row, "next_activity": None if following["id"] is None else following}
+
+
+def select_stage_deals(
+    caller: Caller, pipeline_id: UUID, stage_ids: Sequence[UUID], *, page: Page, now: datetime
+) -> Statement:
+    where, order = Where(caller.tenant_id, pipeline_id, stage_ids, now), page.order
+    if page.after is not None:
+        order.add_after(where, page.after)
+    first = select_visible(IN_STAGE, where, caller, order, where.number(page.limit + 1), by_owner=True)
+    sql = "SELECT" + DEAL_COLUMNS + LAST_ACTIVITY + OF_EACH_STAGE + first + NEXT_ACTIVITY + order.sql
+    return Statement(sql, where.parameters)
 
 
 def is_rotting(deal: Mapping[str, Any], stage: Mapping[str, Any], *, now: datetime) -> bool:
@@ -101,16 +111,18 @@ def is_rotting(deal: Mapping[str, Any], stage: Mapping[str, Any], *, now: dateti
 
 def to_totals(rows: Sequence[Mapping[str, Any]], win_probability: int) -> list[dict[str, Any]]:
     """Write each currency's count, total and weighted total; currencies are never added up."""
-    totals = []
-    for row in rows:
-        unit = Decimal(1).scaleb(-digits_of(row["currency"]))
-        weighted = (row["total"] * win_probability / 100).quantize(unit, ROUND_HALF_EVEN)
-        totals.append(
-            {
-                "currency": row["currency"],
-                "count": row["count"],
-                "total": row["total"].quantize(unit),
-                "weighted": weighted,
-            }
-        )
-    return totals
+    return [
+        {
+            "currency": row["currency"],
+            "count": row["count"],
+            "total": _to_money(row["total"], row["currency"], percent=100),
+            "weighted": _to_money(row["total"], row["currency"], percent=win_probability),
+        }
+        for row in rows
+    ]
+
+
+def _to_money(total: Decimal, currency: str, *, percent: int) -> Decimal | None:
+    """Give a part of a total, rounded half-even to the currency's digits; null for what is no number."""
+    unit = Decimal(1).scaleb(-digits_of(currency))
+    return (total * percent / 100).quantize(unit, ROUND_HALF_EVEN) if total.is_finite() else None

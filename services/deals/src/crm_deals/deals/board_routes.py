@@ -10,9 +10,12 @@ from fastapi import APIRouter, Query, Response
 from crm_deals.deals import board
 from crm_deals.deals.schemas import Board, BoardQuery
 from crm_deals.pipelines import queries as pipelines
+from crm_deals.pipelines.domain import PipelineNotFound
 from crm_shared.http.context import Context
-from crm_shared.http.cursors import Order, SortField, next_cursor
+from crm_shared.http.cursors import next_cursor, to_page
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.listing import Order, Page, SortField
 from crm_shared.refusals import InvalidField
 
 router = APIRouter(prefix="/pipelines", tags=["board"], route_class=CrmRoute)
@@ -20,7 +23,12 @@ router = APIRouter(prefix="/pipelines", tags=["board"], route_class=CrmRoute)
 ORDER = Order("-updated_at", SortField("d.updated_at", datetime), is_descending=True, id_column="d.id")
 
 
-@router.get("/{pipeline_id}/board", response_model=Board, summary="Read a pipeline's board")
+@router.get(
+    "/{pipeline_id}/board",
+    response_model=Board,
+    summary="Read a pipeline's board",
+    responses=problems(PipelineNotFound),
+)
 async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], context: Context) -> Response:
     if query.cursor is not None and query.stage_id is None:
         raise InvalidField.at("?stage_id", "is needed with a cursor: each column has its own")
@@ -33,30 +41,21 @@ async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], c
             if not stages:
                 raise InvalidField.at("?stage_id", "is not a stage of this pipeline")
         sums = await board.sum_stages(connection, caller, pipeline_id)
-        deals = await board.list_stage_deals(
-            connection,
-            caller,
-            pipeline_id,
-            list(stages),
-            order=ORDER,
-            cursor=query.cursor,
-            limit=query.limit,
-            now=now,
-        )
+        page = to_page(query, ORDER)
+        deals = await board.list_stage_deals(connection, caller, pipeline_id, list(stages), page=page, now=now)
     columns = [
-        _to_column(stage, sums.get(stage_id, []), deals[stage_id], query.limit, now=now)
-        for stage_id, stage in stages.items()
+        _to_column(stage, sums.get(stage_id, []), deals[stage_id], page, now=now) for stage_id, stage in stages.items()
     ]
     return context.reply_json({"pipeline_id": pipeline_id, "pipeline_name": pipeline["name"], "stages": columns})
 
 
 def _to_column(
-    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[dict[str, Any]], limit: int, *, now: datetime
+    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[dict[str, Any]], page: Page, *, now: datetime
 ) -> dict[str, Any]:
     return {
         "stage": stage,
         "count": sum(row["count"] for row in sums),
         "totals": board.to_totals(sums, stage["win_probability"]),
-        "deals": [{**deal, "rotting": board.is_rotting(deal, stage, now=now)} for deal in deals[:limit]],
-        "next_cursor": next_cursor(ORDER, deals, limit, value_key="updated_at"),
+        "deals": [{**deal, "rotting": board.is_rotting(deal, stage, now=now)} for deal in deals[: page.limit]],
+        "next_cursor": next_cursor(page, deals),
     }

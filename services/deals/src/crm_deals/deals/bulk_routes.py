@@ -14,23 +14,37 @@ from crm_deals.deals.schemas import (
     UpsertDealRequest,
     WriteDealRequest,
 )
+from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, read_items, reply_batch
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/deals", tags=["deals"], route_class=BatchRoute)
 
 
-@router.post("/move", response_model=BatchAnswer, status_code=207, summary="Move up to 1,000 deals")
+@router.post(
+    "/move",
+    response_model=BatchAnswer,
+    status_code=207,
+    summary="Move up to 1,000 deals",
+    responses=problems(TooManyBatchItems),
+)
 async def move_deals(body: BulkMoveRequest, context: Context, references: ReferenceLookup) -> Response:
-    items, refused = await read_items(body.items, lambda index, item: BulkMoveItem.model_validate(item).to_item(index))
+    items, refused = await read_items(
+        context, body.items, lambda index, item: BulkMoveItem.model_validate(item).to_item(index)
+    )
     command = WriteDeals(context.caller, items)
     moved = await batch.write_deals(command, context.unit_of_work, references, context.clock)
     return reply_batch(context, "deal", {**refused, **moved})
 
 
 @router.post(
-    "/batch", response_model=BatchAnswer, status_code=207, summary="Create, update or upsert up to 1,000 deals"
+    "/batch",
+    response_model=BatchAnswer,
+    status_code=207,
+    summary="Create, update or upsert up to 1,000 deals",
+    responses=problems(TooManyBatchItems),
 )
 async def write_deals(body: BatchRequest, context: Context, references: ReferenceLookup) -> Response:
     def read_new(item: object) -> ImportDeal:
@@ -41,7 +55,7 @@ async def write_deals(body: BatchRequest, context: Context, references: Referenc
             return UpsertDealRequest.model_validate(item).to_changes()
         return WriteDealRequest.model_validate(item).given()
 
-    items, refused = await ItemReader(body, id_properties=DealBatch.unique_fields).read(read_new, read_changes)
+    items, refused = await ItemReader(body, id_properties=DealBatch.unique_fields).read(context, read_new, read_changes)
     command = WriteDeals(context.caller, items)
     written = await batch.write_deals(command, context.unit_of_work, references, context.clock)
     return reply_batch(context, "deal", {**refused, **written})

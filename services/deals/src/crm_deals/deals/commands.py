@@ -1,4 +1,4 @@
-"""Use cases of deals: load, decide, save, tell; one transaction each."""
+"""Use cases of deals: load, decide, save, publish; one transaction each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,14 +14,16 @@ from crm_deals.deals.stage_choice import choose_first
 from crm_deals.pipelines import commands as pipelines
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Stage
-from crm_shared.access import Caller
-from crm_shared.audit import tell
+from crm_shared.access import Caller, Permission
+from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.clock import Clock, new_id
 from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.money import to_amount
-from crm_shared.refusals import Forbidden, InvalidField, Unavailable, require_version
+from crm_shared.publishing import publish
+from crm_shared.record_fields import field_names
+from crm_shared.refusals import InvalidField, Unavailable, require_version
 from crm_shared.replicas.living import hold_living_one, require_living, settle_contact
 from crm_shared.replicas.records import ReplicaRecord
 from crm_shared.replicas.references import Reference, References
@@ -82,10 +84,12 @@ async def create_deal(
     found = await references.require(caller, *_list_references(named))
     new = to_new_deal(command, found.get("/contact_id"))
     async with unit_of_work.begin(caller) as transaction:
+        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
         require_living(new.contact_id, await hold_living_one(transaction, caller.tenant_id, new.contact_id))
         custom_data = await check_new(transaction, caller.tenant_id, EntityType.DEAL, command.custom_data)
         decision = await _insert(transaction, command, replace(new, custom_data=custom_data), clock)
-        await _tell(transaction, caller, decision)
+        await repository.record_history(transaction, caller, decision.events)
+        await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
 
 
@@ -95,18 +99,13 @@ def to_new_deal(command: CreateDeal, contact: ReplicaRecord | None) -> NewDeal:
     `contact` is the one named. Raises InvalidField for an amount that the currency has no digits for.
     """
     currency = command.currency or command.caller.base_currency
-    return NewDeal(
-        name=command.name,
-        contact_id=command.contact_id,
-        company_id=command.company_id or (contact.company_id if contact else None),
-        owner_id=command.owner_id or command.caller.user_id,
-        amount=None if command.amount is None else to_amount(command.amount, currency),
-        currency=currency,
-        close_date=command.close_date,
-        description=command.description,
-        external_id=command.external_id,
-        lost_reason=command.lost_reason,
-    )
+    settled = {
+        "company_id": command.company_id or (contact.company_id if contact else None),
+        "owner_id": command.owner_id or command.caller.user_id,
+        "amount": None if command.amount is None else to_amount(command.amount, currency),
+        "currency": currency,
+    }
+    return NewDeal(**{name: getattr(command, name) for name in field_names(NewDeal)} | settled)
 
 
 async def _insert(transaction: Transaction, command: CreateDeal, new: NewDeal, clock: Clock) -> domain.Decision:
@@ -117,7 +116,7 @@ async def _insert(transaction: Transaction, command: CreateDeal, new: NewDeal, c
         decision = domain.create(new_id(), new, stage, at=now, now=now)
         if await repository.insert(transaction, command.caller.tenant_id, decision.deal):
             return decision
-        conflict = await repository.find_conflict(transaction, command.caller.tenant_id, decision.deal)
+        conflict = await repository.find_conflict(transaction, command.caller, decision.deal)
         if conflict is not None:
             raise conflict
     raise Unavailable("The pipeline's stages are being changed right now. Try again.")
@@ -149,8 +148,9 @@ async def edit_deal(
         now = clock.now()
         decision = apply_changes(deal, changes, stages, at=max(now, deal.stage_changed_at), now=now)
         if decision.events:
-            await repository.save_unique(transaction, caller.tenant_id, decision.deal, before=deal)
-            await _tell(transaction, caller, decision)
+            await repository.save_unique(transaction, caller, decision.deal, before=deal)
+            await repository.record_history(transaction, caller, decision.events)
+            await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
 
 
@@ -173,8 +173,8 @@ async def _load_transfer(transaction: Transaction, deal: Deal, command: EditDeal
 async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Move one deal. Raises DealNotFound, StaleVersion, InvalidStage, Forbidden; each leaves nothing behind."""
     caller = command.caller
-    if command.changed_at is not None and not caller.is_admin:
-        raise Forbidden("Only an ADMIN may say when a move happened.")
+    if command.changed_at is not None:
+        caller.require(Permission.BACKDATE, "say when a move happened")
     async with unit_of_work.begin(caller) as transaction:
         deal = await repository.load_for_update(transaction, caller, command.deal_id)
         require_version(deal.version, command.expected_version)
@@ -192,13 +192,9 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
         )
         if decision.events:
             await repository.save(transaction, caller.tenant_id, decision.deal)
-            await _tell(transaction, caller, decision)
+            await repository.record_history(transaction, caller, decision.events)
+            await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
-
-
-async def _tell(transaction: Transaction, caller: Caller, decision: domain.Decision) -> None:
-    await repository.record_history(transaction, caller, decision.events)
-    await tell(transaction, events.to_wire(decision.events, tenant_id=caller.tenant_id, actor_id=caller.user_id))
 
 
 def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:

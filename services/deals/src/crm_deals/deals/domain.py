@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_deals.pipelines.domain import Stage, StageKind
-from crm_shared.refusals import Conflict, Forbidden, InvalidField, NotFound
+from crm_shared.record_fields import field_values
+from crm_shared.refusals import Conflict, Forbidden, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
 
@@ -29,13 +30,10 @@ class DealNotYours(Forbidden):
         )
 
 
-class DuplicateExternalId(Conflict):
-    """Another deal has the external id already; the problem names it as `existing_id`."""
+class DuplicateExternalId(ValueTaken):
+    """Another deal has the external id already."""
 
-    slug, title = "duplicate-external-id", "The external id is taken"
-
-    def __init__(self, existing_id: UUID) -> None:
-        super().__init__("Another deal has this external id.", extensions={"existing_id": existing_id})
+    slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
 class PutAway(Conflict):
@@ -171,25 +169,15 @@ def create(deal_id: UUID, new: NewDeal, stage: Stage, *, at: datetime, now: date
         raise InvalidField.at("/lost_reason", "belongs to a deal in a LOST stage")
     is_closed = stage.kind is not StageKind.OPEN
     deal = Deal(
+        **field_values(new),
         id=deal_id,
         version=1,
-        name=new.name,
-        contact_id=new.contact_id,
         original_contact_id=None,
-        company_id=new.company_id,
-        owner_id=new.owner_id,
         pipeline_id=stage.pipeline_id,
         stage_id=stage.id,
-        amount=new.amount,
-        currency=new.currency,
-        close_date=new.close_date,
         status=DealStatus(stage.kind),
         stage_changed_at=at,
         closed_at=at if is_closed else None,
-        lost_reason=new.lost_reason,
-        description=new.description,
-        custom_data=new.custom_data,
-        external_id=new.external_id,
         created_at=at,
         updated_at=now,
         deleted_at=None,

@@ -5,6 +5,7 @@ from typing import Final, LiteralString
 from crm_deals.deals.schemas import DealList
 from crm_shared.access import Caller
 from crm_shared.database import Where
+from crm_shared.listing.emptiness import add_emptiness
 
 CLAUSES: Final[dict[str, LiteralString]] = {
     "owner_id": "d.owner_id = {}",
@@ -20,6 +21,19 @@ CLAUSES: Final[dict[str, LiteralString]] = {
     "updated_since": "d.updated_at >= {}",
 }
 
+COLUMNS: Final[dict[str, LiteralString]] = {
+    "owner_id": "d.owner_id",
+    "contact_id": "d.contact_id",
+    "company_id": "d.company_id",
+    "pipeline_id": "d.pipeline_id",
+    "stage_id": "d.stage_id",
+    "status": "d.status",
+    "external_id": "d.external_id",
+    "currency": "d.currency",
+    "close_date": "d.close_date",
+}
+"""What `.empty` asks, by filter."""
+
 
 def to_where(query: DealList, caller: Caller) -> Where:
     """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
@@ -28,4 +42,4 @@ def to_where(query: DealList, caller: Caller) -> Where:
         value = getattr(query, name)
         if value is not None:
             where.add(clause, value)
-    return where
+    return add_emptiness(where, query, COLUMNS)

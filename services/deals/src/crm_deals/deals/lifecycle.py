@@ -8,9 +8,9 @@ from crm_deals.deals import domain, events, repository
 from crm_deals.deals.domain import Deal, DealDeleted, DealRestored, DealStatus, PutAway
 from crm_deals.pipelines import repository as pipelines
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.clock import Clock
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 
@@ -61,6 +61,6 @@ async def _require_place(transaction: Transaction, caller: Caller, deal: Deal) -
 
 
 async def _conclude(transaction: Transaction, caller: Caller, event: DealDeleted | DealRestored) -> dict[str, Any]:
-    await repository.save_unique(transaction, caller.tenant_id, event.deal, before=event.before)
-    await tell(transaction, events.to_wire([event], tenant_id=caller.tenant_id, actor_id=caller.user_id))
+    await repository.save_unique(transaction, caller, event.deal, before=event.before)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return events.to_state(event.deal)

@@ -10,8 +10,9 @@ from crm_deals.deals import domain, events, repository
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.pipelines.domain import Stage
 from crm_shared.access import Caller
-from crm_shared.audit import tell
 from crm_shared.database import Transaction
+from crm_shared.publishing import publish
+from crm_shared.retention import RESTORABLE_FOR
 
 CHUNK = 500
 
@@ -22,6 +23,11 @@ COUNT_OPEN = """
 HOLDS_DEALS = """
     SELECT EXISTS (SELECT FROM deals
                     WHERE tenant_id = $1 AND pipeline_id = $2 AND stage_id = $3 AND deleted_at IS NULL)
+"""
+
+HOLDS_DELETED_DEALS = """
+    SELECT EXISTS (SELECT FROM deals
+                    WHERE tenant_id = $1 AND pipeline_id = $2 AND stage_id = $3 AND deleted_at >= $4)
 """
 
 # Those whom a move takes out of the stage while we wait for their lock are left out by PostgreSQL's second look.
@@ -48,8 +54,16 @@ async def holds_deals(transaction: Transaction, tenant_id: UUID, stage: Stage) -
     return bool(await transaction.fetchval(HOLDS_DEALS, tenant_id, stage.pipeline_id, stage.id))
 
 
-async def move_all(transaction: Transaction, caller: Caller, stage: Stage, to: Stage, *, now: datetime) -> int:
-    """Move every deal of `stage`, deleted ones too, each with its events; give their number."""
+async def holds_deleted_deals(transaction: Transaction, tenant_id: UUID, stage: Stage, *, now: datetime) -> bool:
+    """Tell whether a deal in the stage is deleted and may be restored, whoever may see it."""
+    since = now - RESTORABLE_FOR
+    return bool(await transaction.fetchval(HOLDS_DELETED_DEALS, tenant_id, stage.pipeline_id, stage.id, since))
+
+
+async def move_all(
+    transaction: Transaction, caller: Caller, stage: Stage, *, living_to: Stage, deleted_to: Stage, now: datetime
+) -> int:
+    """Move every deal of `stage`, each with its events; give their number."""
     moved = 0
     while True:
         rows = await transaction.fetch(LOCK_IN_STAGE, caller.tenant_id, stage.pipeline_id, stage.id, CHUNK)
@@ -58,9 +72,10 @@ async def move_all(transaction: Transaction, caller: Caller, stage: Stage, to: S
         decisions = []
         for deal in map(repository.to_deal, rows):
             at = max(now, deal.stage_changed_at)
+            to = living_to if deal.deleted_at is None else deleted_to
             decisions.append(domain.move(deal, stage, to, lost_reason=None, at=at, now=at))
-        told = [event for decision in decisions for event in decision.events]
+        happened = [event for decision in decisions for event in decision.events]
         await repository.save_many(transaction, caller.tenant_id, [decision.deal for decision in decisions])
-        await repository.record_history(transaction, caller, told)
-        await tell(transaction, events.to_wire(told, tenant_id=caller.tenant_id, actor_id=caller.user_id))
+        await repository.record_history(transaction, caller, happened)
+        await publish(transaction, events.MAPPING.to_wire(happened, by=caller), audited=True)
         moved += len(rows)

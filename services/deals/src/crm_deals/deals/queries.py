@@ -1,17 +1,25 @@
 """SQL that reads deals for the API: one round trip each."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.deals.domain import DealNotFound
+from crm_deals.deals.next_steps import CONDITIONS, NextStep
 from crm_deals.deals.repository import to_history_entry
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.http.pages import Listed, Page, fetch_visible
+from crm_shared.listing import (
+    Listed,
+    ListStatement,
+    Page,
+    merge_parts,
+    select_visible,
+    select_visible_page,
+    to_halves,
+)
 
 LISTED_DEALS = Listed(
     DEAL_COLUMNS,
@@ -51,23 +59,47 @@ async def load_deal(connection: Connection, caller: Caller, deal_id: UUID) -> di
     return dict(row)
 
 
-async def list_deals(connection: Connection, caller: Caller, filters: Where, page: Page) -> Sequence[Mapping[str, Any]]:
-    """Give up to a page's limit + 1 visible deals. `filters` begins with the tenant as $1."""
-    by_owner = page.order.field.column == "d.created_at" and filters.sql == "true"
-    return await fetch_visible(connection, LISTED_DEALS, filters, caller, page, by_owner=by_owner)
+def select_deals(caller: Caller, filters: Where, page: Page) -> ListStatement:
+    """Return a page of the deals that the caller sees. `filters` begins with the tenant as $1."""
+    return select_visible_page(LISTED_DEALS, filters, caller, page, by_owner=_is_by_owner(filters, page))
+
+
+def select_deals_by_next_step(
+    caller: Caller, filters: Where, page: Page, step: NextStep, *, now: datetime
+) -> ListStatement:
+    """Return a page of the open deals that the caller sees, whose next step is `step` at `now`."""
+    by_owner = _is_by_owner(filters, page)
+
+    def to_sql(where: Where, count: str) -> str:
+        conditions = CONDITIONS[step]
+        moment = where.number(now) if any("{now}" in condition.sql for condition in conditions) else ""
+        pages = []
+        for condition in conditions:
+            part, owners_pages = (
+                where.fork().add_sql(condition.sql.format(now=moment)),
+                by_owner and not condition.is_by_id,
+            )
+            pages.append(select_visible(LISTED_DEALS, part, caller, page.order, count, by_owner=owners_pages))
+        return merge_parts(pages, page.order, count)
+
+    return to_halves(filters, page, to_sql)
+
+
+def _is_by_owner(filters: Where, page: Page) -> bool:
+    return page.order.field_name == "created_at" and filters.sql == "true"
 
 
 async def list_history(
-    connection: Connection, caller: Caller, deal_id: UUID, *, now: datetime, after_version: int, limit: int
+    connection: Connection, caller: Caller, deal_id: UUID, *, now: datetime, page: Page
 ) -> list[dict[str, Any]]:
-    """Give up to `limit` + 1 entries, oldest first. Raises DealNotFound."""
+    """Return up to a page's limit + 1 entries, oldest first. Raises DealNotFound."""
     await load_deal(connection, caller, deal_id)
     rows = await connection.fetch(
         SELECT_HISTORY,
         caller.tenant_id,
         deal_id,
         now,
-        after_version,
-        limit + 1,
+        page.value_after(first=0),
+        page.limit + 1,
     )
     return [{**to_history_entry(row), "seconds_in_stage": row["seconds_in_stage"]} for row in rows]

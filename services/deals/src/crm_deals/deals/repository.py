@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from crm_deals.deals.columns import DEAL_COLUMNS
+from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
 from crm_deals.deals.domain import (
     Deal,
     DealCreated,
@@ -17,25 +17,30 @@ from crm_deals.deals.domain import (
 )
 from crm_deals.deals.events import to_state
 from crm_shared.access import Caller
+from crm_shared.access.sight import find_seen
 from crm_shared.access.visibility import add_visible, governed_by
-from crm_shared.batches import RecordTable
 from crm_shared.database import Connection, Database, Transaction, Where
 from crm_shared.database.unique_values import try_update, write_unique
 from crm_shared.refusals import Conflict
 
 # No row when the stage has been deleted, archived or given another kind since it was read (it is looked at, and held as
 # it is until the commit, in the statement that writes the deal), or when another deal has the external id.
-INSERT_DEAL = """
-    INSERT INTO deals (tenant_id, id, version, name, contact_id, original_contact_id, company_id, owner_id,
-                       pipeline_id, stage_id, amount, currency, close_date, status, stage_changed_at, closed_at,
-                       lost_reason, description, custom_data, external_id, created_at, updated_at, deleted_at)
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+INSERT_DEAL = (
+    DEAL_TABLE.insert_into  # noqa: S608 - names of columns
+    + " SELECT "
+    + DEAL_TABLE.parameters
+    + """
       FROM stages s
-     WHERE s.tenant_id = $1 AND s.id = $10 AND s.kind = $14 AND NOT s.archived
+     WHERE s.tenant_id = $1 AND s.id = """
+    + DEAL_TABLE.parameter("stage_id")
+    + " AND s.kind = "
+    + DEAL_TABLE.parameter("status")
+    + """ AND NOT s.archived
        FOR KEY SHARE
     ON CONFLICT (tenant_id, external_id) WHERE deleted_at IS NULL AND external_id IS NOT NULL DO NOTHING
     RETURNING id
 """
+)
 
 FIND_EXTERNAL_IDS = """
     SELECT external_id, id FROM deals WHERE tenant_id = $1 AND external_id = ANY($2) AND deleted_at IS NULL
@@ -52,15 +57,6 @@ LIVING = "d.deleted_at IS NULL AND "
 # FOR UPDATE before the outbox insert: outbox order is then version order for this deal.
 FOR_UPDATE = " FOR UPDATE OF d"
 
-UPDATE_DEAL = """
-    UPDATE deals
-       SET version = $3, name = $4, contact_id = $5, original_contact_id = $6, company_id = $7, owner_id = $8,
-           pipeline_id = $9, stage_id = $10, amount = $11, currency = $12, close_date = $13, status = $14,
-           stage_changed_at = $15, closed_at = $16, lost_reason = $17, description = $18, custom_data = $19,
-           external_id = $20, created_at = $21, updated_at = $22, deleted_at = $23
-     WHERE tenant_id = $1 AND id = $2
-"""
-
 INSERT_HISTORY = """
     INSERT INTO deal_stage_history (tenant_id, deal_id, version, from_stage_id, from_stage_name, to_stage_id,
                                     to_stage_name, changed_at, changed_by)
@@ -68,38 +64,46 @@ INSERT_HISTORY = """
       FROM unnest($3::uuid[], $4::bigint[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::timestamptz[]) AS entry
 """
 
-TABLE = RecordTable("deals", Deal)
-
 
 async def insert(transaction: Transaction, tenant_id: UUID, deal: Deal) -> bool:
     """Write a new deal. False, and nothing written, when its stage is no longer what it was read as.
 
     Likewise when another living deal has its external id.
     """
-    return await transaction.fetchval(INSERT_DEAL, *to_row(tenant_id, deal)) is not None
+    return await transaction.fetchval(INSERT_DEAL, *DEAL_TABLE.to_row(tenant_id, deal)) is not None
 
 
 async def save(transaction: Transaction, tenant_id: UUID, deal: Deal) -> None:
-    await transaction.execute(UPDATE_DEAL, *to_row(tenant_id, deal))
+    await transaction.execute(DEAL_TABLE.update, *DEAL_TABLE.to_row(tenant_id, deal))
 
 
-async def save_unique(transaction: Transaction, tenant_id: UUID, deal: Deal, *, before: Deal) -> None:
+async def save_unique(transaction: Transaction, caller: Caller, deal: Deal, *, before: Deal) -> None:
     """Write a changed deal. Raises DuplicateExternalId."""
     if (deal.external_id, deal.deleted_at) == (before.external_id, before.deleted_at) or deal.external_id is None:
-        await save(transaction, tenant_id, deal)
+        await save(transaction, caller.tenant_id, deal)
         return
     await write_unique(
-        lambda: try_update(transaction, lambda: save(transaction, tenant_id, deal)),
-        lambda: find_conflict(transaction, tenant_id, deal),
+        lambda: try_update(transaction, lambda: save(transaction, caller.tenant_id, deal)),
+        lambda: find_conflict(transaction, caller, deal),
     )
 
 
-async def find_conflict(connection: Connection, tenant_id: UUID, deal: Deal) -> Conflict | None:
-    """Give the refusal that names who else has the deal's external id, None if nobody has."""
+async def find_conflict(connection: Connection, caller: Caller, deal: Deal) -> Conflict | None:
+    """Give the refusal when another has the deal's external id, None if nobody has.
+
+    It names which deal has it, if the caller sees that one.
+    """
     if deal.external_id is None:
         return None
-    holder_id = (await find_external_ids(connection, tenant_id, [deal.external_id])).get(deal.external_id)
-    return None if holder_id is None or holder_id == deal.id else DuplicateExternalId(holder_id)
+    holder_id = (await find_external_ids(connection, caller.tenant_id, [deal.external_id])).get(deal.external_id)
+    if holder_id is None or holder_id == deal.id:
+        return None
+    seen = await find_seen_deals(connection, caller, [holder_id])
+    return DuplicateExternalId(holder_id if holder_id in seen else None)
+
+
+async def find_seen_deals(connection: Connection, caller: Caller, deal_ids: Collection[UUID]) -> frozenset[UUID]:
+    return await find_seen(connection, caller, "deals", deal_ids, contact_id="r.contact_id")
 
 
 async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
@@ -131,9 +135,11 @@ async def load_any_for_update(transaction: Transaction, caller: Caller, deal_id:
 async def lock_many(
     transaction: Transaction, caller: Caller, deal_ids: Collection[UUID]
 ) -> dict[UUID, tuple[Deal, bool]]:
-    """Lock those of the living deals that the caller sees, in order of id; with each, whether they may change it."""
+    """Lock those of the deals that are there, in order of id; with each, whether the caller governs it.
+
+    Those out of sight too: they may be in the way of what the caller writes.
+    """
     where = Where(caller.tenant_id, sorted(deal_ids))
-    add_visible(where, caller, "d.owner_id", contact_id="d.contact_id")
     governs = ", " + governed_by(where, caller, "d.owner_id") + " AS governs"
     rows = await transaction.fetch(
         "SELECT" + DEAL_COLUMNS + governs + FROM_DEALS + LIVING + where.sql + IN_ORDER + FOR_UPDATE, *where.parameters
@@ -161,7 +167,7 @@ async def _load_writable(connection: Connection, caller: Caller, deal_id: UUID, 
 async def save_many(transaction: Transaction, tenant_id: UUID, deals: Sequence[Deal]) -> None:
     """Write all of each deal that is there, in one statement. They are locked."""
     if deals:
-        await transaction.execute(TABLE.update, tenant_id, [to_state(deal) for deal in deals])
+        await transaction.execute(DEAL_TABLE.update_many, tenant_id, [to_state(deal) for deal in deals])
 
 
 async def record_history(transaction: Transaction, caller: Caller, events: Sequence[DealEvent]) -> None:
@@ -199,12 +205,3 @@ def to_history_entry(row: Mapping[str, Any]) -> dict[str, Any]:
         "changed_at": row["changed_at"],
         "changed_by": row["changed_by"],
     }
-
-
-def to_row(tenant_id: UUID, deal: Deal) -> tuple[Any, ...]:
-    return (
-        tenant_id, deal.id, deal.version, deal.name, deal.contact_id, deal.original_contact_id, deal.company_id,
-        deal.owner_id, deal.pipeline_id, deal.stage_id, deal.amount, deal.currency, deal.close_date, deal.status,
-        deal.stage_changed_at, deal.closed_at, deal.lost_reason, deal.description, deal.custom_data,
-        deal.external_id, deal.created_at, deal.updated_at, deal.deleted_at,
-    )  # fmt: skip

@@ -1,6 +1,6 @@
 """What requests about deals look like. Answers are the contract's own states."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -11,12 +11,14 @@ from pydantic_core import PydanticCustomError
 from crm_deals.deals.batch import ImportDeal
 from crm_deals.deals.commands import CreateDeal, EditDeal, MoveDeal
 from crm_deals.deals.domain import DealStatus
+from crm_deals.deals.next_steps import NextStep
 from crm_shared.access import Caller
 from crm_shared.batches import BatchItem, Target
 from crm_shared.contracts.states import DealState, NamedStage, Stage
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.batches import MAX_ITEMS
+from crm_shared.http.emptiness import IsEmpty
 from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText
 from crm_shared.money import Amount, CurrencyCode
 
@@ -110,8 +112,8 @@ ITEMS_SCHEMA = {
     "type": "array",
     "minItems": 1,
     "maxItems": MAX_ITEMS,
-    "items": {"type": "object"},
-    "description": "each {deal_id, stage_id, lost_reason?, changed_at?}",
+    "items": {},
+    "description": "each {deal_id, stage_id, lost_reason?, changed_at?}; anything else is that item's 422",
 }
 
 
@@ -131,6 +133,18 @@ class DealList(CustomFieldQuery):
     currency: CurrencyCode | None = None
     close_date_from: Day | None = None
     close_date_to: Day | None = None
+    owner_id_empty: IsEmpty = Field(default=None, alias="owner_id.empty")
+    contact_id_empty: IsEmpty = Field(default=None, alias="contact_id.empty")
+    company_id_empty: IsEmpty = Field(default=None, alias="company_id.empty")
+    pipeline_id_empty: IsEmpty = Field(default=None, alias="pipeline_id.empty")
+    stage_id_empty: IsEmpty = Field(default=None, alias="stage_id.empty")
+    status_empty: IsEmpty = Field(default=None, alias="status.empty")
+    external_id_empty: IsEmpty = Field(default=None, alias="external_id.empty")
+    currency_empty: IsEmpty = Field(default=None, alias="currency.empty")
+    close_date_empty: IsEmpty = Field(default=None, alias="close_date.empty")
+    next_step: Annotated[
+        NextStep | None, Field(description="of open deals, by the earliest open task or meeting: none, due or planned")
+    ] = None
     as_of: Annotated[
         Instant | None, Field(description="the list as it stood then; filters and order ask the past too")
     ] = None
@@ -169,11 +183,20 @@ class HistoryPage(Page):
 class CurrencyTotal(BaseModel):
     currency: str
     count: int
-    total: Decimal
-    weighted: Annotated[Decimal, Field(description="total x win probability / 100")]
+    total: Annotated[Decimal | None, Field(description="null where a sum is broken")]
+    weighted: Annotated[Decimal | None, Field(description="total x win probability / 100; null where a sum is broken")]
+
+
+class NextActivity(BaseModel):
+    id: UUID
+    type: str
+    subject: str | None
+    scheduled_at: datetime | None
+    scheduled_on: date | None
 
 
 class BoardDeal(DealState):
+    next_activity: Annotated[NextActivity | None, Field(description="the earliest open task or meeting")]
     last_activity_at: Annotated[datetime | None, Field(description="of the activities that people logged")]
     rotting: Annotated[bool, Field(description="no move and no activity for as long as the stage allows")]
 

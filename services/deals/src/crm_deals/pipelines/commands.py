@@ -7,11 +7,12 @@ from uuid import UUID
 
 from crm_deals.deals import occupancy
 from crm_deals.pipelines import domain, events, repository
-from crm_deals.pipelines.domain import NewStage, Pipeline, PipelineEvent, Stage
+from crm_deals.pipelines.domain import NewStage, Pipeline, Stage
 from crm_shared.access import Caller
 from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import Actor
 from crm_shared.database import Transaction, UnitOfWork
-from crm_shared.outbox import append
+from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 
 
@@ -56,7 +57,7 @@ async def load_default_stages(transaction: Transaction, tenant_id: UUID, clock: 
     created = domain.create_default(tenant_id, now=clock.now())
     if not await repository.insert(transaction, tenant_id, created.pipeline):
         return await repository.find_default_stages(transaction, tenant_id)  # another was quicker, and has committed
-    await append(transaction, [events.to_wire(created, tenant_id=tenant_id, actor_id=None)])
+    await publish(transaction, events.MAPPING.to_wire([created], by=Actor(tenant_id)), audited=False)
     return list(created.pipeline.stages)
 
 
@@ -69,7 +70,7 @@ async def create_pipeline(command: CreatePipeline, unit_of_work: UnitOfWork, clo
         await load_default_stages(transaction, caller.tenant_id, clock)
         created = domain.create(new_id(), command.name, [(new_id(), stage) for stage in command.stages], now=now)
         await repository.insert(transaction, caller.tenant_id, created.pipeline)
-        await tell(transaction, caller, created)
+        await publish(transaction, events.MAPPING.to_wire([created], by=caller), audited=False)
         if not command.is_default:
             return events.to_state(created.pipeline)
         pipeline = await _make_default(transaction, caller, created.pipeline.id, {"is_default": True}, None, clock)
@@ -104,7 +105,7 @@ async def _make_default(
     if present is not None:
         stepped_down = domain.step_down(present, now=clock.now())
         await repository.save(transaction, caller.tenant_id, stepped_down.pipeline)
-        await tell(transaction, caller, stepped_down)
+        await publish(transaction, events.MAPPING.to_wire([stepped_down], by=caller), audited=False)
     return await _edit(transaction, caller, pipeline, changes, clock)
 
 
@@ -119,10 +120,5 @@ async def _edit(
     if event is None:
         return pipeline
     await repository.save(transaction, caller.tenant_id, event.pipeline)
-    await tell(transaction, caller, event)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=False)
     return event.pipeline
-
-
-async def tell(transaction: Transaction, caller: Caller, event: PipelineEvent) -> None:
-    """Append the event in the caller's name; the pipeline's row is locked or new."""
-    await append(transaction, [events.to_wire(event, tenant_id=caller.tenant_id, actor_id=caller.user_id)])

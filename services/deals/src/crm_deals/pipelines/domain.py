@@ -77,6 +77,10 @@ class Pipeline:
         """Where a deal starts when nobody says otherwise: the first OPEN stage."""
         return next(stage for stage in self.stages if stage.kind is StageKind.OPEN)
 
+    def find_sibling(self, stage: Stage) -> Stage | None:
+        """Give the first other stage that means the same for its deals: open, won or lost."""
+        return next((other for other in self.stages if other.kind is stage.kind and other.id != stage.id), None)
+
     def find_stage(self, stage_id: UUID) -> Stage:
         """Give the stage. Raises StageNotFound."""
         for stage in self.stages:

@@ -1,7 +1,6 @@
 """Where the pipeline's classes meet their names on the wire."""
 
-from typing import Any
-from uuid import UUID
+from typing import Any, Final
 
 from crm_deals.pipelines.domain import (
     Pipeline,
@@ -11,14 +10,7 @@ from crm_deals.pipelines.domain import (
     PipelineEvent,
     Stage,
 )
-from crm_shared.contracts import Change, OutboxEvent, new_event
-
-VERBS: dict[type[PipelineEvent], str] = {
-    PipelineCreated: "created",
-    PipelineEdited: "updated",
-    PipelineArchived: "archived",
-}
-TOLD_FIELDS = ("name", "is_default", "archived", "stages")
+from crm_shared.contracts import EventMapping
 
 
 def stage_to_state(stage: Stage) -> dict[str, Any]:
@@ -33,7 +25,7 @@ def stage_to_state(stage: Stage) -> dict[str, Any]:
 
 
 def to_state(pipeline: Pipeline) -> dict[str, Any]:
-    """Give the whole state: what GET answers and what events carry."""
+    """Return the whole state: what GET answers and what events carry."""
     return {
         "id": pipeline.id,
         "version": pipeline.version,
@@ -46,35 +38,8 @@ def to_state(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def to_wire(event: PipelineEvent, *, tenant_id: UUID, actor_id: UUID | None) -> OutboxEvent:
-    return new_event(
-        aggregate="pipeline",
-        aggregate_id=event.pipeline.id,
-        verb=VERBS[type(event)],
-        version=event.pipeline.version,
-        tenant_id=tenant_id,
-        occurred_at=event.at,
-        state=to_state(event.pipeline),
-        changed=None if isinstance(event, PipelineCreated) else _list_changes(event.before, event.pipeline),
-        actor_id=actor_id,
-    )
-
-
-def _list_changes(before: Pipeline, after: Pipeline) -> dict[str, Change]:
-    old, new = to_state(before), to_state(after)
-    return {name: {"from": old[name], "to": new[name]} for name in TOLD_FIELDS if old[name] != new[name]}
-
-
-def snapshot(pipeline: Pipeline, *, tenant_id: UUID) -> OutboxEvent:
-    """Repeat the present state, for a projection that starts from nothing."""
-    return new_event(
-        aggregate="pipeline",
-        aggregate_id=pipeline.id,
-        verb="snapshot",
-        version=pipeline.version,
-        tenant_id=tenant_id,
-        occurred_at=pipeline.updated_at,
-        state=to_state(pipeline),
-        changed=None,
-        actor_id=None,
-    )
+MAPPING: Final[EventMapping[Pipeline, PipelineEvent]] = EventMapping(
+    "pipeline",
+    to_state,
+    {PipelineCreated: "created", PipelineEdited: "updated", PipelineArchived: "archived"},
+)

@@ -1,13 +1,12 @@
 """SQL that reads pipelines for the API."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from crm_deals.pipelines.domain import PipelineNotFound
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 
 SELECT_PIPELINES = """
     SELECT p.id, p.version, p.name, p.is_default, p.archived,
@@ -21,16 +20,9 @@ SELECT_PIPELINES = """
      WHERE p.tenant_id = $1 AND """
 
 
-async def list_pipelines(
-    connection: Connection, caller: Caller, *, archived: bool, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 pipelines in the order of the list: those in use, or those put away."""
-    where = order.add_after(Where(caller.tenant_id).add("p.archived = {}", archived), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_PIPELINES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_pipelines(caller: Caller, page: Page, *, archived: bool) -> ListStatement:
+    """Return a page of the pipelines in use, or of those put away."""
+    return select_page(SELECT_PIPELINES, Where(caller.tenant_id).add("p.archived = {}", archived), page)
 
 
 async def has_pipelines(connection: Connection, caller: Caller) -> bool:

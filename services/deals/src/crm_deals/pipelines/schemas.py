@@ -10,6 +10,7 @@ from crm_deals.pipelines.domain import MAX_STAGES, NewStage, StageKind
 from crm_deals.pipelines.stage_commands import AddStage, EditStage, ReorderStages
 from crm_shared.access import Caller
 from crm_shared.contracts.states import PipelineState, Stage
+from crm_shared.http.ids import CanonicalIds
 from crm_shared.http.models import PageQuery, RequestBody, ShortText
 
 MAX_ROTTING_DAYS = 36_500
@@ -97,7 +98,7 @@ class PipelineList(PageQuery):
     archived: Annotated[bool, Field(description="true lists what was put away instead")] = False
 
 
-class DeleteStageQuery(BaseModel):
+class DeleteStageQuery(CanonicalIds):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     move_to: Annotated[UUID | None, Field(description="the stage that takes its deals")] = None

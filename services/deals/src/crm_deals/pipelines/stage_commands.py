@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from crm_deals.deals import occupancy
 from crm_deals.pipelines import domain, events, repository
-from crm_deals.pipelines.commands import tell
 from crm_deals.pipelines.domain import NewStage, Pipeline, PipelineEdited, Stage, StageInUse
 from crm_shared.access import Caller
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.publishing import publish
 from crm_shared.refusals import InvalidField, require_version
 
 
@@ -70,13 +71,17 @@ async def edit_stage(
     async with unit_of_work.begin(caller) as transaction:
         pipeline = await _load(transaction, command)
         stage = pipeline.find_stage(command.stage_id)
+        now = clock.now()
+        changes_kind = changes.get("kind", stage.kind) is not stage.kind
         holds_deals = False
-        if changes.get("kind", stage.kind) is not stage.kind:
+        if changes_kind:
             await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
             holds_deals = await occupancy.holds_deals(transaction, caller.tenant_id, stage)
-        event = domain.edit_stage(pipeline, stage.id, changes, holds_deals=holds_deals, now=clock.now())
+        event = domain.edit_stage(pipeline, stage.id, changes, holds_deals=holds_deals, now=now)
         if event is None:
             return events.to_state(pipeline), events.stage_to_state(stage)
+        if changes_kind:
+            await _clear_of_deleted(transaction, caller, pipeline, stage, now=now)
         await _conclude(transaction, caller, event)
     return events.to_state(event.pipeline), events.stage_to_state(event.pipeline.find_stage(stage.id))
 
@@ -95,21 +100,51 @@ async def reorder_stages(command: ReorderStages, unit_of_work: UnitOfWork, clock
 async def delete_stage(command: DeleteStage, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Move the stage's deals to `move_to`, then delete it; all of it or nothing. Give the pipeline's state.
 
+    Deleted deals come along, since one that is restored later must stand somewhere. What they are they stay where that
+    is possible: a won deal goes to another WON stage, if `move_to` is none.
+
     Raises PipelineNotFound, StageNotFound, StaleVersion, StageInUse, LastOpenStage, InvalidField.
     """
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
         pipeline = await _load(transaction, command)
         stage = pipeline.find_stage(command.stage_id)
-        event = domain.remove_stage(pipeline, stage.id, now=clock.now())
+        now = clock.now()
+        event = domain.remove_stage(pipeline, stage.id, now=now)
         target = _find_target(pipeline, stage, command.move_to)
+        sibling = pipeline.find_sibling(stage)
         await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
         if target is None and await occupancy.holds_deals(transaction, caller.tenant_id, stage):
             raise StageInUse("Name the stage that takes its deals: ?move_to=<id of a stage of this pipeline>.")
-        # Deleted deals come along: one that is restored later must stand somewhere.
-        await occupancy.move_all(transaction, caller, stage, target or event.pipeline.first_stage, now=clock.now())
+        if (target or sibling) is None and await occupancy.holds_deleted_deals(
+            transaction, caller.tenant_id, stage, now=now
+        ):
+            raise StageInUse(
+                "Deleted deals are in it that may be restored, and no other stage would leave them closed as they are."
+                " Name the stage that takes them: ?move_to=<id of a stage of this pipeline>."
+            )
+        living_to = target or sibling or event.pipeline.first_stage
+        deleted_to = living_to if living_to.kind is stage.kind else sibling or living_to
+        await occupancy.move_all(transaction, caller, stage, living_to=living_to, deleted_to=deleted_to, now=now)
         await _conclude(transaction, caller, event)
     return events.to_state(event.pipeline)
+
+
+async def _clear_of_deleted(
+    transaction: Transaction, caller: Caller, pipeline: Pipeline, stage: Stage, *, now: datetime
+) -> None:
+    """Move deleted deals of a stage that is about to mean something else to one that means what it did.
+
+    Raises StageInUse where there is none and one of them may be restored.
+    """
+    sibling = pipeline.find_sibling(stage)
+    if sibling is not None:
+        await occupancy.move_all(transaction, caller, stage, living_to=sibling, deleted_to=sibling, now=now)
+    elif await occupancy.holds_deleted_deals(transaction, caller.tenant_id, stage, now=now):
+        raise StageInUse(
+            "Deleted deals are in it that may be restored, and no other stage would leave them as they are."
+            f" Add another {stage.kind} stage first."
+        )
 
 
 def _find_target(pipeline: Pipeline, stage: Stage, move_to: UUID | None) -> Stage | None:
@@ -129,4 +164,4 @@ async def _load(transaction: Transaction, command: StageCommand) -> Pipeline:
 
 async def _conclude(transaction: Transaction, caller: Caller, event: PipelineEdited) -> None:
     await repository.save(transaction, caller.tenant_id, event.pipeline)
-    await tell(transaction, caller, event)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=False)

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_deals.pipelines import stage_commands
+from crm_deals.pipelines.domain import LastOpenStage, PipelineNotFound, StageInUse, StageNotFound
 from crm_deals.pipelines.schemas import (
     AddStageRequest,
     DeleteStageQuery,
@@ -15,20 +16,29 @@ from crm_deals.pipelines.schemas import (
     StageOrderRequest,
 )
 from crm_deals.pipelines.stage_commands import DeleteStage
+from crm_shared.access import Permission
 from crm_shared.contracts.states import PipelineState
 from crm_shared.http.context import Context
-from crm_shared.http.roles import admin_only
+from crm_shared.http.guards import requires
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.refusals import Forbidden, StaleVersion
 
 router = APIRouter(
     prefix="/pipelines/{pipeline_id}/stages",
     tags=["pipelines"],
     route_class=CrmRoute,
-    dependencies=[admin_only("write pipelines")],
+    dependencies=[requires(Permission.WRITE_PIPELINES)],
 )
 
 
-@router.post("", response_model=StageOfPipeline, status_code=201, summary="Insert a stage")
+@router.post(
+    "",
+    response_model=StageOfPipeline,
+    status_code=201,
+    summary="Insert a stage",
+    responses=problems(Forbidden, PipelineNotFound, StaleVersion),
+)
 async def add_stage(pipeline_id: UUID, body: AddStageRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, caller=context.caller, expected_version=context.if_match)
     pipeline, stage = await stage_commands.add_stage(command, context.unit_of_work, context.clock)
@@ -36,21 +46,36 @@ async def add_stage(pipeline_id: UUID, body: AddStageRequest, context: Context) 
     return context.add_position(response, "pipeline", pipeline)
 
 
-@router.put("/order", response_model=PipelineState, summary="Put the stages in another order")
+@router.put(
+    "/order",
+    response_model=PipelineState,
+    summary="Put the stages in another order",
+    responses=problems(Forbidden, PipelineNotFound, StaleVersion),
+)
 async def reorder_stages(pipeline_id: UUID, body: StageOrderRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, caller=context.caller, expected_version=context.if_match)
     pipeline = await stage_commands.reorder_stages(command, context.unit_of_work, context.clock)
     return context.reply_written("pipeline", pipeline)
 
 
-@router.patch("/{stage_id}", response_model=StageOfPipeline, summary="Change a stage")
+@router.patch(
+    "/{stage_id}",
+    response_model=StageOfPipeline,
+    summary="Change a stage",
+    responses=problems(Forbidden, PipelineNotFound, StageNotFound, StaleVersion, StageInUse, LastOpenStage),
+)
 async def edit_stage(pipeline_id: UUID, stage_id: UUID, body: EditStageRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, stage_id, caller=context.caller, expected_version=context.if_match)
     pipeline, stage = await stage_commands.edit_stage(command, context.unit_of_work, context.clock)
     return context.add_position(context.reply(_to_answer(pipeline, stage)), "pipeline", pipeline)
 
 
-@router.delete("/{stage_id}", status_code=204, summary="Delete a stage, its deals moved to another")
+@router.delete(
+    "/{stage_id}",
+    status_code=204,
+    summary="Delete a stage, its deals moved to another",
+    responses=problems(Forbidden, PipelineNotFound, StageNotFound, StaleVersion, StageInUse, LastOpenStage),
+)
 async def delete_stage(
     pipeline_id: UUID, stage_id: UUID, query: Annotated[DeleteStageQuery, Query()], context: Context
 ) -> Response:

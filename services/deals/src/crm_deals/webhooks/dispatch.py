@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -12,12 +13,15 @@ import structlog
 
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import commands, metrics, queue, repository, signing
+from crm_deals.webhooks.destinations import Destinations
 from crm_deals.webhooks.domain import WebhookNotFound, list_secrets
 from crm_deals.webhooks.queueing import CONTENT_TYPE
-from crm_deals.webhooks.sending import Answer, Sender
+from crm_deals.webhooks.sending import Answer, Sender, explain_break, failed
+from crm_deals.webhooks.sharing_out import Place, Shares, place_of
 from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.database import Database
+from crm_shared.database.outages import is_away, is_contended
 
 logger = structlog.get_logger(__name__)
 
@@ -26,8 +30,6 @@ POLL_S = 0.1
 PAUSE_S = 2.0
 HOUSEKEEPING_S = 3600.0
 FORGET_ROWS = 5000
-FAILURES_BEFORE_FEELING = 5
-"""From then on one attempt at a time finds out whether the endpoint is back, instead of one for each record."""
 
 
 class Dispatcher:
@@ -38,7 +40,8 @@ class Dispatcher:
         self._sender = sender
         self._settings = settings
         self._clock = clock
-        self._under_way: dict[UUID, set[asyncio.Task[None]]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._shares = Shares(settings, time.monotonic)
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
@@ -54,20 +57,18 @@ class Dispatcher:
     async def _wait(self) -> None:
         """Wait for an attempt to end, which makes room for another, or for the next look at the queue."""
         self._ended.clear()
+        # Not `wait_for`: until Python 3.12 it takes a cancellation for a result when both come at once, and a worker
+        # that was told to stop goes on.
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), POLL_S)
+            async with asyncio.timeout(POLL_S):
+                await self._ended.wait()
 
     async def send_due(self) -> int:
         """Begin to send what is due and not under way yet; give the number of attempts begun."""
         async with self._database.read_as_worker() as connection:
             due = await queue.list_due(connection)
         started = 0
-        for webhook in due:
-            tasks = self._under_way.setdefault(webhook["id"], set())
-            at_once = 1 if webhook["failures"] >= FAILURES_BEFORE_FEELING else self._settings.webhook_concurrency
-            free = at_once - len(tasks)
-            if free <= 0:
-                continue
+        for webhook, free in self._shares.share_out(due):
             async with self._database.begin_as_worker() as transaction:
                 claimed = await queue.claim(
                     transaction,
@@ -77,25 +78,46 @@ class Dispatcher:
                     lease_s=2 * self._settings.webhook_timeout_s + PAUSE_S,
                 )
             for delivery in claimed:
-                task = asyncio.create_task(self._attempt(delivery))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-                task.add_done_callback(lambda _task: self._ended.set())
+                self._begin(delivery, place_of(webhook))
             started += len(claimed)
         return started
 
+    def _begin(self, delivery: Mapping[str, Any], place: Place) -> None:
+        task = asyncio.create_task(self._attempt(delivery))
+        self._under_way.add(task)
+        self._shares.begin(place)
+
+        def end(ended: asyncio.Task[None]) -> None:
+            self._under_way.discard(ended)
+            self._shares.end(place)
+            self._ended.set()
+
+        task.add_done_callback(end)
+
     async def finish(self) -> None:
         """Let the attempts under way end."""
-        await asyncio.gather(*(task for tasks in self._under_way.values() for task in tasks), return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _attempt(self, delivery: Mapping[str, Any]) -> None:
         try:
-            answer = await self._send(delivery)
-            await self._conclude(delivery, answer)
+            await self._conclude(delivery, await self._send(delivery))
         except WebhookNotFound:
             return  # deleted meanwhile, and its deliveries with it
-        except Exception as error:  # noqa: BLE001 - the lane's lease ends by itself and the delivery is tried again
-            logger.warning("webhook_attempt_lost", webhook_id=str(delivery["webhook_id"]), error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever is raised is a failed attempt
+            await self._give_up(delivery, error)
+
+    async def _give_up(self, delivery: Mapping[str, Any], error: Exception) -> None:
+        """Record an attempt that could not be made, or whose answer could not be kept, as one that failed.
+
+        With PostgreSQL away it is nobody's failure: the lane's lease ends by itself and the delivery is tried again.
+        """
+        logger.warning("webhook_attempt_lost", webhook_id=str(delivery["webhook_id"]), error=type(error).__name__)
+        if is_away(error) or is_contended(error):
+            return
+        try:
+            await self._conclude(delivery, failed(explain_break(error), duration_ms=0))
+        except Exception:
+            logger.exception("webhook_failure_lost", webhook_id=str(delivery["webhook_id"]))
 
     async def _send(self, delivery: Mapping[str, Any]) -> Answer:
         async with self._database.read_as_worker() as connection:
@@ -159,7 +181,7 @@ class Dispatcher:
 @asynccontextmanager
 async def dispatching(database: Database, settings: DealsSettings, clock: Clock) -> AsyncIterator[Dispatcher]:
     """Send deliveries while in the block; at its end those under way are let finish."""
-    sender = Sender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+    sender = Sender(Destinations.of(settings), clock, timeout_s=settings.webhook_timeout_s)
     dispatcher = Dispatcher(database, sender, settings, clock)
 
     async def forget_old() -> bool:

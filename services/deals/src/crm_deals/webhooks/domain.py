@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from crm_shared.refusals import Conflict, NotFound
+from crm_shared.refusals import Conflict, NotFound, RateLimited
 
 
 class WebhookNotFound(NotFound):
@@ -21,6 +21,19 @@ class DeliveryNotFound(NotFound):
 
 class StillPending(Conflict):
     slug, title = "delivery-pending", "The delivery is still under way"
+
+
+class TooManyWebhooks(Conflict):
+    slug, title = "too-many-webhooks", "There are as many webhooks as there may be"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A tenant has at most {most} webhooks. Delete one that is not needed any more.")
+
+
+class ReplayTooSoon(RateLimited):
+    """Each replay sends everything again, to a host that need not be the tenant's."""
+
+    slug, title = "replay-too-soon", "Replays may not follow each other so closely"
 
 
 @dataclass(frozen=True, slots=True)

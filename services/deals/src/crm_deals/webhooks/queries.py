@@ -1,6 +1,5 @@
 """SQL that reads webhooks and their deliveries for the API. Secrets stay where they are."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from crm_deals.webhooks import events, repository
 from crm_deals.webhooks.domain import DeliveryNotFound
 from crm_deals.webhooks.repository import WEBHOOK_COLUMNS
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, Rows, select_page
 
 SELECT_WEBHOOKS = (
     "SELECT"
@@ -26,16 +25,13 @@ SELECT_DELIVERIES = """
      WHERE d.tenant_id = $1 AND d.webhook_id = $2 AND """
 
 
-async def list_webhooks(
-    connection: Connection, tenant_id: UUID, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 webhooks."""
-    where = order.add_after(Where(tenant_id), cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_WEBHOOKS + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [events.to_state(repository.to_webhook(row)) for row in rows]
+def select_webhooks(tenant_id: UUID, page: Page) -> ListStatement:
+    return select_page(SELECT_WEBHOOKS, Where(tenant_id), page)
+
+
+async def list_webhooks(connection: Connection, statement: ListStatement) -> Rows:
+    """Read webhooks as GET answers them."""
+    return [events.to_state(repository.to_webhook(row)) for row in await statement.fetch(connection)]
 
 
 async def load_webhook(connection: Connection, tenant_id: UUID, webhook_id: UUID) -> dict[str, Any]:
@@ -43,16 +39,9 @@ async def load_webhook(connection: Connection, tenant_id: UUID, webhook_id: UUID
     return events.to_state(await repository.load(connection, tenant_id, webhook_id))
 
 
-async def list_deliveries(
-    connection: Connection, filters: Where, *, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 deliveries. `filters` begins with the tenant and the webhook."""
-    where = order.add_after(filters, cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_DELIVERIES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_deliveries(filters: Where, page: Page) -> ListStatement:
+    """Return a page of deliveries. `filters` begins with the tenant and the webhook."""
+    return select_page(SELECT_DELIVERIES, filters, page)
 
 
 async def load_delivery(connection: Connection, tenant_id: UUID, webhook_id: UUID, delivery_id: UUID) -> dict[str, Any]:

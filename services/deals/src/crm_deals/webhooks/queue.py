@@ -49,7 +49,7 @@ REPLAY = """
 
 # How many may be under way at once is decided by the endpoint's health: one that keeps failing is only felt for.
 LIST_DUE = """
-    SELECT w.tenant_id, w.id, w.failures
+    SELECT w.tenant_id, w.id, w.failures, w.url
       FROM webhooks w
      WHERE w.active
        AND EXISTS (SELECT FROM webhook_lanes l
@@ -66,24 +66,24 @@ CLAIM = """
            FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE webhook_lanes l
-           SET next_attempt_at = now() + make_interval(secs => $4), attempts = attempts + 1
+           SET next_attempt_at = now() + make_interval(secs => $4), attempts = attempts + 1, claim = claim + 1
           FROM due
          WHERE (l.tenant_id, l.webhook_id, l.record_id) = (due.tenant_id, due.webhook_id, due.record_id)
-        RETURNING l.tenant_id, l.webhook_id, l.record_id, l.attempts
+        RETURNING l.tenant_id, l.webhook_id, l.record_id, l.attempts, l.claim
     )
-    SELECT leased.tenant_id, leased.webhook_id, leased.record_id, leased.attempts, first.id, first.event_id,
-           first.event_type, first.body, first.created_at, first.first_attempt_at
+    SELECT leased.tenant_id, leased.webhook_id, leased.record_id, leased.attempts, leased.claim, first.id,
+           first.event_id, first.event_type, first.body, first.created_at, first.first_attempt_at
       FROM leased
-     CROSS JOIN LATERAL (
+      LEFT JOIN LATERAL (
            SELECT d.* FROM webhook_deliveries d
             WHERE d.tenant_id = leased.tenant_id AND d.webhook_id = leased.webhook_id
               AND d.record_id = leased.record_id AND d.status = 'PENDING'
             ORDER BY d.position
-            LIMIT 1) AS first
+            LIMIT 1) AS first ON true
 """
 
 LOCK_LANE = """
-    SELECT FROM webhook_lanes WHERE tenant_id = $1 AND webhook_id = $2 AND record_id = $3 FOR UPDATE
+    SELECT claim FROM webhook_lanes WHERE tenant_id = $1 AND webhook_id = $2 AND record_id = $3 FOR UPDATE
 """
 
 RECORD_ATTEMPT = """
@@ -119,6 +119,12 @@ FORGET_FAILURES = """
     UPDATE webhooks SET failures = 0, failing_since = NULL WHERE tenant_id = $1 AND id = $2 AND failures > 0
 """
 
+IS_REPLAYING = """
+    SELECT EXISTS (SELECT FROM webhook_deliveries
+                    WHERE tenant_id = $1 AND webhook_id = $2 AND status = 'PENDING' AND replay_of IS NOT NULL
+                      AND ($3::uuid IS NULL OR replay_of = $3))
+"""
+
 FORGET_OLD = """
     DELETE FROM webhook_deliveries
      WHERE (tenant_id, id) IN (
@@ -129,15 +135,21 @@ FORGET_OLD = """
 
 
 async def list_due(connection: Connection) -> list[Mapping[str, Any]]:
-    """Give the active webhooks that have something due, over all tenants, with how often each failed in a row."""
+    """Give the active webhooks that have something due, over all tenants: tenant_id, id, url, failures in a row."""
     return [dict(row) for row in await connection.fetch(LIST_DUE)]
 
 
 async def claim(
-    connection: Connection, tenant_id: UUID, webhook_id: UUID, *, limit: int, lease_s: float
+    transaction: Transaction, tenant_id: UUID, webhook_id: UUID, *, limit: int, lease_s: float
 ) -> list[Mapping[str, Any]]:
-    """Lease up to `limit` due lanes and give the first pending delivery of each."""
-    return [dict(row) for row in await connection.fetch(CLAIM, tenant_id, webhook_id, limit, lease_s)]
+    """Lease up to `limit` due lanes and give the first pending delivery of each; lanes without one end here."""
+    claimed: list[Mapping[str, Any]] = []
+    for row in await transaction.fetch(CLAIM, tenant_id, webhook_id, limit, lease_s):
+        if row["id"] is None:  # two attempts at its last delivery, and the one that had lost the lane was the first
+            await transaction.execute(END_LANE, tenant_id, webhook_id, row["record_id"])
+        else:
+            claimed.append(dict(row))
+    return claimed
 
 
 async def conclude(
@@ -148,19 +160,32 @@ async def conclude(
     status: str,
     next_attempt_at: datetime | None,
 ) -> None:
-    """Keep what came of an attempt; `next_attempt_at` stands while `status` is PENDING. The lane goes on or ends."""
+    """Keep what came of an attempt; `next_attempt_at` stands while `status` is PENDING. The lane goes on or ends.
+
+    An attempt that took longer than its lease leaves the lane to who has it now: moved on by both, a record's next
+    event could overtake the second attempt.
+    """
     lane = (delivery["tenant_id"], delivery["webhook_id"], delivery["record_id"])
-    await transaction.execute(LOCK_LANE, *lane)
+    is_ours = await transaction.fetchval(LOCK_LANE, *lane) == delivery["claim"]
     await transaction.execute(
         RECORD_ATTEMPT, delivery["tenant_id"], delivery["id"], status, next_attempt_at, answer.status, answer.excerpt,
         answer.error, answer.duration_ms,
     )  # fmt: skip
+    if not is_ours:
+        return
     if next_attempt_at is not None:
         await transaction.execute(POSTPONE_LANE, *lane, next_attempt_at)
     elif await transaction.fetchval(HAS_MORE, *lane):
         await transaction.execute(GO_ON, *lane)
     else:
         await transaction.execute(END_LANE, *lane)
+
+
+async def is_replaying(
+    connection: Connection, tenant_id: UUID, webhook_id: UUID, *, delivery_id: UUID | None = None
+) -> bool:
+    """Tell whether anything is being sent again, or this one delivery."""
+    return bool(await connection.fetchval(IS_REPLAYING, tenant_id, webhook_id, delivery_id))
 
 
 async def replay(

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
-
+from crm_deals.webhooks.forgetting import forget_erased, list_erased
 from crm_deals.webhooks.queue import ENQUEUE
 from crm_deals.webhooks.sent_types import SENT_AGGREGATES, SENT_TYPES
 from crm_shared.clock import new_id
@@ -15,6 +14,7 @@ from crm_shared.contracts.event_types import SPEC_VERSION, dataschema_of
 from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
 from crm_shared.contracts.writing import format_time
 from crm_shared.database import Transaction
+from crm_shared.json_text import to_json
 
 CONTENT_TYPE = "application/cloudevents+json"
 TOPICS = tuple(TOPIC_OF_AGGREGATE[aggregate].name for aggregate in SENT_AGGREGATES)
@@ -55,9 +55,16 @@ def to_body(event: Event) -> bytes:
 async def enqueue(transaction: Transaction, batch: Sequence[Event]) -> None:
     """Queue the batch's events for the webhooks that ask for them; one that is queued already stays as it is.
 
-    What was told before a webhook was made is not for it, however late it is read here.
+    What was told before a webhook was made is not for it, however late it is read here. Of what has been erased nothing
+    is queued that was told before, and what waits or is kept says no more than the erased record does.
     """
-    wanted = [event for event in batch if event.type in SENT_TYPES]
+    await _queue(transaction, [event for event in batch if event.type in SENT_TYPES])
+    await forget_erased(transaction, batch)
+
+
+async def _queue(transaction: Transaction, batch: Sequence[Event]) -> None:
+    erased = await list_erased(transaction, batch)
+    wanted = [event for event in batch if event.version >= erased.get((event.tenant_id, event.aggregate_id), 0)]
     if not wanted:
         return
     found = await transaction.fetch(

@@ -1,32 +1,26 @@
 """SQL that writes and loads webhooks."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from crm_deals.webhooks.domain import Webhook, WebhookNotFound
-from crm_shared.database import Connection, Transaction
+from crm_shared.database import Connection, RecordTable, Transaction
 
-WEBHOOK_COLUMNS = """
-           w.id, w.version, w.url, w.event_types, w.secret, w.previous_secret, w.previous_secret_until, w.active,
-           w.disabled_at, w.disabled_reason, w.created_at, w.updated_at
-"""
-
-INSERT_WEBHOOK = """
-    INSERT INTO webhooks (tenant_id, id, version, url, event_types, secret, previous_secret, previous_secret_until,
-                          active, disabled_at, disabled_reason, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-"""
+WEBHOOK_TABLE: Final = RecordTable("webhooks", Webhook, alias="w")
+WEBHOOK_COLUMNS: Final = WEBHOOK_TABLE.columns
 
 # Whoever switches an endpoint on again gives it a fresh start, its failures forgotten.
-UPDATE_WEBHOOK = """
-    UPDATE webhooks
-       SET version = $3, url = $4, event_types = $5, secret = $6, previous_secret = $7, previous_secret_until = $8,
-           failing_since = CASE WHEN $9 AND NOT active THEN NULL ELSE failing_since END,
-           failures = CASE WHEN $9 AND NOT active THEN 0 ELSE failures END,
-           active = $9, disabled_at = $10, disabled_reason = $11, created_at = $12, updated_at = $13
+UPDATE_WEBHOOK = (
+    "UPDATE webhooks SET "  # noqa: S608 - names of columns
+    + WEBHOOK_TABLE.settings
+    + """,
+           failing_since = CASE WHEN {active} AND NOT active THEN NULL ELSE failing_since END,
+           failures = CASE WHEN {active} AND NOT active THEN 0 ELSE failures END
      WHERE tenant_id = $1 AND id = $2
-"""
+""".format(active=WEBHOOK_TABLE.parameter("active"))
+)
 
 LOAD_WEBHOOK = (
     "SELECT"
@@ -41,12 +35,43 @@ LOAD_WEBHOOK = (
 WAKE_LANES = "UPDATE webhook_lanes SET next_attempt_at = now(), attempts = 0 WHERE tenant_id = $1 AND webhook_id = $2"
 
 
+# The tenant's own lock, as two who count at once would both find room.
+LOCK_COUNT = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks ' || $1::uuid::text, 0))"
+COUNT = "SELECT count(*) FROM webhooks WHERE tenant_id = $1"
+
+LIST_REPLAYS = """
+    SELECT begun FROM webhooks w, unnest(w.replays) AS begun
+     WHERE w.tenant_id = $1 AND w.id = $2 AND begun > $3
+     ORDER BY begun
+"""
+RECORD_REPLAYS = "UPDATE webhooks SET replays = $3 WHERE tenant_id = $1 AND id = $2"
+
+
+async def count_webhooks(transaction: Transaction, tenant_id: UUID) -> int:
+    """Count a tenant's webhooks; nobody adds one to them before the commit."""
+    await transaction.execute(LOCK_COUNT, tenant_id)
+    return int(await transaction.fetchval(COUNT, tenant_id))
+
+
+async def list_replays(
+    transaction: Transaction, tenant_id: UUID, webhook_id: UUID, *, since: datetime
+) -> list[datetime]:
+    """Give when the webhook's replays after a moment began, oldest first."""
+    return [row["begun"] for row in await transaction.fetch(LIST_REPLAYS, tenant_id, webhook_id, since)]
+
+
+async def record_replays(
+    transaction: Transaction, tenant_id: UUID, webhook_id: UUID, begun: Sequence[datetime]
+) -> None:
+    await transaction.execute(RECORD_REPLAYS, tenant_id, webhook_id, begun)
+
+
 async def insert(transaction: Transaction, tenant_id: UUID, webhook: Webhook) -> None:
-    await transaction.execute(INSERT_WEBHOOK, *_to_row(tenant_id, webhook))
+    await transaction.execute(WEBHOOK_TABLE.insert, *WEBHOOK_TABLE.to_row(tenant_id, webhook))
 
 
 async def save(transaction: Transaction, tenant_id: UUID, webhook: Webhook) -> None:
-    await transaction.execute(UPDATE_WEBHOOK, *_to_row(tenant_id, webhook))
+    await transaction.execute(UPDATE_WEBHOOK, *WEBHOOK_TABLE.to_row(tenant_id, webhook))
 
 
 async def delete(transaction: Transaction, tenant_id: UUID, webhook_id: UUID) -> None:
@@ -76,11 +101,3 @@ def _require(row: Mapping[str, Any] | None) -> Webhook:
 
 def to_webhook(row: Mapping[str, Any]) -> Webhook:
     return Webhook(**{**row, "event_types": tuple(row["event_types"])})
-
-
-def _to_row(tenant_id: UUID, webhook: Webhook) -> tuple[Any, ...]:
-    return (
-        tenant_id, webhook.id, webhook.version, webhook.url, webhook.event_types, webhook.secret,
-        webhook.previous_secret, webhook.previous_secret_until, webhook.active, webhook.disabled_at,
-        webhook.disabled_reason, webhook.created_at, webhook.updated_at,
-    )  # fmt: skip

@@ -9,10 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.addresses import to_url
 from crm_deals.webhooks.commands import CreateWebhook, EditWebhook
+from crm_deals.webhooks.destinations import Destinations
 from crm_deals.webhooks.sent_types import SENT_TYPES
+from crm_deals.webhooks.signing import MIN_KEY_BYTES, to_key
 from crm_shared.access import Caller
 from crm_shared.contracts.states import State
 from crm_shared.http.models import Instant, PageQuery, RequestBody
+from crm_shared.text import to_line
 
 
 def _to_event_type(text: str) -> str:
@@ -26,9 +29,19 @@ EventTypes = Annotated[
     list[Annotated[str, AfterValidator(_to_event_type)]],
     Field(min_length=1, max_length=len(SENT_TYPES), examples=[["crm.deal.won"]]),
 ]
+
+
+def _require_strong(secret: str) -> str:
+    if len(to_key(secret)) < MIN_KEY_BYTES:
+        raise ValueError(f"needs a key of at least {MIN_KEY_BYTES} bytes; 24 to 64 are usual")
+    return secret
+
+
 Secret = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=255),
+    StringConstraints(min_length=MIN_KEY_BYTES, max_length=255),
+    AfterValidator(to_line),
+    AfterValidator(_require_strong),
     Field(description="`whsec_` and base64, as standardwebhooks.com has it, or any text. Never shown again"),
 ]
 
@@ -40,7 +53,9 @@ class CreateWebhookRequest(RequestBody):
 
     def to_command(self, caller: Caller, settings: DealsSettings) -> CreateWebhook:
         types = tuple(dict.fromkeys(self.event_types))
-        return CreateWebhook(caller, self.url, types, self.secret, settings.webhook_allow_private)
+        return CreateWebhook(
+            caller, self.url, types, self.secret, Destinations.of(settings), settings.webhook_max_per_tenant
+        )
 
 
 class EditWebhookRequest(RequestBody):
@@ -63,7 +78,7 @@ class EditWebhookRequest(RequestBody):
             changes,
             expected_version,
             timedelta(hours=settings.webhook_secret_overlap_h),
-            settings.webhook_allow_private,
+            Destinations.of(settings),
         )
 
 
@@ -90,7 +105,7 @@ class WebhookAnswer(State):
 
 
 class CreatedWebhook(WebhookAnswer):
-    secret: Annotated[str, Field(description="shown this once")]
+    secret: Annotated[str | None, Field(description="shown this once: null in an answer that is repeated")]
 
 
 class WebhookPage(BaseModel):

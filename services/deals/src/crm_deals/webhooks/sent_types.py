@@ -1,8 +1,8 @@
-"""What a webhook may ask for: the events of this service's own records."""
+"""What a webhook may ask for: events of deals and pipelines, and of activities, which another service tells of."""
 
 from crm_shared.contracts.event_types import EVENT_TYPES, SNAPSHOT
 
-SENT_AGGREGATES = ("deal", "pipeline")
+SENT_AGGREGATES = ("deal", "pipeline", "activity")
 SENT_TYPES = frozenset(
     event_type
     for event_type in EVENT_TYPES

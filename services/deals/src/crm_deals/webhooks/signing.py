@@ -9,6 +9,9 @@ from datetime import datetime
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
+MIN_KEY_BYTES = 8
+"""Of a secret that the caller brings. standardwebhooks.com asks for 24, and ours have more; what is shorter than this
+is found by trying."""
 
 
 def make_secret() -> str:

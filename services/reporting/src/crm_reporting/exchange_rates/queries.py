@@ -1,17 +1,16 @@
 """SQL that reads exchange rates."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
-from crm_shared.http.cursors import Order
+from crm_shared.listing import ListStatement, Page, select_page
 
 SELECT_RATES = """
     SELECT r.id, r.version, r.currency, r.base_currency, r.effective_on, r.rate, r.created_at, r.updated_at
       FROM exchange_rates r
-     WHERE r.tenant_id = $1 AND r.base_currency = $2 AND """
+     WHERE r.tenant_id = $1 AND """
 
 # The last rate on or before each day wanted.
 LOAD_RATES = """
@@ -26,19 +25,9 @@ LOAD_RATES = """
 """
 
 
-async def list_rates(
-    connection: Connection, caller: Caller, *, currency: str | None, order: Order, cursor: str | None, limit: int
-) -> Sequence[Mapping[str, Any]]:
-    """Give up to `limit` + 1 rates to the present base currency."""
-    where = Where(caller.tenant_id, caller.base_currency)
-    if currency is not None:
-        where.add("r.currency = {}", currency)
-    order.add_after(where, cursor)
-    page = where.number(limit + 1)
-    rows = await connection.fetch(
-        SELECT_RATES + where.sql + " ORDER BY " + order.sql + " LIMIT " + page, *where.parameters
-    )
-    return [dict(row) for row in rows]
+def select_rates(filters: Where, page: Page) -> ListStatement:
+    """Return a page of rates. `filters` begins with the tenant as $1."""
+    return select_page(SELECT_RATES, filters, page)
 
 
 async def load_rates(connection: Connection, caller: Caller, wanted: Iterable[DatedCurrency]) -> DatedRates:

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from crm_shared.access import Caller
 from crm_shared.clock import new_id
@@ -22,6 +23,24 @@ LOAD_RATE = """
       FROM exchange_rates
      WHERE tenant_id = $1 AND base_currency = $2 AND currency = $3 AND effective_on = $4
 """
+
+LOCK_RATE = """
+    SELECT id, version, currency, base_currency, effective_on, rate, created_at, updated_at
+      FROM exchange_rates
+     WHERE tenant_id = $1 AND id = $2
+       FOR UPDATE
+"""
+DELETE_RATE = "DELETE FROM exchange_rates WHERE tenant_id = $1 AND id = $2"
+
+
+async def lock(transaction: Transaction, tenant_id: UUID, rate_id: UUID) -> dict[str, Any] | None:
+    """Lock one rate and give it; None when there is no such."""
+    row = await transaction.fetchrow(LOCK_RATE, tenant_id, rate_id)
+    return None if row is None else dict(row)
+
+
+async def delete(transaction: Transaction, tenant_id: UUID, rate_id: UUID) -> None:
+    await transaction.execute(DELETE_RATE, tenant_id, rate_id)
 
 
 async def save(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from crm_reporting.exchange_rates.commands import SetExchangeRate
 from crm_shared.access import Caller
-from crm_shared.http.models import PageQuery, RequestBody
+from crm_shared.http.models import Day, PageQuery, RequestBody
 from crm_shared.money import CurrencyCode
 
 
@@ -28,7 +28,7 @@ Rate = Annotated[
 
 class SetExchangeRateRequest(RequestBody):
     currency: CurrencyCode
-    effective_on: date
+    effective_on: Day
     rate: Rate
 
     def to_command(self, caller: Caller) -> SetExchangeRate:
@@ -47,7 +47,10 @@ class ExchangeRate(BaseModel):
 
 
 class ExchangeRateList(PageQuery):
+    """Rates to every base currency that the tenant has had, unless one is named."""
+
     currency: CurrencyCode | None = None
+    base_currency: CurrencyCode | None = None
     sort: Annotated[str | None, Field(max_length=100)] = None
 
 

@@ -15,7 +15,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from crm_shared.bus.clients import make_consumer
+from crm_shared.bus.group_offsets import read_group_offsets
 from crm_shared.bus.topics import administering, describe_partitions
+from crm_shared.kafka_access import Kafka
 from crm_shared.refusals import Unavailable
 
 logger = structlog.get_logger(__name__)
@@ -31,10 +34,8 @@ OldestWaiting = Mapping[str, datetime | None]
 class Backlog:
     """Made once a process; connects when first asked, and again after an error. An answer is kept `cache_s`."""
 
-    def __init__(
-        self, bootstrap: str, groups: Mapping[str, Sequence[str]], *, cache_s: float, timeout_s: float
-    ) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, groups: Mapping[str, Sequence[str]], *, cache_s: float, timeout_s: float) -> None:
+        self._kafka = kafka
         self._groups = groups
         self._cache_s = cache_s
         self._timeout_s = timeout_s
@@ -62,7 +63,7 @@ class Backlog:
         try:
             async with asyncio.timeout(self._timeout_s):
                 if self._connection is None:
-                    self._connection = await _Connection.open(self._bootstrap)
+                    self._connection = await _Connection.open(self._kafka)
                 return await self._connection.find_oldest(self._groups, self.topics)
         except (KafkaError, OSError, TimeoutError) as error:
             logger.warning("freshness unknown", error=repr(error))
@@ -89,12 +90,10 @@ class _Connection:
         self._stack = stack
 
     @classmethod
-    async def open(cls, bootstrap: str) -> "_Connection":
+    async def open(cls, kafka: Kafka) -> "_Connection":
         async with AsyncExitStack() as stack:
-            admin = await stack.enter_async_context(administering(bootstrap))
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=FETCH_BYTES
-            )
+            admin = await stack.enter_async_context(administering(kafka))
+            consumer = make_consumer(kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=FETCH_BYTES)
             stack.push_async_callback(consumer.stop)
             await consumer.start()
             return cls(admin, consumer, stack.pop_all())
@@ -120,12 +119,11 @@ class _Connection:
         ends = await self._consumer.end_offsets(partitions)
         waiting: dict[TopicPartition, int] = {}
         for group_id, topics in groups.items():
-            committed = await self._admin.list_consumer_group_offsets(group_id)
+            committed = await read_group_offsets(self._admin, group_id)
             for partition in partitions:
                 if partition.topic not in topics:
                     continue
-                known = committed.get(partition)
-                offset = max(known.offset if known is not None else -1, begins[partition])
+                offset = max(committed.get(partition, -1), begins[partition])
                 if offset < ends[partition]:
                     waiting[partition] = min(offset, waiting.get(partition, offset))
         return waiting

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from crm_reporting.freshness import queries
 from crm_reporting.parts import ReadDatabase, SourceBacklog
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 
 router = APIRouter(tags=["freshness"], route_class=CrmRoute)
@@ -26,7 +27,12 @@ class Freshness(BaseModel):
     items: list[SourceFreshness]
 
 
-@router.get("/freshness", response_model=Freshness, summary="Tell how far reports are behind their sources")
+@router.get(
+    "/freshness",
+    response_model=Freshness,
+    summary="Tell how far reports are behind their sources",
+    responses=problems(),
+)
 async def read_freshness(context: Context, read_database: ReadDatabase, backlog: SourceBacklog) -> Response:
     oldest = await backlog.find_oldest()
     async with read_database.read(context.caller.tenant_id) as connection:

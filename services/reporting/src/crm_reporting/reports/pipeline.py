@@ -10,6 +10,7 @@ from uuid import UUID
 from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates, exact_arithmetic, round_money
 
 DAY_S = 86_400
+_NO_NUMBER = Decimal("NaN")
 AGE_DECIMALS = 4
 """Of a day: 9 seconds."""
 
@@ -120,26 +121,33 @@ def _to_item(
         "stage_name": stage.name,
         "kind": stage.kind,
         "deal_count": count,
-        "total": round_money(total, currency),
-        "weighted": round_money(total * stage.win_probability / 100, currency),
+        "total": _to_money(total, currency),
+        "weighted": _to_money(total * stage.win_probability / 100, currency),
         "average_age_days": _average_days([found.created_epoch_s for found in held], count, as_of),
         "average_days_in_stage": _average_days([found.stage_changed_epoch_s for found in held], count, as_of),
     }
+
+
+def _to_money(amount: Decimal, currency: str) -> Decimal | None:
+    """Round as money is; null for what is no number, which says that something is broken and stops no report."""
+    return round_money(amount, currency) if amount.is_finite() else None
 
 
 def _sum_converted(amounts: Iterable[DatedAmount], rates: DatedRates, currency: str) -> dict[UUID, Decimal]:
     """Add up by stage, unrounded, what can be converted."""
     totals: dict[UUID, Decimal] = {}
     for dated in amounts:
-        converted = rates.convert(dated.amount, dated.currency, currency, dated.on)
+        amount = dated.amount if dated.amount.is_finite() else _NO_NUMBER  # infinities that meet would raise
+        converted = rates.convert(amount, dated.currency, currency, dated.on)
         if converted is not None:
             totals[dated.stage_id] = totals.get(dated.stage_id, Decimal(0)) + converted
     return totals
 
 
 def _average_days(epoch_sums: Iterable[Decimal], count: int, as_of: datetime) -> float | None:
-    """Average the time from `count` instants, given as sums of seconds since 1970, to `as_of`."""
-    if count == 0:
+    """Average the time from `count` instants, given as sums of seconds since 1970, to `as_of`; null if it is broken."""
+    sums = list(epoch_sums)
+    if count == 0 or not all(epoch_sum.is_finite() for epoch_sum in sums):
         return None
-    elapsed_s = Decimal(str(as_of.timestamp())) - sum(epoch_sums, Decimal(0)) / count
+    elapsed_s = Decimal(str(as_of.timestamp())) - sum(sums, Decimal(0)) / count
     return round(float(max(elapsed_s, Decimal(0))) / DAY_S, AGE_DECIMALS)

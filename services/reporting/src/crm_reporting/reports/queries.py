@@ -7,8 +7,8 @@ from uuid import UUID
 
 from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum
 from crm_shared.access import Caller
-from crm_shared.access.visibility import list_branches
 from crm_shared.database import Connection, Where
+from crm_shared.listing import list_branches
 from crm_shared.refusals import NotFound
 
 FIND_PIPELINE = """

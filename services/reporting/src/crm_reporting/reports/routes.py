@@ -9,18 +9,24 @@ from crm_reporting.reports import compilation
 from crm_reporting.reports.schemas import PipelineReport, PipelineReportItem, ReportQuery
 from crm_reporting.reports.spreadsheets import CSV, prefers_csv, reply_csv
 from crm_shared.http.context import Context
+from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.refusals import NotFound
 
 router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {CSV: {"schema": {"type": "string"}}}},
-    404: {"description": "No such pipeline"},
 }
 PIPELINE_COLUMNS = (*PipelineReportItem.model_fields, "currency", "missing_rates")
 
 
-@router.get("/pipeline", response_model=PipelineReport, responses=ANSWERS, summary="Report a pipeline stage by stage")
+@router.get(
+    "/pipeline",
+    response_model=PipelineReport,
+    responses=ANSWERS | problems(NotFound),
+    summary="Report a pipeline stage by stage",
+)
 async def report_pipeline(
     query: Annotated[ReportQuery, Query()], context: Context, read_database: ReadDatabase
 ) -> Response:

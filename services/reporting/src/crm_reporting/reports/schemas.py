@@ -2,39 +2,25 @@
 
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from crm_shared.http.ids import CanonicalIds
 from crm_shared.money import CurrencyCode
+from crm_shared.time_zones import TimeZone
 
 MAX_OWNERS = 200
 
 
-@lru_cache(maxsize=1)
-def _list_time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def _check_time_zone(name: str) -> str:
-    if name not in _list_time_zones():
-        raise ValueError("is not an IANA time zone")
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(_check_time_zone), Field(examples=["Europe/Berlin"])]
-
-
-class ReportQuery(BaseModel):
+class ReportQuery(CanonicalIds):
     """The parameters of every report. A report's own are added by inheriting."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pipeline_id: Annotated[UUID | None, Field(description="default: the default pipeline")] = None
-    owner_id: Annotated[list[UUID], Field(max_length=MAX_OWNERS, description="repeatable; default: all you see")] = []
+    owner_id: list[UUID] = Field(default=[], max_length=MAX_OWNERS, description="repeatable; default: all you see")
     currency: Annotated[CurrencyCode | None, Field(description="default: the tenant's base currency")] = None
     time_zone: Annotated[TimeZone | None, Field(description="IANA name; default: the tenant's")] = None
 
@@ -47,8 +33,8 @@ class PipelineReportItem(BaseModel):
     stage_name: str
     kind: Literal["OPEN", "WON", "LOST"]
     deal_count: int
-    total: Decimal
-    weighted: Annotated[Decimal, Field(description="total x win probability / 100")]
+    total: Annotated[Decimal | None, Field(description="null where a sum is broken")]
+    weighted: Annotated[Decimal | None, Field(description="total x win probability / 100; null where a sum is broken")]
     average_age_days: Annotated[Days, Field(description="since creation, of closed deals too; null without deals")]
     average_days_in_stage: Days
 

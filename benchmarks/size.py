@@ -1,0 +1,15 @@
+"""How large the benchmarks are: at full size their figures mean something, at tiny size they only show that they run.
+
+`BENCH_SIZE=tiny make bench` takes under a minute; tests run it so, and look at no figure.
+"""
+
+import os
+from typing import Final, TypeVar
+
+Size = TypeVar("Size")
+IS_TINY: Final = os.environ.get("BENCH_SIZE", "full") == "tiny"
+
+
+def sized(full: Size, *, tiny: Size) -> Size:
+    """Return the size that this run has."""
+    return tiny if IS_TINY else full

@@ -1,0 +1,33 @@
+"""Which databases each entry point of a service is told of: what it uses, and no other. Imports nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+DSNS: Final[Mapping[str, Sequence[str]]] = {
+    "api": ("dsn",),
+    "worker": ("worker_dsn",),
+    "relay": ("worker_dsn",),
+    "republish": ("worker_dsn",),
+    "migrate": ("owner_dsn",),
+    # It sets the passwords of the three roles to those that their DSNs have.
+    "provision": ("admin_dsn", "dsn", "worker_dsn", "owner_dsn"),
+    "redrive": (),
+    "repair": ("worker_dsn",),
+    "recount": ("worker_dsn",),
+    "acls": (),
+    "create-tenant": ("dsn",),
+}
+
+INDEXING_SERVICES: Final = ("contacts", "deals")
+"""Their workers build indexes on custom fields, which PostgreSQL lets nobody but a table's owner do."""
+
+
+def list_dsns(service: str, entry_point: str) -> Sequence[str]:
+    """Give the settings that hold the DSNs which `entry_point` uses. Raises KeyError for one that is not there."""
+    owners = ("owner_dsn",) if entry_point == "worker" and service in INDEXING_SERVICES else ()
+    return (*DSNS[entry_point], *owners)
+
+
+def dsn_variable(service: str, dsn: str) -> str:
+    """Name the variable of a service's DSN: `CRM_DEALS_WORKER_DSN`; an administrator's is the same for all."""
+    return f"CRM_{dsn.upper()}" if dsn == "admin_dsn" else f"CRM_{service.upper()}_{dsn.upper()}"

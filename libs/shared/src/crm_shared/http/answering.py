@@ -1,0 +1,80 @@
+"""What stands round every endpoint: it is measured, its trace goes on, and its errors become problems."""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache
+from typing import Any
+
+import asyncpg
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from crm_shared.database.outages import is_away, is_contended
+from crm_shared.http.problems import problem_response, refusal_of_validation
+from crm_shared.http.rate_limit import RATE_HEADERS
+from crm_shared.refusals import InvalidField, Refusal, Unavailable
+from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
+from crm_shared.telemetry.traces import continue_trace
+
+logger = structlog.get_logger(__name__)
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class InternalError(Refusal):
+    status, slug, title = 500, "internal-error", "Something went wrong on our side"
+
+
+def answering(route: APIRoute, serve: Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return what answers `route`'s requests, whatever `serve` raises. Metrics go by the path's template."""
+    path, method = route.path, min(route.methods or {"GET"})
+    seconds = HTTP_SECONDS.labels(path, method)
+    count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
+
+    async def handle(request: Request) -> Response:
+        started = time.perf_counter()
+        traceparent = continue_trace(request.headers.get("traceparent"))
+        try:
+            response = await serve(request)
+        except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
+            response = problem_response(to_refusal(error), instance=request.url.path)
+        response.raw_headers.append((b"traceparent", traceparent.encode()))
+        response.raw_headers += request.scope.get(RATE_HEADERS, ())
+        seconds.observe(time.perf_counter() - started)
+        count(response.status_code).inc()
+        return response
+
+    return handle
+
+
+def to_refusal(error: Exception) -> Refusal:
+    """Say what an error means to the caller. What we did not foresee is logged whole and answered without detail."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, RequestValidationError):
+        return refusal_of_validation(error.errors())
+    if is_away(error) or is_contended(error):
+        logger.warning("database_away", error=type(error).__name__)
+        return Unavailable("The database can't be reached right now. Nothing was lost; try again.")
+    if isinstance(error, asyncpg.DataError):  # a value that passed every model and still fits no column
+        logger.warning("unstorable_value", error=type(error).__name__)
+        return InvalidField("A value is out of the range that can be stored.")
+    if isinstance(error, HTTPException):
+        return to_http_refusal(error)
+    logger.error("request_failed", exc_info=error)
+    return InternalError("It was logged. Try again, or tell the operator the trace id in `traceparent`.")
+
+
+class _Answered(Refusal):
+    """Starlette's own refusals: no such path, wrong method."""
+
+
+def to_http_refusal(error: HTTPException) -> Refusal:
+    refusal = _Answered(str(error.detail))
+    refusal.status = error.status_code  # type: ignore[misc]  # Starlette's, not the class's
+    refusal.slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "bad-request")  # type: ignore[misc]
+    refusal.title = str(error.detail)  # type: ignore[misc]
+    return refusal

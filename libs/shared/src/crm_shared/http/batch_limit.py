@@ -1,0 +1,41 @@
+"""Records per tenant and window that batches may write, counted in this process.
+
+Each record of a batch is told of, and what it tells stands before other tenants' in outbox, topics and readers.
+"""
+
+import math
+import time
+from uuid import UUID
+
+from crm_shared.refusals import RateLimited
+
+
+class TooManyBatchItems(RateLimited):
+    slug, title = "too-many-batch-items", "Too many records in batches of your organisation"
+
+
+class BatchLimit:
+    """A fixed window. A batch that begins in a window with room is taken whole, so none is too large to pass."""
+
+    def __init__(self, *, items: int, window_s: int) -> None:
+        self._items = items
+        self._window_s = window_s
+        self._window = 0
+        self._counts: dict[UUID, int] = {}
+
+    def count(self, tenant_id: UUID, items: int) -> None:
+        """Take a batch of so many items in. Raises TooManyBatchItems, with `retry_after_s`, once the window is full."""
+        now = time.monotonic()
+        window = int(now // self._window_s)
+        if window != self._window:
+            self._window = window
+            self._counts.clear()
+        used = self._counts.get(tenant_id, 0)
+        if used >= self._items:
+            reset_s = math.ceil((window + 1) * self._window_s - now)
+            raise TooManyBatchItems(
+                f"At most {self._items:,} records in batches of a tenant in {self._window_s} s (batch_limit_items)."
+                f" Come again in {reset_s} s.",
+                retry_after_s=reset_s,
+            )
+        self._counts[tenant_id] = used + items

@@ -1,0 +1,73 @@
+"""Days as clocks show them, against a look at every minute."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crm_shared.local_days import ONE_DAY, day_at, end_of_day, skipped_days
+
+MINUTE = timedelta(minutes=1)
+EXAMPLES = int(os.environ.get("CRM_TEST_DAY_EXAMPLES", "50"))
+ZONES = (
+    *("Europe/Berlin", "America/New_York", "America/Havana", "America/Santiago", "America/St_Johns", "Asia/Beirut"),
+    *("Asia/Kathmandu", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "UTC"),
+)
+
+
+@cache
+def look(day: date, zone: str) -> datetime:
+    """Return the minute after the last one of which a calendar shows the day, or an earlier one."""
+    minute = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=3)
+    while minute.astimezone(ZoneInfo(zone)).date() > day:
+        minute -= MINUTE
+    return minute + MINUTE
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("America/Havana", date(2026, 10, 31)),  # midnight is shown twice
+        ("America/St_Johns", date(2006, 10, 28)),  # clocks go back from a minute past midnight, into the day that was
+        ("America/Toronto", date(1919, 3, 30)),  # clocks go on from 23:30
+        ("Asia/Beirut", date(2026, 3, 28)),  # there is no midnight
+        ("Africa/Cairo", date(2026, 10, 29)),
+        ("America/Santiago", date(2026, 4, 4)),
+        ("Australia/Lord_Howe", date(2026, 4, 5)),  # half an hour
+        ("Pacific/Apia", date(2011, 12, 29)),
+        ("Pacific/Apia", date(2011, 12, 30)),  # was left out
+        ("Pacific/Kiritimati", date(1994, 12, 31)),  # so was this
+        ("Pacific/Kiritimati", date(2026, 7, 1)),
+        ("Pacific/Kwajalein", date(1969, 9, 30)),  # lasted two days
+        ("Pacific/Kwajalein", date(1993, 8, 20)),
+        ("UTC", date(1900, 1, 1)),
+        ("Pacific/Kiritimati", date(2200, 12, 31)),
+        ("Europe/Berlin", date(2200, 12, 31)),
+    ],
+)
+def test_a_day_is_over(zone: str, day: date) -> None:
+    assert end_of_day(day, zone) == look(day, zone)
+
+
+def test_seconds_of_local_mean_time() -> None:
+    assert end_of_day(date(1900, 1, 1), "Europe/Amsterdam").astimezone(ZoneInfo("Europe/Amsterdam")).hour == 0
+    assert end_of_day(date(1900, 1, 1), "Pacific/Kiritimati") == datetime(1900, 1, 2, 10, 29, 20, tzinfo=UTC)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.sampled_from(ZONES), st.dates(date(1975, 1, 1), date(2037, 12, 31)))
+def test_any_day_is_over_when_no_clock_shows_it_any_more(zone: str, day: date) -> None:
+    assert end_of_day(day, zone) == look(day, zone)
+    assert end_of_day(day - ONE_DAY, zone) <= end_of_day(day, zone)
+    assert day_at(end_of_day(day, zone), zone) > day
+
+
+def test_days_left_out() -> None:
+    assert skipped_days("Pacific/Apia") == (date(2011, 12, 30),)
+    assert skipped_days("Pacific/Kiritimati") == (date(1994, 12, 31),)
+    assert skipped_days("Pacific/Kwajalein") == (date(1993, 8, 21),)
+    assert skipped_days("Europe/Berlin") == skipped_days("Australia/Lord_Howe") == skipped_days("UTC") == ()

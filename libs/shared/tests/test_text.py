@@ -1,0 +1,79 @@
+"""One form for one text; what a line, a name and a name in a path may hold."""
+
+import unicodedata
+from urllib.parse import quote, urljoin
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from crm_shared.text import to_line, to_name, to_nfc, to_path_name
+
+TAGS = "http://crm.test/v1/contacts/7/tags/"
+
+
+@given(st.text())
+@example("Andre\u0301")
+@example("\u1112\u1161\u11ab")
+def test_a_text_has_one_form(text: str) -> None:
+    assert to_nfc(text) == to_nfc(unicodedata.normalize("NFD", text)) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize("control", ["\x00", "\x07", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"])
+def test_a_line_holds_no_control_character(control: str) -> None:
+    with pytest.raises(ValueError, match="control character"):
+        to_line(f"a{control}b")
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u200b \u2060", "\ufeff", "\u202e\u202c", "\u3164", "\u2800", "\ufe0f"])
+def test_a_name_shows_something(text: str) -> None:
+    with pytest.raises(ValueError, match="shows nothing"):
+        to_name(text)
+
+
+@pytest.mark.parametrize("text", ["Zoë", "-", "\u200bZoë", "👩\u200d👧", "محمد", "क\u200dष", "X Æ A-12", "李"])
+def test_a_name_is_kept(text: str) -> None:
+    assert to_name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".",
+        "..",
+        "a/b",
+        "/",
+        "a/../..",
+        "../x",
+        "..\\..",
+        "%2e%2e",
+        "%2E.",
+        "a%2f..%2f..",
+        "a%5c..",
+        "%2e",
+        ".%2E?",
+        "..#",
+    ],
+)
+def test_a_step_is_no_name_in_a_path(text: str) -> None:
+    with pytest.raises(ValueError, match=r"slash|step"):
+        to_path_name(text)
+
+
+@given(st.text(st.sampled_from("ab./\\%2eEfF5cC?#~ é"), min_size=1, max_size=12))
+def test_whoever_resolves_a_path_stays_below_the_tags(text: str) -> None:
+    try:
+        name = to_path_name(text)
+    except ValueError:
+        return
+    # Browsers take \ for /, and `%2e` for a dot, before they resolve.
+    for written in (name, quote(name, safe="")):
+        as_browsers = written.replace("\\", "/").replace("%2e", ".").replace("%2E", ".").partition("?")[0]
+        assert urljoin(TAGS, "./" + as_browsers).startswith(TAGS)
+
+
+def test_marks_without_end_stop_nobody() -> None:
+    text = "e" + "\u0301\u0323" * 500_000 + "Cafe\u0301"
+
+    assert to_nfc(text).endswith("Caf\u00e9")
+    assert to_nfc("e" + "\u0301" * 30) == unicodedata.normalize("NFC", "e" + "\u0301" * 30)

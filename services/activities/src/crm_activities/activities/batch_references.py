@@ -1,0 +1,106 @@
+"""What the items of a batch refer to: looked up together, held against each item alone. No I/O."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from crm_activities.activities import contacts
+from crm_activities.activities.activity import Activity, NewActivity
+from crm_activities.activities.editing import Change
+from crm_shared.access import Caller
+from crm_shared.refusals import FieldProblem, Unavailable, UnknownReference
+from crm_shared.replicas.references import Found, Reference, refuse_read_only
+
+Named = dict[str, tuple[str, UUID]]
+"""pointer -> (aggregate, id)"""
+
+
+def list_references(items: Collection[Mapping[str, Any]]) -> list[Reference]:
+    """Return all that the items name; an id that many name stands there once."""
+    named = {key: pointer for item in items for pointer, key in _name(item).items()}
+    return [Reference(pointer, aggregate, record_id) for (aggregate, record_id), pointer in named.items()]
+
+
+def _name(fields: Mapping[str, Any]) -> Named:
+    pointers = contacts.list_pointers(fields.get("contact_id"), fields.get("contact_ids") or ())
+    named: Named = {pointer: ("contact", contact_id) for contact_id, pointer in pointers.items()}
+    for aggregate in ("deal", "user"):
+        if fields.get(f"{aggregate}_id") is not None:
+            named[f"/{aggregate}_id"] = (aggregate, fields[f"{aggregate}_id"])
+    return named
+
+
+class ItemReferences:
+    """`read_only`: what the caller sees through a share to read alone."""
+
+    def __init__(self, caller: Caller, found: Found, read_only: Collection[tuple[str, UUID]]) -> None:
+        self._caller = caller
+        self._found = found
+        self._read_only = read_only
+
+    @property
+    def contact_ids(self) -> set[UUID]:
+        """All contacts whose merges matter: those named, and those of deals."""
+        records = self._found.records.values()
+        brought = {record.contact_id for record in records if record.aggregate == "deal"} - {None}
+        return {record.id for record in records if record.aggregate == "contact"} | {one for one in brought if one}
+
+    def place_new(self, sent: NewActivity, homes: Mapping[UUID, UUID]) -> dict[str, Any]:
+        """Return the contacts' fields of an activity to be.
+
+        Raises InvalidField, UnknownReference, Forbidden, Unavailable.
+        """
+        self._require(
+            _name({name: getattr(sent, name) for name in ("contact_id", "contact_ids", "deal_id", "user_id")})
+        )
+        named = contacts.name_contacts(sent.contact_id, sent.contact_ids)
+        contacts.require_few(named)
+        pointers = contacts.list_pointers(sent.contact_id, sent.contact_ids)
+        for contact_id in named:
+            contacts.require_home(contact_id, homes, pointers)
+        brought = self._find_brought(sent.deal_id)
+        return contacts.place(named or (() if brought is None else (brought,)), homes)
+
+    def settle(self, record: Activity, changes: Mapping[str, Any], homes: Mapping[UUID, UUID]) -> dict[str, Any]:
+        """Return the fields to set on a record. What it refers to already is not asked about again.
+
+        Raises InvalidField, UnknownReference, Forbidden, Unavailable.
+        """
+        known = {*contacts.list_given(record), *record.contact_ids}
+        present = {("deal", record.deal_id), ("user", record.user_id), *(("contact", one) for one in known)}
+        new = {pointer: key for pointer, key in _name(changes).items() if key not in present}
+        self._require(new)
+        names_contacts = not changes.keys().isdisjoint(contacts.CONTACT_FIELDS)
+        brought = None if names_contacts or "/deal_id" not in new else self._find_brought(changes["deal_id"])
+        pointers = contacts.list_pointers(changes.get("contact_id"), changes.get("contact_ids") or ())
+        return Change(changes, frozenset(homes), pointers, brought).settle(record, homes)
+
+    def require_owner(self, user_id: UUID | None, in_sight: Collection[UUID] | None) -> None:
+        """Raise UnknownReference for another user whose records the caller does not see; None: they see all."""
+        if user_id is not None and user_id != self._caller.user_id and in_sight is not None and user_id not in in_sight:
+            raise UnknownReference.at("/user_id", "is nobody whose records you see")
+
+    def require_answerable(self, activity_id: UUID | None, in_sight: Collection[UUID]) -> None:
+        if activity_id is not None and activity_id not in in_sight:
+            raise UnknownReference.at("/in_reply_to", "there is no such activity")
+
+    def _find_brought(self, deal_id: UUID | None) -> UUID | None:
+        deal = None if deal_id is None else self._found.records.get(("deal", deal_id))
+        return None if deal is None else deal.contact_id
+
+    def _require(self, named: Named) -> None:
+        if not self._found.unasked.isdisjoint(named.values()):
+            raise Unavailable("It names records not heard of here yet, after too many such. Send the item again.")
+        problems = [
+            FieldProblem(pointer, f"there is no such {aggregate}")
+            for pointer, (aggregate, record_id) in named.items()
+            if not self._is_known(aggregate, record_id)
+        ]
+        if problems:
+            raise UnknownReference("; ".join(f"{p.pointer}: {p.detail}" for p in problems), errors=problems)
+        refuse_read_only(named, self._read_only)
+
+    def _is_known(self, aggregate: str, record_id: UUID) -> bool:
+        if aggregate == "user":
+            return record_id == self._caller.user_id or record_id in self._found.user_ids
+        return (aggregate, record_id) in self._found.records

@@ -1,0 +1,1 @@
+"""Activities as CSV: what the list shows, whole."""

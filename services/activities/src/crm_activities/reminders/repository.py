@@ -1,0 +1,115 @@
+"""SQL of the worker's role that finds, takes and notes reminders that are due."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from crm_activities.activities.activity import Activity
+from crm_activities.activities.columns import ACTIVITY_COLUMNS
+from crm_activities.activities.repository import to_activity
+from crm_shared.database import Connection, Transaction
+
+# What is yet to be given is asked for in the words of the partial indexes.
+FIND_NEXT: Final = """
+    SELECT a.remind_at
+      FROM activities a
+     WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL AND a.deleted_at IS NULL
+     ORDER BY a.remind_at
+     LIMIT 1
+"""
+
+FIND_FIRST_TENANTS: Final = """
+    SELECT tenant_id, count(*) AS found
+      FROM (SELECT a.tenant_id
+              FROM activities a
+             WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL
+               AND a.deleted_at IS NULL AND a.remind_at <= $1
+             ORDER BY a.remind_at
+             LIMIT $2) AS due
+     GROUP BY tenant_id
+"""
+
+# From the first reminder of one tenant to that of the next: a probe each, however many there are in between.
+FIND_ALL_TENANTS: Final = """
+    WITH RECURSIVE earliest AS (
+        (SELECT a.tenant_id, a.remind_at
+           FROM activities a
+          WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL AND a.deleted_at IS NULL
+          ORDER BY a.tenant_id, a.remind_at
+          LIMIT 1)
+        UNION ALL
+        SELECT following.tenant_id, following.remind_at
+          FROM earliest e
+         CROSS JOIN LATERAL (
+            SELECT a.tenant_id, a.remind_at
+              FROM activities a
+             WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL
+               AND a.deleted_at IS NULL AND a.tenant_id > e.tenant_id
+             ORDER BY a.tenant_id, a.remind_at
+             LIMIT 1) AS following
+    )
+    SELECT tenant_id FROM earliest WHERE remind_at <= $1
+"""
+
+# A locked one is being written, or reminded of by another worker: passed over, and looked at again in the next round.
+TAKE_DUE: Final = (
+    "SELECT"  # noqa: S608 - names of ours
+    + ACTIVITY_COLUMNS
+    + """, a.tenant_id
+      FROM unnest($2::uuid[]) AS wanted (tenant_id)
+     CROSS JOIN LATERAL (
+        SELECT a.*
+          FROM activities a
+         WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL
+           AND a.deleted_at IS NULL AND a.tenant_id = wanted.tenant_id AND a.remind_at <= $1
+         ORDER BY a.remind_at, a.id
+         LIMIT $3
+           FOR NO KEY UPDATE SKIP LOCKED) AS a
+"""
+)
+
+NOTE_REMINDED: Final = """
+    UPDATE activities a
+       SET version = reminded.version, updated_at = $4, reminded_at = $4
+      FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS reminded (tenant_id, id, version)
+     WHERE a.tenant_id = reminded.tenant_id AND a.id = reminded.id
+"""
+
+LOOKED_AT: Final = 1000
+"""So many of the earliest are asked whose they are. If more are due, all tenants are asked: some may be hidden."""
+
+
+async def find_next(connection: Connection) -> datetime | None:
+    """Return the earliest time of a reminder that is yet to be given, which may be past."""
+    next_at: datetime | None = await connection.fetchval(FIND_NEXT)
+    return next_at
+
+
+async def list_due_tenants(connection: Connection, now: datetime) -> list[UUID]:
+    """Return the tenants with a reminder that is due."""
+    rows = await connection.fetch(FIND_FIRST_TENANTS, now, LOOKED_AT)
+    if sum(row["found"] for row in rows) == LOOKED_AT:
+        rows = await connection.fetch(FIND_ALL_TENANTS, now)
+    return sorted(row["tenant_id"] for row in rows)
+
+
+async def take_due(
+    transaction: Transaction, tenant_ids: Sequence[UUID], *, each: int, now: datetime
+) -> list[tuple[UUID, Activity]]:
+    """Lock `each` activities of these tenants at most whose reminders are due; return them with their tenants."""
+    rows = await transaction.fetch(TAKE_DUE, now, tenant_ids, each)
+    return [
+        (row["tenant_id"], to_activity({name: value for name, value in row.items() if name != "tenant_id"}))
+        for row in rows
+    ]
+
+
+async def note_reminded(transaction: Transaction, reminded: Sequence[tuple[UUID, Activity]], *, now: datetime) -> None:
+    await transaction.execute(
+        NOTE_REMINDED,
+        [tenant_id for tenant_id, _ in reminded],
+        [activity.id for _, activity in reminded],
+        [activity.version for _, activity in reminded],
+        now,
+    )

@@ -1,0 +1,1 @@
+"""Series: what comes again by a rule, and its instances."""

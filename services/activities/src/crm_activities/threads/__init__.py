@@ -1,0 +1,1 @@
+"""Which e-mails belong to one conversation."""

@@ -1,0 +1,340 @@
+"""Reminders: once, when the time has come, whoever works at once and whoever dies."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prometheus_client import REGISTRY
+from services.activities.tests.integration.conftest import MIGRATIONS
+
+from crm_activities.activities.activity import ActivityType, NewActivity
+from crm_activities.activities.columns import ACTIVITY_TABLE
+from crm_activities.activities.domain import log
+from crm_activities.app import make_app
+from crm_activities.consumers import forget_contacts, keep_replicas
+from crm_activities.reminders import clockwork, repository
+from crm_activities.reminders.clockwork import BATCH_RECORDS, Reminders, reminding
+from crm_activities.settings import ActivitiesSettings
+from crm_shared.clock import Clock, FixedClock, SystemClock, new_id
+from crm_shared.contracts import Event
+from crm_shared.pacing import Pace
+from crm_shared.testing.answers import require_ok
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_shared.testing.told_records import ToldRecord
+from crm_shared.testing.waiting import wait_until
+
+pytestmark = pytest.mark.engines
+
+Kit = ServiceKit[ActivitiesSettings]
+PATH = "/v1/activities"
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+# A worker's reminders alone, in a process that can be killed.
+WORKER = """
+import asyncio
+from crm_activities.reminders.clockwork import reminding
+from crm_activities.settings import ActivitiesSettings
+from crm_shared.clock import SystemClock
+from crm_shared.database import Database
+from crm_shared.pacing import Pace
+
+async def main():
+    settings = ActivitiesSettings()
+    async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
+        async with reminding(database, SystemClock(), Pace.of(settings, database)):
+            await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+async def service(postgres_admin_dsn: str) -> AsyncIterator[Kit]:
+    """Serve from a database of its own: reminders are given whosever they are, those of other tests too."""
+    async with running_service(ActivitiesSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn) as kit:
+        yield kit
+
+
+@pytest.fixture
+async def tenant(service: Kit) -> SeededTenant:
+    """Give a tenant whose reminders are the only ones."""
+    async with service.database.begin_as_worker() as transaction:
+        await transaction.execute("DELETE FROM activities")
+    return await service.seed_tenant()
+
+
+def make_reminders(kit: Kit, clock: Clock | None = None) -> Reminders:
+    return Reminders(kit.database, clock or SystemClock(), Pace.of(kit.settings, kit.database))
+
+
+async def give_all(kit: Kit, clock: Clock | None = None) -> int:
+    reminders, given = make_reminders(kit, clock), 0
+    while more := await reminders.give_due():
+        given += more
+    return given
+
+
+async def add(kit: Kit, tenant: SeededTenant, **fields: Any) -> dict[str, Any]:
+    return require_ok(await kit.client(tenant.rep).post(PATH, json={"type": "TASK", **fields}), 201)
+
+
+async def add_many(kit: Kit, tenant: SeededTenant, count: int, remind_at: datetime) -> set[UUID]:
+    """Write tasks with reminders a millisecond apart; return their ids."""
+    tasks = [
+        log(
+            new_id(),
+            NewActivity(
+                type=ActivityType.TASK, user_id=tenant.rep.id, remind_at=remind_at + timedelta(milliseconds=number)
+            ),
+            now=NOON,
+        ).activity
+        for number in range(count)
+    ]
+    async with kit.database.begin_as_worker() as transaction:
+        await transaction.executemany(ACTIVITY_TABLE.insert, [ACTIVITY_TABLE.to_row(tenant.id, task) for task in tasks])
+    return {task.id for task in tasks}
+
+
+async def take_reminders(kit: Kit, tenant: SeededTenant) -> list[Event]:
+    return [event for event in await kit.take_events(tenant.id) if event.verb == "reminded"]
+
+
+async def take_many(kit: Kit, tenant: SeededTenant) -> list[UUID]:
+    """Take events without a look into each, and return whom they remind of. Each is the second of its task."""
+    async with kit.database.begin_as_worker() as transaction:
+        rows = await transaction.fetch(
+            "DELETE FROM outbox WHERE tenantid = $1 RETURNING aggregateid, type, sequence", str(tenant.id)
+        )
+    assert {(row["type"], row["sequence"]) for row in rows} <= {("crm.activity.reminded", 2)}
+    return [UUID(row["aggregateid"]) for row in rows]
+
+
+def read_metrics() -> list[float]:
+    """Return how many reminders were counted, and how many delays."""
+    names = ("crm_reminders_total", "crm_reminder_delay_seconds_count")
+    return [REGISTRY.get_sample_value(name) or 0.0 for name in names]
+
+
+async def require_once(kit: Kit, tenant: SeededTenant, ids: set[UUID]) -> None:
+    """Fail unless each of these was reminded of exactly once, row and event alike, and nothing else was."""
+    assert Counter(await take_many(kit, tenant)) == dict.fromkeys(ids, 1)
+    async with kit.database.read_as_worker() as connection:
+        rows = await connection.fetch(
+            "SELECT id, version, reminded_at, remind_at FROM activities WHERE tenant_id = $1", tenant.id
+        )
+    assert {row["id"] for row in rows} == ids
+    assert all(row["version"] == 2 and row["reminded_at"] >= row["remind_at"] for row in rows)
+
+
+async def test_it_comes_once_and_not_before_its_time(service: Kit, tenant: SeededTenant) -> None:
+    task = await add(service, tenant, subject="call back", remind_at=NOON.isoformat())
+    before = read_metrics()
+    assert await give_all(service, FixedClock(NOON - timedelta(microseconds=1))) == 0
+    assert await give_all(service, FixedClock(NOON)) == 1
+    assert await give_all(service, FixedClock(NOON + timedelta(days=1))) == 0
+
+    logged, reminded = await service.take_events(tenant.id)
+    assert (logged.type, reminded.type) == ("crm.activity.logged", "crm.activity.reminded")
+    assert (reminded.version, reminded.actor_id) == (2, None)
+    at = "2026-11-20T12:00:00Z"
+    assert reminded.state == {**task, "version": 2, "reminded_at": at, "updated_at": at}
+    assert reminded.changed == {"reminded_at": {"from": None, "to": at}}
+    rep = service.client(tenant.rep)
+    assert require_ok(await rep.get(f"{PATH}/{task['id']}")) == reminded.state
+    changes = require_ok(await rep.get(f"{PATH}/{task['id']}/changes"))["items"]
+    assert [change["version"] for change in changes] == [2, 1]
+    assert [after - earlier for earlier, after in zip(before, read_metrics(), strict=True)] == [1, 1]
+
+
+@pytest.mark.parametrize("type_", ["TASK", "MEETING", "CALL", "EMAIL", "NOTE"])
+async def test_a_time_that_is_past_when_it_is_written_comes_at_once(
+    service: Kit, tenant: SeededTenant, type_: str
+) -> None:
+    activity = await add(service, tenant, type=type_, remind_at="1900-01-01T00:00:00Z")
+    assert await give_all(service) == 1
+    (event,) = await take_reminders(service, tenant)
+    assert str(event.aggregate_id) == activity["id"]
+
+
+async def test_what_is_done_or_deleted_reminds_nobody_until_it_is_open_again(
+    service: Kit, tenant: SeededTenant
+) -> None:
+    rep = service.client(tenant.rep)
+    done, deleted, logged_done = [
+        await add(service, tenant, subject=subject, remind_at=NOON.isoformat(), **fields)
+        for subject, fields in (("done", {}), ("deleted", {}), ("history", {"completed_at": NOON.isoformat()}))
+    ]
+    require_ok(await rep.post(f"{PATH}/{done['id']}/complete"))
+    assert (await rep.delete(f"{PATH}/{deleted['id']}")).status_code == 204
+    assert await give_all(service) == 0
+
+    require_ok(await rep.post(f"{PATH}/{done['id']}/reopen"))
+    require_ok(await rep.post(f"{PATH}/{deleted['id']}/restore"))
+    require_ok(await rep.patch(f"{PATH}/{logged_done['id']}", json={"completed_at": None}))
+    assert await give_all(service) == 3
+    for task in (done, deleted):
+        for act in ("complete", "reopen"):
+            require_ok(await rep.post(f"{PATH}/{task['id']}/{act}"))
+    assert await give_all(service) == 0
+    assert len(await take_reminders(service, tenant)) == 3
+
+
+async def test_a_changed_time_reminds_again_and_the_same_does_not(service: Kit, tenant: SeededTenant) -> None:
+    rep = service.client(tenant.rep)
+    path = f"{PATH}/{(await add(service, tenant, remind_at=NOON.isoformat()))['id']}"
+    assert await give_all(service) == 1
+    require_ok(await rep.patch(path, json={"remind_at": "2026-11-20T13:00:00+01:00", "subject": "another"}))
+    assert await give_all(service) == 0
+    changed = require_ok(await rep.patch(path, json={"remind_at": (NOON + SECOND).isoformat()}))
+    assert changed["reminded_at"] is None
+    assert await give_all(service, FixedClock(NOON)) == 0
+    assert await give_all(service) == 1
+    require_ok(await rep.patch(path, json={"remind_at": None}))
+    assert await give_all(service) == 0
+    assert [event.version for event in await take_reminders(service, tenant)] == [2, 5]
+
+
+async def test_a_reminder_of_an_erased_contact_says_nothing_of_them(service: Kit, tenant: SeededTenant) -> None:
+    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    await keep_replicas([contact.tell()], service.database)
+    await add(service, tenant, subject="secret", contact_id=str(contact.id), remind_at=NOON.isoformat())
+    erased = contact.erase()
+    await keep_replicas([erased], service.database)
+    await forget_contacts([erased], service.database, SystemClock())
+    assert await give_all(service) == 1
+    (event,) = await take_reminders(service, tenant)
+    assert (event.version, event.state["subject"]) == (3, None)
+
+
+async def test_workers_share_what_is_due(service: Kit, tenant: SeededTenant) -> None:
+    ids = await add_many(service, tenant, 1500, NOON)
+    given = await asyncio.gather(*(give_all(service) for _ in range(4)))
+    assert sum(given) + await give_all(service) == len(ids)
+    await require_once(service, tenant, ids)
+
+
+async def test_a_killed_worker_leaves_nothing_half_done(service: Kit, tenant: SeededTenant) -> None:
+    ids = await add_many(service, tenant, 3000, NOON)
+    environment = {**os.environ, "CRM_ACTIVITIES_WORKER_DSN": service.settings.worker_dsn.get_secret_value()}
+    left = len(ids)
+
+    async def count_left() -> int:
+        async with service.database.read_as_worker() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM activities WHERE reminded_at IS NULL"))
+
+    for _ in range(2):
+        worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, env=environment)
+        before = left
+
+        async def is_under_way(before: int = before) -> bool:
+            return await count_left() < before
+
+        try:
+            await wait_until(is_under_way, poll_s=0)
+        finally:
+            worker.send_signal(signal.SIGKILL)
+            await worker.wait()
+        left = await count_left()
+    assert left > 0
+
+    async with reminding(service.database, SystemClock(), Pace.of(service.settings, service.database)):
+
+        async def is_done() -> bool:
+            return await count_left() == 0
+
+        await wait_until(is_done)
+    await require_once(service, tenant, ids)
+
+
+async def test_a_tenant_with_many_lets_others_pass(
+    service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "LOOKED_AT", 100)
+    monkeypatch.setattr(clockwork, "BATCH_RECORDS", 10)
+    others = [await service.seed_tenant() for _ in range(12)]
+    await add_many(service, tenant, 200, NOON)
+    for other in others:
+        await add_many(service, other, 1, NOON + timedelta(minutes=1))
+    reminders = make_reminders(service)
+    rounds = [await reminders.give_due() for _ in range(2)]
+
+    assert sum(rounds) <= 2 * 10
+    for other in others:
+        assert len(await take_reminders(service, other)) == 1
+
+
+async def test_a_race_with_changes_gives_each_time_at_most_once_and_the_last_one(
+    service: Kit, tenant: SeededTenant
+) -> None:
+    ids = sorted(await add_many(service, tenant, 12, NOON))
+    rep, is_over = service.client(tenant.rep), asyncio.Event()
+
+    async def remind() -> None:
+        while not is_over.is_set():
+            await make_reminders(service).give_due()
+
+    async def change(task_id: UUID) -> None:
+        for number in range(1, 8):
+            body = {"remind_at": (NOON + number * SECOND).isoformat()}
+            require_ok(await rep.patch(f"{PATH}/{task_id}", json=body))
+
+    workers = [asyncio.create_task(remind()) for _ in range(2)]
+    await asyncio.gather(*(change(task_id) for task_id in ids))
+    is_over.set()
+    await asyncio.gather(*workers)
+    await give_all(service)
+
+    given = Counter((event.aggregate_id, event.state["remind_at"]) for event in await take_reminders(service, tenant))
+    assert set(given.values()) == {1}
+    for task_id in ids:
+        assert given[task_id, "2026-11-20T12:00:07Z"] == 1
+
+
+async def test_one_written_for_the_next_moment_is_not_slept_over(service: Kit, tenant: SeededTenant) -> None:
+    await add(service, tenant, remind_at="2200-01-01T00:00:00Z")
+    async with reminding(service.database, SystemClock(), Pace.of(service.settings, service.database)):
+        remind_at = datetime.now(UTC) + SECOND / 2
+        task = await add(service, tenant, remind_at=remind_at.isoformat())
+
+        async def is_reminded() -> bool:
+            state = require_ok(await service.client(tenant.rep).get(f"{PATH}/{task['id']}"))
+            return state["reminded_at"] is not None
+
+        await wait_until(is_reminded)
+    (event,) = await take_reminders(service, tenant)
+    assert datetime.fromisoformat(event.state["reminded_at"]) >= remind_at
+
+
+async def test_more_than_a_burst_waits_for_its_readers(
+    service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clockwork, "UNPACED", BATCH_RECORDS)
+    monkeypatch.setattr(clockwork, "AT_ONCE", 0)
+    async with service.database.begin_as_worker() as transaction:
+        await transaction.execute("DELETE FROM outbox")
+    ids = await add_many(service, tenant, 3 * BATCH_RECORDS, NOON)
+    pace = Pace.of(service.settings.model_copy(update={"bulk_outbox_rows": BATCH_RECORDS}), service.database)
+    reminders = Reminders(service.database, SystemClock(), pace)
+    assert await reminders.run_round()
+    running = asyncio.create_task(reminders.run_round())
+
+    async def has_given_two_batches() -> bool:
+        async with service.database.read_as_worker() as connection:
+            return bool(await connection.fetchval("SELECT count(*) = $1 FROM outbox", 2 * BATCH_RECORDS))
+
+    await wait_until(has_given_two_batches)
+    assert not running.done()
+    sent = await take_many(service, tenant)
+    await running
+    await reminders.run_round()
+    sent += await take_many(service, tenant)
+    assert sorted(sent) == sorted(ids)

@@ -1,0 +1,42 @@
+"""What deals keeps of others' records is compared with their owners."""
+
+from pathlib import Path
+
+import httpx
+from services.deals.tests.integration.sales import Sales
+
+from crm_deals.consumers import keep_activity_times, keep_replicas
+from crm_deals.repairs import list_held
+from crm_shared.replicas.owner_lists import OwnerLists
+from crm_shared.replicas.repair import repair
+from crm_shared.testing.listed_records import ListedRecords
+from crm_shared.testing.told_records import ToldRecord
+
+FIND_GONE = "SELECT id FROM replica_records WHERE tenant_id = $1 AND is_deleted"
+COUNTING = "SELECT count(*) FROM deal_activities WHERE tenant_id = $1 AND counts"
+
+
+async def test_replicas_and_times_of_what_is_gone_are_taken_away(sales: Sales, tmp_path: Path) -> None:
+    tenant, database = sales.tenant, sales.kit.database
+    deal = await sales.create()
+    kept, gone = (ToldRecord.new("contact", tenant.id, first_name="Ada") for _ in range(2))
+    merged = ToldRecord.new("contact", tenant.id, first_name="Ada", merged_into=kept.id)
+    company = ToldRecord.new("company", tenant.id)
+    call = ToldRecord.new("activity", tenant.id, deal_id=deal["id"], type="CALL")
+    await keep_replicas([record.tell() for record in (kept, gone, merged, company)], database)
+    await keep_activity_times([call.tell()], database)
+    owners = ListedRecords(tenant)
+    owners.have("contacts", kept)
+    (tmp_path / "token").write_text("token")
+
+    async with OwnerLists(
+        sales.kit.settings, tmp_path / "token", transport=httpx.MockTransport(owners.answer)
+    ) as lists:
+        for heal, expected in ((False, 3), (True, 3), (True, 0)):
+            found = await repair(
+                database, list_held(database), lists, tenant_id=tenant.id, heal=heal, progress=print, settle_s=0
+            )
+            assert found.count == expected
+    async with database.read_as_worker() as connection:
+        assert {row["id"] for row in await connection.fetch(FIND_GONE, tenant.id)} == {gone.id, company.id}
+        assert await connection.fetchval(COUNTING, tenant.id) == 0

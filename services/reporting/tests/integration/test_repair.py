@@ -1,0 +1,48 @@
+"""What reports count is compared with the deals that there are."""
+
+from pathlib import Path
+
+import httpx
+
+from crm_reporting.consumers import keep_shares, project_deals
+from crm_reporting.repairs import list_held
+from crm_reporting.settings import ReportingSettings
+from crm_shared.replicas.owner_lists import OwnerLists
+from crm_shared.replicas.repair import repair
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_shared.testing.listed_records import ListedRecords
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.testing.told_records import ToldRecord
+
+SUMS = "SELECT deal_count FROM deal_rollup WHERE tenant_id = $1"
+
+
+async def test_a_deal_that_is_gone_counts_no_more(
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline, tmp_path: Path
+) -> None:
+    kept, gone = DealStory(pipeline, tenant.rep.id), DealStory(pipeline, tenant.rep.id)
+    share = {"user_id": tenant.rep.id, "permission": "READ"}
+    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", shares=[share])
+    await project_deals([*kept.create(), *gone.create()], reporting.database)
+    await keep_shares([contact.tell()], reporting.database)
+    owners = ListedRecords(tenant)
+    owners.records["deals"][kept.id] = kept.snapshot().state
+    (tmp_path / "token").write_text("token")
+
+    async with OwnerLists(
+        reporting.settings, tmp_path / "token", transport=httpx.MockTransport(owners.answer)
+    ) as lists:
+        for expected in (2, 0):
+            found = await repair(
+                reporting.database,
+                list_held(reporting.database),
+                lists,
+                tenant_id=tenant.id,
+                heal=True,
+                progress=print,
+                settle_s=0,
+            )
+            assert found.count == expected
+    async with reporting.database.read_as_worker() as connection:
+        assert [row["deal_count"] for row in await connection.fetch(SUMS, tenant.id)] == [1]

@@ -1,0 +1,30 @@
+"""What the index shows of others' records: `crm-search repair` compares it with their owners."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from crm_search.consumers import index_records
+from crm_search.index import open_client
+from crm_search.settings import SearchSettings
+from crm_search.store import DocumentStore
+from crm_shared.database import Database
+from crm_shared.replicas.repair import Held
+
+
+@asynccontextmanager
+async def holding(settings: SearchSettings) -> AsyncIterator[tuple[Database, Sequence[Held]]]:
+    """Open the stores; what is hidden there is found by nobody."""
+    async with (
+        Database.opened(settings.worker_dsn.get_secret_value(), max_size=2) as database,
+        open_client(settings, timeout_s=settings.elasticsearch_write_timeout_s) as client,
+    ):
+        tell = index_records.bind(database, DocumentStore(client, settings.index_prefix)).handler
+        yield (
+            database,
+            [
+                Held("contact", "search_records", "type = 'contact' AND NOT is_hidden", tell),
+                Held("company", "search_records", "type = 'company' AND NOT is_hidden", tell),
+                Held("deal", "search_records", "type = 'deal' AND NOT is_hidden", tell),
+                Held("activity", "search_records", "type = 'activity' AND NOT is_hidden", tell),
+            ],
+        )

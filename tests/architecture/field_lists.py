@@ -1,0 +1,64 @@
+"""What `test_record_fields` compares: the lists that a record's fields stand in, and what a field is missing from."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from crm_search.projections import to_document
+from crm_shared.contracts.examples import build_example
+from crm_shared.contracts.states import STATE_MODELS
+from crm_shared.record_fields import field_names
+from crm_shared.testing.told_records import make_empty
+
+OURS: Final = "id version created_at updated_at deleted_at"
+"""What the service itself keeps of every record."""
+
+
+@dataclass(frozen=True)
+class FieldList:
+    """One list of a record's fields. `left_out`: those that it has not, as words separated by spaces, by reason."""
+
+    where: str
+    names: Collection[str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_gaps(record: type[Any], lists: Collection[FieldList]) -> Iterator[str]:
+    """Give a line for each field that a list neither has nor leaves out, and for each reason that no longer holds."""
+    fields = field_names(record)
+    for one in lists:
+        left_out = " ".join(one.left_out.values()).split()
+        yield from (f"{name} is missing from {one.where}" for name in fields if name not in {*one.names, *left_out})
+        yield from (f"{name} is in {one.where} after all" for name in left_out if name in one.names)
+        yield from (f"{name}, left out of {one.where}, is no field" for name in left_out if name not in fields)
+
+
+FORMS: Final[Mapping[str, Any]] = {
+    "tags": ["marked"],
+    "custom_data": {"key": "marked"},
+    "attachments": [{"name": "marked"}],
+    "contact_ids": ["marked"],
+}
+"""How a word stands in the fields that are no text."""
+
+
+def list_words(aggregate: str) -> set[str]:
+    """Give the fields whose text search finds the record by: each is tried by itself."""
+    nothing = {**dict.fromkeys(STATE_MODELS[aggregate].model_fields), **make_empty(aggregate)}
+    found = set()
+    for name in nothing.keys() - {"shares"}:
+        text: Any = FORMS.get(name, "marked")
+        document = to_document(aggregate, UUID(int=2), UUID(int=1), {**nothing, name: text}, {})
+        if any("marked" in document[part].split() for part in ("title", "details", "body")):
+            found.add(name)
+    return found
+
+
+def told(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:
+    """Give the two lists of what an event carries."""
+    example = build_example(f"crm.{aggregate}.snapshot")["value"][aggregate]
+    return [
+        FieldList("contracts/states.py", STATE_MODELS[aggregate].model_fields, left_out or {}),
+        FieldList("contracts/examples.py", example, left_out or {}),
+    ]

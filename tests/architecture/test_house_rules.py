@@ -1,0 +1,180 @@
+"""The house's rules that ruff can't see. Each names its reason; each has a twin below that shows it can fail."""
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+from architecture.source_files import ROOT, SourceFile, parse_as, read_sources
+
+from crm_shared.access import Role
+
+SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b")
+
+
+def sql_by_format(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List formatted SQL. It is text that a reader can run; values are parameters, never pasted in."""
+    for source in sources:
+        if source.package == "crm_shared" and "database" in source.path.parts:
+            continue  # its DDL names tables and roles, which can't be parameters
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(v.value for v in node.values if isinstance(v, ast.Constant) and isinstance(v.value, str))
+                if SQL.search(text) and any(isinstance(v, ast.FormattedValue) for v in node.values):
+                    yield f"{source.name}:{node.lineno} formats SQL"
+
+
+def subscribers_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """FastStream's defaults acknowledge before the handler ran: only crm_shared.bus may make a subscriber."""
+    for source in sources:
+        if source.package == "crm_shared" and "bus" in source.path.relative_to(ROOT).parts:
+            continue
+        for line, module in source.imports():
+            if module.split(".")[0] == "faststream":
+                yield f"{source.name}:{line} imports {module}"
+
+
+KAFKA_CLIENTS = {"AIOKafkaProducer", "AIOKafkaConsumer", "AIOKafkaAdminClient", "KafkaBroker"}
+MAKES_KAFKA_CLIENTS = ("libs", "shared", "src", "crm_shared", "bus", "clients.py")
+
+
+def kafka_clients_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List clients not made by crm_shared.bus.clients: they know nothing of the broker's security."""
+    for source in sources:
+        makes_clients = source.path.parts[-len(MAKES_KAFKA_CLIENTS) :] == MAKES_KAFKA_CLIENTS
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Call) and not makes_clients:
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
+                if name in KAFKA_CLIENTS:
+                    yield f"{source.name}:{node.lineno} makes a {name}"
+            is_ours = source.package != "crm_local" and source.room != "settings"
+            if is_ours and isinstance(node, ast.Attribute) and node.attr == "kafka_bootstrap":
+                yield f"{source.name}:{node.lineno} takes Kafka's address alone: settings.kafka has its security"
+
+
+def swallowed_errors(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """On the way to a dead letter, an error that nobody foresaw must come out: swallowed, it would lose the record."""
+    for source in sources:
+        if source.package != "crm_shared" or not {"bus", "outbox"} & set(source.path.relative_to(ROOT).parts):
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None
+                or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+            ):
+                last = node.body[-1]
+                speaks = any(
+                    isinstance(inner, ast.Raise | ast.Return | ast.Await | ast.Assign) for inner in ast.walk(node)
+                )
+                if isinstance(last, ast.Pass) or not speaks:
+                    yield f"{source.name}:{node.lineno} swallows an error"
+
+
+WRITES_JSON = (("crm_shared", "json_text.py"), ("crm_shared", "database", "pool.py"))
+
+
+def json_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List other ways to JSON, which let `NaN` and `Infinity` through. For jsonb PostgreSQL refuses them itself."""
+    for source in sources:
+        if any(source.path.parts[-len(end) :] == end for end in WRITES_JSON) or source.package == "crm_local":
+            continue
+        for node in ast.walk(source.tree):
+            names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+            if isinstance(node, ast.ImportFrom) and node.module == "pydantic_core" and "to_json" in names:
+                yield f"{source.name}:{node.lineno} imports pydantic_core.to_json"
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "dumps"
+                and not {"contracts", "testing"} & set(source.path.parts)
+            ):
+                yield f"{source.name}:{node.lineno} writes JSON by dumps"
+
+
+ROLES = {name for role in Role for name in (role.name, repr(role.value))}
+ROLE_IN_SQL = re.compile(r"(?<!CHECK \()\brole (=|<>|IN) \W*'")
+NAMES_ROLES = ("crm_shared", "access", "permissions.py")
+
+
+def role_questions(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List comparisons with a role, in Python or SQL: what one may do is read off ROLE_PERMISSIONS alone."""
+    for source in sources:
+        if source.path.parts[-len(NAMES_ROLES) :] == NAMES_ROLES:
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Compare):
+                sides = (node.left, *node.comparators)
+                if ROLES & {side.attr if isinstance(side, ast.Attribute) else ast.unparse(side) for side in sides}:
+                    yield f"{source.name}:{node.lineno} asks for a role"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ROLE_IN_SQL.search(node.value):
+                yield f"{source.name}:{node.lineno} asks for a role in SQL"
+
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def undeclared_refusals(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List routes that don't say what they refuse by their own rules: `responses=problems(…)`, empty for nothing."""
+    for source in sources:
+        decorators = (
+            (node.name, call)
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.AsyncFunctionDef) and "routes" in source.room
+            for call in node.decorator_list
+        )
+        for name, call in decorators:
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
+                declared = [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "responses"]
+                if not any("problems(" in text for text in declared):
+                    yield f"{source.name}:{call.lineno} {name} declares no refusals"
+
+
+VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc", "service", "services"}
+
+
+def vague_names(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List names that hide what they hold: what is in a `utils`, nobody can say."""
+    for source in sources:
+        if source.room in VAGUE or VAGUE & set(source.path.parent.parts[-2:]) - {"services"}:
+            yield source.name
+
+
+Check = Callable[[Iterable[SourceFile]], Iterator[str]]
+
+CHECKS: list[Check] = [
+    sql_by_format,
+    subscribers_elsewhere,
+    kafka_clients_elsewhere,
+    swallowed_errors,
+    json_elsewhere,
+    role_questions,
+    undeclared_refusals,
+    vague_names,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_house_keeps_its_rules(check: Check) -> None:
+    assert list(check(read_sources())) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "package", "text"),
+    [
+        (sql_by_format, "a/queries.py", "crm_deals", "x = f'SELECT * FROM deals WHERE id = {i}'"),
+        (subscribers_elsewhere, "a/consumers.py", "crm_deals", "from faststream.kafka import KafkaBroker"),
+        (kafka_clients_elsewhere, "a/backlog.py", "crm_reporting", "import aiokafka\naiokafka.AIOKafkaConsumer()"),
+        (kafka_clients_elsewhere, "libs/bus/x.py", "crm_shared", "AIOKafkaProducer(bootstrap_servers='x')"),
+        (kafka_clients_elsewhere, "a/worker.py", "crm_deals", "follow(settings.kafka_bootstrap)"),
+        (swallowed_errors, "libs/bus/x.py", "crm_shared", "try:\n    f()\nexcept Exception:\n    log()"),
+        (json_elsewhere, "a/routes.py", "crm_deals", "from pydantic_core import from_json, to_json"),
+        (json_elsewhere, "a/routes.py", "crm_deals", "import json\njson.dumps(5)"),
+        (role_questions, "a/routes.py", "crm_deals", "from x import Role\nx = caller.role is Role.ADMIN"),
+        (role_questions, "a/domain.py", "crm_deals", "x = user.role == 'MANAGER'"),
+        (role_questions, "a/queries.py", "crm_deals", "x = \"SELECT 1 FROM u WHERE u.role = 'ADMIN'\""),
+        (undeclared_refusals, "a/routes.py", "crm_deals", "@router.get('')\nasync def list_deals(): ..."),
+        (undeclared_refusals, "a/tag_routes.py", "x", "@router.put('', responses={200: x})\nasync def f(): ..."),
+        (vague_names, "services/deals/src/crm_deals/utils.py", "crm_deals", ""),
+    ],
+)
+def test_each_rule_can_fail(check: Check, path: str, package: str, text: str) -> None:
+    assert list(check([parse_as(path, package, text)])) != []

@@ -1,0 +1,100 @@
+"""One tenant's flood is another's ordinary day: a large import holds up nobody else's writes, searches or imports."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Json, Tenant, User
+
+pytestmark = pytest.mark.engines
+
+ROWS = 200_000
+QUIET = ("Zebulon", "Quentin", "Isolde")
+BESIDE = ("Ferdinand", "Gwendolyn", "Thaddeus", "Mirabel")
+"""No two alike: search forgives typing errors."""
+GIVE_UP_S = 240.0
+"""Only a hang takes so long. What the figures are on a machine of one's own is printed (`pytest -s`)."""
+
+
+def to_csv(rows: int, domain: str) -> bytes:
+    def lines() -> Iterator[str]:
+        yield "first_name,last_name,email,phone"
+        for number in range(rows):
+            yield f"Ann,Name{number % 9973},p{number}@{domain},+49 30 {10_000_000 + number}"
+
+    return "\n".join(lines()).encode()
+
+
+async def begin_import(user: User, content: bytes) -> str:
+    files = {"file": ("people.csv", content, "text/csv")}
+    data = {"entity_type": "CONTACT"}
+    answer = await user.call("contacts", "POST", "/v1/imports", data=data, files=files, timeout=120)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def read_import(user: User, import_id: str) -> Json:
+    return await user.get("contacts", f"/v1/imports/{import_id}")
+
+
+@asynccontextmanager
+async def flooding(user: User) -> AsyncIterator[str]:
+    """Import far more than the suite can take in at once; the import is cancelled at the end."""
+    import_id = await begin_import(user, to_csv(ROWS, "flood.example"))
+    try:
+        async with asyncio.timeout(GIVE_UP_S):
+            while True:
+                if (await read_import(user, import_id))["counts"]["rows"] >= 2000:
+                    break
+                await asyncio.sleep(0.1)
+        yield import_id
+    finally:
+        await user.call("contacts", "POST", f"/v1/imports/{import_id}/cancel", timeout=60)
+
+
+async def finds(user: User, name: str, contact_id: str) -> bool:
+    """Tell whether a search finds the contact; a machine that is too busy to answer finds nothing."""
+    answer = await user.call("search", "GET", "/v1/search", params={"q": name}, timeout=30)
+    return answer.is_success and [item["id"] for item in answer.json()["items"]] == [contact_id]
+
+
+async def time_until_found(user: User, name: str) -> float:
+    """Write a contact and give the seconds until a search finds it."""
+    began_s = time.monotonic()
+    contact = await user.post("contacts", "/v1/contacts", {"first_name": name, "last_name": "Quince"})
+    while not await finds(user, name, contact["id"]):
+        assert time.monotonic() < began_s + GIVE_UP_S, f"{name} was not found within {GIVE_UP_S:.0f} s"
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began_s
+
+
+async def time_small_import(user: User, email: str) -> float:
+    """Import one row and give the seconds until that is done."""
+    began_s = time.monotonic()
+    import_id = await begin_import(user, f"email\n{email}\n".encode())
+    while (state := await read_import(user, import_id))["status"] != "COMPLETED":
+        assert time.monotonic() < began_s + GIVE_UP_S, state
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began_s
+
+
+async def test_a_large_import_of_one_tenant_holds_up_no_other(crm: RunningCrm, tenant: Tenant) -> None:
+    neighbour = (await crm.new_tenant("Neighbour")).admin
+    colleague = await tenant.add_user("cole", "REP")
+    quiet_s = [await time_until_found(neighbour, name) for name in QUIET]
+    small_s = await time_small_import(neighbour, "before@row.example")
+    async with flooding(tenant.admin) as import_id:
+        beside_s = [await time_until_found(neighbour, name) for name in BESIDE]
+        smalls_s = [await time_small_import(neighbour, "one@row.example")]
+        smalls_s.append(await time_small_import(colleague, "two@row.example"))
+        flood = await read_import(tenant.admin, import_id)
+
+    figures = f"found after {quiet_s}, beside the import {beside_s}; small imports {small_s}, {smalls_s}; {flood}"
+    print(figures)  # noqa: T201 - a bound in seconds would speak of the machine
+    # Without turns and pace each of them waits until the flood is over: minutes, and then it is not under way.
+    assert flood["status"] == "RUNNING", f"the import was over before the others: {figures}"
+    assert flood["counts"]["rows"] < ROWS / 2, figures
