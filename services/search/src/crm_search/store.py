@@ -121,27 +121,25 @@ class DocumentStore:
         patient = self._client.options(request_timeout=MERGE_TIMEOUT_S)
         await _maintaining(patient.indices.forcemerge(index=self._alias, only_expunge_deletes=True))
 
-    async def shows(self, tenant_id: UUID, documents: Mapping[str, int | None]) -> bool:
-        """Tell whether searches see these documents by now: at this revision or a newer one, None where it is gone.
+    async def find_versions(self, tenant_id: UUID, keys: Collection[str]) -> dict[str, int]:
+        """Give the revision at which searches see each of these documents, nothing of those they don't see.
 
         What was written shows with the index's next refresh. Raises Unavailable.
         """
+        if not keys:
+            return {}
         answer = await _answering(
             self._client.search(
                 index=self._alias,
-                query={"ids": {"values": list(documents)}},
-                size=len(documents),
+                query={"ids": {"values": list(keys)}},
+                size=len(keys),
                 version=True,
                 source=False,
                 track_total_hits=False,
                 preference=str(tenant_id),
             )
         )
-        shown = {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
-        return all(
-            key not in shown if revision is None else shown.get(key, 0) >= revision
-            for key, revision in documents.items()
-        )
+        return {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
 
     async def read_form(self) -> str:
         """Name the index behind the alias, as no other index ever is. Raises WorldAway."""
@@ -173,7 +171,7 @@ class DocumentStore:
                 size=limit,
                 aggregations={"type": {"terms": {"field": "type", "size": 10}}} if with_counts else None,
                 track_total_hits=False,
-                # Copies of a shard refresh each at its own time: what `shows` has seen, the next search is to find.
+                # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
                 preference=str(sight.tenant_id),
             )
         )

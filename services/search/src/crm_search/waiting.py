@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from uuid import UUID
 
 from crm_search.store import DocumentStore
 from crm_shared.access import Caller
@@ -15,6 +16,9 @@ from crm_shared.refusals import InvalidField
 FIRST_PAUSE_S: Final = 0.02
 LAST_PAUSE_S: Final = 0.2
 """Pauses between looks double up to here: what takes longer than a moment is not hurried by asking."""
+
+SHOWING: Final = 500
+"""Other documents that are looked for. Where more show the records, a refresh is awaited besides."""
 
 REFRESHES: Final = 1.5
 """A refresh begins within its interval, and then takes a while."""
@@ -77,21 +81,46 @@ FIND_MISSING: Final = """
 """
 
 
-# What the index has refused never comes to be shown.
+# What shows a record, by its own index each, the last first: a bulk goes in the order of ids, so what of it the index
+# shows last. See records.LIST_CHILDREN.
+LIST_SHOWING: Final = """
+    SELECT DISTINCT c.type, c.id
+      FROM unnest($2::text[], $3::uuid[]) AS w (type, id)
+     CROSS JOIN LATERAL (
+           (SELECT type, id FROM search_records
+             WHERE w.type = 'contact' AND tenant_id = $1 AND contact_id = w.id
+             ORDER BY id DESC LIMIT $4)
+           UNION ALL
+           (SELECT 'activity', activity_id FROM activity_contacts
+             WHERE w.type = 'contact' AND tenant_id = $1 AND contact_id = w.id
+             ORDER BY activity_id DESC LIMIT $4)
+           UNION ALL
+           (SELECT a.type, a.id FROM search_records d
+              JOIN search_records a ON a.tenant_id = d.tenant_id AND a.deal_id = d.id
+             WHERE w.type = 'contact' AND d.tenant_id = $1 AND d.contact_id = w.id AND d.type = 'deal'
+             ORDER BY a.id DESC LIMIT $4)
+           UNION ALL
+           (SELECT type, id FROM search_records
+             WHERE w.type = 'company' AND tenant_id = $1 AND company_id = w.id
+             ORDER BY id DESC LIMIT $4)
+           UNION ALL
+           (SELECT type, id FROM search_records
+             WHERE w.type = 'deal' AND tenant_id = $1 AND deal_id = w.id
+             ORDER BY id DESC LIMIT $4)
+           UNION ALL
+           (SELECT type, id FROM search_records
+             WHERE w.type = 'pipeline' AND tenant_id = $1 AND pipeline_id = w.id
+             ORDER BY id DESC LIMIT $4)
+           ) AS c
+     LIMIT $4
+"""
+
+# What the index has refused never comes to be shown, and a pipeline has no document.
 LIST_AWAITED: Final = """
-    SELECT CASE WHEN r.type <> 'pipeline' THEN r.tenant_id || ':' || r.type || ':' || r.id END AS key,
-           CASE WHEN NOT r.is_hidden THEN r.indexed_revision END AS revision,
-           CASE r.type
-               WHEN 'contact' THEN EXISTS (SELECT FROM search_records WHERE tenant_id = $1 AND contact_id = r.id)
-                                OR EXISTS (SELECT FROM activity_contacts WHERE tenant_id = $1 AND contact_id = r.id)
-               WHEN 'company' THEN EXISTS (SELECT FROM search_records WHERE tenant_id = $1 AND company_id = r.id)
-               WHEN 'deal' THEN EXISTS (SELECT FROM search_records WHERE tenant_id = $1 AND deal_id = r.id)
-               WHEN 'pipeline' THEN EXISTS (SELECT FROM search_records WHERE tenant_id = $1 AND pipeline_id = r.id)
-               ELSE false
-           END AS is_shown_elsewhere
+    SELECT r.tenant_id || ':' || r.type || ':' || r.id AS key, r.indexed_revision AS revision, r.is_hidden
       FROM unnest($2::text[], $3::uuid[]) AS w (type, id)
       JOIN search_records r ON r.tenant_id = $1 AND r.type = w.type AND r.id = w.id
-     WHERE r.rejection IS NULL
+     WHERE r.rejection IS NULL AND r.type <> 'pipeline'
 """
 
 
@@ -121,20 +150,31 @@ async def wait_for(
         return not await _is_missing(positions, caller, database)
 
     async def is_shown() -> bool:
-        rows = await _list_awaited(positions, caller, database)
-        documents = {row["key"]: row["revision"] for row in rows if row["key"] is not None}
-        return not documents or await store.shows(caller.tenant_id, documents)
+        rows = await _list_awaited(awaited, caller, database)
+        # Each as it was when first looked at: what is written again and again is never shown as it is now.
+        first = {row["key"]: revisions.setdefault(row["key"], row["revision"]) for row in rows}
+        shown = await store.find_versions(caller.tenant_id, first)
+        return all(_is_shown(shown.get(row["key"]), first[row["key"]], is_hidden=row["is_hidden"]) for row in rows)
 
+    revisions: dict[str, int] = {}
     try:
         async with asyncio.timeout(wait_s):
             await _poll(has_arrived)
-            awaited = await _list_awaited(positions, caller, database)
-            if any(row["is_shown_elsewhere"] for row in awaited):
-                await asyncio.sleep(REFRESHES * refresh_s)  # other records' documents are to be visible too
+            showing = await _list_showing(positions, caller, database)
+            if len(showing) >= SHOWING:
+                await asyncio.sleep(REFRESHES * refresh_s)  # more show them than are asked after
+            awaited = [*((position.aggregate, position.aggregate_id) for position in positions), *showing]
             await _poll(is_shown)
     except TimeoutError:
         return False
     return True
+
+
+def _is_shown(version: int | None, revision: int, *, is_hidden: bool) -> bool:
+    """Tell whether searches see a document, of which they see `version`, as it was at `revision` or later."""
+    if is_hidden:
+        return version is None
+    return version is not None and version >= revision
 
 
 async def _poll(claim: Callable[[], Awaitable[bool]]) -> None:
@@ -144,19 +184,26 @@ async def _poll(claim: Callable[[], Awaitable[bool]]) -> None:
         pause_s = min(2 * pause_s, LAST_PAUSE_S)
 
 
-async def _list_awaited(
-    positions: Sequence[Position], caller: Caller, database: Database
-) -> Sequence[Mapping[str, Any]]:
-    """Give the documents of what has arrived: key (null: it has none), revision (null: it is to be gone).
-
-    And whether other documents show it: `is_shown_elsewhere`.
-    """
+async def _list_showing(positions: Sequence[Position], caller: Caller, database: Database) -> list[tuple[str, UUID]]:
+    """List by type and id up to SHOWING records whose documents show one of these."""
     async with database.read(caller.tenant_id) as connection:
-        return await connection.fetch(
-            LIST_AWAITED,
+        rows = await connection.fetch(
+            LIST_SHOWING,
             caller.tenant_id,
             [position.aggregate for position in positions],
             [position.aggregate_id for position in positions],
+            SHOWING,
+        )
+    return [(row["type"], row["id"]) for row in rows]
+
+
+async def _list_awaited(
+    awaited: Sequence[tuple[str, UUID]], caller: Caller, database: Database
+) -> Sequence[Mapping[str, Any]]:
+    """List the documents of what has arrived: key, the revision that was written, and whether it is to be gone."""
+    async with database.read(caller.tenant_id) as connection:
+        return await connection.fetch(
+            LIST_AWAITED, caller.tenant_id, [type_ for type_, _ in awaited], [id_ for _, id_ in awaited]
         )
 
 

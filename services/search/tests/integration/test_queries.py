@@ -12,8 +12,10 @@ import pytest
 from pydantic_core import to_json
 from structlog.testing import capture_logs
 
+from crm_search import indexing, records
 from crm_search.consumers import index_records
 from crm_search.index import MAPPING, open_client
+from crm_search.projections import to_record
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.clock import new_id
@@ -114,6 +116,27 @@ async def test_waiting_never_hurries_the_index_that_all_share(search: Kit, store
     body = require_ok(await client.get("/v1/search", params=asked))
     assert body["caught_up"] is True
     assert story.name_items(body["items"]) == ["contact"]
+
+
+async def test_a_write_has_arrived_once_what_shows_it_is_shown_too(search: Kit, store: DocumentStore) -> None:
+    story = SearchStory(await search.seed_tenant())
+    company = story.add("company", "company", name="Zebra")
+    story.add("deal", "deal", name="Renewal", company_id=company.id, pipeline_id=new_id(), stage_id=new_id())
+    await index_records(story.events(), search.database, store)
+    client = search.client(story.tenant.rep)
+    async with refreshing(search, "-1"):
+        event = to_record(company.change(name="Quagga"))
+        async with search.database.begin_as_worker() as transaction:
+            await records.save(transaction, [event])
+        await indexing.flush(search.database, store)
+        await store.refresh()  # searches see the company, and not yet the deal
+        await indexing.catch_up(search.database, store)
+        asked = {"q": "quagga", "after": to_token([Position("company", company.id, company.version)])}
+        body = require_ok(await client.get("/v1/search", params=asked))
+        assert (body["caught_up"], story.name_items(body["items"])) == (False, ["company"])
+    body = require_ok(await client.get("/v1/search", params=asked))
+    assert body["caught_up"] is True
+    assert set(story.name_items(body["items"])) == {"company", "deal"}
 
 
 async def test_own_writes_are_found_by_their_tokens_again_and_again(search: Kit, store: DocumentStore) -> None:
