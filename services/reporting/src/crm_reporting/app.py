@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from crm_reporting.exchange_rates import routes as exchange_rate_routes
 from crm_reporting.freshness import routes as freshness_routes
 from crm_reporting.parts import ReportingParts
-from crm_reporting.reports import routes as report_routes
+from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
 from crm_shared.http.app import create_app
@@ -17,7 +17,7 @@ def make_app(settings: ReportingSettings) -> FastAPI:
     groups = {consumer.group_id: consumer.topics for consumer in CONSUMERS}
     return create_app(
         settings,
-        [report_routes.router, exchange_rate_routes.router, freshness_routes.router],
+        [pipeline_routes.router, exchange_rate_routes.router, freshness_routes.router],
         description="Reports over deals, dated exchange rates, and how fresh both are.",
         owner=owner_api,
         parts=ReportingParts(settings, owner_api, groups),

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from crm_reporting.freshness.backlog import Backlog
 from crm_reporting.settings import ReportingSettings
 from crm_shared.database import Database
-from crm_shared.http.context import ProcessContext
+from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.replicas.owner_api import OwnerApi
 from crm_shared.telemetry.health import Check
 
@@ -51,9 +52,18 @@ class ReportingParts:
             await self._owner_api.close()
 
 
-async def _read_database_of(request: Request) -> Database:
+@dataclass(frozen=True, slots=True)
+class ReportSource:
+    """The database that one answer is read from, and what `Crm-Source` calls it."""
+
+    database: Database
+    name: Literal["primary", "replica"]
+
+
+async def _source_of(request: Request) -> ReportSource:
     database: Database = request.app.state.read_database
-    return database
+    context: RequestContext = request.state.context
+    return ReportSource(database, "primary" if database is context.database else "replica")
 
 
 async def _backlog_of(request: Request) -> Backlog:
@@ -61,7 +71,8 @@ async def _backlog_of(request: Request) -> Backlog:
     return backlog
 
 
-ReadDatabase = Annotated[Database, Depends(_read_database_of)]
+Source = Annotated[ReportSource, Depends(_source_of)]
 """For reports: a replica where one is configured, so a moment older than the service's own database."""
 
 SourceBacklog = Annotated[Backlog, Depends(_backlog_of)]
+"""For the way to ask what waits on the bus."""

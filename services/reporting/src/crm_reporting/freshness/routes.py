@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from crm_reporting.freshness import queries
-from crm_reporting.parts import ReadDatabase, SourceBacklog
+from crm_reporting.parts import Source, SourceBacklog
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
@@ -33,9 +33,9 @@ class Freshness(BaseModel):
     summary="Tell how far reports are behind their sources",
     responses=problems(),
 )
-async def read_freshness(context: Context, read_database: ReadDatabase, backlog: SourceBacklog) -> Response:
+async def read_freshness(context: Context, source: Source, backlog: SourceBacklog) -> Response:
     oldest = await backlog.find_oldest()
-    async with read_database.read(context.caller.tenant_id) as connection:
+    async with source.database.read(context.caller.tenant_id) as connection:
         last_events = await queries.find_last_events(connection, context.caller)
     now = context.clock.now()
     items = [

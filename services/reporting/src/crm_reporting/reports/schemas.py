@@ -1,13 +1,13 @@
-"""What requests for reports and their answers look like."""
+"""What every report is asked with."""
 
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from crm_shared.http.ids import CanonicalIds
+from crm_shared.http.models import Day
 from crm_shared.money import CurrencyCode
 from crm_shared.time_zones import TimeZone
 
@@ -17,7 +17,7 @@ MAX_OWNERS = 200
 class ReportQuery(CanonicalIds):
     """The parameters of every report. A report's own are added by inheriting."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     pipeline_id: Annotated[UUID | None, Field(description="default: the default pipeline")] = None
     owner_id: list[UUID] = Field(default=[], max_length=MAX_OWNERS, description="repeatable; default: all you see")
@@ -25,25 +25,14 @@ class ReportQuery(CanonicalIds):
     time_zone: Annotated[TimeZone | None, Field(description="IANA name; default: the tenant's")] = None
 
 
-Days = Annotated[float | None, Field(description="null without deals")]
+class WindowQuery(ReportQuery):
+    """A report over days of its time zone, both ends included. Each report has its own defaults."""
+
+    from_: Annotated[Day | None, Field(alias="from", description="the first day")] = None
+    to: Annotated[Day | None, Field(description="the last day")] = None
 
 
-class PipelineReportItem(BaseModel):
-    stage_id: UUID
-    stage_name: str
-    kind: Literal["OPEN", "WON", "LOST"]
-    deal_count: int
-    total: Annotated[Decimal | None, Field(description="null where a sum is broken")]
-    weighted: Annotated[Decimal | None, Field(description="total x win probability / 100; null where a sum is broken")]
-    average_age_days: Annotated[Days, Field(description="since creation, of closed deals too; null without deals")]
-    average_days_in_stage: Days
-
-
-class PipelineReport(BaseModel):
-    pipeline_id: UUID
-    as_of: datetime
-    currency: str
-    items: list[PipelineReportItem]
-    missing_rates: Annotated[
-        list[str], Field(description="currencies without a rate on a day that was needed; total and weighted lack them")
-    ]
+MissingRates = Annotated[
+    list[str], Field(description="currencies without a rate on a day that was needed; the money lacks them")
+]
+AsOf = Annotated[datetime, Field(description="the moment that the figures are of")]

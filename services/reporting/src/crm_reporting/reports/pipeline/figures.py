@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates, exact_arithmetic, round_money
+from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
+from crm_reporting.reports.money import DatedAmount, sum_converted, to_money
 
 DAY_S = 86_400
-_NO_NUMBER = Decimal("NaN")
 AGE_DECIMALS = 4
 """Of a day: 9 seconds."""
 
@@ -52,19 +52,9 @@ class ClosedSum:
     total_amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class DatedAmount:
-    """An amount with the day whose rate converts it."""
-
-    stage_id: UUID
-    amount: Decimal
-    currency: str
-    on: date
-
-
 def date_amounts(
     sums: Iterable[StageSum], closed: Iterable[ClosedSum], currency: str, *, today: date
-) -> Iterator[DatedAmount]:
+) -> Iterator[DatedAmount[UUID]]:
     """Give every amount its day: open deals convert at `today`'s rate, closed ones at that of their closing.
 
     `closed` holds the closed deals of other currencies than the report's; of those in its own the day is all one.
@@ -78,18 +68,10 @@ def date_amounts(
             yield DatedAmount(closed_sum.stage_id, closed_sum.total_amount, closed_sum.currency, closed_sum.closed_on)
 
 
-def list_rates_wanted(amounts: Iterable[DatedAmount], currency: str) -> Iterator[DatedCurrency]:
-    """Name the rates that converting to `currency` takes."""
-    for dated in amounts:
-        if dated.currency != currency:
-            yield dated.currency, dated.on
-            yield currency, dated.on
-
-
 def to_items(
     stages: Sequence[ReportStage],
     sums: Sequence[StageSum],
-    amounts: Sequence[DatedAmount],
+    amounts: Sequence[DatedAmount[UUID]],
     rates: DatedRates,
     currency: str,
     *,
@@ -103,7 +85,7 @@ def to_items(
     their currencies.
     """
     with exact_arithmetic():
-        totals = _sum_converted(amounts, rates, currency)
+        totals = sum_converted(amounts, rates, currency)
         rows = [(stage, [found for found in sums if found.stage_id == stage.id]) for stage in stages]
         return [
             _to_item(stage, held, totals.get(stage.id, Decimal(0)), currency, as_of=as_of)
@@ -121,27 +103,11 @@ def _to_item(
         "stage_name": stage.name,
         "kind": stage.kind,
         "deal_count": count,
-        "total": _to_money(total, currency),
-        "weighted": _to_money(total * stage.win_probability / 100, currency),
+        "total": to_money(total, currency),
+        "weighted": to_money(total * stage.win_probability / 100, currency),
         "average_age_days": _average_days([found.created_epoch_s for found in held], count, as_of),
         "average_days_in_stage": _average_days([found.stage_changed_epoch_s for found in held], count, as_of),
     }
-
-
-def _to_money(amount: Decimal, currency: str) -> Decimal | None:
-    """Round as money is; null for what is no number, which says that something is broken and stops no report."""
-    return round_money(amount, currency) if amount.is_finite() else None
-
-
-def _sum_converted(amounts: Iterable[DatedAmount], rates: DatedRates, currency: str) -> dict[UUID, Decimal]:
-    """Add up by stage, unrounded, what can be converted."""
-    totals: dict[UUID, Decimal] = {}
-    for dated in amounts:
-        amount = dated.amount if dated.amount.is_finite() else _NO_NUMBER  # infinities that meet would raise
-        converted = rates.convert(amount, dated.currency, currency, dated.on)
-        if converted is not None:
-            totals[dated.stage_id] = totals.get(dated.stage_id, Decimal(0)) + converted
-    return totals
 
 
 def _average_days(epoch_sums: Iterable[Decimal], count: int, as_of: datetime) -> float | None:

@@ -1,21 +1,10 @@
 """SQL that reads what reports are made of, for the caller's eyes only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from uuid import UUID
 
-from crm_reporting.reports.pipeline import ClosedSum, ReportStage, StageSum
-from crm_shared.access import Caller
-from crm_shared.database import Connection, Where
-from crm_shared.listing import list_branches
-from crm_shared.refusals import NotFound
-
-FIND_PIPELINE = """
-    SELECT p.id
-      FROM pipelines p
-     WHERE p.tenant_id = $1 AND (p.id = $2 OR $2 IS NULL AND p.is_default)
-"""
+from crm_reporting.reports.pipeline.figures import ClosedSum, ReportStage, StageSum
+from crm_reporting.reports.scope import Scope
+from crm_shared.database import Connection
 
 LIST_STAGES = """
     SELECT s.id, s.name, s.kind, s.win_probability, s.is_removed
@@ -54,58 +43,26 @@ CLOSED = """
        AND """
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Whose deals of which pipeline: what all reports take. No `owner_ids` means everybody whom the caller sees."""
-
-    pipeline_id: UUID
-    owner_ids: Sequence[UUID]
-
-
-async def load_pipeline_id(connection: Connection, caller: Caller, pipeline_id: UUID | None) -> UUID:
-    """Give the pipeline's id if there is one, the default pipeline's for None. Raises NotFound."""
-    found: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, pipeline_id)
-    if found is None:
-        raise NotFound("There is no such pipeline.")
-    return found
-
-
-async def list_stages(connection: Connection, caller: Caller, pipeline_id: UUID) -> list[ReportStage]:
+async def list_stages(connection: Connection, scope: Scope) -> list[ReportStage]:
     """Give the stages in the pipeline's order, then those that have left it."""
-    rows = await connection.fetch(LIST_STAGES, caller.tenant_id, pipeline_id)
+    rows = await connection.fetch(LIST_STAGES, scope.caller.tenant_id, scope.pipeline_id)
     return [ReportStage(**row) for row in rows]
 
 
-async def sum_stages(connection: Connection, caller: Caller, selection: Selection) -> list[StageSum]:
+async def sum_stages(connection: Connection, scope: Scope) -> list[StageSum]:
     """Add up by stage, currency and whether closed: the rollup, and the facts that only a share shows."""
-    where = Where(caller.tenant_id, selection.pipeline_id)
-    owned, *shared = _list_branches(where, caller, selection)
+    where = scope.where()
+    owned, *shared = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
     seen = " UNION ALL ".join([OWNED + owned, *(SHARED + branch for branch in shared)])
     rows = await connection.fetch(SUM_STAGES + seen + ") d GROUP BY 1, 2, 3", *where.parameters)
     return [StageSum(**row) for row in rows]
 
 
-async def sum_closed(
-    connection: Connection,
-    caller: Caller,
-    selection: Selection,
-    *,
-    currencies: Sequence[str],
-    time_zone: str,
-    today: date,
-) -> list[ClosedSum]:
-    """Add up closed deals in `currencies` by stage, currency and the day of closing in `time_zone`."""
-    where = Where(caller.tenant_id, selection.pipeline_id, time_zone, today, currencies)
-    seen = " UNION ALL ".join(CLOSED + branch for branch in _list_branches(where, caller, selection))
+async def sum_closed(connection: Connection, scope: Scope, *, currencies: Sequence[str]) -> list[ClosedSum]:
+    """Add up closed deals in `currencies` by stage, currency and the day of closing in the report's time zone."""
+    where = scope.where(scope.time_zone, scope.today, currencies)
+    seen = " UNION ALL ".join(
+        CLOSED + branch for branch in scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
+    )
     rows = await connection.fetch(SUM_CLOSED + seen + ") d GROUP BY 1, 2, 3", *where.parameters)
     return [ClosedSum(**row) for row in rows]
-
-
-def _list_branches(where: Where, caller: Caller, selection: Selection) -> list[str]:
-    """Count what the caller sees by owner, then by share, of the owners named if any are.
-
-    One out of sight counts nothing but what is shared.
-    """
-    if selection.owner_ids:
-        where.add("d.owner_id = ANY({})", list(selection.owner_ids))
-    return list_branches(where, caller, "d.owner_id", contact_id="d.contact_id")

@@ -1,0 +1,1 @@
+"""The pipeline stage by stage, now or at a past moment."""

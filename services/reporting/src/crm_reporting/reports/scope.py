@@ -1,0 +1,106 @@
+"""What a report counts: which pipeline, whose deals, in which currency and by which clocks, for whose eyes."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from crm_reporting.parts import ReportSource
+from crm_reporting.reports.schemas import ReportQuery, WindowQuery
+from crm_shared.access import Caller
+from crm_shared.database import Connection, Where
+from crm_shared.listing import list_branches
+from crm_shared.local_days import day_at, end_of_day
+from crm_shared.refusals import InvalidField, NotFound
+from crm_shared.time_window import FIRST_DAY, FIRST_INSTANT
+
+FIND_PIPELINE = """
+    SELECT p.id
+      FROM pipelines p
+     WHERE p.tenant_id = $1 AND (p.id = $2 OR $2 IS NULL AND p.is_default)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`pipeline_id`: the one asked for, else the default one. No `owner_ids` means everybody whom the caller sees."""
+
+    caller: Caller
+    now: datetime
+    pipeline_id: UUID
+    owner_ids: Sequence[UUID]
+    currency: str
+    time_zone: str
+
+    @property
+    def today(self) -> date:
+        return day_at(self.now, self.time_zone)
+
+    def where(self, *parameters: object) -> Where:
+        """Begin the parameters of a statement: $1 is the tenant, $2 the pipeline, then `parameters`."""
+        return Where(self.caller.tenant_id, self.pipeline_id, *parameters)
+
+    def list_branches(
+        self,
+        where: Where,
+        owner_column: LiteralString,
+        *,
+        contact_id: LiteralString | None,
+        filtered_column: LiteralString | None = None,
+    ) -> list[str]:
+        """Return the WHERE texts of what the caller sees by owner, then by share; no row is in two of them.
+
+        `owner_column` decides who sees a row. The owners that were named are held against `filtered_column`, which is
+        another where the owner of a past moment is asked about. One out of sight counts nothing but what is shared.
+        """
+        if self.owner_ids:
+            where.add_sql((filtered_column or owner_column) + " = ANY (" + where.number(list(self.owner_ids)) + ")")
+        return list_branches(where, self.caller, owner_column, contact_id=contact_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Days of the report's time zone, both included, and the instants that they are: `begin` <= t < `end`."""
+
+    first_day: date
+    last_day: date
+    begin: datetime
+    end: datetime
+
+
+def to_window(query: WindowQuery, scope: Scope, *, default_first: date, default_last: date) -> Window:
+    """Read the query's window. Raises InvalidField where it ends before it begins."""
+    first, last = query.from_ or default_first, query.to or default_last
+    if first > last:
+        if query.to is not None and query.from_ is None:
+            first = last
+        elif query.to is None:
+            last = first
+        else:
+            raise InvalidField.at("?from", "lies after `to`")
+    begin = FIRST_INSTANT if first <= FIRST_DAY else end_of_day(first - timedelta(days=1), scope.time_zone)
+    return Window(first, last, begin, end_of_day(last, scope.time_zone))
+
+
+@asynccontextmanager
+async def open_scope(
+    source: ReportSource, caller: Caller, query: ReportQuery, *, now: datetime
+) -> AsyncIterator[tuple[Connection, Scope]]:
+    """Read under one moment's view, whatever is written meanwhile. Raises NotFound for an unknown pipeline."""
+    async with source.database.snapshot(caller.tenant_id) as connection:
+        pipeline_id: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
+        if pipeline_id is None:
+            raise NotFound("There is no such pipeline.")
+        yield (
+            connection,
+            Scope(
+                caller,
+                now,
+                pipeline_id,
+                query.owner_id,
+                query.currency or caller.base_currency,
+                query.time_zone or caller.time_zone,
+            ),
+        )
