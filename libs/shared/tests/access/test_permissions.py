@@ -28,6 +28,7 @@ WRITE_USERS          x     .       .
 WRITE_PIPELINES      x     .       .
 WRITE_CUSTOM_FIELDS  x     .       .
 WRITE_EXCHANGE_RATES x     .       .
+WRITE_QUOTAS         x     .       .
 USE_WEBHOOKS         x     .       .
 ERASE_CONTACTS       x     .       .
 """

@@ -1,10 +1,12 @@
 """Puts the HTTP side together."""
 
+import httpx
 from fastapi import FastAPI
 
 from crm_reporting.exchange_rates import routes as exchange_rate_routes
 from crm_reporting.freshness import routes as freshness_routes
 from crm_reporting.parts import ReportingParts
+from crm_reporting.quotas import routes as quota_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
@@ -12,13 +14,14 @@ from crm_shared.http.app import create_app
 from crm_shared.replicas.owner_api import OwnerApi
 
 
-def make_app(settings: ReportingSettings) -> FastAPI:
-    owner_api = OwnerApi(settings)
+def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """Make the application; `transport` carries its calls to other services."""
+    owner_api = OwnerApi(settings, transport=transport)
     groups = {consumer.group_id: consumer.topics for consumer in CONSUMERS}
     return create_app(
         settings,
-        [pipeline_routes.router, exchange_rate_routes.router, freshness_routes.router],
-        description="Reports over deals, dated exchange rates, and how fresh both are.",
+        [pipeline_routes.router, exchange_rate_routes.router, quota_routes.router, freshness_routes.router],
+        description="Reports over deals, quotas, dated exchange rates, and how fresh it all is.",
         owner=owner_api,
         parts=ReportingParts(settings, owner_api, groups),
     )

@@ -13,6 +13,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.database import Database
 from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.replicas.owner_api import OwnerApi
+from crm_shared.replicas.references import References
 from crm_shared.telemetry.health import Check
 
 
@@ -34,6 +35,7 @@ class ReportingParts:
             timeout_s=settings.freshness_timeout_s,
         )
         app.state.read_database = process.database
+        app.state.references = References(process.database, self._owner_api)
         checks: dict[str, Check] = {}
         if settings.read_dsn is not None:
             app.state.read_database = await Database.open(

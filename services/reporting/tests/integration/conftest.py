@@ -1,8 +1,11 @@
 """The reporting service on a database of its own, and a tenant with its pipeline for each test."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from crm_reporting.app import make_app
@@ -16,9 +19,22 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
 
 
 @pytest.fixture(scope="session")
-async def reporting(postgres_admin_dsn: str) -> AsyncIterator[ServiceKit[ReportingSettings]]:
+def users_elsewhere() -> dict[str, dict[str, Any]]:
+    """Give, by path, the users of whom contacts would tell when it is asked; others it does not know."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+async def reporting(
+    postgres_admin_dsn: str, users_elsewhere: dict[str, dict[str, Any]]
+) -> AsyncIterator[ServiceKit[ReportingSettings]]:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        user = users_elsewhere.get(request.url.path)
+        return httpx.Response(404, json={}) if user is None else httpx.Response(200, json=user)
+
+    make = partial(make_app, transport=httpx.MockTransport(answer))
     async with running_service(
-        ReportingSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap="127.0.0.1:9"
+        ReportingSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap="127.0.0.1:9"
     ) as kit:
         yield kit
 

@@ -7,6 +7,7 @@ import pytest
 
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
+from crm_shared.testing.answers import require_ok
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.openapi_calls import call_all
 from crm_shared.testing.people import SeededTenant
@@ -22,10 +23,16 @@ async def test_answers_are_as_documented(
     deal.create()
     deal.move("Closed Won")
     await project_deals(list(deal.events), reporting.database)
+    body = {"user_id": str(tenant.rep.id), "month": "2026-10", "amount": "12500"}
+    quota = require_ok(await reporting.client(tenant.admin).put("/v1/quotas", json=body))
     stage_ids = [str(pipeline.stage(name).id) for name in ("Qualification", "Proposal", "Closed Won")]
     known: dict[str, list[Any]] = {
         "pipeline_id": [str(pipeline.id)],
         "owner_id": [[str(tenant.rep.id)]],
+        "user_id": [str(tenant.rep.id)],
+        "month": ["2026-11"],
+        "amount": ["12500"],
+        "quota_id": [quota["id"]],
         "currency": ["USD"],
         "effective_on": ["2026-01-01"],
         "rate": ["1.25"],

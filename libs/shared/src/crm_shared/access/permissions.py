@@ -30,6 +30,7 @@ class Permission(StrEnum):
     WRITE_PIPELINES = "write pipelines"
     WRITE_CUSTOM_FIELDS = "write custom fields"
     WRITE_EXCHANGE_RATES = "write exchange rates"
+    WRITE_QUOTAS = "write quotas"
     USE_WEBHOOKS = "use webhooks"
     ERASE_CONTACTS = "erase contacts"
 

@@ -42,11 +42,15 @@ FIND_USERS = "SELECT id, active FROM directory_users WHERE tenant_id = $1 AND id
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference to check: `pointer` is the field that holds it (`/contact_id`)."""
+    """A reference to check: `pointer` is the field that holds it (`/contact_id`).
+
+    `may_have_left`: a user who is not active any more will do too.
+    """
 
     pointer: str
     aggregate: str
     id: UUID
+    may_have_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +158,14 @@ class References:
         async with self.database.read(caller.tenant_id) as connection:
             rows = await connection.fetch(FIND_USERS, caller.tenant_id, [reference.id for reference in others])
         known = {row["id"]: row["active"] for row in rows}
-        return [reference for reference in others if not await self._is_active(caller, reference, known)]
+        return [reference for reference in others if not await self._is_known(caller, reference, known)]
 
-    async def _is_active(self, caller: Caller, reference: Reference, known: Mapping[UUID, bool]) -> bool:
+    async def _is_known(self, caller: Caller, reference: Reference, known: Mapping[UUID, bool]) -> bool:
         if reference.id in known:
-            return known[reference.id]
+            return known[reference.id] or reference.may_have_left
         answer = await self._owner_api.find("user", reference.id, caller.token)
         try:
-            return answer is not None and UserState.model_validate(answer).active
+            return answer is not None and (UserState.model_validate(answer).active or reference.may_have_left)
         except ValidationError:
             raise Unavailable(UNREADABLE) from None
 

@@ -1,0 +1,1 @@
+"""What each user is to win in each month."""
