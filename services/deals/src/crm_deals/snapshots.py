@@ -10,6 +10,7 @@ from crm_deals.deals.repository import to_deal, to_history_entry
 from crm_deals.pipelines import events as pipeline_events
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Pipeline
+from crm_deals.value_histories import load_value_histories
 from crm_deals.webhooks import events as webhook_events
 from crm_deals.webhooks.repository import WEBHOOK_COLUMNS, to_webhook
 from crm_shared.contracts import OutboxEvent
@@ -37,19 +38,28 @@ SELECT_STAGES = """
 
 
 async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    """Give every tenant's webhooks and pipelines, then deals with their whole stage history, page by page."""
+    """Give every tenant's webhooks and pipelines, then deals with their whole history, page by page."""
     async for tenant_id, row in walk_rows(database, SELECT_WEBHOOKS):
         yield webhook_events.MAPPING.snapshot(to_webhook(row), tenant_id=tenant_id)
     async for tenant_id, row in walk_rows(database, SELECT_PIPELINES):
         async with database.read_as_worker() as connection:
             found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])
-        stages = tuple(pipeline_repository.to_stage(stage) for stage in found)
-        yield pipeline_events.MAPPING.snapshot(Pipeline(stages=stages, **row), tenant_id=tenant_id)
+            pipeline = Pipeline(stages=tuple(pipeline_repository.to_stage(stage) for stage in found), **row)
+            values = await load_value_histories(
+                connection, "pipeline", [(tenant_id, pipeline_events.to_state(pipeline))]
+            )
+        yield pipeline_events.MAPPING.snapshot(pipeline, tenant_id=tenant_id, value_history=values[pipeline.id])
     async for page in walk_pages(database, SELECT_DEALS):
+        deals = [(tenant_id, to_deal(row)) for tenant_id, row in page]
         async with database.read_as_worker() as connection:
-            histories = await _load_histories(connection, [(tenant_id, row["id"]) for tenant_id, row in page])
-        for tenant_id, row in page:
-            yield deal_events.MAPPING.snapshot(to_deal(row), tenant_id=tenant_id, history=histories[row["id"]])
+            histories = await _load_histories(connection, [(tenant_id, deal.id) for tenant_id, deal in deals])
+            values = await load_value_histories(
+                connection, "deal", [(tenant_id, deal_events.to_state(deal)) for tenant_id, deal in deals]
+            )
+        for tenant_id, deal in deals:
+            yield deal_events.MAPPING.snapshot(
+                deal, tenant_id=tenant_id, history=histories[deal.id], value_history=values[deal.id]
+            )
 
 
 async def _load_histories(

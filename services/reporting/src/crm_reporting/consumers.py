@@ -1,6 +1,8 @@
 """Other services' facts into this one's: the directory, pipelines, whom contacts are shared with, and deals."""
 
 from crm_reporting import projections, store
+from crm_reporting.history import projections as histories
+from crm_reporting.history import store as history_store
 from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database
@@ -11,10 +13,12 @@ keep_directory = consumers.keep_directory("reporting")
 
 @subscribe("crm.pipeline", group_id="reporting.pipelines")
 async def keep_pipelines(batch: list[Event], database: Database) -> None:
-    """Keep pipelines and their stages, by version."""
+    """Keep pipelines and their stages, as they are and as each version had them."""
     pipelines = projections.to_pipelines(batch)
+    versions = histories.to_stage_versions(batch)
     async with database.begin_as_worker() as transaction:
         await store.save_pipelines(transaction, pipelines)
+        await history_store.save_stage_versions(transaction, versions)
         await store.note_progress(transaction, batch)
 
 
@@ -29,7 +33,7 @@ async def keep_shares(batch: list[Event], database: Database) -> None:
 
 @subscribe("crm.deal", group_id="reporting.deals")
 async def project_deals(batch: list[Event], database: Database) -> None:
-    """Bring facts, transitions and the rollup up to the batch, in one transaction.
+    """Bring facts, the rollup, transitions and history up to the batch, in one transaction.
 
     A batch may hold many events of one deal: each may tell of a transition, the newest alone makes the fact. Stale
     and repeated events leave the facts and the rollup as they are.
@@ -37,7 +41,9 @@ async def project_deals(batch: list[Event], database: Database) -> None:
     changes = projections.read_deals(batch)
     facts = projections.to_facts(changes)
     transitions = projections.to_transitions(changes)
+    versions = histories.to_deal_versions(changes)
     async with database.begin_as_worker() as transaction:
         await store.save_facts(transaction, facts)
         await store.save_transitions(transaction, transitions)
+        await history_store.save_deal_versions(transaction, versions)
         await store.note_progress(transaction, batch)

@@ -1,11 +1,12 @@
 """From events to rows: deal facts, stage transitions, pipelines. No I/O; which row is newer is the store's to say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
+from crm_reporting.history.folding import fold_values
 from crm_shared.access.shares import list_shares
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.contracts.states import (
@@ -72,8 +73,8 @@ class DealFact(NamedTuple):
 class StageTransition(NamedTuple):
     """One entry into a stage, in the order of the table's columns, as things were called and stood then.
 
-    Without `from_stage_id` it is the creation. A creation's event names no stage, and a snapshot's history knows no
-    owner or amount: those are None, until an event that knows them comes.
+    Without `from_stage_id` it is the creation. A creation's event names no stage, and a snapshot of
+    before release 0.2 no owner or amount: those are None, until an event that knows them comes.
     """
 
     tenant_id: UUID
@@ -194,7 +195,8 @@ def _list_transitions(change: DealChange) -> list[StageTransition]:
     if deal is None:
         return []
     if event.history is not None:
-        return [_from_history(event, entry) for entry in event.read_history()]
+        values = {folded.version: folded.values for folded in fold_values(event)}
+        return [_from_history(event, entry, values.get(entry.version, {})) for entry in event.read_history()]
     if event.verb == "created":
         return [_from_event(event, deal, from_stage_id=None, from_stage_name=None, to_stage_name=None)]
     if event.changed is None or "stage_id" not in event.changed:
@@ -236,22 +238,23 @@ def _from_event(
     )
 
 
-def _from_history(event: Event, entry: StageEntry) -> StageTransition:
+def _from_history(event: Event, entry: StageEntry, values: Mapping[str, Any]) -> StageTransition:
+    """Read an entry as its own event would be. `values` as of then; a release that did not tell them yet gives none."""
     source = entry.from_stage
     return StageTransition(
         event.tenant_id,
         event.aggregate_id,
         entry.version,
-        None,
+        values.get("pipeline_id"),
         source.id if source else None,
         source.name if source else None,
         entry.to_stage.id,
-        entry.to_stage.name,
+        entry.to_stage.name if source else None,  # a creation's own event names none
         entry.changed_at,
         entry.changed_by,
-        None,
-        None,
-        None,
+        values.get("owner_id"),
+        values.get("amount"),
+        values.get("currency"),
     )
 
 

@@ -4,10 +4,11 @@ Locks are taken in one order by all: facts by key, then rollup rows by key, tran
 RETURNING are PostgreSQL 18's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
+from crm_reporting.row_arrays import to_columns
 from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.contracts import Event
 from crm_shared.contracts.topics import topic_of
@@ -158,15 +159,15 @@ async def save_facts(transaction: Transaction, facts: Sequence[DealFact]) -> Non
 
     `facts` hold one row a deal, sorted by key.
     """
-    emptied = await transaction.fetch(SAVE_FACTS, *_to_columns(facts, width=len(DealFact._fields)))
+    emptied = await transaction.fetch(SAVE_FACTS, *to_columns(facts, width=len(DealFact._fields)))
     if emptied:
-        await transaction.execute(DELETE_EMPTY, *_to_columns([tuple(row) for row in emptied], width=3))
+        await transaction.execute(DELETE_EMPTY, *to_columns([tuple(row) for row in emptied], width=3))
 
 
 async def save_transitions(transaction: Transaction, transitions: Sequence[StageTransition]) -> None:
     """Write the entries that are not there yet, one row a version, sorted by key."""
     if transitions:
-        await transaction.execute(SAVE_TRANSITIONS, *_to_columns(transitions, width=len(StageTransition._fields)))
+        await transaction.execute(SAVE_TRANSITIONS, *to_columns(transitions, width=len(StageTransition._fields)))
 
 
 async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipeline]) -> None:
@@ -176,7 +177,7 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
         for known in pipelines
         for state in (known.state,)
     ]
-    written = {tuple(row) for row in await transaction.fetch(SAVE_PIPELINES, *_to_columns(rows, width=6))}
+    written = {tuple(row) for row in await transaction.fetch(SAVE_PIPELINES, *to_columns(rows, width=6))}
     changed = [known for known in pipelines if (known.tenant_id, known.state.id) in written]
     if not changed:
         return
@@ -186,13 +187,13 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
         for stage in sorted(known.state.stages, key=lambda stage: stage.id)
     ]
     keys = [(known.tenant_id, known.state.id) for known in changed]
-    await transaction.execute(REMOVE_STAGES, *_to_columns(keys, width=2), [stage[1] for stage in stages])
-    await transaction.execute(SAVE_STAGES, *_to_columns(stages, width=7))
+    await transaction.execute(REMOVE_STAGES, *to_columns(keys, width=2), [stage[1] for stage in stages])
+    await transaction.execute(SAVE_STAGES, *to_columns(stages, width=7))
 
 
 async def save_contacts(transaction: Transaction, contacts: Sequence[KnownContact]) -> None:
     """Write the contacts that are newer than the table's, with their shares. `contacts` are sorted by key."""
-    rows = await transaction.fetch(SAVE_CONTACTS, *_to_columns([known[:3] for known in contacts], width=3))
+    rows = await transaction.fetch(SAVE_CONTACTS, *to_columns([known[:3] for known in contacts], width=3))
     written = {tuple(row) for row in rows}
     changed = [known for known in contacts if known[:2] in written]
     await replace_shares(transaction, [SharesOfContact(known.tenant_id, known.id, known.shares) for known in changed])
@@ -207,9 +208,4 @@ async def note_progress(transaction: Transaction, events: Sequence[Event]) -> No
     for event in events:
         key = (event.tenant_id, topic_of(event.aggregate))
         newest[key] = max(newest.get(key, event.occurred_at), event.occurred_at)
-    await transaction.execute(NOTE_PROGRESS, *_to_columns([(*key, newest[key]) for key in sorted(newest)], width=3))
-
-
-def _to_columns(rows: Iterable[Sequence[Any]], *, width: int) -> list[list[Any]]:
-    """Turn rows into the arrays that `unnest` takes; `width` arrays also when there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+    await transaction.execute(NOTE_PROGRESS, *to_columns([(*key, newest[key]) for key in sorted(newest)], width=3))

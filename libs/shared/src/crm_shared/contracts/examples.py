@@ -260,6 +260,33 @@ _HISTORY: Final[list[Fields]] = [
 ]
 
 
+_VALUE_HISTORIES: Final[dict[str, list[Fields]]] = {
+    "crm.deal.snapshot": [
+        {
+            "version": 1,
+            "changed_at": CREATED_AT,
+            "values": {
+                "pipeline_id": PIPELINE,
+                "stage_id": QUALIFICATION,
+                "stage_changed_at": CREATED_AT,
+                "status": "OPEN",
+                "closed_at": None,
+                "amount": "9000.00",
+                "currency": "EUR",
+                "owner_id": REP,
+                "close_date": None,
+                "deleted_at": None,
+            },
+        },
+        {"version": 3, "changed_at": MOVED_AT, "values": {"amount": "12500.00", "close_date": "2026-12-15"}},
+        {"version": 4, "changed_at": MOVED_AT, "values": {"stage_id": PROPOSAL, "stage_changed_at": MOVED_AT}},
+    ],
+    "crm.pipeline.snapshot": [
+        {"version": 1, "changed_at": CREATED_AT, "values": {"stages": list(STAGES.values())}},
+    ],
+}
+
+
 def build_example(event_type: str) -> Fields:
     """Give one record of the type as `{key, headers, value}`; headers are text, value is the parsed JSON."""
     _, aggregate, verb = event_type.split(".")
@@ -281,6 +308,7 @@ def build_example(event_type: str) -> Fields:
         changed=None if is_creation or is_snapshot else changed,
         actor_id=None if is_snapshot else UUID(REP),
         history=_HISTORY if event_type == "crm.deal.snapshot" else None,
+        value_history=_VALUE_HISTORIES.get(event_type),
     )
     told = replace(event, id=UUID(_uuid(100)))
     headers = told.headers("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")

@@ -70,9 +70,14 @@ class EventMapping(Generic[RecordT, EventT]):
         return [self._build(event, by) for event in events]
 
     def snapshot(
-        self, record: RecordT, *, tenant_id: UUID, history: Sequence[Mapping[str, Any]] | None = None
+        self,
+        record: RecordT,
+        *,
+        tenant_id: UUID,
+        history: Sequence[Mapping[str, Any]] | None = None,
+        value_history: Sequence[Mapping[str, Any]] | None = None,
     ) -> OutboxEvent:
-        """Repeat the present state, for a projection that starts from nothing. `history` belongs to a deal's."""
+        """Repeat the present state, for a projection that starts from nothing. The histories as in `new_event`."""
         return new_event(
             aggregate=self.aggregate,
             aggregate_id=record.id,
@@ -84,6 +89,7 @@ class EventMapping(Generic[RecordT, EventT]):
             changed=None,
             actor_id=None,
             history=history,
+            value_history=value_history,
         )
 
     def _build(self, event: EventT, by: Author) -> OutboxEvent:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from crm_shared.contracts.dated_values import ValueEntry
 from crm_shared.contracts.errors import BadRecord, describe
 from crm_shared.contracts.event_types import CONTENT_TYPE, DELETED, ERASED, SPEC_VERSION, VERBS, Change, dataschema_of
 from crm_shared.contracts.states import StageEntry, State
@@ -26,6 +27,8 @@ _ENDS: Final = ("deleted_at", "erased_at")
 _HISTORY: Final = TypeAdapter(list[StageEntry])
 
 StateModel = TypeVar("StateModel", bound=State)
+EntryModel = TypeVar("EntryModel", bound=ValueEntry)
+EntryClass: TypeAlias = type[EntryModel]
 StateClass: TypeAlias = type[StateModel]  # inside Event the word `type` is its field
 
 
@@ -34,7 +37,8 @@ class Event:
     """What a consumer is given. `state` is the whole record after the event, as parsed from JSON.
 
     (aggregate_id, version) names an event; `snapshot` repeats the version that the record has.
-    `changed` is None on creation, `actor_id` None for the system, `history` None on all but a deal's snapshot.
+    `changed` is None on creation, `actor_id` None for the system, `history` None on all but a
+    deal's snapshot, `value_history` on all but snapshots of deals and pipelines.
     """
 
     id: UUID
@@ -49,6 +53,7 @@ class Event:
     actor_id: UUID | None = None
     traceparent: str | None = None
     history: list[Any] | None = None
+    value_history: list[Any] | None = None
 
     @property
     def verb(self) -> str:
@@ -107,6 +112,13 @@ class Event:
         except ValidationError as error:
             raise BadRecord(describe(error, "history")) from error
 
+    def read_value_history(self, model: EntryClass[EntryModel]) -> list[EntryModel]:
+        """Return what a snapshot tells of past values, oldest first; empty on other events. Raises BadRecord."""
+        try:
+            return [model.model_validate(entry) for entry in self.value_history or []]
+        except ValidationError as error:
+            raise BadRecord(describe(error, "value_history")) from error
+
 
 def decode(
     key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]], *, topic: str | None = None
@@ -149,6 +161,7 @@ def decode(
         actor_id=told.actor_id,
         traceparent=_read_traceparent(found),
         history=told.history,
+        value_history=told.value_history,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
+from crm_shared.contracts.dated_values import VALUE_ENTRIES
 from crm_shared.contracts.event_types import SNAPSHOT, VERBS, dataschema_of
 from crm_shared.contracts.states import ADDED_IN, STATE_MODELS, StageEntry
 
@@ -54,6 +55,12 @@ def value_model(event_type: str) -> type[BaseModel]:
     }
     if (aggregate, verb) == ("deal", SNAPSHOT):
         fields["history"] = (list[StageEntry], Field(description="every stage the deal was in, oldest first"))
+    if verb == SNAPSHOT and aggregate in VALUE_ENTRIES:
+        entries: Any = list[VALUE_ENTRIES[aggregate]]  # type: ignore[valid-type]  # a type made at run time
+        described = Field(
+            description="the values of every past moment, oldest first", json_schema_extra={ADDED_IN: "0.2"}
+        )
+        fields["value_history"] = (entries, described)
     name = "".join(word.capitalize() for word in (aggregate, *verb.split("_")))
     return create_model(name, __doc__=f"The value of a {event_type} record.", **fields)
 

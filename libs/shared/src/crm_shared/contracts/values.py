@@ -32,6 +32,7 @@ class ToldValue(NamedTuple):
     changed: dict[str, Change] | None
     actor_id: UUID | None
     history: list[Any] | None
+    value_history: list[Any] | None
 
 
 def read_value(value: bytes | None, event_type: str, aggregate: str, subject: str, version: int) -> ToldValue:
@@ -42,11 +43,17 @@ def read_value(value: bytes | None, event_type: str, aggregate: str, subject: st
     try:
         data = _parse_value(value)
         state = _read_state(data, aggregate, subject, version)
-        return ToldValue(state, _read_changed(data), _read_actor(data), _read_history(data))
+        return ToldValue(
+            state,
+            _read_changed(data),
+            _read_actor(data),
+            _read_list(data, "history"),
+            _read_list(data, "value_history"),
+        )
     except BadRecord:
         if event_type.rpartition(".")[2] not in {DELETED, ERASED}:
             raise
-        return ToldValue({"id": subject, "version": version}, None, None, None)
+        return ToldValue({"id": subject, "version": version}, None, None, None, None)
 
 
 def _parse_value(value: bytes | None) -> dict[str, Any]:
@@ -97,8 +104,8 @@ def _read_actor(data: dict[str, Any]) -> UUID | None:
     return parse_familiar_uuid(user_id, "field actor.user_id")
 
 
-def _read_history(data: dict[str, Any]) -> list[Any] | None:
-    history = data.get("history")
-    if history is not None and not isinstance(history, list):
-        raise BadRecord("field history is not a list")
-    return history
+def _read_list(data: dict[str, Any], name: str) -> list[Any] | None:
+    found = data.get(name)
+    if found is not None and not isinstance(found, list):
+        raise BadRecord(f"field {name} is not a list")
+    return found

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
+from crm_shared.contracts.dated_values import VALUE_ENTRIES
 from crm_shared.contracts.errors import describe
 from crm_shared.contracts.event_types import CONTENT_TYPE, SPEC_VERSION, VERBS, Change, dataschema_of
 from crm_shared.contracts.states import STATE_MODELS, StageEntry
@@ -85,7 +86,12 @@ def to_value(
     }
 
 
-def require_readable(aggregate: str, state: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ()) -> None:
+def require_readable(
+    aggregate: str,
+    state: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]] = (),
+    value_history: Sequence[Mapping[str, Any]] = (),
+) -> None:
     """Hold a state against the contract as its readers will. Raises ValueError naming the field, and no value.
 
     A record that nobody can read is set aside by every consumer, its deletion too: one request that fails is better.
@@ -95,6 +101,8 @@ def require_readable(aggregate: str, state: Mapping[str, Any], history: Sequence
         STATE_MODELS[aggregate].model_validate(state)
         for entry in history:
             StageEntry.model_validate(entry)
+        for entry in value_history:
+            VALUE_ENTRIES[aggregate].model_validate(entry)
     except ValidationError as error:
         broken = describe(error, aggregate)
         raise ValueError(f"the {aggregate} {state.get('id')} would break the contract: {broken}") from None
@@ -112,22 +120,26 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
     changed: Mapping[str, Change] | None,
     actor_id: UUID | None,
     history: Sequence[Mapping[str, Any]] | None = None,
+    value_history: Sequence[Mapping[str, Any]] | None = None,
 ) -> OutboxEvent:
     """Build the event that tells of one new version; `state` is the whole record as GET answers it.
 
-    Values may be UUID, datetime, date and Decimal; they become strings. `history` belongs to a deal's snapshot.
-    Raises ValueError for a verb the aggregate has not, when the state is of another id or version, and when no reader
-    could read it: whoever asked for the change hears of it, before it is made.
+    Values may be UUID, datetime, date and Decimal; they become strings. `history` belongs to a deal's snapshot,
+    `value_history` to a deal's and a pipeline's. Raises ValueError for a verb the aggregate has not, when the state is
+    of another id or version, and when no reader could read it: whoever asked for the change hears of it, before it is
+    made.
     """
     if verb not in VERBS.get(aggregate, ()):
         raise ValueError(f"no event type crm.{aggregate}.{verb}")
     state_id = state.get("id")
     if (state_id != aggregate_id and str(state_id) != str(aggregate_id)) or state.get("version") != version:
         raise ValueError(f"the {aggregate}'s state is not that of {aggregate_id} at version {version}")
-    require_readable(aggregate, state, history or ())
+    require_readable(aggregate, state, history or (), value_history or ())
     value = to_value(aggregate, state, changed=changed, actor_id=actor_id)
     if history is not None:
         value["history"] = history
+    if value_history is not None:
+        value["value_history"] = value_history
     return OutboxEvent(
         aggregate=aggregate,
         aggregate_id=aggregate_id,

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import Change, Event, new_event
+from crm_shared.contracts.changes import list_changes
+from crm_shared.contracts.dated_values import dated_fields
 from crm_shared.testing.published import to_event
 from crm_shared.testing.told_records import make_empty
 
@@ -33,6 +35,7 @@ class ToldPipeline:
     name: str = "Sales"
     version: int = 1
     is_default: bool = True
+    at: datetime = BEGAN_AT
 
     @classmethod
     def sales(cls, tenant_id: UUID, *, is_default: bool = True) -> "ToldPipeline":
@@ -54,7 +57,24 @@ class ToldPipeline:
         return replace(self, **changes, version=self.version + 1)
 
     def tell(self) -> Event:
-        stages = [
+        """Return the event of this version; the stages count as changed by it."""
+        verb = "created" if self.version == 1 else "updated"
+        changed: Mapping[str, Change] | None = None
+        if self.version > 1:
+            changed = {"stages": {"from": None, "to": self.stage_states}}
+        return _to_event("pipeline", verb, self.tenant_id, self._state, changed, self.at)
+
+    def snapshot(self, *former: "ToldPipeline") -> Event:
+        """Repeat this version, with the stages that it and the `former` ones had."""
+        told = [
+            {"version": one.version, "changed_at": one.at, "values": {"stages": one.stage_states}}
+            for one in (*former, self)
+        ]
+        return _to_event("pipeline", "snapshot", self.tenant_id, self._state, None, self.at, value_history=told)
+
+    @property
+    def stage_states(self) -> list[dict[str, Any]]:
+        return [
             {
                 "id": stage.id,
                 "name": stage.name,
@@ -65,19 +85,19 @@ class ToldPipeline:
             }
             for position, stage in enumerate(self.stages)
         ]
-        state = {
+
+    @property
+    def _state(self) -> dict[str, Any]:
+        return {
             "id": self.id,
             "version": self.version,
             "name": self.name,
             "is_default": self.is_default,
             "archived": False,
-            "stages": stages,
+            "stages": self.stage_states,
             "created_at": BEGAN_AT,
-            "updated_at": BEGAN_AT,
+            "updated_at": self.at,
         }
-        verb = "created" if self.version == 1 else "updated"
-        changed: Mapping[str, Change] | None = None if self.version == 1 else {}
-        return _to_event("pipeline", verb, self.tenant_id, state, changed, BEGAN_AT)
 
 
 @dataclass
@@ -98,6 +118,7 @@ class DealStory:
     events: list[Event] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    value_history: list[dict[str, Any]] = field(default_factory=list)
     contact_id: UUID | None = None
     actor_id: UUID | None = None
 
@@ -168,7 +189,14 @@ class DealStory:
     def snapshot(self) -> Event:
         """Repeat the present version with the whole history; not one of `events`."""
         return _to_event(
-            "deal", "snapshot", self.pipeline.tenant_id, self.state, None, self.at, history=list(self.history)
+            "deal",
+            "snapshot",
+            self.pipeline.tenant_id,
+            self.state,
+            None,
+            self.at,
+            history=list(self.history),
+            value_history=list(self.value_history),
         )
 
     @property
@@ -194,7 +222,14 @@ class DealStory:
         )
 
     def _tell(self, verb: str, changed: Mapping[str, Change] | None, **changes: Any) -> Event:
+        before = self.state
         self.state = {**self.state, **changes, "version": self.state["version"] + 1, "updated_at": self.at}
+        if changed is not None:
+            changed = {**changed, **list_changes(before, self.state)}
+        dated = dated_fields("deal") if changed is None else [name for name in dated_fields("deal") if name in changed]
+        if dated:
+            values = {name: self.state[name] for name in dated}
+            self.value_history.append({"version": self.state["version"], "changed_at": self.at, "values": values})
         event = _to_event(
             "deal", verb, self.pipeline.tenant_id, self.state, changed, self.at, actor_id=self.actor_id or self.owner_id
         )

@@ -57,7 +57,7 @@ async def load_default_stages(transaction: Transaction, tenant_id: UUID, clock: 
     created = domain.create_default(tenant_id, now=clock.now())
     if not await repository.insert(transaction, tenant_id, created.pipeline):
         return await repository.find_default_stages(transaction, tenant_id)  # another was quicker, and has committed
-    await publish(transaction, events.MAPPING.to_wire([created], by=Actor(tenant_id)), audited=False)
+    await publish(transaction, events.MAPPING.to_wire([created], by=Actor(tenant_id)), audited=True)
     return list(created.pipeline.stages)
 
 
@@ -70,7 +70,7 @@ async def create_pipeline(command: CreatePipeline, unit_of_work: UnitOfWork, clo
         await load_default_stages(transaction, caller.tenant_id, clock)
         created = domain.create(new_id(), command.name, [(new_id(), stage) for stage in command.stages], now=now)
         await repository.insert(transaction, caller.tenant_id, created.pipeline)
-        await publish(transaction, events.MAPPING.to_wire([created], by=caller), audited=False)
+        await publish(transaction, events.MAPPING.to_wire([created], by=caller), audited=True)
         if not command.is_default:
             return events.to_state(created.pipeline)
         pipeline = await _make_default(transaction, caller, created.pipeline.id, {"is_default": True}, None, clock)
@@ -105,7 +105,7 @@ async def _make_default(
     if present is not None:
         stepped_down = domain.step_down(present, now=clock.now())
         await repository.save(transaction, caller.tenant_id, stepped_down.pipeline)
-        await publish(transaction, events.MAPPING.to_wire([stepped_down], by=caller), audited=False)
+        await publish(transaction, events.MAPPING.to_wire([stepped_down], by=caller), audited=True)
     return await _edit(transaction, caller, pipeline, changes, clock)
 
 
@@ -120,5 +120,5 @@ async def _edit(
     if event is None:
         return pipeline
     await repository.save(transaction, caller.tenant_id, event.pipeline)
-    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=False)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)
     return event.pipeline

@@ -164,4 +164,4 @@ async def _load(transaction: Transaction, command: StageCommand) -> Pipeline:
 
 async def _conclude(transaction: Transaction, caller: Caller, event: PipelineEdited) -> None:
     await repository.save(transaction, caller.tenant_id, event.pipeline)
-    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=False)
+    await publish(transaction, events.MAPPING.to_wire([event], by=caller), audited=True)

@@ -1,0 +1,108 @@
+"""SQL that writes history: versions as they are heard of, and the periods that they add up to.
+
+Whoever writes here holds the deals' facts locked: two batches can't make one deal's periods at a time.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from crm_reporting.history.projections import DealVersion, StageVersion
+from crm_reporting.row_arrays import to_columns
+from crm_shared.database import Transaction
+
+# A version never changes. Only an end that could not be read leaves its values to be filled in by a snapshot.
+SAVE_DEAL_VERSIONS = """
+    INSERT INTO deal_versions AS v (tenant_id, deal_id, version, changed_at, is_move, is_edit, pipeline_id, stage_id,
+                                    stage_changed_at, status, closed_at, amount, currency, owner_id, close_date,
+                                    is_deleted)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::boolean[], $6::boolean[],
+                         $7::uuid[], $8::uuid[], $9::timestamptz[], $10::text[], $11::timestamptz[], $12::numeric[],
+                         $13::text[], $14::uuid[], $15::date[], $16::boolean[])
+    ON CONFLICT (tenant_id, deal_id, version) DO UPDATE
+       SET pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
+           stage_changed_at = excluded.stage_changed_at, status = excluded.status, closed_at = excluded.closed_at,
+           amount = excluded.amount, currency = excluded.currency, owner_id = excluded.owner_id,
+           close_date = excluded.close_date, is_deleted = excluded.is_deleted
+     WHERE v.status IS NULL AND excluded.status IS NOT NULL
+    RETURNING v.tenant_id, v.deal_id
+"""
+
+# Moves have their own time, which may lie before edits that came earlier. So each group of values is taken from the
+# newest version, of those that changed it and had happened by then. The oldest version that is known stands for all
+# before it: from the deal's creation on.
+MAKE_PERIODS = """
+    WITH touched AS (
+        SELECT DISTINCT t.tenant_id, t.deal_id, f.created_at
+          FROM unnest($1::uuid[], $2::uuid[]) AS t (tenant_id, deal_id)
+          JOIN deal_facts f USING (tenant_id, deal_id)
+    ), known AS (
+        SELECT v.tenant_id, v.deal_id, v.version, v.is_move, v.is_edit, t.created_at, v.changed_at,
+               v.version = min(v.version) OVER (PARTITION BY v.tenant_id, v.deal_id) AS is_first
+          FROM touched t
+          JOIN deal_versions v USING (tenant_id, deal_id)
+    ), moments AS (
+        SELECT DISTINCT tenant_id, deal_id, at,
+               max(version) FILTER (WHERE is_move OR is_first) OVER until_then AS moved,
+               max(version) FILTER (WHERE is_edit OR is_first) OVER until_then AS edited
+          FROM (SELECT k.*, CASE WHEN is_first THEN least(created_at, changed_at) ELSE changed_at END AS at
+                  FROM known k) k
+        WINDOW until_then AS (PARTITION BY tenant_id, deal_id ORDER BY at)
+    ), stretches AS (
+        SELECT tenant_id, deal_id, moved, edited, at AS valid_from,
+               lead(at) OVER (PARTITION BY tenant_id, deal_id ORDER BY at) AS valid_to
+          FROM moments
+    ), periods AS MATERIALIZED (
+        SELECT s.tenant_id, s.deal_id, s.valid_from, s.valid_to, m.pipeline_id, m.stage_id, m.stage_changed_at,
+               m.status, m.closed_at, e.amount, e.currency, e.owner_id, e.close_date
+          FROM stretches s
+          JOIN deal_versions m ON (m.tenant_id, m.deal_id, m.version) = (s.tenant_id, s.deal_id, s.moved)
+          JOIN deal_versions e ON (e.tenant_id, e.deal_id, e.version) = (s.tenant_id, s.deal_id, s.edited)
+         WHERE NOT e.is_deleted AND m.status IS NOT NULL
+    ), removed AS (
+        DELETE FROM deal_periods p
+         USING touched t
+         WHERE (p.tenant_id, p.deal_id) = (t.tenant_id, t.deal_id)
+           AND NOT EXISTS (SELECT FROM periods n
+                            WHERE (n.tenant_id, n.deal_id, n.valid_from) = (p.tenant_id, p.deal_id, p.valid_from))
+    )
+    INSERT INTO deal_periods AS p (tenant_id, deal_id, valid_from, valid_to, pipeline_id, stage_id, stage_changed_at,
+                                   status, closed_at, amount, currency, owner_id, close_date)
+    SELECT * FROM periods
+    ON CONFLICT (tenant_id, deal_id, valid_from) DO UPDATE
+       SET valid_to = excluded.valid_to, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
+           stage_changed_at = excluded.stage_changed_at, status = excluded.status, closed_at = excluded.closed_at,
+           amount = excluded.amount, currency = excluded.currency, owner_id = excluded.owner_id,
+           close_date = excluded.close_date
+     WHERE (p.valid_to, p.pipeline_id, p.stage_id, p.stage_changed_at, p.status, p.closed_at, p.amount, p.currency,
+            p.owner_id, p.close_date)
+           IS DISTINCT FROM (excluded.valid_to, excluded.pipeline_id, excluded.stage_id, excluded.stage_changed_at,
+                             excluded.status, excluded.closed_at, excluded.amount, excluded.currency,
+                             excluded.owner_id, excluded.close_date)
+"""
+
+SAVE_STAGE_VERSIONS = """
+    INSERT INTO stage_versions (tenant_id, pipeline_id, version, stage_id, changed_at, name, win_probability, kind,
+                                position)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::timestamptz[], $6::text[],
+                         $7::integer[], $8::text[], $9::integer[])
+    ON CONFLICT (tenant_id, pipeline_id, version, stage_id) DO NOTHING
+"""
+
+
+async def save_deal_versions(transaction: Transaction, versions: Sequence[DealVersion]) -> None:
+    """Write the versions that are not there yet, and make the periods of their deals anew.
+
+    `versions` are sorted by key, one row each.
+    """
+    if not versions:
+        return
+    written = await transaction.fetch(SAVE_DEAL_VERSIONS, *to_columns(versions, width=len(DealVersion._fields)))
+    if written:
+        deals: list[tuple[UUID, UUID]] = sorted({(row["tenant_id"], row["deal_id"]) for row in written})
+        await transaction.execute(MAKE_PERIODS, *to_columns(deals, width=2))
+
+
+async def save_stage_versions(transaction: Transaction, versions: Sequence[StageVersion]) -> None:
+    """Write the versions of stages that are not there yet, sorted by key, one row each."""
+    if versions:
+        await transaction.execute(SAVE_STAGE_VERSIONS, *to_columns(versions, width=len(StageVersion._fields)))

@@ -1,0 +1,159 @@
+"""History: what is kept of deals' lives equals the lives, and comes back from snapshots alone, row by row."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crm_reporting.consumers import keep_pipelines, project_deals
+from crm_reporting.settings import ReportingSettings
+from crm_shared.clock import new_id
+from crm_shared.contracts import Event
+from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = pytest.mark.engines
+
+OWNERS = [new_id(), new_id()]
+OPEN_STAGES = ["Qualification", "Discovery", "Proposal", "Negotiation"]
+STAGES = [*OPEN_STAGES, "Closed Won", "Closed Lost"]
+MOVED = ("pipeline_id", "stage_id", "stage_changed_at", "status", "closed_at")
+EDITED = ("amount", "currency", "owner_id", "close_date")
+TABLES: Final = {
+    "deal_facts": "deal_id",
+    "deal_versions": "deal_id, version",
+    "deal_periods": "deal_id, valid_from",
+    "stage_transitions": "deal_id, version",
+    "stage_versions": "pipeline_id, version, stage_id",
+    "stages": "id",
+}
+
+amounts = st.one_of(st.none(), st.integers(0, 10**6).map(lambda cents: Decimal(cents) / 100))
+acts = st.one_of(
+    st.tuples(st.just("move"), st.sampled_from(STAGES), st.integers(0, 200)),
+    st.tuples(st.just("amount"), amounts, st.just(0)),
+    st.tuples(st.just("owner_id"), st.sampled_from(OWNERS), st.just(0)),
+    st.tuples(st.just("currency"), st.sampled_from(["EUR", "USD"]), st.just(0)),
+    st.tuples(st.just("delete"), st.none(), st.just(0)),
+)
+
+
+def live(data: st.DataObject, pipeline: ToldPipeline) -> DealStory:
+    """Let a deal live: its edits are of their day, its moves may be told of long after they happened."""
+    story = DealStory(pipeline, data.draw(st.sampled_from(OWNERS)), data.draw(amounts))
+    story.create()
+    now = BEGAN_AT
+    value: Any
+    for what, value, minutes_late in data.draw(st.lists(acts, max_size=12)):
+        now += timedelta(minutes=data.draw(st.sampled_from((0, 7, 60))))
+        story.at = now - timedelta(minutes=1)  # an act comes a minute later
+        if what == "move":
+            if story.state["stage_id"] != pipeline.stage(value).id:
+                story.move(value, at=max(now - timedelta(minutes=minutes_late), story.state["stage_changed_at"]))
+        elif what == "delete":
+            story.restore() if story.is_deleted else story.delete()
+        elif story.state[what] != value:
+            story.edit(**{what: value})
+    return story
+
+
+def as_of(story: DealStory, moment: datetime) -> dict[str, Any] | None:
+    """Say what the deal was, from what was told of it, change by change and field by field."""
+    values: dict[str, Any] = {}
+    for entry in story.value_history:  # by version: of two that had happened by then the later one counts
+        if entry["changed_at"] <= moment:
+            values |= entry["values"]
+    if not values or values["deleted_at"] is not None:
+        return None
+    return {name: values[name] for name in (*MOVED, *EDITED)}
+
+
+def deliver(data: st.DataObject, events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Cut the events, in any order, into batches; now and then some come again."""
+    shuffled = data.draw(st.permutations(list(events)))
+    start = 0
+    while start < len(shuffled):
+        size = data.draw(st.integers(1, 6))
+        again = shuffled[: data.draw(st.integers(0, 3))] if data.draw(st.booleans()) else []
+        yield [*shuffled[start : start + size], *again]
+        start += size
+
+
+async def read_rows(reporting: ServiceKit[ReportingSettings], tenant_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    async with reporting.database.read_as_worker() as connection:
+        for table, key in TABLES.items():
+            query = f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY {key}"  # noqa: S608 - our own names
+            rows[table] = [dict(row) for row in await connection.fetch(query, tenant_id)]
+    return rows
+
+
+async def forget(reporting: ServiceKit[ReportingSettings], tenant_id: UUID) -> None:
+    async with reporting.database.begin_as_worker() as transaction:
+        for table in (*TABLES, "deal_rollup", "pipelines"):
+            await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", tenant_id)  # noqa: S608 - our own names
+
+
+def find_period(rows: Sequence[Mapping[str, Any]], deal_id: UUID, moment: datetime) -> dict[str, Any] | None:
+    found = [
+        row
+        for row in rows
+        if row["deal_id"] == deal_id
+        and row["valid_from"] <= moment
+        and (row["valid_to"] is None or moment < row["valid_to"])
+    ]
+    assert len(found) <= 1
+    return {name: found[0][name] for name in (*MOVED, *EDITED)} if found else None
+
+
+def list_moments(stories: Sequence[DealStory]) -> set[datetime]:
+    told = {entry["changed_at"] for story in stories for entry in story.value_history}
+    return {at + timedelta(microseconds=step) for at in told for step in (-1, 0, 1)}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+async def test_periods_are_the_lives_of_deals_however_events_come(
+    reporting: ServiceKit[ReportingSettings], data: st.DataObject
+) -> None:
+    pipeline = ToldPipeline.sales(new_id())
+    stories = [live(data, pipeline) for _ in range(data.draw(st.integers(1, 3)))]
+    for batch in deliver(data, [event for story in stories for event in story.events]):
+        await project_deals(batch, reporting.database)
+    periods = (await read_rows(reporting, pipeline.tenant_id))["deal_periods"]
+    for story in stories:
+        for moment in sorted(list_moments([story])):
+            assert find_period(periods, story.id, moment) == as_of(story, moment), moment
+        present = find_period(periods, story.id, max(list_moments([story])))
+        assert present == (None if story.is_deleted else {name: story.state[name] for name in (*MOVED, *EDITED)})
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+async def test_snapshots_alone_make_every_row_again(
+    reporting: ServiceKit[ReportingSettings], data: st.DataObject
+) -> None:
+    first = ToldPipeline.sales(new_id())
+    second = first.retold(stages=first.stages[1:], at=BEGAN_AT + timedelta(hours=1))
+    third = second.retold(stages=first.stages[::-1], at=BEGAN_AT + timedelta(hours=2))
+    stories = [live(data, first) for _ in range(data.draw(st.integers(1, 3)))]
+    await keep_pipelines([first.tell(), second.tell(), third.tell()], reporting.database)
+    for batch in deliver(data, [event for story in stories for event in story.events]):
+        await project_deals(batch, reporting.database)
+    heard = await read_rows(reporting, first.tenant_id)
+
+    await forget(reporting, first.tenant_id)
+    await keep_pipelines([third.snapshot(first, second)], reporting.database)
+    await project_deals([story.snapshot() for story in stories], reporting.database)
+    rebuilt = await read_rows(reporting, first.tenant_id)
+
+    for table, rows in heard.items():
+        assert rebuilt[table] == rows, table
+
+    await project_deals([event for story in stories for event in story.events], reporting.database)
+    assert await read_rows(reporting, first.tenant_id) == heard
