@@ -7,7 +7,9 @@ from crm_reporting.exchange_rates import routes as exchange_rate_routes
 from crm_reporting.freshness import routes as freshness_routes
 from crm_reporting.parts import ReportingParts
 from crm_reporting.quotas import routes as quota_routes
+from crm_reporting.reports.leaderboard import routes as leaderboard_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
+from crm_reporting.reports.win_rate import routes as win_rate_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
 from crm_shared.http.app import create_app
@@ -20,7 +22,14 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
     groups = {consumer.group_id: consumer.topics for consumer in CONSUMERS}
     return create_app(
         settings,
-        [pipeline_routes.router, exchange_rate_routes.router, quota_routes.router, freshness_routes.router],
+        [
+            pipeline_routes.router,
+            win_rate_routes.router,
+            leaderboard_routes.router,
+            exchange_rate_routes.router,
+            quota_routes.router,
+            freshness_routes.router,
+        ],
         description="Reports over deals, quotas, dated exchange rates, and how fresh it all is.",
         owner=owner_api,
         parts=ReportingParts(settings, owner_api, groups),

@@ -1,4 +1,4 @@
-"""Other services' facts into this one's: the directory, pipelines, whom contacts are shared with, and deals."""
+"""Other services' facts into this one's: the directory, pipelines, contacts' sources and shares, and deals."""
 
 from crm_reporting import projections, store
 from crm_reporting.history import projections as histories
@@ -24,7 +24,7 @@ async def keep_pipelines(batch: list[Event], database: Database) -> None:
 
 @subscribe("crm.contact", group_id="reporting.contacts")
 async def keep_shares(batch: list[Event], database: Database) -> None:
-    """Keep whom each contact is shared with, by its version: they count its deals too."""
+    """Keep each contact's source, and whom it is shared with, by its version: they count its deals too."""
     contacts = projections.to_contacts(batch)
     async with database.begin_as_worker() as transaction:
         await store.save_contacts(transaction, contacts)

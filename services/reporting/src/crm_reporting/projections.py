@@ -11,6 +11,7 @@ from crm_shared.access.shares import list_shares
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.contracts.states import (
     Amount,
+    ContactSource,
     ContactState,
     Currency,
     Day,
@@ -21,6 +22,9 @@ from crm_shared.contracts.states import (
     StageEntry,
     State,
 )
+
+LOST_REASON_CHARS: Final = 500
+"""Of a reason, which may be a whole page, this much is kept: reports name a group by it."""
 
 _NOWHERE: Final = UUID(int=0)
 
@@ -40,6 +44,7 @@ class CountedDeal(State):
     close_date: Day | None = None
     stage_changed_at: Instant
     closed_at: Instant | None = None
+    lost_reason: str | None = None
     deleted_at: Instant | None = None
 
 
@@ -68,6 +73,7 @@ class DealFact(NamedTuple):
     stage_changed_at: datetime
     closed_at: datetime | None
     is_deleted: bool
+    lost_reason: str | None
 
 
 class StageTransition(NamedTuple):
@@ -98,11 +104,16 @@ class KnownPipeline(NamedTuple):
 
 
 class KnownContact(NamedTuple):
-    """`shares` are those that count: none of a contact that is deleted or merged away."""
+    """`shares` are those that count: none of a contact that is deleted or merged away.
+
+    Its source counts as long as deals name it, wherever it is: `is_deleted` tells that its owner shows it no more.
+    """
 
     tenant_id: UUID
     id: UUID
     version: int
+    source: ContactSource | None
+    is_deleted: bool
     shares: Sequence[tuple[UUID, SharePermission]]
 
 
@@ -148,15 +159,22 @@ def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
 
 
 def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
-    """Give each contact's newest shares, sorted by key. Raises BadRecord."""
+    """Give each contact's newest source and shares, sorted by key. Raises BadRecord."""
     newest: dict[tuple[UUID, UUID], KnownContact] = {}
     for event in events:
         key = (event.tenant_id, event.aggregate_id)
         state = event.read_unless_over(ContactState)
         if key not in newest or newest[key].version < event.version:
-            shares = () if state is None else list_shares(state)
-            newest[key] = KnownContact(event.tenant_id, event.aggregate_id, event.version, shares)
+            newest[key] = _to_contact(event, state)
     return [newest[key] for key in sorted(newest)]
+
+
+def _to_contact(event: Event, state: ContactState | None) -> KnownContact:
+    key = (event.tenant_id, event.aggregate_id, event.version)
+    if state is None:
+        return KnownContact(*key, source=None, is_deleted=True, shares=())
+    is_deleted = state.deleted_at is not None or state.merged_into is not None
+    return KnownContact(*key, state.source, is_deleted, list_shares(state))
 
 
 def _to_fact(change: DealChange) -> DealFact:
@@ -179,6 +197,7 @@ def _to_fact(change: DealChange) -> DealFact:
         deal.stage_changed_at,
         deal.closed_at,
         deal.deleted_at is not None,
+        deal.lost_reason[:LOST_REASON_CHARS] if deal.lost_reason else None,
     )
 
 
@@ -186,7 +205,9 @@ def _to_end(event: Event) -> DealFact:
     """Make the fact of a deal that is gone: it counts nowhere, and nothing older brings it back."""
     key = (event.tenant_id, event.aggregate_id, event.version)
     at = event.occurred_at
-    return DealFact(*key, _NOWHERE, _NOWHERE, None, None, "OPEN", None, "XXX", None, at, at, None, is_deleted=True)
+    return DealFact(
+        *key, _NOWHERE, _NOWHERE, None, None, "OPEN", None, "XXX", None, at, at, None, is_deleted=True, lost_reason=None
+    )
 
 
 def _list_transitions(change: DealChange) -> list[StageTransition]:

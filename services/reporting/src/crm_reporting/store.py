@@ -15,21 +15,24 @@ from crm_shared.contracts.topics import topic_of
 from crm_shared.database import Transaction
 
 # The rollup's changes follow from what was really written, row by row under its lock: a stale or repeated event
-# writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice.
+# writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice. A reason
+# that was not kept yet when its version came is filled in by a snapshot of it, which differs in nothing else.
 SAVE_FACTS = """
     WITH written AS (
         INSERT INTO deal_facts AS f (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, contact_id, status,
-                                     amount, currency, close_date, created_at, stage_changed_at, closed_at, is_deleted)
+                                     amount, currency, close_date, created_at, stage_changed_at, closed_at, is_deleted,
+                                     lost_reason)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[],
                              $8::text[], $9::numeric[], $10::text[], $11::date[], $12::timestamptz[],
-                             $13::timestamptz[], $14::timestamptz[], $15::boolean[])
+                             $13::timestamptz[], $14::timestamptz[], $15::boolean[], $16::text[])
         ON CONFLICT (tenant_id, deal_id) DO UPDATE
            SET version = excluded.version, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
                owner_id = excluded.owner_id, contact_id = excluded.contact_id, status = excluded.status,
                amount = excluded.amount, currency = excluded.currency, close_date = excluded.close_date,
                created_at = excluded.created_at, stage_changed_at = excluded.stage_changed_at,
-               closed_at = excluded.closed_at, is_deleted = excluded.is_deleted
+               closed_at = excluded.closed_at, is_deleted = excluded.is_deleted, lost_reason = excluded.lost_reason
          WHERE f.version < excluded.version
+            OR f.version = excluded.version AND f.lost_reason IS NULL AND excluded.lost_reason IS NOT NULL
         RETURNING old AS before, new AS after
     ), sides AS (
         SELECT -1 AS sign, (before).* FROM written WHERE (before).deal_id IS NOT NULL AND NOT (before).is_deleted
@@ -115,12 +118,15 @@ SAVE_STAGES = """
            kind = excluded.kind, position = excluded.position, is_removed = false
 """
 
+# What was not kept yet when its version came is filled in by a snapshot of it.
 SAVE_CONTACTS = """
-    INSERT INTO contacts AS c (tenant_id, id, version)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
+    INSERT INTO contacts AS c (tenant_id, id, version, source, is_deleted)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[])
     ON CONFLICT (tenant_id, id) DO UPDATE
-       SET version = excluded.version
+       SET version = excluded.version, source = excluded.source, is_deleted = excluded.is_deleted
      WHERE c.version < excluded.version
+        OR c.version = excluded.version
+           AND (c.source, c.is_deleted) IS DISTINCT FROM (excluded.source, excluded.is_deleted)
     RETURNING c.tenant_id, c.id
 """
 
@@ -192,8 +198,8 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
 
 
 async def save_contacts(transaction: Transaction, contacts: Sequence[KnownContact]) -> None:
-    """Write the contacts that are newer than the table's, with their shares. `contacts` are sorted by key."""
-    rows = await transaction.fetch(SAVE_CONTACTS, *to_columns([known[:3] for known in contacts], width=3))
+    """Write the contacts that are newer than the table's, with source and shares. `contacts` are sorted by key."""
+    rows = await transaction.fetch(SAVE_CONTACTS, *to_columns([known[:5] for known in contacts], width=5))
     written = {tuple(row) for row in rows}
     changed = [known for known in contacts if known[:2] in written]
     await replace_shares(transaction, [SharesOfContact(known.tenant_id, known.id, known.shares) for known in changed])

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import LiteralString
+from typing import Final, LiteralString
 from uuid import UUID
 
 from crm_reporting.parts import ReportSource
@@ -15,6 +15,8 @@ from crm_shared.listing import list_branches
 from crm_shared.local_days import day_at, end_of_day
 from crm_shared.refusals import InvalidField, NotFound
 from crm_shared.time_window import FIRST_DAY, FIRST_INSTANT
+
+RECENT_DAYS: Final = 30
 
 FIND_PIPELINE = """
     SELECT p.id
@@ -82,6 +84,13 @@ def to_window(query: WindowQuery, scope: Scope, *, default_first: date, default_
             raise InvalidField.at("?from", "lies after `to`")
     begin = FIRST_INSTANT if first <= FIRST_DAY else end_of_day(first - timedelta(days=1), scope.time_zone)
     return Window(first, last, begin, end_of_day(last, scope.time_zone))
+
+
+def to_recent_window(query: WindowQuery, scope: Scope) -> Window:
+    """Read the query's window: by default the 30 days that end with its last day, which by default is today."""
+    last = query.to or scope.today
+    first = max(FIRST_DAY, last - timedelta(days=RECENT_DAYS - 1))
+    return to_window(query, scope, default_first=first, default_last=last)
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""How many of the deals that closed were won, by owner, month, source, or why they were lost."""
