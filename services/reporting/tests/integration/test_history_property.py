@@ -1,29 +1,23 @@
 """History: what is kept of deals' lives equals the lives, and comes back from snapshots alone, row by row."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from services.reporting.tests.integration.lives import EDITED, MOVED, as_of, deliver, live
 
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.contracts import Event
 from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 from crm_shared.testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
-OWNERS = [new_id(), new_id()]
-OPEN_STAGES = ["Qualification", "Discovery", "Proposal", "Negotiation"]
-STAGES = [*OPEN_STAGES, "Closed Won", "Closed Lost"]
-MOVED = ("pipeline_id", "stage_id", "stage_changed_at", "status", "closed_at")
-EDITED = ("amount", "currency", "owner_id", "close_date")
 TABLES: Final = {
     "deal_facts": "deal_id",
     "deal_versions": "deal_id, version",
@@ -32,56 +26,6 @@ TABLES: Final = {
     "stage_versions": "pipeline_id, version, stage_id",
     "stages": "id",
 }
-
-amounts = st.one_of(st.none(), st.integers(0, 10**6).map(lambda cents: Decimal(cents) / 100))
-acts = st.one_of(
-    st.tuples(st.just("move"), st.sampled_from(STAGES), st.integers(0, 200)),
-    st.tuples(st.just("amount"), amounts, st.just(0)),
-    st.tuples(st.just("owner_id"), st.sampled_from(OWNERS), st.just(0)),
-    st.tuples(st.just("currency"), st.sampled_from(["EUR", "USD"]), st.just(0)),
-    st.tuples(st.just("delete"), st.none(), st.just(0)),
-)
-
-
-def live(data: st.DataObject, pipeline: ToldPipeline) -> DealStory:
-    """Let a deal live: its edits are of their day, its moves may be told of long after they happened."""
-    story = DealStory(pipeline, data.draw(st.sampled_from(OWNERS)), data.draw(amounts))
-    story.create()
-    now = BEGAN_AT
-    value: Any
-    for what, value, minutes_late in data.draw(st.lists(acts, max_size=12)):
-        now += timedelta(minutes=data.draw(st.sampled_from((0, 7, 60))))
-        story.at = now - timedelta(minutes=1)  # an act comes a minute later
-        if what == "move":
-            if story.state["stage_id"] != pipeline.stage(value).id:
-                story.move(value, at=max(now - timedelta(minutes=minutes_late), story.state["stage_changed_at"]))
-        elif what == "delete":
-            story.restore() if story.is_deleted else story.delete()
-        elif story.state[what] != value:
-            story.edit(**{what: value})
-    return story
-
-
-def as_of(story: DealStory, moment: datetime) -> dict[str, Any] | None:
-    """Say what the deal was, from what was told of it, change by change and field by field."""
-    values: dict[str, Any] = {}
-    for entry in story.value_history:  # by version: of two that had happened by then the later one counts
-        if entry["changed_at"] <= moment:
-            values |= entry["values"]
-    if not values or values["deleted_at"] is not None:
-        return None
-    return {name: values[name] for name in (*MOVED, *EDITED)}
-
-
-def deliver(data: st.DataObject, events: Sequence[Event]) -> Iterator[list[Event]]:
-    """Cut the events, in any order, into batches; now and then some come again."""
-    shuffled = data.draw(st.permutations(list(events)))
-    start = 0
-    while start < len(shuffled):
-        size = data.draw(st.integers(1, 6))
-        again = shuffled[: data.draw(st.integers(0, 3))] if data.draw(st.booleans()) else []
-        yield [*shuffled[start : start + size], *again]
-        start += size
 
 
 async def read_rows(reporting: ServiceKit[ReportingSettings], tenant_id: UUID) -> dict[str, list[dict[str, Any]]]:

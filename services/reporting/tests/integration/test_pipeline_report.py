@@ -231,7 +231,9 @@ async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPip
         ({"time_zone": "Berlin"}, "?time_zone"),
         ({"time_zone": "../etc/passwd"}, "?time_zone"),
         ({"time_zone": "Factory"}, "?time_zone"),
-        ({"as_of": "2026-11-01T00:00:00Z"}, "?as_of"),
+        ({"as_of": "2199-11-01T00:00:00Z"}, "?as_of"),
+        ({"as_of": "2026-11-01"}, "?as_of"),
+        ({"as_of": "1899-12-31T23:59:59Z"}, "?as_of"),
         ({"limit": "5"}, "?limit"),
     ],
 )

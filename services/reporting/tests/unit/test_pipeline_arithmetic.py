@@ -10,7 +10,8 @@ from pydantic_core import from_json
 
 from crm_reporting.exchange_rates.conversion import DatedRates
 from crm_reporting.reports.money import list_rates_wanted
-from crm_reporting.reports.pipeline.figures import ClosedSum, ReportStage, StageSum, date_amounts, to_items
+from crm_reporting.reports.pipeline.figures import ClosedSum, StageSum, date_amounts, to_items
+from crm_reporting.reports.stages import ReportStage
 from crm_shared.clock import new_id
 from crm_shared.json_text import to_json
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from crm_shared.http.ids import CanonicalIds
-from crm_shared.http.models import Day
+from crm_shared.http.models import Day, Instant
 from crm_shared.money import CurrencyCode
 from crm_shared.time_zones import TimeZone
 
@@ -23,6 +23,12 @@ class ReportQuery(CanonicalIds):
     owner_id: list[UUID] = Field(default=[], max_length=MAX_OWNERS, description="repeatable; default: all you see")
     currency: Annotated[CurrencyCode | None, Field(description="default: the tenant's base currency")] = None
     time_zone: Annotated[TimeZone | None, Field(description="IANA name; default: the tenant's")] = None
+
+
+class AsOfQuery(ReportQuery):
+    """A report that may be asked about any past moment, in business time."""
+
+    as_of: Annotated[Instant | None, Field(description="the moment to report, such as 2026-11-01T00:00:00Z")] = None
 
 
 class WindowQuery(ReportQuery):

@@ -8,7 +8,7 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from crm_reporting.parts import ReportSource
-from crm_reporting.reports.schemas import ReportQuery, WindowQuery
+from crm_reporting.reports.schemas import AsOfQuery, ReportQuery, WindowQuery
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.listing import list_branches
@@ -27,7 +27,10 @@ FIND_PIPELINE = """
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`pipeline_id`: the one asked for, else the default one. No `owner_ids` means everybody whom the caller sees."""
+    """`pipeline_id`: the one asked for, else the default one. No `owner_ids` means everybody whom the caller sees.
+
+    `as_of`: the past moment that is asked about, None for the present.
+    """
 
     caller: Caller
     now: datetime
@@ -35,10 +38,17 @@ class Scope:
     owner_ids: Sequence[UUID]
     currency: str
     time_zone: str
+    as_of: datetime | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """The moment that the figures are of."""
+        return self.as_of or self.now
 
     @property
     def today(self) -> date:
-        return day_at(self.now, self.time_zone)
+        """The day of that moment in the report's time zone: open deals convert at its rates."""
+        return day_at(self.moment, self.time_zone)
 
     def where(self, *parameters: object) -> Where:
         """Begin the parameters of a statement: $1 is the tenant, $2 the pipeline, then `parameters`."""
@@ -97,7 +107,13 @@ def to_recent_window(query: WindowQuery, scope: Scope) -> Window:
 async def open_scope(
     source: ReportSource, caller: Caller, query: ReportQuery, *, now: datetime
 ) -> AsyncIterator[tuple[Connection, Scope]]:
-    """Read under one moment's view, whatever is written meanwhile. Raises NotFound for an unknown pipeline."""
+    """Read under one moment's view, whatever is written meanwhile.
+
+    Raises NotFound for an unknown pipeline, InvalidField for a moment that is yet to come.
+    """
+    as_of = query.as_of if isinstance(query, AsOfQuery) else None
+    if as_of is not None and as_of > now:
+        raise InvalidField.at("?as_of", "lies in the future")
     async with source.database.snapshot(caller.tenant_id) as connection:
         pipeline_id: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
         if pipeline_id is None:
@@ -111,5 +127,6 @@ async def open_scope(
                 query.owner_id,
                 query.currency or caller.base_currency,
                 query.time_zone or caller.time_zone,
+                as_of,
             ),
         )

@@ -9,21 +9,11 @@ from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
 from crm_reporting.reports.money import DatedAmount, sum_converted, to_money
+from crm_reporting.reports.stages import ReportStage
 
 DAY_S = 86_400
 AGE_DECIMALS = 4
 """Of a day: 9 seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportStage:
-    """A row of the report. A removed stage is one that its pipeline lists no more."""
-
-    id: UUID
-    name: str
-    kind: str
-    win_probability: int
-    is_removed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,9 @@
 
 from collections.abc import Sequence
 
-from crm_reporting.reports.pipeline.figures import ClosedSum, ReportStage, StageSum
+from crm_reporting.reports.pipeline.figures import ClosedSum, StageSum
 from crm_reporting.reports.scope import Scope
 from crm_shared.database import Connection
-
-LIST_STAGES = """
-    SELECT s.id, s.name, s.kind, s.win_probability, s.is_removed
-      FROM stages s
-     WHERE s.tenant_id = $1 AND s.pipeline_id = $2
-     ORDER BY s.is_removed, s.position, s.id
-"""
 
 SUM_STAGES = """
     SELECT d.stage_id, d.currency, d.status <> 'OPEN' AS is_closed,
@@ -43,10 +36,21 @@ CLOSED = """
        AND """
 
 
-async def list_stages(connection: Connection, scope: Scope) -> list[ReportStage]:
-    """Give the stages in the pipeline's order, then those that have left it."""
-    rows = await connection.fetch(LIST_STAGES, scope.caller.tenant_id, scope.pipeline_id)
-    return [ReportStage(**row) for row in rows]
+# At a past moment: the values are those of then, who sees them is asked of the present. Closed deals in other
+# currencies than the report's by the day that decides their rate.
+SUM_PERIODS = """
+    SELECT p.stage_id, p.currency, p.status <> 'OPEN' AS is_closed, p.closed_on, count(*) AS deal_count,
+           COALESCE(sum(p.amount), 0) AS total_amount, sum(extract(epoch FROM p.created_at)) AS created_epoch_s,
+           sum(extract(epoch FROM p.stage_changed_at)) AS stage_changed_epoch_s
+      FROM ("""
+PERIODS = """
+    SELECT p.stage_id, p.currency, p.status, p.amount, d.created_at, p.stage_changed_at,
+           CASE WHEN p.status <> 'OPEN' AND p.currency <> $3
+                THEN COALESCE((p.closed_at AT TIME ZONE $4)::date, $5) END AS closed_on
+      FROM deal_periods p
+      JOIN deal_facts d ON (d.tenant_id, d.deal_id) = (p.tenant_id, p.deal_id)
+     WHERE p.tenant_id = $1 AND p.pipeline_id = $2 AND p.valid_from <= $6 AND (p.valid_to > $6 OR p.valid_to IS NULL)
+       AND """
 
 
 async def sum_stages(connection: Connection, scope: Scope) -> list[StageSum]:
@@ -66,3 +70,18 @@ async def sum_closed(connection: Connection, scope: Scope, *, currencies: Sequen
     )
     rows = await connection.fetch(SUM_CLOSED + seen + ") d GROUP BY 1, 2, 3", *where.parameters)
     return [ClosedSum(**row) for row in rows]
+
+
+async def sum_past(connection: Connection, scope: Scope) -> tuple[list[StageSum], list[ClosedSum]]:
+    """Add up the same two sums at the scope's moment, from the periods: reads every deal that there was."""
+    where = scope.where(scope.currency, scope.time_zone, scope.today, scope.moment)
+    branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id", filtered_column="p.owner_id")
+    seen = " UNION ALL ".join(PERIODS + branch for branch in branches)
+    rows = await connection.fetch(SUM_PERIODS + seen + ") p GROUP BY 1, 2, 3, 4", *where.parameters)
+    sums = [StageSum(**{name: value for name, value in row.items() if name != "closed_on"}) for row in rows]
+    closed = [
+        ClosedSum(row["stage_id"], row["currency"], row["closed_on"], row["total_amount"])
+        for row in rows
+        if row["closed_on"] is not None
+    ]
+    return sums, closed

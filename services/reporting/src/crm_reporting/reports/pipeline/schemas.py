@@ -6,13 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_reporting.reports.schemas import AsOf, MissingRates, ReportQuery
+from crm_reporting.reports.schemas import AsOf, MissingRates
 
 Days = Annotated[float | None, Field(description="null without deals")]
-
-
-class PipelineQuery(ReportQuery):
-    pass
 
 
 class PipelineReportItem(BaseModel):
