@@ -7,6 +7,7 @@ from crm_reporting.exchange_rates import routes as exchange_rate_routes
 from crm_reporting.freshness import routes as freshness_routes
 from crm_reporting.parts import ReportingParts
 from crm_reporting.quotas import routes as quota_routes
+from crm_reporting.reports.attainment import routes as attainment_routes
 from crm_reporting.reports.leaderboard import routes as leaderboard_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.reports.win_rate import routes as win_rate_routes
@@ -26,6 +27,7 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
             pipeline_routes.router,
             win_rate_routes.router,
             leaderboard_routes.router,
+            attainment_routes.router,
             exchange_rate_routes.router,
             quota_routes.router,
             freshness_routes.router,

@@ -1,0 +1,109 @@
+"""GET /v1/reports/attainment: whose rows each caller sees."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from services.reporting.tests.integration.attainment_stories import (
+    read_attainment,
+    set_quota,
+    tell,
+    tell_open,
+    tell_won,
+)
+
+from crm_reporting.consumers import keep_directory, keep_pipelines, keep_shares
+from crm_reporting.settings import ReportingSettings
+from crm_shared.clock import new_id
+from crm_shared.testing.answers import require_problem
+from crm_shared.testing.builders import make_contact_event
+from crm_shared.testing.deal_stories import ToldPipeline
+from crm_shared.testing.people import Person, SeededTenant, tell_user
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = pytest.mark.engines
+
+Reporting = ServiceKit[ReportingSettings]
+URL = "/v1/reports/attainment"
+NOVEMBER = {"from": "2026-11", "to": "2026-11"}
+MID_NOVEMBER = datetime(2026, 11, 16, 12, tzinfo=UTC)
+
+
+async def read_report(reporting: Reporting, person: Person, **parameters: Any) -> dict[str, Any]:
+    return await read_attainment(reporting.client(person), **NOVEMBER, **parameters)
+
+
+async def read_won(reporting: Reporting, person: Person, **parameters: Any) -> dict[str, str]:
+    report = await read_report(reporting, person, **parameters)
+    return {item["user_name"]: item["won"] for item in report["items"]}
+
+
+async def test_each_sees_the_rows_of_users_in_sight(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    for number, person in enumerate(tenant.people):
+        await set_quota(reporting, tenant, person, "2026-11", "1000")
+        await tell(reporting, tell_won(pipeline, person, MID_NOVEMBER, str(10**number)))
+
+    assert await read_won(reporting, tenant.admin) == {
+        "Ada Admin": "1.00", "Mia Manager": "10.00", "Rae Rep": "100.00", "Otto Other": "1000.00",
+    }  # fmt: skip
+    assert await read_won(reporting, tenant.manager) == {"Mia Manager": "10.00", "Rae Rep": "100.00"}
+    assert await read_won(reporting, tenant.rep) == {"Rae Rep": "100.00"}
+    assert await read_won(reporting, tenant.other_rep) == {"Otto Other": "1000.00"}
+    both = [str(tenant.rep.id), str(tenant.other_rep.id)]
+    assert await read_won(reporting, tenant.admin, owner_id=both) == {"Rae Rep": "100.00", "Otto Other": "1000.00"}
+    assert await read_won(reporting, tenant.manager, owner_id=both) == {"Rae Rep": "100.00"}
+    assert await read_won(reporting, tenant.other_rep, owner_id=str(tenant.rep.id)) == {}
+    total = (await read_report(reporting, tenant.manager))["total"]
+    assert (total["quota"], total["won"], total["attainment"]) == ("2000.00", "110.00", 0.055)
+
+    strangers = await reporting.seed_tenant()
+    await keep_pipelines([ToldPipeline.sales(strangers.id).tell()], reporting.database)
+    assert await read_won(reporting, strangers.admin) == {}
+    assert await read_won(reporting, strangers.admin, owner_id=both) == {}
+    answer = await reporting.client(strangers.admin).get(URL, params={"pipeline_id": str(pipeline.id)})
+    require_problem(answer, 404, "not-found")
+
+
+async def test_a_share_of_a_contact_shows_nobodys_row(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    """Otto sees the deals, and neither Rae's quota nor how Rae stands."""
+    contact_id = new_id()
+    share = [{"user_id": tenant.other_rep.id, "permission": "READ"}]
+    shared = make_contact_event(tenant.id, tenant.rep.id, contact_id=contact_id, version=1, shares=share)
+    await keep_shares([shared], reporting.database)
+    await set_quota(reporting, tenant, tenant.rep, "2026-11", "1000")
+    await tell(
+        reporting,
+        tell_won(pipeline, tenant.rep, MID_NOVEMBER, "10", contact_id=contact_id),
+        tell_open(pipeline, tenant.rep, date(2026, 11, 30), "20", contact_id=contact_id),
+        tell_won(pipeline, tenant.other_rep, MID_NOVEMBER, "1"),
+    )
+    assert await read_won(reporting, tenant.other_rep) == {"Otto Other": "1.00"}
+    assert await read_won(reporting, tenant.other_rep, owner_id=str(tenant.rep.id)) == {}
+    assert await read_won(reporting, tenant.manager) == {"Rae Rep": "10.00"}
+
+
+async def test_a_quota_stays_with_its_user_and_month(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    await set_quota(reporting, tenant, tenant.rep, "2026-11", "100")
+    await tell(reporting, tell_won(pipeline, tenant.rep, MID_NOVEMBER, "50"))
+    before = await read_report(reporting, tenant.admin)
+    left = tell_user(tenant.rep, version=2, by=tenant.admin, active=False, manager_id=None)
+    await keep_directory([left], reporting.database)
+
+    after = await read_report(reporting, tenant.admin)
+    assert (after["items"], after["total"]) == (before["items"], before["total"])
+    assert (await read_report(reporting, tenant.manager))["items"] == []
+
+
+async def test_a_user_of_whom_no_event_has_told_has_a_row_without_a_name(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    fresh = Person(tenant.id, new_id(), "nell@example.com", "Nell New", tenant.rep.role, None)
+    await tell(reporting, tell_won(pipeline, fresh, MID_NOVEMBER, "50"))
+    [row] = (await read_report(reporting, tenant.admin))["items"]
+    assert (row["user_id"], row["user_name"], row["won"]) == (str(fresh.id), None, "50.00")
