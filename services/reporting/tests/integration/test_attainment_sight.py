@@ -1,6 +1,7 @@
 """GET /v1/reports/attainment: whose rows each caller sees."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_problem
 from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import ToldPipeline
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.people import Person, SeededTenant, tell_user
 from crm_shared.testing.service_kit import ServiceKit
 
@@ -107,3 +108,69 @@ async def test_a_user_of_whom_no_event_has_told_has_a_row_without_a_name(
     await tell(reporting, tell_won(pipeline, fresh, MID_NOVEMBER, "50"))
     [row] = (await read_report(reporting, tenant.admin))["items"]
     assert (row["user_id"], row["user_name"], row["won"]) == (str(fresh.id), None, "50.00")
+
+
+async def test_a_won_deal_is_its_owners_at_the_closing(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    """Who sees the deal goes by who has it today."""
+    before, after, twice = (
+        tell_open(pipeline, tenant.rep, date(2026, 11, 30), amount) for amount in ("1", "10", "100")
+    )
+    before.edit(owner_id=tenant.manager.id)
+    for story in (before, after, twice):
+        story.move("Closed Won", at=MID_NOVEMBER)
+    after.edit(owner_id=tenant.manager.id)
+    twice.edit(owner_id=tenant.manager.id)
+    twice.move("Proposal")
+    twice.move("Closed Won")
+    twice.edit(owner_id=tenant.rep.id)
+    away = tell_won(pipeline, tenant.rep, MID_NOVEMBER, "1000")
+    away.edit(owner_id=tenant.other_rep.id)
+    await tell(reporting, before, after, twice, away)
+
+    assert await read_won(reporting, tenant.admin) == {"Rae Rep": "1010.00", "Mia Manager": "101.00"}
+    assert await read_won(reporting, tenant.admin, owner_id=str(tenant.rep.id)) == {"Rae Rep": "1010.00"}
+    assert await read_won(reporting, tenant.manager) == {"Rae Rep": "10.00", "Mia Manager": "101.00"}
+    assert await read_won(reporting, tenant.rep) == {}
+    assert await read_won(reporting, tenant.other_rep) == {}
+
+
+async def test_a_share_shows_what_one_closed_and_handed_over(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    contact_id = new_id()
+    share = [{"user_id": tenant.rep.id, "permission": "READ"}]
+    shared = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=share)
+    await keep_shares([shared], reporting.database)
+    story = tell_won(pipeline, tenant.rep, MID_NOVEMBER, "10", contact_id=contact_id)
+    story.edit(owner_id=tenant.other_rep.id)
+    await tell(reporting, story)
+
+    assert await read_won(reporting, tenant.rep) == {"Rae Rep": "10.00"}
+    assert await read_won(reporting, tenant.other_rep) == {}
+
+
+async def test_a_closing_told_late_is_whose_the_deal_was_then(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    story = DealStory(pipeline, tenant.rep.id, Decimal(10), at=MID_NOVEMBER)
+    story.create()
+    story.edit(amount=Decimal(20))
+    story.at = MID_NOVEMBER + timedelta(days=3)
+    story.edit(owner_id=tenant.other_rep.id)
+    story.move("Closed Won", at=MID_NOVEMBER + timedelta(days=1))
+    await tell(reporting, story)
+
+    assert await read_won(reporting, tenant.admin) == {"Rae Rep": "20.00"}
+
+
+async def test_deals_whose_past_is_not_known_are_their_present_owners(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    story = tell_won(pipeline, tenant.rep, MID_NOVEMBER, "10")
+    story.edit(owner_id=tenant.other_rep.id)
+    await tell(reporting, story)
+    async with reporting.database.begin_as_worker() as transaction:
+        await transaction.execute("DELETE FROM deal_periods WHERE tenant_id = $1", tenant.id)
+    assert await read_won(reporting, tenant.admin) == {"Otto Other": "10.00"}

@@ -23,11 +23,20 @@ SUM_WON = """
     SELECT w.owner_id AS key, w.currency, CASE WHEN w.currency = $6 THEN $7 ELSE w.closed_on END AS on,
            COALESCE(sum(w.amount), 0) AS amount
       FROM ("""
+# Who owned it when it closed is in the first of its periods that this closing began; deals whose past is not known yet
+# are their present owner's.
 WON = """
-    SELECT d.owner_id, d.currency, d.amount, (d.closed_at AT TIME ZONE $3)::date AS closed_on
+    SELECT c.owner_id, d.currency, d.amount, (d.closed_at AT TIME ZONE $3)::date AS closed_on
       FROM deal_facts d
+      CROSS JOIN LATERAL (
+          SELECT COALESCE((SELECT p.owner_id
+                             FROM deal_periods p
+                            WHERE p.tenant_id = $1 AND p.deal_id = d.deal_id AND p.status = 'WON'
+                              AND p.closed_at = d.closed_at
+                            ORDER BY p.valid_from
+                            LIMIT 1), d.owner_id) AS owner_id) c
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
-       AND d.status = 'WON' AND NOT d.is_deleted AND """
+       AND d.status = 'WON' AND NOT d.is_deleted AND c.owner_id IS NOT NULL AND """
 
 # A period is whole months, and these are what the rollup knows of close dates.
 SUM_OPEN = """
@@ -50,8 +59,8 @@ async def sum_quotas(connection: Connection, scope: Scope, window: Window) -> li
 async def sum_won(connection: Connection, scope: Scope, window: Window) -> list[DatedAmount[UUID]]:
     """Add up what was won in the window, by the owner at the closing and the day of it in the report's time zone."""
     where = scope.where(scope.time_zone, window.begin, window.end, scope.currency, window.last_day)
-    where.add_sql("d.owner_id IS NOT NULL").add_sql(governed_by(where, scope.caller, "d.owner_id"))
-    branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
+    where.add_sql(governed_by(where, scope.caller, "c.owner_id"))
+    branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id", filtered_column="c.owner_id")
     seen = " UNION ALL ".join(WON + branch for branch in branches)
     return await _fetch(connection, SUM_WON + seen + ") w" + BY_DAY, where)
 
