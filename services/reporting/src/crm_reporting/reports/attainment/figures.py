@@ -8,13 +8,14 @@ from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic, round_money
 from crm_reporting.reports.money import DatedAmount, sum_converted
+from crm_reporting.reports.rounding import DECIMALS
 
 NO_QUOTA: Final = "there is no quota"
 NO_RATE: Final = "no rate converts the quota"
 REACHED: Final = "the quota is reached"
 
-_FOUR_PLACES: Final = Decimal("0.0001")
-_LAST: Final = -1.0
+_PLACES: Final = Decimal(1).scaleb(-DECIMALS)
+_LAST: Final = 1.0
 """Where a row without an attainment stands: behind all that have one."""
 
 UserAmounts = Sequence[DatedAmount[UUID]]
@@ -43,7 +44,7 @@ def to_rows(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Build a row for each user, best first, and the total: the sums of the rows, and their ratios.
 
-    Ratios are made of the printed money, so that whoever divides it finds them.
+    Ratios are made of the printed money, so that whoever divides it finds them. `names` are in people's order.
     """
     quotas, won, opened = (sum_converted(part, rates, currency) for part in (sums.quotas, sums.won, sums.open))
     without_rate = {dated.key for dated in sums.quotas if dated.amount} - quotas.keys()
@@ -64,7 +65,8 @@ def to_rows(
     total = _to_figures(
         *(_add_up(rows, name, currency) for name in ("quota", "won", "open")), lacks_rate=bool(without_rate)
     )
-    return sorted(rows, key=_standing), total
+    places = {user_id: place for place, user_id in enumerate(names)}
+    return sorted(rows, key=lambda row: (*_standing(row), places.get(row["user_id"], len(places)))), total
 
 
 def _add_up(rows: Iterable[Mapping[str, Any]], name: str, currency: str) -> Decimal:
@@ -93,12 +95,12 @@ def _to_figures(quota: Decimal, won: Decimal, opened: Decimal, *, lacks_rate: bo
 
 def _to_ratio(part: Decimal, whole: Decimal) -> float:
     with exact_arithmetic():
-        return float((part / whole).quantize(_FOUR_PLACES, ROUND_HALF_EVEN))
+        return float((part / whole).quantize(_PLACES, ROUND_HALF_EVEN))
 
 
-def _standing(row: Mapping[str, Any]) -> tuple[float, Decimal, str, UUID]:
-    attainment = _LAST if row["attainment"] is None else row["attainment"]
-    return -attainment, -row["won"], (row["user_name"] or "").casefold(), row["user_id"]
+def _standing(row: Mapping[str, Any]) -> tuple[float, Decimal]:
+    """Compare rows by attainment, then by what was won; the best is the least."""
+    return _LAST if row["attainment"] is None else -row["attainment"], -row["won"]
 
 
 def to_csv_rows(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:

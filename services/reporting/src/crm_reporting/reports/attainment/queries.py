@@ -3,7 +3,6 @@
 A row is a user's, so the user must be in sight beside each deal: others' deals that a share shows have no row to be in.
 """
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from crm_reporting.reports.money import DatedAmount
@@ -46,8 +45,6 @@ SUM_OPEN = """
        AND r.owner_id IS NOT NULL AND """
 BY_CURRENCY = " GROUP BY 1, 2"
 
-LIST_NAMES = "SELECT u.id, u.full_name FROM directory_users u WHERE u.tenant_id = $1 AND u.id = ANY($2)"
-
 
 async def sum_quotas(connection: Connection, scope: Scope, window: Window) -> list[DatedAmount[UUID]]:
     """Add up the window's quotas by user, each dated on its month's first day."""
@@ -70,12 +67,6 @@ async def sum_open(connection: Connection, scope: Scope, window: Window) -> list
     where = scope.where(window.first_day, window.last_day, scope.today)
     [branch] = scope.list_branches(where, "r.owner_id", contact_id=None)
     return await _fetch(connection, SUM_OPEN + branch + BY_CURRENCY, where)
-
-
-async def list_names(connection: Connection, scope: Scope, user_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Return the names of these users. One whom this service has not heard of yet is left out."""
-    rows = await connection.fetch(LIST_NAMES, scope.caller.tenant_id, user_ids)
-    return {row["id"]: row["full_name"] for row in rows}
 
 
 async def _fetch(connection: Connection, statement: str, where: Where) -> list[DatedAmount[UUID]]:

@@ -6,6 +6,7 @@ from crm_reporting.exchange_rates.queries import load_rates
 from crm_reporting.quotas.months import first_day_of, last_day_of, write_month
 from crm_reporting.reports.attainment import figures, queries
 from crm_reporting.reports.attainment.schemas import AttainmentQuery
+from crm_reporting.reports.closings.queries import list_names
 from crm_reporting.reports.money import list_rates_wanted
 from crm_reporting.reports.scope import Scope, Window, to_window
 from crm_shared.database import Connection
@@ -34,7 +35,7 @@ async def compile_report(connection: Connection, scope: Scope, window: Window) -
         won=await queries.sum_won(connection, scope, window),
         open=await queries.sum_open(connection, scope, window),
     )
-    names = await queries.list_names(connection, scope, sums.user_ids)
+    names = await list_names(connection, scope, sums.user_ids)
     rates = await load_rates(connection, scope.caller, list_rates_wanted(sums.amounts, scope.currency))
     items, total = figures.to_rows(sums, rates, scope.currency, names=names)
     return {
