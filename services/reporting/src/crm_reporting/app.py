@@ -8,8 +8,10 @@ from crm_reporting.freshness import routes as freshness_routes
 from crm_reporting.parts import ReportingParts
 from crm_reporting.quotas import routes as quota_routes
 from crm_reporting.reports.attainment import routes as attainment_routes
+from crm_reporting.reports.conversion import routes as conversion_routes
 from crm_reporting.reports.leaderboard import routes as leaderboard_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
+from crm_reporting.reports.stage_age import routes as stage_age_routes
 from crm_reporting.reports.win_rate import routes as win_rate_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
@@ -25,6 +27,8 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
         settings,
         [
             pipeline_routes.router,
+            conversion_routes.router,
+            stage_age_routes.router,
             win_rate_routes.router,
             leaderboard_routes.router,
             attainment_routes.router,

@@ -1,0 +1,1 @@
+"""How many deals that entered a stage came to another later."""

@@ -1,0 +1,1 @@
+"""How long deals stay in each stage: those that are in it, and those that left it."""
