@@ -148,8 +148,11 @@ class DealStory:
             return [created]
         return [created, self._tell(stage.kind.lower(), {})]
 
-    def move(self, to: str, *, at: datetime | None = None) -> Sequence[Event]:
-        source, target = self._present_stage, self.pipeline.stage(to)
+    def move(self, to: str, *, at: datetime | None = None, pipeline: ToldPipeline | None = None) -> Sequence[Event]:
+        """Go to a stage of the same pipeline, or of another."""
+        source = self._present_stage
+        self.pipeline = pipeline or self.pipeline
+        target = self.pipeline.stage(to)
         self._go_on(at)
         moved = self._tell(
             "stage_changed",
@@ -157,6 +160,7 @@ class DealStory:
                 "stage_id": {"from": source.id, "to": target.id},
                 "stage_name": {"from": source.name, "to": target.name},
             },
+            pipeline_id=self.pipeline.id,
             stage_id=target.id,
             stage_changed_at=self.at,
         )

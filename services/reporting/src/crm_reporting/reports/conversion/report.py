@@ -2,19 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from crm_reporting.reports.conversion import figures, queries
 from crm_reporting.reports.conversion.figures import Pair
 from crm_reporting.reports.conversion.schemas import ConversionQuery
-from crm_reporting.reports.scope import Scope, to_window
+from crm_reporting.reports.scope import Scope, to_recent_window
 from crm_reporting.reports.stages import list_stages
 from crm_shared.database import Connection
 from crm_shared.refusals import InvalidField
-
-DEFAULT_DAYS: Final = 30
 
 
 class InvalidStage(InvalidField):
@@ -34,8 +31,7 @@ async def compile_report(connection: Connection, scope: Scope, query: Conversion
 
     One statement counts all pairs, however many stages there are. Raises InvalidStage, InvalidField.
     """
-    today = scope.today
-    window = to_window(query, scope, default_first=today - timedelta(days=DEFAULT_DAYS - 1), default_last=today)
+    window = to_recent_window(query, scope)
     stages = await list_stages(connection, scope)
     names = {stage.id: stage.name for stage in stages}
     pair = _read_pair(query, names.keys())
@@ -44,11 +40,11 @@ async def compile_report(connection: Connection, scope: Scope, query: Conversion
     reached = await queries.count_reached(connection, scope, window, from_stages=from_stages, to_stages=to_stages)
     items = figures.to_rows(figures.list_neighbours(present) if pair is None else [pair], reached)
     if pair is None:
-        figures_told = {"items": items, "matrix": figures.to_rows(figures.list_ordered_pairs(present), reached)}
+        told = {"items": items, "matrix": figures.to_rows(figures.list_ordered_pairs(present), reached)}
     else:
-        [figures_told] = items
+        [told] = items
     return CompiledConversion(
-        {"pipeline_id": scope.pipeline_id, "as_of": scope.now, **figures_told},
+        {"pipeline_id": scope.pipeline_id, "as_of": scope.now, **told},
         [_add_names(item, names) for item in items],
     )
 
