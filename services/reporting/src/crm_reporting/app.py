@@ -9,6 +9,7 @@ from crm_reporting.parts import ReportingParts
 from crm_reporting.quotas import routes as quota_routes
 from crm_reporting.reports.attainment import routes as attainment_routes
 from crm_reporting.reports.conversion import routes as conversion_routes
+from crm_reporting.reports.forecast import routes as forecast_routes
 from crm_reporting.reports.leaderboard import routes as leaderboard_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.reports.stage_age import routes as stage_age_routes
@@ -29,6 +30,7 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
             pipeline_routes.router,
             conversion_routes.router,
             stage_age_routes.router,
+            forecast_routes.router,
             win_rate_routes.router,
             leaderboard_routes.router,
             attainment_routes.router,

@@ -1,7 +1,7 @@
 """Random lives of deals, told as events, and what each deal was at any moment by plain reading of what was told."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,15 @@ STAGES = [*OPEN_STAGES, "Closed Won", "Closed Lost"]
 MOVED = ("pipeline_id", "stage_id", "stage_changed_at", "status", "closed_at")
 EDITED = ("amount", "currency", "owner_id", "close_date")
 amounts = st.one_of(st.none(), st.integers(0, 10**6).map(lambda cents: Decimal(cents) / 100))
+close_dates = st.sampled_from(
+    [None, date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 30), date(2026, 12, 15), date(2027, 1, 1)]
+)
 acts = st.one_of(
     st.tuples(st.just("move"), st.sampled_from(STAGES), st.integers(0, 200)),
     st.tuples(st.just("amount"), amounts, st.just(0)),
     st.tuples(st.just("owner_id"), st.integers(0, 9), st.just(0)),
     st.tuples(st.just("currency"), st.sampled_from(["EUR", "USD"]), st.just(0)),
+    st.tuples(st.just("close_date"), close_dates, st.just(0)),
     st.tuples(st.just("delete"), st.none(), st.just(0)),
 )
 

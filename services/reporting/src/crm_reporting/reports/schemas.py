@@ -17,7 +17,7 @@ MAX_OWNERS = 200
 class ReportQuery(CanonicalIds):
     """The parameters of every report. A report's own are added by inheriting."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pipeline_id: Annotated[UUID | None, Field(description="default: the default pipeline")] = None
     owner_id: list[UUID] = Field(default=[], max_length=MAX_OWNERS, description="repeatable; default: all you see")

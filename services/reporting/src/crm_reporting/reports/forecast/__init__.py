@@ -1,0 +1,1 @@
+"""What is won and what may be, month by month of closing."""
