@@ -1,6 +1,8 @@
-"""Other services' facts into this one's: the directory, pipelines, contacts' sources and shares, and deals."""
+"""Other services' facts into this one's: the directory, pipelines, contacts, deals with their history, activities."""
 
 from crm_reporting import projections, store
+from crm_reporting.activities import projections as activity_projections
+from crm_reporting.activities import store as activity_store
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
 from crm_shared.bus import subscribe
@@ -24,7 +26,7 @@ async def keep_pipelines(batch: list[Event], database: Database) -> None:
 
 @subscribe("crm.contact", group_id="reporting.contacts")
 async def keep_shares(batch: list[Event], database: Database) -> None:
-    """Keep each contact's source, and whom it is shared with, by its version: they count its deals too."""
+    """Keep each contact's owner and source, and whom it is shared with, by its version: they count what is its own."""
     contacts = projections.to_contacts(batch)
     async with database.begin_as_worker() as transaction:
         await store.save_contacts(transaction, contacts)
@@ -46,4 +48,13 @@ async def project_deals(batch: list[Event], database: Database) -> None:
         await store.save_facts(transaction, facts)
         await store.save_transitions(transaction, transitions)
         await history_store.save_deal_versions(transaction, versions)
+        await store.note_progress(transaction, batch)
+
+
+@subscribe("crm.activity", group_id="reporting.activities")
+async def keep_activities(batch: list[Event], database: Database) -> None:
+    """Keep what reports count of activities, by version."""
+    facts = activity_projections.to_facts(batch)
+    async with database.begin_as_worker() as transaction:
+        await activity_store.save_facts(transaction, facts)
         await store.note_progress(transaction, batch)

@@ -104,7 +104,7 @@ class KnownPipeline(NamedTuple):
 
 
 class KnownContact(NamedTuple):
-    """`shares` are those that count: none of a contact that is deleted or merged away.
+    """Without owner and shares where it is deleted or merged away: nobody sees anything by it.
 
     Its source counts as long as deals name it, wherever it is: `is_deleted` tells that its owner shows it no more.
     """
@@ -112,6 +112,7 @@ class KnownContact(NamedTuple):
     tenant_id: UUID
     id: UUID
     version: int
+    owner_id: UUID | None
     source: ContactSource | None
     is_deleted: bool
     shares: Sequence[tuple[UUID, SharePermission]]
@@ -159,7 +160,7 @@ def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
 
 
 def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
-    """Give each contact's newest source and shares, sorted by key. Raises BadRecord."""
+    """Give each contact's newest owner, source and shares, sorted by key. Raises BadRecord."""
     newest: dict[tuple[UUID, UUID], KnownContact] = {}
     for event in events:
         key = (event.tenant_id, event.aggregate_id)
@@ -172,9 +173,9 @@ def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
 def _to_contact(event: Event, state: ContactState | None) -> KnownContact:
     key = (event.tenant_id, event.aggregate_id, event.version)
     if state is None:
-        return KnownContact(*key, source=None, is_deleted=True, shares=())
+        return KnownContact(*key, owner_id=None, source=None, is_deleted=True, shares=())
     is_deleted = state.deleted_at is not None or state.merged_into is not None
-    return KnownContact(*key, state.source, is_deleted, list_shares(state))
+    return KnownContact(*key, None if is_deleted else state.owner_id, state.source, is_deleted, list_shares(state))
 
 
 def _to_fact(change: DealChange) -> DealFact:

@@ -6,16 +6,18 @@ from crm_reporting import consumers
 from crm_shared.database import Database
 from crm_shared.replicas.repair import Held, opening
 
-SHOWN = """(source IS NOT NULL AND NOT is_deleted
+SHOWN = """(NOT is_deleted AND (owner_id IS NOT NULL OR source IS NOT NULL)
              OR EXISTS (SELECT FROM contact_shares s
                          WHERE (s.tenant_id, s.contact_id) = (contacts.tenant_id, contacts.id)))"""
 
 
 def list_held(database: Database) -> Sequence[Held]:
-    """Of contacts source and shares are kept: one with neither shows nothing, and owners show no deleted ones."""
+    """Leave out what shows nothing: deleted records, contacts of which nothing is kept, notes of the system."""
+    activities = consumers.keep_activities.bind(database).handler
     return [
         Held("deal", "deal_facts", "NOT is_deleted", consumers.project_deals.bind(database).handler, key="deal_id"),
         Held("contact", "contacts", SHOWN, consumers.keep_shares.bind(database).handler),
+        Held("activity", "activity_facts", "NOT is_deleted AND NOT is_system", activities, key="activity_id"),
     ]
 
 

@@ -120,13 +120,15 @@ SAVE_STAGES = """
 
 # What was not kept yet when its version came is filled in by a snapshot of it.
 SAVE_CONTACTS = """
-    INSERT INTO contacts AS c (tenant_id, id, version, source, is_deleted)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::boolean[])
+    INSERT INTO contacts AS c (tenant_id, id, version, owner_id, source, is_deleted)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::boolean[])
     ON CONFLICT (tenant_id, id) DO UPDATE
-       SET version = excluded.version, source = excluded.source, is_deleted = excluded.is_deleted
+       SET version = excluded.version, owner_id = excluded.owner_id, source = excluded.source,
+           is_deleted = excluded.is_deleted
      WHERE c.version < excluded.version
         OR c.version = excluded.version
-           AND (c.source, c.is_deleted) IS DISTINCT FROM (excluded.source, excluded.is_deleted)
+           AND (c.owner_id, c.source, c.is_deleted)
+               IS DISTINCT FROM (excluded.owner_id, excluded.source, excluded.is_deleted)
     RETURNING c.tenant_id, c.id
 """
 
@@ -198,8 +200,8 @@ async def save_pipelines(transaction: Transaction, pipelines: Sequence[KnownPipe
 
 
 async def save_contacts(transaction: Transaction, contacts: Sequence[KnownContact]) -> None:
-    """Write the contacts that are newer than the table's, with source and shares. `contacts` are sorted by key."""
-    rows = await transaction.fetch(SAVE_CONTACTS, *to_columns([known[:5] for known in contacts], width=5))
+    """Write the contacts newer than the table's, with owner, source and shares. `contacts` are sorted by key."""
+    rows = await transaction.fetch(SAVE_CONTACTS, *to_columns([known[:6] for known in contacts], width=6))
     written = {tuple(row) for row in rows}
     changed = [known for known in contacts if known[:2] in written]
     await replace_shares(transaction, [SharesOfContact(known.tenant_id, known.id, known.shares) for known in changed])

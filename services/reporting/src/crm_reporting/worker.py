@@ -8,7 +8,13 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.database import Database
 from crm_shared.service_rooms import Consuming
 
-CONSUMERS = (consumers.keep_directory, consumers.keep_pipelines, consumers.keep_shares, consumers.project_deals)
+CONSUMERS = (
+    consumers.keep_directory,
+    consumers.keep_pipelines,
+    consumers.keep_shares,
+    consumers.project_deals,
+    consumers.keep_activities,
+)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from crm_shared.testing.service_kit import ServiceKit
 pytestmark = pytest.mark.engines
 
 Reporting = ServiceKit[ReportingSettings]
-SOURCES = ["crm.contact", "crm.deal", "crm.pipeline", "crm.tenant", "crm.user"]
+SOURCES = ["crm.activity", "crm.contact", "crm.deal", "crm.pipeline", "crm.tenant", "crm.user"]
 RECORD = RawRecord(b"key", b"value")
 
 

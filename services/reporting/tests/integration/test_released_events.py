@@ -22,6 +22,7 @@ ROW_OF: Final = {
     "user": "SELECT version FROM directory_users WHERE tenant_id = $1 AND id = $2",
     "contact": "SELECT version FROM contacts WHERE tenant_id = $1 AND id = $2",
     "pipeline": "SELECT version FROM pipelines WHERE tenant_id = $1 AND id = $2",
+    "activity": "SELECT version FROM activity_facts WHERE tenant_id = $1 AND activity_id = $2",
     "deal": "SELECT version FROM deal_facts WHERE tenant_id = $1 AND deal_id = $2",
 }
 

@@ -62,7 +62,14 @@ _SPECS: Final = (
     ),
     TopicSpec("crm.webhook", "webhook", "deals", "compact", ()),
     # Compacted, unlike deals: nobody counts an activity's versions, and erased texts must go (decision 8).
-    TopicSpec("crm.activity", "activity", "activities", "compact,delete", ("deals", "search"), HISTORY_RETENTION_MS),
+    TopicSpec(
+        "crm.activity",
+        "activity",
+        "activities",
+        "compact,delete",
+        ("deals", "search", "reporting"),
+        HISTORY_RETENTION_MS,
+    ),
 )
 
 TOPICS: Final[dict[str, TopicSpec]] = {spec.name: spec for spec in _SPECS}

@@ -1,11 +1,8 @@
 """An e-mail's Message-ID, and the key that stands for it. Pure."""
 
-from hashlib import sha256
-from typing import Final
-from uuid import UUID
+from crm_shared.message_keys import AROUND, to_key
 
-AROUND: Final = " <>"
-"""What stands around a message id and is no part of it."""
+__all__ = ["require_message_id", "to_key"]
 
 
 def require_message_id(text: str) -> str:
@@ -13,12 +10,3 @@ def require_message_id(text: str) -> str:
     if not text.strip(AROUND):
         raise ValueError("names no message")
     return text
-
-
-def to_key(tenant_id: UUID, message_id: str) -> UUID:
-    """Return the key of a message id, with its angle brackets or without, case kept.
-
-    As the database's `message_key` has it. It stays when the id itself is erased, so it is a digest, and the tenant's
-    own: nobody finds one person's mail in two tenants by it.
-    """
-    return UUID(bytes=sha256(f"{tenant_id}{message_id.strip(AROUND)}".encode()).digest()[:16])

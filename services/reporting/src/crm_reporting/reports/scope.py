@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final, LiteralString
+from typing import Final, LiteralString, Protocol
 from uuid import UUID
 
 from crm_reporting.parts import ReportSource
@@ -72,6 +72,16 @@ class Scope:
         return list_branches(where, self.caller, owner_column, contact_id=contact_id)
 
 
+class Zoned(Protocol):
+    """What has a time zone: a scope of any kind."""
+
+    @property
+    def time_zone(self) -> str: ...
+
+    @property
+    def today(self) -> date: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Days of the report's time zone, both included, and the instants that they are: `begin` <= t < `end`."""
@@ -82,7 +92,7 @@ class Window:
     end: datetime
 
 
-def to_window(query: WindowQuery, scope: Scope, *, default_first: date, default_last: date) -> Window:
+def to_window(query: WindowQuery, scope: Zoned, *, default_first: date, default_last: date) -> Window:
     """Read the query's window. Raises InvalidField where it ends before it begins."""
     first, last = query.from_ or default_first, query.to or default_last
     if first > last:
@@ -96,7 +106,7 @@ def to_window(query: WindowQuery, scope: Scope, *, default_first: date, default_
     return Window(first, last, begin, end_of_day(last, scope.time_zone))
 
 
-def to_recent_window(query: WindowQuery, scope: Scope) -> Window:
+def to_recent_window(query: WindowQuery, scope: Zoned) -> Window:
     """Read the query's window: by default the 30 days that end with its last day, which by default is today."""
     last = query.to or scope.today
     first = max(FIRST_DAY, last - timedelta(days=RECENT_DAYS - 1))

@@ -1,0 +1,1 @@
+"""What each rep did, day by day, and how often and how soon their e-mails were answered."""

@@ -1,0 +1,117 @@
+"""SQL that counts what reps did, and what came of the e-mails they sent, for the caller's eyes only."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.scope import Window
+from crm_shared.database import Connection, Where
+
+COUNT_DAYS: Final = """
+    SELECT (done.at AT TIME ZONE $4)::date AS date, done.user_id,
+           count(*) FILTER (WHERE done.type = 'CALL') AS calls, count(*) FILTER (WHERE done.type = 'EMAIL') AS emails,
+           count(*) FILTER (WHERE done.type = 'MEETING') AS meetings,
+           count(*) FILTER (WHERE done.type = 'NOTE') AS notes, count(*) FILTER (WHERE done.type = 'TASK') AS tasks_done
+      FROM ("""
+HAPPENED: Final = """
+    SELECT a.occurred_at AS at, a.type, a.user_id
+      FROM activity_facts a
+     WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type <> 'TASK'
+       AND a.user_id IS NOT NULL AND a.counts AND """
+COMPLETED: Final = """
+    UNION ALL
+    SELECT a.completed_at, a.type, a.user_id
+      FROM activity_facts a
+     WHERE a.tenant_id = $1 AND a.completed_at >= $2 AND a.completed_at < $3 AND a.type = 'TASK'
+       AND a.user_id IS NOT NULL AND a.counts AND """
+BY_DAY: Final = ") AS done GROUP BY 1, 2 ORDER BY 1, 2"
+
+# Sorted by contact once, backwards in time, each sent e-mail finds the next one received by a running minimum: the
+# cost does not depend on how many stand between. `unnest` takes an e-mail to each of its contacts. A reply that names
+# the e-mail counts however late; 168 hours, as 7 days would be an hour more or less where clocks change.
+SENT: Final = """
+    WITH sent AS (
+        SELECT a.activity_id, a.user_id, a.occurred_at, a.contact_ids, a.message_key
+          FROM activity_facts a
+         WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type = 'EMAIL'
+           AND a.direction = 'OUTBOUND' AND a.user_id IS NOT NULL AND a.counts AND """
+RECEIVED: Final = """
+    ), received AS (
+        SELECT a.activity_id, a.occurred_at, a.contact_ids, a.in_reply_to, a.reference_keys
+          FROM activity_facts a
+         WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.type = 'EMAIL' AND a.direction = 'INBOUND'
+           AND a.counts AND """
+COUNT_RESPONSES: Final = """
+    ), streams AS (
+        SELECT s.activity_id, s.occurred_at, true AS is_sent, unnest(s.contact_ids) AS contact_id
+          FROM sent s
+        UNION ALL
+        SELECT r.activity_id, r.occurred_at, false, unnest(r.contact_ids)
+          FROM received r
+         WHERE r.occurred_at <= $3 + interval '168 hours'
+    ), followed AS (
+        SELECT s.activity_id, s.is_sent, s.occurred_at,
+               min(s.occurred_at) FILTER (WHERE NOT s.is_sent)
+                   OVER (PARTITION BY s.contact_id ORDER BY s.occurred_at DESC, s.activity_id DESC) AS reply_at
+          FROM streams s
+    ), replies AS (
+        SELECT f.activity_id, f.reply_at
+          FROM followed f
+         WHERE f.is_sent AND f.reply_at <= f.occurred_at + interval '168 hours'
+        UNION ALL
+        SELECT s.activity_id, r.occurred_at
+          FROM sent s
+          JOIN received r ON r.in_reply_to = s.activity_id AND r.occurred_at >= s.occurred_at
+        UNION ALL
+        SELECT s.activity_id, r.occurred_at
+          FROM sent s
+          JOIN (SELECT occurred_at, unnest(reference_keys) AS key FROM received) AS r
+            ON r.key = s.message_key AND r.occurred_at >= s.occurred_at
+    ), answered AS (
+        SELECT activity_id, min(reply_at) AS reply_at FROM replies GROUP BY activity_id
+    )
+    SELECT s.user_id, count(*) AS emails_sent, count(a.reply_at) AS responses,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM a.reply_at - s.occurred_at)::float8)
+               AS median_response_s
+      FROM sent s
+      LEFT JOIN answered a ON a.activity_id = s.activity_id
+     GROUP BY s.user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    date: date
+    user_id: UUID
+    calls: int
+    emails: int
+    meetings: int
+    notes: int
+    tasks_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    user_id: UUID
+    emails_sent: int
+    responses: int
+    median_response_s: float | None
+
+
+async def count_days(connection: Connection, scope: ActivityScope, window: Window) -> list[DayCounts]:
+    """Count by day and rep, in that order."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end, scope.time_zone)
+    counted = scope.in_sight(where) + " AND " + scope.asked_for(where)
+    rows = await connection.fetch(COUNT_DAYS + HAPPENED + counted + COMPLETED + counted + BY_DAY, *where.parameters)
+    return [DayCounts(**row) for row in rows]
+
+
+async def count_responses(connection: Connection, scope: ActivityScope, window: Window) -> list[Responses]:
+    """Count the e-mails that each rep sent in the window, and those answered, be it after its end."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    seen, asked = scope.in_sight(where), scope.asked_for(where)
+    statement = SENT + seen + " AND " + asked + RECEIVED + seen + COUNT_RESPONSES
+    rows = await connection.fetch(statement, *where.parameters)
+    return [Responses(**row) for row in rows]

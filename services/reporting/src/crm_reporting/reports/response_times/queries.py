@@ -1,0 +1,84 @@
+"""SQL that finds the reply to every message of a customer, for the caller's eyes only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.scope import Window
+from crm_shared.database import Connection, Where
+
+# `place` is an e-mail's rank by time, so that "the next of ours" is a running minimum over a stream that is read
+# backwards: of the thread, and for what has none there, of each contact. Each stream is sorted once; nothing is looked
+# up message by message.
+EMAILS: Final = """
+    WITH emails AS MATERIALIZED (
+        SELECT a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.direction = 'OUTBOUND' AS is_ours,
+               row_number() OVER (ORDER BY a.occurred_at, a.activity_id) AS place, """
+FROM_SEEN: Final = """ AS is_asked_for
+          FROM activity_facts a
+         WHERE a.tenant_id = $1 AND a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND """
+# 168 hours, as 7 days would be an hour more or less where clocks change.
+MEASURE: Final = """
+    ), threads AS (
+        SELECT e.place, e.is_ours, e.occurred_at, e.contact_ids,
+               min(e.place) FILTER (WHERE e.is_ours)
+                   OVER (PARTITION BY e.thread_id ORDER BY e.place DESC) AS reply
+          FROM emails e
+    ), waiting AS (
+        SELECT t.place, t.occurred_at, t.contact_ids FROM threads t WHERE NOT t.is_ours AND t.reply IS NULL
+    ), streams AS (
+        SELECT w.place, false AS is_ours, unnest(w.contact_ids) AS contact_id FROM waiting w
+        UNION ALL
+        SELECT e.place, true, unnest(e.contact_ids) FROM emails e WHERE e.is_ours
+    ), followed AS (
+        SELECT s.place, s.is_ours,
+               min(s.place) FILTER (WHERE s.is_ours)
+                   OVER (PARTITION BY s.contact_id ORDER BY s.place DESC) AS reply
+          FROM streams s
+    ), written AS (
+        SELECT f.place, min(f.reply) AS reply FROM followed f WHERE NOT f.is_ours GROUP BY f.place
+    ), replies AS (
+        SELECT t.place, t.reply FROM threads t WHERE NOT t.is_ours AND t.reply IS NOT NULL
+        UNION ALL
+        SELECT w.place, r.place
+          FROM waiting w
+          LEFT JOIN written f ON f.place = w.place
+          LEFT JOIN emails r ON r.place = f.reply AND r.occurred_at <= w.occurred_at + interval '168 hours'
+    ), blocks AS (
+        SELECT min(place) AS place, reply FROM replies WHERE reply IS NOT NULL GROUP BY reply
+        UNION ALL
+        SELECT place, NULL FROM replies WHERE reply IS NULL
+    )
+    SELECT m.user_id, count(r.place) AS answered,
+           percentile_cont(ARRAY[0.5, 0.9])
+               WITHIN GROUP (ORDER BY extract(epoch FROM r.occurred_at - m.occurred_at)::float8) AS quantiles_s,
+           count(*) FILTER (WHERE b.reply IS NULL) AS unanswered,
+           min(m.occurred_at) FILTER (WHERE b.reply IS NULL) AS oldest_unanswered_at
+      FROM blocks b
+      JOIN emails m ON m.place = b.place
+      LEFT JOIN emails r ON r.place = b.reply
+     WHERE m.is_asked_for AND m.user_id IS NOT NULL
+       AND (b.reply IS NULL OR (m.occurred_at >= $2 AND m.occurred_at < $3))
+     GROUP BY m.user_id
+     ORDER BY m.user_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`quantiles_s`: the median and the 90th percentile, None without any answer."""
+
+    user_id: UUID
+    answered: int
+    quantiles_s: list[float] | None
+    unanswered: int
+    oldest_unanswered_at: datetime | None
+
+
+async def measure(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
+    """Measure by rep: the blocks that began in the window and were answered, and all that waits."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    statement = EMAILS + scope.asked_for(where) + FROM_SEEN + scope.in_sight(where) + MEASURE
+    return [Measured(**row) for row in await connection.fetch(statement, *where.parameters)]
