@@ -15,6 +15,7 @@ from crm_reporting.reports.leaderboard import routes as leaderboard_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.reports.response_times import routes as response_times_routes
 from crm_reporting.reports.stage_age import routes as stage_age_routes
+from crm_reporting.reports.velocity import routes as velocity_routes
 from crm_reporting.reports.win_rate import routes as win_rate_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
@@ -38,6 +39,7 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
             attainment_routes.router,
             activity_metrics_routes.router,
             response_times_routes.router,
+            velocity_routes.router,
             exchange_rate_routes.router,
             quota_routes.router,
             freshness_routes.router,

@@ -59,10 +59,15 @@ def tell_closed(
     cycle: timedelta = timedelta(days=10),
     **fields: Any,
 ) -> DealStory:
-    """Tell of a deal that closed at this moment, and of why, if `lost_reason` says so."""
-    reason = fields.pop("lost_reason", None)
+    """Tell of a deal that closed at this moment, and of why and who had it from its second minute on, if `fields` say.
+
+    It then takes longer than a minute.
+    """
+    reason, handed_to = fields.pop("lost_reason", None), fields.pop("handed_to", None)
     story = DealStory(pipeline, owner_id, None if amount is None else Decimal(amount), at=closed_at - cycle, **fields)
     story.create()
+    if handed_to is not None:
+        story.edit(owner_id=handed_to)
     story.move(to, at=closed_at)
     if reason is not None:
         story.edit(lost_reason=reason)
@@ -94,7 +99,7 @@ async def tell_at_random(
     stories = []
     for _ in range(count):
         contact_id = chance.choice([*(contact.id for contact in contacts), None, new_id()])
-        stories.append(_tell_one(pipeline, other, chance, owner_id=chance.choice(people), contact_id=contact_id))
+        stories.append(_tell_one(pipeline, other, chance, people=people, contact_id=contact_id))
     await keep_shares([_to_event(tenant, contact) for contact in contacts], reporting.database)
     await project(reporting, *stories)
     await set_rates(reporting, tenant, RATES)
@@ -102,7 +107,12 @@ async def tell_at_random(
 
 
 def _tell_one(
-    pipeline: ToldPipeline, other: ToldPipeline, chance: random.Random, *, owner_id: UUID, contact_id: UUID | None
+    pipeline: ToldPipeline,
+    other: ToldPipeline,
+    chance: random.Random,
+    *,
+    people: Sequence[UUID],
+    contact_id: UUID | None,
 ) -> DealStory:
     outcome = chance.choice(OUTCOMES)
     near = timedelta(minutes=chance.randrange(-26 * 60, 26 * 60))
@@ -111,13 +121,14 @@ def _tell_one(
     to = outcome if outcome.startswith("Closed") else chance.choice(("Closed Won", "Closed Lost"))
     story = tell_closed(
         other if outcome == "elsewhere" else pipeline,
-        owner_id,
+        chance.choice(people),
         closed_at,
         chance.choice((None, "0", f"{chance.randrange(1, 10**7)}.{chance.randrange(100):02}")),
         to="Proposal" if outcome == "open" else to,
-        cycle=timedelta(seconds=chance.randrange(0, 200 * 86_400)),
+        cycle=timedelta(seconds=chance.randrange(120, 200 * 86_400)),
         currency=chance.choice(list(DIGITS)),
         contact_id=contact_id,
+        handed_to=chance.choice((*people, None, None, None, None)),
         lost_reason=chance.choice(REASONS) if outcome == "Closed Lost" else None,
     )
     if outcome == "reopened":
@@ -129,7 +140,7 @@ def _tell_one(
         if chance.random() < 0.3:
             story.restore()
     elif chance.random() < 0.2:
-        story.edit(amount=Decimal("12345.67"), owner_id=owner_id)
+        story.edit(amount=Decimal("12345.67"), owner_id=chance.choice(people))
     return story
 
 
@@ -160,8 +171,25 @@ class Asked:
         return moment.astimezone(ZoneInfo(self.zone)).date()
 
 
+def list_sights(tenant: SeededTenant) -> dict[UUID, list[UUID]]:
+    """Give whose deals each person sees as theirs to see."""
+    everybody = [person.id for person in tenant.people]
+    return {
+        tenant.admin.id: everybody,
+        tenant.manager.id: [tenant.manager.id, tenant.rep.id],
+        tenant.rep.id: [tenant.rep.id],
+        tenant.other_rep.id: [tenant.other_rep.id],
+    }
+
+
+def is_seen(told: Told, story: DealStory, owners: Iterable[UUID], viewer_id: UUID) -> bool:
+    """Tell whether a deal is one of these owners' today, or of a contact that is shared with the viewer."""
+    contact = told.contacts.get(story.contact_id) if story.contact_id else None
+    return story.state["owner_id"] in owners or (contact is not None and viewer_id in contact.shared_with)
+
+
 def list_closed(told: Told, asked: Asked, owner_ids: Iterable[UUID], viewer_id: UUID) -> list[DealStory]:
-    """Give the deals that closed in the window, of these owners or of contacts shared with the viewer."""
+    """Give the deals that closed in the window, of those that are seen."""
     owners = set(owner_ids)
     return [
         story
@@ -169,10 +197,7 @@ def list_closed(told: Told, asked: Asked, owner_ids: Iterable[UUID], viewer_id: 
         if story.state["status"] != "OPEN"
         and not story.is_deleted
         and asked.first <= asked.day_of(story.state["closed_at"]) <= asked.last
-        and (
-            story.state["owner_id"] in owners
-            or (story.contact_id in told.contacts and viewer_id in told.contacts[story.contact_id].shared_with)
-        )
+        and is_seen(told, story, owners, viewer_id)
     ]
 
 

@@ -90,7 +90,7 @@ async def test_the_window_is_the_last_30_days_unless_told(
 
 
 @pytest.mark.usefixtures("pipeline")
-@pytest.mark.parametrize("path", [URL, "/v1/reports/leaderboard"])
+@pytest.mark.parametrize("path", [URL, "/v1/reports/leaderboard", "/v1/reports/velocity"])
 @pytest.mark.parametrize(
     ("parameters", "pointer"),
     [
@@ -116,7 +116,7 @@ async def test_bad_parameters_are_named(
 
 
 @pytest.mark.usefixtures("pipeline")
-@pytest.mark.parametrize("path", [URL, "/v1/reports/leaderboard"])
+@pytest.mark.parametrize("path", [URL, "/v1/reports/leaderboard", "/v1/reports/velocity"])
 async def test_unknown_pipelines_and_strangers(reporting: Reporting, tenant: SeededTenant, path: str) -> None:
     answer = await reporting.client(tenant.admin).get(path, params={"pipeline_id": str(new_id())})
     require_problem(answer, 404, "not-found")

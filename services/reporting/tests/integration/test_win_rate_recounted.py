@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 import pytest
 from services.reporting.tests.integration.closed_deals import (
@@ -17,6 +16,7 @@ from services.reporting.tests.integration.closed_deals import (
     group_by,
     list_closed,
     list_missing,
+    list_sights,
     round_money,
     tell_at_random,
 )
@@ -34,17 +34,6 @@ QUESTIONS = (
     Asked(date(2026, 2, 28), date(2026, 7, 31), "Pacific/Kiritimati", "JPY"),
     Asked(date(2026, 4, 5), date(2026, 4, 5), "Australia/Lord_Howe", "GBP"),
 )
-
-
-def list_sights(tenant: SeededTenant) -> dict[UUID, list[UUID]]:
-    """Give whose deals each person sees as theirs to see."""
-    everybody = [person.id for person in tenant.people]
-    return {
-        tenant.admin.id: everybody,
-        tenant.manager.id: [tenant.manager.id, tenant.rep.id],
-        tenant.rep.id: [tenant.rep.id],
-        tenant.other_rep.id: [tenant.other_rep.id],
-    }
 
 
 def list_keys(told: Told, asked: Asked) -> dict[str, Callable[[DealStory], Any]]:

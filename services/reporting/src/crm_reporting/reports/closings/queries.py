@@ -15,7 +15,7 @@ MAX_REASONS: Final = 1_000
 CLOSED = """
     SELECT d.owner_id, d.contact_id, d.lost_reason, d.status, d.amount, d.currency,
            (d.closed_at AT TIME ZONE $3)::date AS closed_on,
-           GREATEST(extract(epoch FROM d.closed_at - d.created_at), 0) AS cycle_s
+           GREATEST(d.closed_at - d.created_at, interval '0') AS cycle
       FROM deal_facts d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
        AND d.status <> 'OPEN' AND NOT d.is_deleted AND """
@@ -35,8 +35,8 @@ JOIN_CONTACTS = " LEFT JOIN contacts c ON c.tenant_id = $1 AND c.id = d.contact_
 COUNT_CLOSED = """ AS group_key,
            count(*) FILTER (WHERE d.status = 'WON') AS won,
            count(*) FILTER (WHERE d.status = 'LOST') AS lost,
-           COALESCE(sum(d.cycle_s) FILTER (WHERE d.status = 'WON'), 0) AS total_cycle_s,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY d.cycle_s::float8)
+           COALESCE(extract(epoch FROM sum(d.cycle) FILTER (WHERE d.status = 'WON')), 0) AS total_cycle_s,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', d.cycle))
              FILTER (WHERE d.status = 'WON') AS median_cycle_s,
            (sum(count(*)) OVER ())::bigint AS closed_in_all
       FROM ("""
