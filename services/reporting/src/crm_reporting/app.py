@@ -12,6 +12,7 @@ from crm_reporting.reports.attainment import routes as attainment_routes
 from crm_reporting.reports.conversion import routes as conversion_routes
 from crm_reporting.reports.forecast import routes as forecast_routes
 from crm_reporting.reports.leaderboard import routes as leaderboard_routes
+from crm_reporting.reports.movement import routes as movement_routes
 from crm_reporting.reports.pipeline import routes as pipeline_routes
 from crm_reporting.reports.response_times import routes as response_times_routes
 from crm_reporting.reports.stage_age import routes as stage_age_routes
@@ -34,6 +35,7 @@ def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport
             conversion_routes.router,
             stage_age_routes.router,
             forecast_routes.router,
+            movement_routes.router,
             win_rate_routes.router,
             leaderboard_routes.router,
             attainment_routes.router,

@@ -34,6 +34,7 @@ class CountedDeal(State):
 
     aggregate: ClassVar[str] = "deal"
 
+    name: str
     pipeline_id: UUID
     stage_id: UUID
     owner_id: UUID | None = None
@@ -74,6 +75,7 @@ class DealFact(NamedTuple):
     closed_at: datetime | None
     is_deleted: bool
     lost_reason: str | None
+    name: str | None
 
 
 class StageTransition(NamedTuple):
@@ -199,6 +201,7 @@ def _to_fact(change: DealChange) -> DealFact:
         deal.closed_at,
         deal.deleted_at is not None,
         deal.lost_reason[:LOST_REASON_CHARS] if deal.lost_reason else None,
+        deal.name,
     )
 
 
@@ -207,7 +210,10 @@ def _to_end(event: Event) -> DealFact:
     key = (event.tenant_id, event.aggregate_id, event.version)
     at = event.occurred_at
     return DealFact(
-        *key, _NOWHERE, _NOWHERE, None, None, "OPEN", None, "XXX", None, at, at, None, is_deleted=True, lost_reason=None
+        *(*key, _NOWHERE, _NOWHERE, None, None, "OPEN", None, "XXX", None, at, at, None),
+        is_deleted=True,
+        lost_reason=None,
+        name=None,
     )
 
 

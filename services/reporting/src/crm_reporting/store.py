@@ -15,24 +15,28 @@ from crm_shared.contracts.topics import topic_of
 from crm_shared.database import Transaction
 
 # The rollup's changes follow from what was really written, row by row under its lock: a stale or repeated event
-# writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice. A reason
-# that was not kept yet when its version came is filled in by a snapshot of it, which differs in nothing else.
+# writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice. What
+# was not kept yet when its version came (a name, a reason) is filled in by a snapshot of it, which differs in nothing
+# else.
 SAVE_FACTS = """
     WITH written AS (
         INSERT INTO deal_facts AS f (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, contact_id, status,
                                      amount, currency, close_date, created_at, stage_changed_at, closed_at, is_deleted,
-                                     lost_reason)
+                                     lost_reason, name)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[],
                              $8::text[], $9::numeric[], $10::text[], $11::date[], $12::timestamptz[],
-                             $13::timestamptz[], $14::timestamptz[], $15::boolean[], $16::text[])
+                             $13::timestamptz[], $14::timestamptz[], $15::boolean[], $16::text[],
+                             $17::text[])
         ON CONFLICT (tenant_id, deal_id) DO UPDATE
            SET version = excluded.version, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
                owner_id = excluded.owner_id, contact_id = excluded.contact_id, status = excluded.status,
                amount = excluded.amount, currency = excluded.currency, close_date = excluded.close_date,
                created_at = excluded.created_at, stage_changed_at = excluded.stage_changed_at,
-               closed_at = excluded.closed_at, is_deleted = excluded.is_deleted, lost_reason = excluded.lost_reason
+               closed_at = excluded.closed_at, is_deleted = excluded.is_deleted, lost_reason = excluded.lost_reason,
+               name = excluded.name
          WHERE f.version < excluded.version
-            OR f.version = excluded.version AND f.lost_reason IS NULL AND excluded.lost_reason IS NOT NULL
+            OR f.version = excluded.version AND (f.lost_reason IS NULL AND excluded.lost_reason IS NOT NULL
+                                                 OR f.name IS NULL AND excluded.name IS NOT NULL)
         RETURNING old AS before, new AS after
     ), sides AS (
         SELECT -1 AS sign, (before).* FROM written WHERE (before).deal_id IS NOT NULL AND NOT (before).is_deleted

@@ -1,6 +1,7 @@
 """SQL that reads exchange rates."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from crm_reporting.exchange_rates.conversion import DatedCurrency, DatedRates
 from crm_shared.access import Caller
@@ -24,6 +25,28 @@ LOAD_RATES = """
                      LIMIT 1) AS found ON true
 """
 
+# Of every currency that has a rate, found by skipping from each to the next.
+LOAD_ALL_RATES = """
+    WITH RECURSIVE known (currency) AS (
+        SELECT min(r.currency) FROM exchange_rates r WHERE r.tenant_id = $1 AND r.base_currency = $2
+         UNION ALL
+        SELECT (SELECT min(r.currency)
+                  FROM exchange_rates r
+                 WHERE r.tenant_id = $1 AND r.base_currency = $2 AND r.currency > known.currency)
+          FROM known
+         WHERE known.currency IS NOT NULL
+    )
+    SELECT known.currency, wanted.day, found.rate
+      FROM known
+     CROSS JOIN unnest($3::date[]) AS wanted (day)
+      JOIN LATERAL (SELECT r.rate
+                      FROM exchange_rates r
+                     WHERE r.tenant_id = $1 AND r.base_currency = $2 AND r.currency = known.currency
+                       AND r.effective_on <= wanted.day
+                     ORDER BY r.effective_on DESC
+                     LIMIT 1) AS found ON true
+"""
+
 
 def select_rates(filters: Where, page: Page) -> ListStatement:
     """Return a page of rates. `filters` begins with the tenant as $1."""
@@ -38,4 +61,10 @@ async def load_rates(connection: Connection, caller: Caller, wanted: Iterable[Da
     rows = await connection.fetch(
         LOAD_RATES, caller.tenant_id, caller.base_currency, [day[0] for day in days], [day[1] for day in days]
     )
+    return DatedRates(caller.base_currency, {(row["currency"], row["day"]): row["rate"] for row in rows})
+
+
+async def load_all_rates(connection: Connection, caller: Caller, days: Iterable[date]) -> DatedRates:
+    """Read every currency's rate on each of these days, for statements that need rates to find what there is."""
+    rows = await connection.fetch(LOAD_ALL_RATES, caller.tenant_id, caller.base_currency, sorted(set(days)))
     return DatedRates(caller.base_currency, {(row["currency"], row["day"]): row["rate"] for row in rows})

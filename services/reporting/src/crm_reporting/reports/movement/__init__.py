@@ -1,0 +1,1 @@
+"""What turned the open pipeline of one moment into that of another."""

@@ -1,0 +1,206 @@
+"""Movement over random lives: start and all buckets are end, and each figure is what a plain recount says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from services.reporting.tests.integration.lives import deliver
+from services.reporting.tests.integration.movement_recount import (
+    BUCKETS,
+    CURRENCIES,
+    DIGITS,
+    RATES,
+    Asked,
+    Recount,
+    live,
+    recount,
+    round_half_even,
+)
+
+from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
+from crm_reporting.settings import ReportingSettings
+from crm_shared.clock import new_id
+from crm_shared.testing.answers import require_ok
+from crm_shared.testing.builders import make_contact_event
+from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_shared.testing.people import Person, SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = pytest.mark.engines
+
+Reporting = ServiceKit[ReportingSettings]
+URL = "/v1/reports/movement"
+ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
+SHARED, UNSHARED = new_id(), new_id()
+QUICK = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+async def set_rates(reporting: Reporting, tenant: SeededTenant) -> None:
+    for currency, rates in RATES.items():
+        for day, rate in rates.items():
+            body = {"currency": currency, "effective_on": day, "rate": rate}
+            require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=body))
+
+
+def list_seen(tenant: SeededTenant, person: Person, stories: Sequence[DealStory]) -> list[DealStory]:
+    """Say whose deals a person sees today; the contact SHARED is shared with `other_rep`."""
+    seen = {tenant.admin: tenant.people, tenant.manager: [tenant.manager, tenant.rep]}.get(person, [person])
+    owners = {one.id for one in seen}
+    return [
+        story
+        for story in stories
+        if story.state["owner_id"] in owners or (person == tenant.other_rep and story.contact_id == SHARED)
+    ]
+
+
+def to_parameters(asked: Asked) -> dict[str, Any]:
+    return {
+        "pipeline_id": str(asked.versions[0].id),
+        "from": asked.start.isoformat(),
+        "to": asked.end.isoformat(),
+        "currency": asked.currency,
+        "time_zone": asked.zone,
+        "owner_id": [str(owner) for owner in asked.owners],
+    }
+
+
+def require_report(report: Mapping[str, Any], expected: Recount, currency: str) -> None:
+    """Hold the report against the recount, and against itself."""
+    for name, end in zip(("start", "end"), expected.ends, strict=True):
+        assert report[name] == {
+            "deal_count": end["deal_count"],
+            "amount": round_half_even(end["amount"], currency),
+            "weighted": round_half_even(end["weighted"], currency),
+        }
+    assert [item["bucket"] for item in report["items"]] == list(BUCKETS)
+    assert report["missing_rates"] == sorted(expected.missing)
+    printed = {item["bucket"]: Decimal(item["amount"]) for item in report["items"]}
+    assert Decimal(report["start"]["amount"]) + sum(printed.values()) == Decimal(report["end"]["amount"])
+    cent = Fraction(1, 10 ** DIGITS[currency])
+    ups: list[Fraction] = []
+    downs: list[Fraction] = []
+    for item in report["items"]:
+        exact = expected.sum_of(item["bucket"])
+        assert item["deal_count"] == len(expected.parts[item["bucket"]]), item
+        assert Decimal(item["amount"]).as_tuple().exponent == -DIGITS[currency]
+        if exact == 0:
+            assert item["amount"] == round_half_even(exact, currency)
+            continue
+        remainder = exact / cent % 1
+        steps = (Fraction(item["amount"]) - (exact - remainder * cent)) / cent
+        assert steps in {-1, 0, 1}
+        (ups if steps == 1 else downs).append(remainder)
+    if ups and downs:
+        assert min(ups) >= max(downs), "a cent went to a part with a smaller remainder"
+
+
+async def walk(reporting: Reporting, person: Person, asked: Asked, bucket: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    parameters = {**to_parameters(asked), "bucket": bucket, "limit": 2}
+    while True:
+        page = require_ok(await reporting.client(person).get(URL + "/deals", params=parameters))
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        parameters["cursor"] = page["next_cursor"]
+
+
+async def require_deals(
+    reporting: Reporting, person: Person, asked: Asked, expected: Recount, stories: Sequence[DealStory]
+) -> None:
+    by_id = {story.id: story for story in stories}
+    for bucket in BUCKETS:
+        items = await walk(reporting, person, asked, bucket)
+        parts = expected.parts[bucket]
+        order = sorted(parts, key=lambda deal_id: (by_id[deal_id].state["created_at"], deal_id), reverse=True)
+        assert [UUID(item["deal_id"]) for item in items] == order
+        for item in items:
+            story = by_id[UUID(item["deal_id"])]
+            assert item["amount"] == round_half_even(parts[story.id], asked.currency)
+            assert (item["name"], item["owner_id"]) == (story.state["name"], str(story.state["owner_id"]))
+            assert [item["before"], item["after"]] == [to_answer(state) for state in expected.states[story.id]]
+
+
+def to_answer(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    amount = state["amount"]
+    return {
+        "stage_id": str(state["stage_id"]),
+        "status": state["status"],
+        "amount": None if amount is None else str(amount),
+        "currency": state["currency"],
+    }
+
+
+async def tell_world(
+    reporting: Reporting, data: st.DataObject
+) -> tuple[SeededTenant, list[list[ToldPipeline]], list[DealStory]]:
+    """Seed a tenant with two pipelines, of which one changes its probabilities, and let deals live in them."""
+    tenant = await reporting.seed_tenant()
+    first, second = ToldPipeline.sales(tenant.id), ToldPipeline.sales(tenant.id, is_default=False)
+    stages = tuple(replace(stage, win_probability=min(100, stage.win_probability + 7)) for stage in first.stages)
+    retold = first.retold(stages=stages, at=BEGAN_AT + timedelta(hours=30))
+    await keep_pipelines([first.tell(), second.tell(), retold.tell()], reporting.database)
+    await set_rates(reporting, tenant)
+    share = {"user_id": tenant.other_rep.id, "permission": "READ"}
+    told = make_contact_event(tenant.id, tenant.rep.id, contact_id=SHARED, version=1, shares=[share])
+    await keep_shares([told], reporting.database)
+    owners = [person.id for person in tenant.people]
+    count = data.draw(st.integers(1, 6))
+    stories = [live(data, [first, second], owners, [SHARED, UNSHARED, None]) for _ in range(count)]
+    for batch in deliver(data, [event for story in stories for event in story.events]):
+        await project_deals(batch, reporting.database)
+    return tenant, [[first, retold], [second]], stories
+
+
+def draw_span(data: st.DataObject, stories: Sequence[DealStory]) -> tuple[datetime, datetime]:
+    """Draw two moments at which something happened, or just before or after it; or hours on which nothing did."""
+    told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
+    near = [at + timedelta(microseconds=step) for at in told for step in (-1, 0, 1)]
+    moments = st.sampled_from(near) | st.integers(-30, 200).map(lambda hours: BEGAN_AT + timedelta(hours=hours))
+    start, end = sorted((data.draw(moments), data.draw(moments)))
+    return start, end
+
+
+@QUICK
+@given(data=st.data())
+async def test_start_and_buckets_are_end_for_every_viewer(reporting: Reporting, data: st.DataObject) -> None:
+    tenant, pipelines, stories = await tell_world(reporting, data)
+    for _ in range(3):
+        start, end = draw_span(data, stories)
+        asked = Asked(
+            data.draw(st.sampled_from(pipelines)),
+            start,
+            end,
+            data.draw(st.sampled_from(CURRENCIES)),
+            data.draw(st.sampled_from(ZONES)),
+            data.draw(st.sampled_from([[], [tenant.rep.id], [tenant.rep.id, tenant.other_rep.id], [new_id()]])),
+        )
+        for person in tenant.people:
+            expected = recount(asked, list_seen(tenant, person, stories))
+            parameters = to_parameters(asked)
+            report = require_ok(await reporting.client(person).get(URL, params=parameters))
+            require_report(report, expected, asked.currency)
+
+
+@QUICK
+@given(data=st.data())
+async def test_each_deal_is_listed_in_its_buckets(reporting: Reporting, data: st.DataObject) -> None:
+    tenant, pipelines, stories = await tell_world(reporting, data)
+    start, end = draw_span(data, stories)
+    currency = data.draw(st.sampled_from(CURRENCIES))
+    owners = data.draw(st.sampled_from([[], [tenant.rep.id, tenant.other_rep.id]]))
+    asked = Asked(data.draw(st.sampled_from(pipelines)), start, end, currency, ZONES[1], owners)
+    for person in (tenant.admin, tenant.other_rep):
+        seen = list_seen(tenant, person, stories)
+        await require_deals(reporting, person, asked, recount(asked, seen), seen)
