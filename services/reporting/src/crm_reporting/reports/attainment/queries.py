@@ -18,22 +18,24 @@ SUM_QUOTAS = """
      WHERE q.tenant_id = $1 AND q.first_day BETWEEN $2 AND $3 AND """
 BY_DAY = " GROUP BY 1, 2, 3"
 
+# Who owned a deal when it closed is in the first of its periods that this closing began. All of the window are read at
+# once, in their index's order: to look each deal up takes ten times as long.
 SUM_WON = """
+    WITH closings AS (
+        SELECT DISTINCT ON (p.closed_at, p.deal_id) p.closed_at, p.deal_id, p.owner_id
+          FROM deal_periods p
+         WHERE p.tenant_id = $1 AND p.status = 'WON' AND p.closed_at >= $4 AND p.closed_at < $5
+         ORDER BY p.closed_at, p.deal_id, p.valid_from
+    )
     SELECT w.owner_id AS key, w.currency, CASE WHEN w.currency = $6 THEN $7 ELSE w.closed_on END AS on,
            COALESCE(sum(w.amount), 0) AS amount
       FROM ("""
-# Who owned it when it closed is in the first of its periods that this closing began; deals whose past is not known yet
-# are their present owner's.
+# Deals whose past is not known yet are their present owner's.
 WON = """
     SELECT c.owner_id, d.currency, d.amount, (d.closed_at AT TIME ZONE $3)::date AS closed_on
       FROM deal_facts d
-      CROSS JOIN LATERAL (
-          SELECT COALESCE((SELECT p.owner_id
-                             FROM deal_periods p
-                            WHERE p.tenant_id = $1 AND p.deal_id = d.deal_id AND p.status = 'WON'
-                              AND p.closed_at = d.closed_at
-                            ORDER BY p.valid_from
-                            LIMIT 1), d.owner_id) AS owner_id) c
+      LEFT JOIN closings p ON p.closed_at = d.closed_at AND p.deal_id = d.deal_id
+      CROSS JOIN LATERAL (SELECT COALESCE(p.owner_id, d.owner_id) AS owner_id) c
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
        AND d.status = 'WON' AND NOT d.is_deleted AND c.owner_id IS NOT NULL AND """
 
