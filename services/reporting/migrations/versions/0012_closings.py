@@ -4,8 +4,8 @@ from alembic import op
 
 from crm_shared.database.index_builds import to_rebuild
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 # Both are in the same order, deal by deal: many deals that were imported as closed at one moment cost no more.
 INDEXES = {
