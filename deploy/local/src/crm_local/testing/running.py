@@ -96,6 +96,10 @@ class RunningCrm:
             raise RuntimeError(f"crm {' '.join(arguments)}: {done.stdout}\n{done.stderr}")
         return done.stdout
 
+    async def run(self, service: str, *arguments: str) -> str:
+        """Run a service's own command with this suite's settings, as `crm run` does; return what it prints."""
+        return await asyncio.to_thread(self._crm, "run", service, *arguments)
+
     # What it is made of
 
     @property

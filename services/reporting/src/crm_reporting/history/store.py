@@ -89,6 +89,19 @@ SAVE_STAGE_VERSIONS = """
 """
 
 
+# Deals of the past stand in stages that the present pipeline lists no more, and that nobody here may have heard of when
+# they were listed.
+FILL_IN_REMOVED_STAGES = """
+    INSERT INTO stages (tenant_id, id, pipeline_id, name, win_probability, kind, position, is_removed)
+    SELECT DISTINCT ON (v.tenant_id, v.stage_id) v.tenant_id, v.stage_id, v.pipeline_id, v.name, v.win_probability,
+           v.kind, v.position, true
+      FROM unnest($1::uuid[], $2::uuid[]) AS told (tenant_id, pipeline_id)
+      JOIN stage_versions v USING (tenant_id, pipeline_id)
+     ORDER BY v.tenant_id, v.stage_id, v.version DESC
+    ON CONFLICT (tenant_id, id) DO NOTHING
+"""
+
+
 async def save_deal_versions(transaction: Transaction, versions: Sequence[DealVersion]) -> None:
     """Write the versions that are not there yet, and make the periods of their deals anew.
 
@@ -103,6 +116,12 @@ async def save_deal_versions(transaction: Transaction, versions: Sequence[DealVe
 
 
 async def save_stage_versions(transaction: Transaction, versions: Sequence[StageVersion]) -> None:
-    """Write the versions of stages that are not there yet, sorted by key, one row each."""
-    if versions:
-        await transaction.execute(SAVE_STAGE_VERSIONS, *to_columns(versions, width=len(StageVersion._fields)))
+    """Write the versions of stages that are not there yet, and the stages that only these tell of.
+
+    `versions` are sorted by key, one row each. To come after the present stages, which are not filled in.
+    """
+    if not versions:
+        return
+    await transaction.execute(SAVE_STAGE_VERSIONS, *to_columns(versions, width=len(StageVersion._fields)))
+    pipelines = sorted({version[:2] for version in versions})
+    await transaction.execute(FILL_IN_REMOVED_STAGES, *to_columns(pipelines, width=2))
