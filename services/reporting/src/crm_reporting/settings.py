@@ -15,5 +15,6 @@ class ReportingSettings(ServiceSettings):
         validation_alias=AliasChoices("CRM_REPORTING_READ_DSN", "read_dsn"),
         description="PostgreSQL that reports read from, such as a replica; without it the same as `dsn`",
     )
+    verification_interval_s: float = Field(3600.0, description="how often sums and periods are held against the deals")
     freshness_cache_s: float = Field(1.0, description="how old an answer about what waits on the bus may be")
     freshness_timeout_s: float = Field(3.0, description="how long Kafka is asked before freshness answers 503")

@@ -8,7 +8,7 @@ another one, and a release sends no reset query. Measured on two cores, one row 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,8 @@ from pydantic_core import from_json, to_json
 
 from crm_shared.database.moments import set_time_codecs
 from crm_shared.database.transaction import Transaction
+
+STATEMENT_TIMEOUT_S: Final = 30.0
 
 
 class Connection(Protocol):
@@ -84,7 +86,15 @@ class Database:
         self._behind_pooler = behind_pooler
 
     @classmethod
-    async def open(cls, dsn: str, *, max_size: int = 10, wait_s: float = 5.0, behind_pooler: bool = False) -> Self:
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        max_size: int = 10,
+        wait_s: float = 5.0,
+        behind_pooler: bool = False,
+        statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+    ) -> Self:
         """Make the pool without connecting: a process may start while PostgreSQL is away."""
         pool = await asyncpg.create_pool(
             dsn,
@@ -94,16 +104,18 @@ class Database:
             init=_prepare,
             reset=_keep_session,
             timeout=wait_s,
-            command_timeout=30,
+            command_timeout=statement_timeout_s,
             statement_cache_size=0 if behind_pooler else 1024,
         )
         return cls(pool, wait_s=wait_s, behind_pooler=behind_pooler)
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, dsn: str, *, max_size: int = 10) -> AsyncIterator[Self]:
+    async def opened(
+        cls, dsn: str, *, max_size: int = 10, statement_timeout_s: float = STATEMENT_TIMEOUT_S
+    ) -> AsyncIterator[Self]:
         """Open while in the block, and close at its end."""
-        database = await cls.open(dsn, max_size=max_size)
+        database = await cls.open(dsn, max_size=max_size, statement_timeout_s=statement_timeout_s)
         try:
             yield database
         finally:
