@@ -116,18 +116,6 @@ def test_months_of_a_window() -> None:
     assert velocity.list_months(date(2026, 6, 1), date(2026, 5, 31)) == []
 
 
-@pytest.mark.parametrize(
-    ("day", "month"),
-    [
-        (date(2026, 2, 10), (date(2026, 2, 1), date(2026, 2, 28))),
-        (date(2028, 2, 29), (date(2028, 2, 1), date(2028, 2, 29))),
-        (date(2200, 12, 31), (date(2200, 12, 1), date(2200, 12, 31))),
-    ],
-)
-def test_the_month_of_a_day(day: date, month: tuple[date, date]) -> None:
-    assert leaderboard.month_of(day) == month
-
-
 def test_rates_and_days_have_four_places() -> None:
     assert [to_rate(1, 3), to_rate(2, 3), to_rate(0, 0), to_rate(0, 5)] == [0.3333, 0.6667, None, 0.0]
     assert to_rate(1, 32) == 0.0312  # 0.03125, half to even

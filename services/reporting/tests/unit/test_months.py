@@ -1,11 +1,11 @@
 """Months as they are written and kept."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from crm_reporting.quotas.months import LastMonth, Month, first_day_of, last_day_of, write_month
+from crm_reporting.months import LastMonth, Month, first_day_of, last_day_of, next_month, write_month
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from crm_reporting.quotas.months import LastMonth, Month, first_day_of, last_day
 )
 def test_a_day_lies_in_a_month(day: date, first: date, last: date) -> None:
     assert (first_day_of(day), last_day_of(day)) == (first, last)
+    assert next_month(day) == last + timedelta(days=1)
     assert TypeAdapter[date](Month).validate_python(write_month(day)) == first
     assert TypeAdapter[date](LastMonth).validate_python(write_month(day)) == last
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from crm_reporting.months import LastMonth, Month
 from crm_reporting.quotas.commands import SetQuota
-from crm_reporting.quotas.months import LastMonth, Month
 from crm_shared.access import Caller
 from crm_shared.http.models import PageQuery, RequestBody
 from crm_shared.money import Amount, CurrencyCode

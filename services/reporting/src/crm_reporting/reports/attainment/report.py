@@ -3,7 +3,7 @@
 from typing import Any
 
 from crm_reporting.exchange_rates.queries import load_rates
-from crm_reporting.quotas.months import first_day_of, last_day_of, write_month
+from crm_reporting.months import first_day_of, last_day_of, write_month
 from crm_reporting.reports.attainment import figures, queries
 from crm_reporting.reports.attainment.schemas import AttainmentQuery
 from crm_reporting.reports.closings.queries import list_names

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_reporting.quotas.months import LastMonth, Month
+from crm_reporting.months import LastMonth, Month
 from crm_reporting.reports.schemas import AsOf, MissingRates, WindowQuery
 
 MonthText = Annotated[str, Field(examples=["2026-11"])]

@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
+from crm_reporting.months import write_month
 from crm_reporting.reports.money import DatedAmount, sum_converted
 
 Grouping = Literal["all", "owner", "month", "source", "lost_reason"]
@@ -92,7 +93,7 @@ def order_groups(keys: Iterable[Group], grouping: Grouping, names: Mapping[UUID,
 
 def write_group(key: Group) -> UUID | str | None:
     """Write a group as reports name it: a month as 2026-11."""
-    return key.isoformat()[:7] if isinstance(key, date) else key
+    return write_month(key) if isinstance(key, date) else key
 
 
 def name_owner(key: Group, grouping: Grouping, names: Mapping[UUID, str]) -> dict[str, str | None]:

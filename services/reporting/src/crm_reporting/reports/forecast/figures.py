@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
+from crm_reporting.months import write_month
 from crm_reporting.reports.forecast.queries import MonthSum
 from crm_reporting.reports.money import DatedAmount, sum_converted, to_money
 
@@ -44,7 +45,7 @@ def _to_item(month: date, sums: Sequence[MonthSum], totals: Mapping[Key, Decimal
         to_money(totals.get((month, column), Decimal(0)), currency) for column in ("committed", "weighted", "open")
     )
     return {
-        "month": f"{month:%Y-%m}",
+        "month": write_month(month),
         "committed": committed,
         "weighted": weighted,
         "open": unweighted,

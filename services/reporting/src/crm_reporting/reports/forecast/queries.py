@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from crm_reporting.months import first_day_of, next_month
 from crm_reporting.reports.scope import Scope, Window
 from crm_shared.database import Connection
 
@@ -100,8 +101,4 @@ async def sum_past_months(connection: Connection, scope: Scope, window: Window) 
 def find_whole_months(first_day: date, last_day: date) -> tuple[date, date]:
     """Return where the months that lie in these days whole begin, and where they are over; the same where none does."""
     first = first_day if first_day.day == 1 else next_month(first_day)
-    return first, max(first, (last_day + timedelta(days=1)).replace(day=1))
-
-
-def next_month(day: date) -> date:
-    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return first, max(first, first_day_of(last_day + timedelta(days=1)))

@@ -5,6 +5,7 @@ from typing import Any
 
 from crm_reporting.exchange_rates.queries import load_rates
 from crm_reporting.history.queries import list_stages_as_of
+from crm_reporting.months import first_day_of, next_month
 from crm_reporting.reports.forecast import figures, queries
 from crm_reporting.reports.forecast.schemas import ForecastQuery
 from crm_reporting.reports.money import list_rates_wanted
@@ -17,10 +18,10 @@ MONTHS = 12
 
 def find_window(query: ForecastQuery, scope: Scope) -> Window:
     """Read the days asked for. Raises InvalidField where they end before they begin."""
-    first = (query.from_ or scope.today).replace(day=1)
+    first = first_day_of(query.from_ or scope.today)
     last = first
     for _ in range(MONTHS):
-        last = queries.next_month(last)
+        last = next_month(last)
     return to_window(query, scope, default_first=first, default_last=last - timedelta(days=1))
 
 

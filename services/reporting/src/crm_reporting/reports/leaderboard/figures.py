@@ -1,7 +1,6 @@
 """The leaderboard's arithmetic. No I/O."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,12 +10,6 @@ from crm_reporting.reports.closings.figures import WonSum, convert_won, name_own
 from crm_reporting.reports.money import to_money
 
 _NO_AMOUNT = Decimal(-1)
-
-
-def month_of(day: date) -> tuple[date, date]:
-    """Return the first and the last day of the day's month."""
-    first = day.replace(day=1)
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def to_items(

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_reporting.exchange_rates.queries import load_rates
+from crm_reporting.months import first_day_of, last_day_of
 from crm_reporting.reports.closings import queries
 from crm_reporting.reports.leaderboard import figures
 from crm_reporting.reports.leaderboard.schemas import LeaderboardQuery
@@ -14,9 +15,8 @@ from crm_shared.database import Connection
 
 def to_month_window(query: LeaderboardQuery, scope: Scope) -> Window:
     """Read the query's window: by default the present month, whole."""
-    first, _ = figures.month_of(query.to or scope.today)
-    _, last = figures.month_of(scope.today)
-    return to_window(query, scope, default_first=first, default_last=last)
+    first = first_day_of(query.to or scope.today)
+    return to_window(query, scope, default_first=first, default_last=last_day_of(scope.today))
 
 
 async def compile_report(connection: Connection, scope: Scope, window: Window) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
+from crm_reporting.months import first_day_of, last_day_of, next_month
 from crm_reporting.reports.closings.figures import (
     NOTHING_WON,
     ClosedGroup,
@@ -39,11 +40,10 @@ class OpenChange:
 def list_months(first: date, last: date) -> list[tuple[date, date]]:
     """Return the months of the window: each one's first day, and its last day that is in the window."""
     months = []
-    month = first.replace(day=1)
+    month = first_day_of(first)
     while month <= last:
-        following = (month + timedelta(days=31)).replace(day=1)
-        months.append((month, min(last, following - timedelta(days=1))))
-        month = following
+        months.append((month, min(last, last_day_of(month))))
+        month = next_month(month)
     return months
 
 

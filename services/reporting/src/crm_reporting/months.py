@@ -1,4 +1,4 @@
-"""Months as clients write them, `2026-11`, and as they are kept: by their first or their last day. No I/O."""
+"""Months: as clients write them, `2026-11`, and by their first and last days. No I/O."""
 
 import re
 from datetime import date, timedelta
@@ -21,7 +21,12 @@ def first_day_of(day: date) -> date:
 
 def last_day_of(day: date) -> date:
     """Return the last day of the month that `day` lies in."""
-    return first_day_of(first_day_of(day) + _LONGEST) - timedelta(days=1)
+    return next_month(day) - timedelta(days=1)
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the month after the one that `day` lies in."""
+    return first_day_of(first_day_of(day) + _LONGEST)
 
 
 def write_month(day: date) -> str:
