@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from services.reporting.tests.integration.mail_stories import Mailbox
 
 from crm_reporting.app import make_app
 from crm_reporting.consumers import keep_pipelines
@@ -50,3 +51,8 @@ async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenan
     told = ToldPipeline.sales(tenant.id)
     await keep_pipelines([told.tell()], reporting.database)
     return told
+
+
+@pytest.fixture
+async def mailbox(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> Mailbox:
+    return Mailbox(reporting, tenant)

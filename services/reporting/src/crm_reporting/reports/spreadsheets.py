@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -36,9 +37,14 @@ def reply_csv(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([to_cell(row[column]) for column in columns] for row in rows)
+    writer.writerows([_write(row[column]) for column in columns] for row in rows)
     return Response(
         text.getvalue(),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Vary": "Accept"},
     )
+
+
+def _write(value: object) -> object:
+    """Write an instant as JSON does, and disarm texts."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else to_cell(value)
