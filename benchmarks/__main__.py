@@ -27,6 +27,7 @@ from benchmarks import (
 )
 from benchmarks.arena import Row, prepared
 from benchmarks.duplicates import report as duplicates
+from benchmarks.reports import measuring as reports
 from crm_local.engines.native import NativeEngines, native_engines
 
 console = Console(width=150)
@@ -91,6 +92,11 @@ async def _webhooks(engines: NativeEngines) -> list[Row]:
         return await webhooks.run(arena)
 
 
+async def _reports(engines: NativeEngines, deals: int) -> list[Row]:
+    async with prepared("reporting", engines.postgres_admin_dsn) as arena:
+        return await reports.run(arena, deals=deals)
+
+
 PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "http": _http,
     "moves": _moves,
@@ -104,6 +110,7 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "imports": _imports,
     "lists": partial(_lists, rows=lists.LARGE),
     "timelines": partial(_timelines, rows=timelines.LARGE),
+    "reports": partial(_reports, deals=reports.DEALS),
 }
 
 
@@ -116,11 +123,13 @@ def main() -> None:
         default=lists.LARGE,
         help="records of the large tenant, for lists and timelines",
     )
+    parser.add_argument("--deals", type=int, default=reports.DEALS, help="deals of the large tenant, for reports")
     arguments = parser.parse_args()
     chosen = arguments.only or list(PARTS)
     parts = dict(PARTS)
     parts["lists"] = partial(_lists, rows=arguments.rows)
     parts["timelines"] = partial(_timelines, rows=arguments.rows)
+    parts["reports"] = partial(_reports, deals=arguments.deals)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
     with native_engines("postgres", "kafka") as engines:

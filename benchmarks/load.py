@@ -51,7 +51,7 @@ class _Connection(asyncio.Protocol):
 
     def _send(self) -> None:
         self._sent_s = time.perf_counter()
-        if self._sent_s >= self._until_s:
+        if self._next > 0 and self._sent_s >= self._until_s:  # one answer at least, however short the run
             self._transport.close()
             if not self.ended.done():
                 self.ended.set_result(None)

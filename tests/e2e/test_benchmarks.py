@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engines
 ROOT = Path(__file__).parents[2]
 PARTS = [
     *("http", "moves", "activities", "boards", "webhooks", "relay", "projection", "duplicates", "imports", "lists"),
-    "timelines",
+    *("timelines", "reports"),
 ]
 
 
@@ -48,6 +48,7 @@ def test_each_part_prints_its_rows() -> None:
         "import",
         "list",
         "timeline",
+        "report ",
     ):
         assert said in printed.lower(), printed
 
