@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.reporting.tests.integration.lives import STAGES, as_of
+from services.reporting.tests.integration.movement_stories import BUCKETS
 
 from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 
@@ -21,8 +22,6 @@ RATES: Final = {
     "GBP": {"2026-11-04": "1.15"},  # at first it has none
 }
 DIGITS: Final = {"EUR": 2, "USD": 2, "JPY": 0, "GBP": 2}
-MEMBER_BUCKETS: Final = ("created", "restored", "reopened", "moved_in", "won", "lost", "deleted", "moved_out")
-BUCKETS: Final = (*MEMBER_BUCKETS, "increased", "decreased", "fx")
 
 ACTS: Final = ("move", "move", "amount", "owner_id", "currency", "pipeline", "delete")
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from services.reporting.tests.integration.movement_recount import (
-    BUCKETS,
     CURRENCIES,
     DIGITS,
     RATES,
@@ -23,32 +22,22 @@ from services.reporting.tests.integration.movement_recount import (
     recount,
     round_half_even,
 )
+from services.reporting.tests.integration.movement_stories import BUCKETS, URL, Reporting, set_rate
 
 from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
-from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
-Reporting = ServiceKit[ReportingSettings]
-URL = "/v1/reports/movement"
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
 SHARED, UNSHARED = new_id(), new_id()
 QUICK = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-
-
-async def set_rates(reporting: Reporting, tenant: SeededTenant) -> None:
-    for currency, rates in RATES.items():
-        for day, rate in rates.items():
-            body = {"currency": currency, "effective_on": day, "rate": rate}
-            require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=body))
 
 
 def list_seen(tenant: SeededTenant, person: Person, stories: Sequence[DealStory]) -> list[DealStory]:
@@ -151,7 +140,9 @@ async def tell_world(
     stages = tuple(replace(stage, win_probability=min(100, stage.win_probability + 7)) for stage in first.stages)
     retold = first.retold(stages=stages, at=BEGAN_AT + timedelta(hours=30))
     await keep_pipelines([first.tell(), second.tell(), retold.tell()], reporting.database)
-    await set_rates(reporting, tenant)
+    for currency, rates in RATES.items():
+        for day, rate in rates.items():
+            await set_rate(reporting, tenant, currency, day, rate)
     share = {"user_id": tenant.other_rep.id, "permission": "READ"}
     told = make_contact_event(tenant.id, tenant.rep.id, contact_id=SHARED, version=1, shares=[share])
     await keep_shares([told], reporting.database)

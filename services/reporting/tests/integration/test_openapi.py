@@ -37,6 +37,7 @@ async def test_answers_are_as_documented(
         "effective_on": ["2026-01-01"],
         "rate": ["1.25"],
         "time_zone": ["Europe/Berlin"],
+        "bucket": ["won", "fx"],
         "from_stage": stage_ids,
         "to_stage": stage_ids,
     }

@@ -123,13 +123,16 @@ class RequestContext:
 
     def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
         """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""
-        headers = {}
-        if next_cursor is not None:
-            kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
-            query = urlencode([*kept, ("cursor", next_cursor)])
-            headers["Link"] = f'<{self.request.url.path}?{query}>; rel="next"'
         body = to_json({"items": items, "next_cursor": next_cursor, **more})
-        return Response(body, media_type="application/json", headers=headers)
+        return Response(body, media_type="application/json", headers=self.link_next(next_cursor))
+
+    def link_next(self, next_cursor: str | None) -> dict[str, str]:
+        """Return the header that names the page after this one; none on the last."""
+        if next_cursor is None:
+            return {}
+        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
+        query = urlencode([*kept, ("cursor", next_cursor)])
+        return {"Link": f'<{self.request.url.path}?{query}>; rel="next"'}
 
 
 def _position(aggregate: str, state: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Puts the movement report and the lists of its deals together: reads, compares, converts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from crm_reporting.exchange_rates.conversion import exact_arithmetic, round_money
@@ -30,37 +29,32 @@ async def compile_report(connection: Connection, scope: Scope, span: Span) -> di
         for moment in (span.start, span.end)
     ]
     sides = await queries.sum_sides(connection, scope, span, rates.list_values())
+    missing = rates.find_missing(figures.list_currencies(sides))
+    return {**_describe(scope, span, missing), **figures.to_figures(sides, rates, *probabilities)}
+
+
+async def list_deals(
+    connection: Connection, scope: Scope, span: Span, bucket: Bucket, page: Page
+) -> tuple[dict[str, Any], Rows]:
+    """Return a page of the deals that have a part in the bucket, and the rows that it was made of."""
+    rates = await _load_rates(connection, scope, span)
+    worth, moved = rates.list_values(), rates.list_moved()
+    rows = await queries.select_moved_deals(scope, span, bucket, page, worth=worth, moved=moved).fetch(connection)
+    shown = rows[: page.limit]
+    used = {row[f"currency_{end}"] for row in shown for end in ("before", "after") if row[f"amount_{end}"]}
+    items = [_to_item(row, bucket, rates) for row in shown]
+    return {**_describe(scope, span, rates.find_missing(used)), "bucket": bucket, "items": items}, rows
+
+
+def _describe(scope: Scope, span: Span, missing: Collection[str]) -> dict[str, Any]:
     return {
         "pipeline_id": scope.pipeline_id,
         "from": span.start,
         "to": span.end,
         "currency": scope.currency,
-        **figures.to_figures(sides, rates, *probabilities),
-        "missing_rates": sorted(rates.find_missing(figures.list_currencies(sides))),
+        "missing_rates": sorted(missing),
         "as_of": scope.now,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class MovedDeals:
-    """A page of a bucket's deals: `rows` as read, one too many telling that more follow, `items` as answered."""
-
-    rows: Rows
-    items: list[dict[str, Any]]
-    missing_rates: list[str]
-
-
-async def list_deals(connection: Connection, scope: Scope, span: Span, bucket: Bucket, page: Page) -> MovedDeals:
-    """Return the deals that have a part in the bucket, each with its part."""
-    rates = await _load_rates(connection, scope, span)
-    statement = queries.select_moved_deals(
-        scope, span, bucket, page, worth=rates.list_values(), moved=rates.list_moved()
-    )
-    rows = await statement.fetch(connection)
-    shown = rows[: page.limit]
-    used = {row[f"currency_{end}"] for row in shown for end in ("before", "after") if row[f"amount_{end}"]}
-    items = [_to_item(row, bucket, rates) for row in shown]
-    return MovedDeals(rows, items, sorted(rates.find_missing(used)))
 
 
 async def _load_rates(connection: Connection, scope: Scope, span: Span) -> EndRates:

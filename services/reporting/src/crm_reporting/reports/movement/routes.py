@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 
 from crm_reporting.parts import Source
-from crm_reporting.reports.answers import CSV_TOO, SOURCE_HEADER, reply_report
+from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.movement import queries, report
 from crm_reporting.reports.movement.schemas import MovedDealPage, MovementDealsQuery, MovementQuery, MovementReport
 from crm_reporting.reports.movement.spans import to_span
@@ -20,6 +20,11 @@ from crm_shared.refusals import NotFound
 router = APIRouter(prefix="/reports/movement", tags=["reports"], route_class=CrmRoute)
 
 COLUMNS: Final = ("bucket", "deal_count", "amount", "weighted", "from", "to", "currency", "missing_rates")
+DEAL_COLUMNS: Final = (
+    *("deal_id", "name", "owner_id", "amount"),
+    *(f"{name}_{end}" for end in ("before", "after") for name in report.VALUES),
+    *("bucket", "from", "to", "currency", "missing_rates"),
+)
 
 
 @router.get(
@@ -39,7 +44,7 @@ async def report_movement(query: Annotated[MovementQuery, Query()], context: Con
 @router.get(
     "/deals",
     response_model=MovedDealPage,
-    responses=problems(NotFound),
+    responses=CSV_TOO | problems(NotFound),
     summary="List the deals of a bucket, each as it was at both ends",
 )
 async def list_moved_deals(query: Annotated[MovementDealsQuery, Query()], context: Context, source: Source) -> Response:
@@ -47,21 +52,12 @@ async def list_moved_deals(query: Annotated[MovementDealsQuery, Query()], contex
     span = to_span(query, now=now)
     page = to_page(query, queries.ORDER)
     async with open_scope(source, context.caller, query, now=now) as (connection, scope):
-        found = await report.list_deals(connection, scope, span, query.bucket, page)
-    response = context.reply_page(
-        found.items,
-        next_cursor(page, found.rows),
-        **{
-            "pipeline_id": scope.pipeline_id,
-            "from": span.start,
-            "to": span.end,
-            "currency": scope.currency,
-            "bucket": query.bucket,
-            "missing_rates": found.missing_rates,
-            "as_of": now,
-        },
-    )
-    response.headers[SOURCE_HEADER] = source.name
+        found, rows = await report.list_deals(connection, scope, span, query.bucket, page)
+    cursor = next_cursor(page, rows)
+    answer = {**found, "next_cursor": cursor}
+    flat = [_flatten(item) for item in found["items"]]
+    response = reply_report(context, source, "movement-deals", answer, columns=DEAL_COLUMNS, rows=flat)
+    response.headers.update(context.link_next(cursor))
     return response
 
 
@@ -69,3 +65,9 @@ def _list_rows(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the CSV's rows: the start, what was added to it, the end."""
     ends = [{"bucket": end, **found[end]} for end in ("start", "end")]
     return [ends[0], *({**item, "weighted": None} for item in found["items"]), ends[1]]
+
+
+def _flatten(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a deal as a row of a CSV."""
+    states = {f"{name}_{end}": (item[end] or {}).get(name) for end in ("before", "after") for name in report.VALUES}
+    return {**item, **states}
