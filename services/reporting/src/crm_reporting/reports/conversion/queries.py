@@ -13,28 +13,36 @@ SEEN = """
      WHERE d.tenant_id = $1 AND NOT d.is_deleted AND """
 
 # A stage is of one pipeline for good, so the stages say which pipeline is asked about; where the deal is today says
-# nothing. What of one deal happened at the same moment goes by its versions.
+# nothing. What of one deal happened at the same moment goes by its versions. Each entry knows the deal's one before it
+# into the same stage: where there is none, it is the first ever; where none lies behind the cohort's entry, it is the
+# first since.
 COUNT_REACHED = """
     WITH seen AS ("""
-OF_COHORT = """), cohort AS (
-        SELECT t.deal_id, t.to_stage_id AS from_stage_id, t.changed_at, t.version, d.is_open
+OF_COHORT = """), candidates AS (
+        SELECT DISTINCT t.deal_id
           FROM stage_transitions t
-          JOIN seen d ON d.deal_id = t.deal_id
          WHERE t.tenant_id = $1 AND t.to_stage_id = ANY($4) AND t.changed_at >= $2 AND t.changed_at < $3
-           AND NOT EXISTS (SELECT FROM stage_transitions earlier
-                            WHERE (earlier.tenant_id, earlier.deal_id, earlier.to_stage_id)
-                                  = ($1, t.deal_id, t.to_stage_id)
-                              AND (earlier.changed_at, earlier.version) < (t.changed_at, t.version))
+    ), entries AS (
+        SELECT t.deal_id, t.to_stage_id AS stage_id, t.changed_at, t.version, d.is_open,
+               lag(t.changed_at) OVER of_stage AS before_at, lag(t.version) OVER of_stage AS before_version
+          FROM candidates c
+          JOIN seen d ON d.deal_id = c.deal_id
+          JOIN stage_transitions t ON t.deal_id = c.deal_id
+         WHERE t.tenant_id = $1
+        WINDOW of_stage AS (PARTITION BY t.deal_id, t.to_stage_id ORDER BY t.changed_at, t.version)
+    ), cohort AS (
+        SELECT e.deal_id, e.stage_id, e.changed_at, e.version, e.is_open
+          FROM entries e
+         WHERE e.before_version IS NULL AND e.stage_id = ANY($4) AND e.changed_at >= $2 AND e.changed_at < $3
     ), converted AS (
-        SELECT c.from_stage_id, t.to_stage_id, c.is_open,
-               extract(epoch FROM min(t.changed_at) - c.changed_at)::double precision AS elapsed_s
+        SELECT c.stage_id AS from_stage_id, e.stage_id AS to_stage_id, c.is_open,
+               extract(epoch FROM e.changed_at - c.changed_at)::double precision AS elapsed_s
           FROM cohort c
-          JOIN stage_transitions t ON t.tenant_id = $1 AND t.deal_id = c.deal_id
-         WHERE t.to_stage_id = ANY($5) AND t.to_stage_id <> c.from_stage_id
-           AND (t.changed_at, t.version) > (c.changed_at, c.version)
-         GROUP BY c.deal_id, c.from_stage_id, c.changed_at, c.is_open, t.to_stage_id
+          JOIN entries e ON e.deal_id = c.deal_id
+         WHERE e.stage_id = ANY($5) AND (e.changed_at, e.version) > (c.changed_at, c.version)
+           AND (e.before_version IS NULL OR (e.before_at, e.before_version) < (c.changed_at, c.version))
     )
-    SELECT from_stage_id, from_stage_id AS to_stage_id, count(*) AS deal_count,
+    SELECT stage_id AS from_stage_id, NULL::uuid AS to_stage_id, count(*) AS deal_count,
            count(*) FILTER (WHERE is_open) AS open_count, NULL::double precision AS median_s
       FROM cohort
      GROUP BY 1
