@@ -53,6 +53,7 @@ async def test_the_best_stand_first(reporting: Reporting, tenant: SeededTenant, 
 
     assert report == {
         "pipeline_id": str(pipeline.id),
+        "as_of": report["as_of"],
         **NOVEMBER,
         "currency": "EUR",
         "items": [

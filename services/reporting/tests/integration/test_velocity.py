@@ -60,6 +60,7 @@ async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant
     }
     assert report == {
         "pipeline_id": str(pipeline.id),
+        "as_of": report["as_of"],
         **NOVEMBER,
         "group_by": None,
         "currency": "EUR",

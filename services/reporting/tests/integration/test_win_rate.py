@@ -53,6 +53,7 @@ async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant
 
     assert report == {
         "pipeline_id": str(pipeline.id),
+        "as_of": report["as_of"],
         **NOVEMBER,
         "group_by": "owner",
         "currency": "EUR",
@@ -130,6 +131,34 @@ async def test_by_source_of_the_contact_as_it_is_now(
         [make_contact_event(tenant.id, tenant.rep.id, contact_id=referral, **deleted)], reporting.database
     )
     assert await count() == {"OUTBOUND": 3, "INBOUND": 1, None: 3}
+
+
+async def test_a_deal_follows_its_contact_when_that_is_merged(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    gone, left = new_id(), new_id()
+    told = [
+        make_contact_event(tenant.id, tenant.rep.id, contact_id=gone, source="INBOUND"),
+        make_contact_event(tenant.id, tenant.rep.id, contact_id=left, source="REFERRAL"),
+    ]
+    merged: dict[str, Any] = {
+        "version": 2,
+        "source": "INBOUND",
+        "merged_into": left,
+        "deleted_at": "2026-11-11T09:00:00Z",
+    }
+    await keep_shares(told, reporting.database)
+    deal = tell_closed(pipeline, tenant.rep.id, NOON, contact_id=gone)
+    await project(reporting, deal)
+
+    async def name_sources() -> list[str | None]:
+        return [item["group"] for item in (await read_report(reporting, tenant.rep, group_by="source"))["items"]]
+
+    await keep_shares([make_contact_event(tenant.id, tenant.rep.id, contact_id=gone, **merged)], reporting.database)
+    assert await name_sources() == ["INBOUND"]
+    deal.edit(contact_id=left, original_contact_id=gone)
+    await project(reporting, deal)
+    assert await name_sources() == ["REFERRAL"]
 
 
 async def test_by_lost_reason_lost_deals_alone(

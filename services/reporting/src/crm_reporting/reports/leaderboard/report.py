@@ -29,6 +29,7 @@ async def compile_report(connection: Connection, scope: Scope, window: Window) -
     )
     return {
         "pipeline_id": scope.pipeline_id,
+        "as_of": scope.moment,
         "from": window.first_day,
         "to": window.last_day,
         "currency": scope.currency,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_reporting.reports.schemas import MissingRates, WindowQuery
+from crm_reporting.reports.schemas import AsOf, MissingRates, WindowQuery
 
 
 class LeaderboardQuery(WindowQuery):
@@ -23,6 +23,7 @@ class LeaderboardItem(BaseModel):
 
 class LeaderboardReport(BaseModel):
     pipeline_id: UUID
+    as_of: AsOf
     from_: Annotated[date, Field(alias="from")]
     to: date
     currency: str

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_reporting.reports.schemas import MissingRates, WindowQuery
+from crm_reporting.reports.schemas import AsOf, MissingRates, WindowQuery
 
 GroupBy = Literal["owner", "month"]
 
@@ -33,6 +33,7 @@ class VelocityItem(BaseModel):
 
 class VelocityReport(BaseModel):
     pipeline_id: UUID
+    as_of: AsOf
     from_: Annotated[date, Field(alias="from")]
     to: date
     group_by: GroupBy | None

@@ -22,6 +22,7 @@ async def compile_report(connection: Connection, scope: Scope, window: Window, g
     rates = await load_rates(connection, scope.caller, wanted)
     return {
         "pipeline_id": scope.pipeline_id,
+        "as_of": scope.moment,
         "from": window.first_day,
         "to": window.last_day,
         "group_by": grouping,

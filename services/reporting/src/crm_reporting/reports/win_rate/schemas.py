@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from crm_reporting.reports.schemas import MissingRates, WindowQuery
+from crm_reporting.reports.schemas import AsOf, MissingRates, WindowQuery
 
 GroupBy = Literal["owner", "month", "source", "lost_reason"]
 
@@ -35,6 +35,7 @@ class WinRateItem(BaseModel):
 
 class WinRateReport(BaseModel):
     pipeline_id: UUID
+    as_of: AsOf
     from_: Annotated[date, Field(alias="from")]
     to: date
     group_by: GroupBy
