@@ -198,6 +198,16 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
     )
     assert [await count_open(reporting, person) for person in tenant.people] == [16, 7, 5, 9]
     assert await count_open(reporting, tenant.rep, owner_id=[str(tenant.manager.id)]) == 0
+    deleted, reopened = (tell_open(pipeline, tenant.rep, contact_id=shared) for _ in range(2))
+    deleted.delete()
+    reopened.move("Closed Won")
+    reopened.move("Proposal")
+    won = tell_closed(pipeline, tenant.rep.id, NOON, contact_id=shared)
+    await project(reporting, deleted, reopened, won)
+    for to in ("2026-11-15", "2200-12-31"):  # as it was then, and as it is now
+        assert [await count_open(reporting, person, to=to) for person in tenant.people] == [17, 8, 6, 10]
+        by_owner = await read_items(reporting, tenant.other_rep, to=to, group_by="owner")
+        assert {item["owner_name"]: item["deals"] for item in by_owner} == {"Otto Other": 8, "Rae Rep": 2}
     strangers = await reporting.seed_tenant()
     answer = await reporting.client(strangers.admin).get(URL, params={"pipeline_id": str(pipeline.id)})
     require_problem(answer, 404, "not-found")
