@@ -1,13 +1,13 @@
 """Reports over closed deals read what closed in their window, from an index that holds all they count."""
 
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import asyncpg
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
+from services.reporting.tests.integration.plans import Explaining, list_scans
 
 from crm_reporting.app import make_app
 from crm_reporting.reports.closings import queries
@@ -44,36 +44,6 @@ PERIODS: Final = """
       FROM deal_facts
      WHERE tenant_id = $1
 """
-
-
-class Explaining:
-    """Keeps the plan of the statement that it is handed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.plan: Mapping[str, Any] = {}
-
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args))
-        self.plan = explained["Plan"]
-        return []
-
-    async def fetchrow(self, query: str, *args: Any) -> NoReturn:
-        raise NotImplementedError(query, args)
-
-    async def fetchval(self, query: str, *args: Any) -> NoReturn:
-        raise NotImplementedError(query, args)
-
-    async def execute(self, query: str, *args: Any) -> NoReturn:
-        raise NotImplementedError(query, args)
-
-
-def list_scans(node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give each read of a table or an index: its kind, and what of."""
-    if "Scan" in node["Node Type"] and node["Node Type"] != "Values Scan":
-        yield node["Node Type"], node.get("Index Name") or node.get("Relation Name", "")
-    for part in node.get("Plans", ()):
-        yield from list_scans(part)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +89,7 @@ def to_caller(person: Person) -> Caller:
 async def test_a_window_is_read_from_its_index_alone(connection: Connection, scope: Scope, grouping: Grouping) -> None:
     explaining = Explaining(connection)
     await queries.count_closed(explaining, scope, WINDOW, grouping)
-    assert list(list_scans(explaining.plan)) == [("Index Only Scan", "deal_facts_closed_in_window")]
+    assert list_scans(explaining.plan) == [("Index Only Scan", "deal_facts_closed_in_window")]
 
 
 @pytest.mark.parametrize("grouping", ["all", "owner", "month"])
