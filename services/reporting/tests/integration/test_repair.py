@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 
-from crm_reporting.consumers import keep_shares, project_deals
+from crm_reporting.consumers import keep_activities, keep_shares, project_deals
 from crm_reporting.repairs import list_held
 from crm_reporting.settings import ReportingSettings
 from crm_shared.replicas.owner_lists import OwnerLists
@@ -15,10 +15,11 @@ from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 from crm_shared.testing.told_records import ToldRecord
 
+COUNTED = "SELECT activity_id, type FROM activity_facts WHERE tenant_id = $1 AND counts"
 SUMS = "SELECT deal_count FROM deal_rollup WHERE tenant_id = $1"
 
 
-async def test_a_deal_that_is_gone_counts_no_more(
+async def test_what_is_gone_or_behind_is_brought_in_line(
     reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline, tmp_path: Path
 ) -> None:
     kept, gone = DealStory(pipeline, tenant.rep.id), DealStory(pipeline, tenant.rep.id)
@@ -26,14 +27,19 @@ async def test_a_deal_that_is_gone_counts_no_more(
     contact = ToldRecord.new("contact", tenant.id, first_name="Ada", shares=[share])
     await project_deals([*kept.create(), *gone.create()], reporting.database)
     await keep_shares([contact.tell()], reporting.database)
+    calls = [ToldRecord.new("activity", tenant.id, type="CALL", user_id=tenant.rep.id) for _ in range(3)]
+    note = ToldRecord.new("activity", tenant.id, system=True)
+    await keep_activities([*(call.tell() for call in calls), note.tell()], reporting.database)
+    calls[1].change(type="MEETING")
     owners = ListedRecords(tenant)
+    owners.have("activities", *calls[:2])
     owners.records["deals"][kept.id] = kept.snapshot().state
     (tmp_path / "token").write_text("token")
 
     async with OwnerLists(
         reporting.settings, tmp_path / "token", transport=httpx.MockTransport(owners.answer)
     ) as lists:
-        for expected in (2, 0):
+        for expected in (4, 0):
             found = await repair(
                 reporting.database,
                 list_held(reporting.database),
@@ -46,3 +52,5 @@ async def test_a_deal_that_is_gone_counts_no_more(
             assert found.count == expected
     async with reporting.database.read_as_worker() as connection:
         assert [row["deal_count"] for row in await connection.fetch(SUMS, tenant.id)] == [1]
+        rows = await connection.fetch(COUNTED, tenant.id)
+    assert {row["activity_id"]: row["type"] for row in rows} == {calls[0].id: "CALL", calls[1].id: "MEETING"}
