@@ -4,8 +4,8 @@ from alembic import op
 
 from crm_shared.database.index_builds import to_rebuild
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 INDEXES = {
     "contacts_by_owner": "contacts (tenant_id, owner_id) INCLUDE (id) WHERE owner_id IS NOT NULL",
