@@ -93,10 +93,20 @@ async def test_what_happened_at_exactly_from_belongs_to_the_start(
     at_start.move("Closed Won", at=MONDAY)
     at_end.move("Closed Won", at=FRIDAY)
     created = make_deal(pipeline, tenant.rep, "40", at=MONDAY)
-    await tell(reporting, at_start, at_end, created)
+    created_and_lost = make_deal(pipeline, tenant.rep, "80", at=MONDAY)
+    created_and_lost.move("Closed Lost", at=FRIDAY)
+    reopened = make_deal(pipeline, tenant.rep, "160", stage="Closed Lost")
+    reopened.move("Proposal", at=FRIDAY)
+    late = make_deal(pipeline, tenant.rep, "320", at=FRIDAY)
+    await tell(reporting, at_start, at_end, created, created_and_lost, reopened, late)
     report = await read_report(reporting, tenant.rep)
-    assert (report["start"]["amount"], report["end"]["amount"]) == ("60.00", "40.00")
-    assert list_filled(report) == {"won": (1, "-20.00")}
+    assert (report["start"]["amount"], report["end"]["amount"]) == ("140.00", "520.00")
+    assert list_filled(report) == {
+        "created": (1, "320.00"),
+        "reopened": (1, "160.00"),
+        "won": (1, "-20.00"),
+        "lost": (1, "-80.00"),
+    }
     nothing = await read_report(reporting, tenant.rep, to=MONDAY.isoformat())
     assert nothing["start"] == nothing["end"] == report["start"]
     assert list_filled(nothing) == {}

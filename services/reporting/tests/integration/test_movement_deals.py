@@ -86,7 +86,9 @@ async def test_a_deal_may_have_parts_in_two_buckets(
     await set_rate(reporting, tenant, "USD", "2026-11-10", "0.8")
     raised, kept = (make_deal(pipeline, tenant.rep, amount, currency="USD") for amount in ("100.00", "0.01"))
     on(raised, MONDAY + DAY).edit(amount=Decimal("120.00"))
-    await tell(reporting, raised, kept, make_deal(pipeline, tenant.rep, "5.00"))
+    emptied = make_deal(pipeline, tenant.rep, "3.00", currency="USD")
+    on(emptied, MONDAY + DAY).edit(amount=None)
+    await tell(reporting, raised, kept, emptied, make_deal(pipeline, tenant.rep, "5.00"))
     [item] = (await read(reporting, tenant.rep, "increased"))["items"]
     assert (item["deal_id"], item["amount"]) == (str(raised.id), "18.00")
     parts = {item["deal_id"]: item["amount"] for item in (await read(reporting, tenant.rep, "fx"))["items"]}

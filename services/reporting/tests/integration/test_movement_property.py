@@ -160,7 +160,7 @@ def draw_asked(
 ) -> Asked:
     """Draw two moments at which something happened, or just before or after it, and what is asked about them."""
     told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
-    start, end = sorted(rng.choice(told) + timedelta(microseconds=rng.choice((-1, 0, 1))) for _ in range(2))
+    start, end = sorted(rng.choice(told) + timedelta(microseconds=rng.choice((-1, 0, 0, 1))) for _ in range(2))
     owners = rng.choice(([], [], [tenant.rep.id], [tenant.rep.id, tenant.other_rep.id], [new_id()]))
     return Asked(rng.choice(pipelines), start, end, rng.choice(CURRENCIES), rng.choice(ZONES), owners)
 
