@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from typing import Annotated, NoReturn
+from typing import Annotated
 from uuid import UUID
 
 import typer
@@ -18,13 +18,16 @@ from crm_local import suite
 from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
 from crm_local.home import Home
+from crm_local.opening import open_plan, refuse
 from crm_local.plan import SERVICES, Plan
+from crm_local.reports.cli import report
 
 UP_WITHIN_S = 600.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The CRM suite on this machine.")
 tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose data stand alone.")
 app.add_typer(tenants, name="tenant")
+app.command()(report)
 
 
 @app.command()
@@ -38,14 +41,14 @@ def up(
     try:
         _bring_up(home, began_s)
         if not no_demo:
-            demonstration.run(_plan(home), typer.echo)
+            demonstration.run(open_plan(home), typer.echo)
     except KeyboardInterrupt:
         typer.echo("\nstopping")
         suite.stop_supervisor(home)
         raise typer.Exit(130) from None
     except (suite.SuiteFailed, demonstration.DemoFailed) as error:
-        _refuse(str(error))
-    _show_addresses(_plan(home))
+        refuse(str(error))
+    _show_addresses(open_plan(home))
 
 
 @app.command()
@@ -98,7 +101,7 @@ def logs(
     lines: Annotated[int, typer.Option("-n", "--lines")] = 50,
 ) -> None:
     """Show the last lines of a process's log."""
-    plan = _plan(Home.from_environment())
+    plan = open_plan(Home.from_environment())
     if process is None:
         for name in sorted({*plan.ports().values()}):
             typer.echo(f"{name:<18} {plan.log_file(name)}")
@@ -106,7 +109,7 @@ def logs(
     try:
         file = plan.log_file(process)
     except KeyError:
-        _refuse(f"no process {process}: see crm ps")
+        refuse(f"no process {process}: see crm ps")
     tail = shutil.which("tail") or "tail"
     os.execv(tail, [tail, f"-n{lines}", *(["-F"] if follow else []), str(file)])  # noqa: S606 - no shell needed
 
@@ -114,7 +117,7 @@ def logs(
 @app.command()
 def env() -> None:
     """Print KEY=value lines, for `export $(crm env)`."""
-    for name, value in _plan(Home.from_environment()).public_environment().items():
+    for name, value in open_plan(Home.from_environment()).public_environment().items():
         typer.echo(f"{name}={value}")
 
 
@@ -123,13 +126,13 @@ def restart(process: str) -> None:
     """Stop one process and start it again."""
     home = Home.from_environment()
     if suite.supervisor_pid(home) is None:
-        _refuse("nothing is running: crm up")
+        refuse("nothing is running: crm up")
     if process not in {row["name"] for row in suite.list_processes(home)}:
-        _refuse(f"no process {process}: see crm ps")
+        refuse(f"no process {process}: see crm ps")
     try:
         suite.restart_process(home, process)
     except suite.SuiteFailed as error:
-        _refuse(str(error))
+        refuse(str(error))
     typer.echo(f"{process} is running again")
 
 
@@ -146,12 +149,12 @@ def token(
     home = Home.from_environment()
     try:
         ttl_s = parse_ttl(ttl)
-        user_id = find_user_id(_plan(home), tenant, user)
+        user_id = find_user_id(open_plan(home), tenant, user)
         typer.echo(issue(home, tenant_id=tenant, user_id=user_id, ttl_s=ttl_s))
     except (ValueError, ExternalIssuer, UnknownUser) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except FileNotFoundError:
-        _refuse("this suite has no issuer yet: crm up")
+        refuse("this suite has no issuer yet: crm up")
 
 
 @tenants.command("create")
@@ -162,10 +165,22 @@ def create_tenant(
     time_zone: Annotated[str, typer.Option(help="IANA name")] = "Europe/Berlin",
 ) -> None:
     """Make a tenant with its first ADMIN; prints {"tenant_id", "admin_id"}."""
-    plan = _plan(Home.from_environment())
+    plan = open_plan(Home.from_environment())
     arguments = ["--name", name, "--admin-email", admin_email, "--currency", currency, "--time-zone", time_zone]
     command = plan.service_command("contacts", "create-tenant", *arguments)
     sys.exit(subprocess.run(command, env=plan.service_environment("contacts", "create-tenant"), check=False).returncode)  # noqa: S603
+
+
+@tenants.command("list")
+def list_tenants() -> None:
+    """List the tenants, the oldest first: id and name."""
+    from crm_local import accounts
+
+    try:
+        for tenant in accounts.list_tenants(open_plan(Home.from_environment())):
+            typer.echo(f"{tenant.tenant_id}  {tenant.name}")
+    except accounts.UnknownUser as error:
+        refuse(str(error))
 
 
 @app.command(
@@ -175,14 +190,14 @@ def create_tenant(
 def run(context: typer.Context, service: Annotated[str, typer.Argument(help=", ".join(SERVICES))]) -> None:
     """Run a service's own command with this suite's settings: `crm run deals republish`, `crm run search --help`."""
     if service not in SERVICES:
-        _refuse(f"no service {service}: there are {', '.join(SERVICES)}")
-    plan, arguments = _plan(Home.from_environment()), context.args or ["--help"]
+        refuse(f"no service {service}: there are {', '.join(SERVICES)}")
+    plan, arguments = open_plan(Home.from_environment()), context.args or ["--help"]
     environment = dict(os.environ)
     if "--help" not in arguments:
         try:
             environment = plan.service_environment(service, arguments[0])
         except KeyError:
-            _refuse(f"crm-{service} has no command {arguments[0]} to be run here: crm run {service} --help")
+            refuse(f"crm-{service} has no command {arguments[0]} to be run here: crm run {service} --help")
     command = plan.service_command(service, *arguments)
     os.execve(command[0], command, environment)  # noqa: S606 - no shell needed
 
@@ -194,11 +209,11 @@ def demo() -> None:
 
     home = Home.from_environment()
     if suite.supervisor_pid(home) is None:
-        _refuse("nothing is running: crm up")
+        refuse("nothing is running: crm up")
     try:
-        demonstration.run(_plan(home), typer.echo)
+        demonstration.run(open_plan(home), typer.echo)
     except demonstration.DemoFailed as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 def _bring_up(home: Home, began_s: float) -> None:
@@ -212,7 +227,7 @@ def _bring_up(home: Home, began_s: float) -> None:
         prefetch(*ENGINE_NAMES)
         if ended := suite.end_leftovers(home):
             typer.echo(f"ended {len(ended)} processes that an earlier start left behind")
-        if busy := suite.busy_ports(_plan(home)):
+        if busy := suite.busy_ports(open_plan(home)):
             _refuse_busy(busy)
         suite.start_supervisor(home)
     suite.follow(home, _report_ready, UP_WITHIN_S, known=running)
@@ -226,7 +241,7 @@ def _report_ready(name: str, ready_after_s: float) -> None:
 def _refuse_busy(busy: list[suite.BusyPort]) -> None:
     lines = [str(port) for port in busy]
     lines.append("End it, or take other ports for the whole suite: CRM_PORT_BASE=9000 make up")
-    _refuse("\n".join(lines))
+    refuse("\n".join(lines))
 
 
 def _show_addresses(plan: Plan) -> None:
@@ -238,20 +253,6 @@ def _show_addresses(plan: Plan) -> None:
     typer.echo("")
     for line in demonstration.suggestions(plan):
         typer.echo(line)
-
-
-def _plan(home: Home) -> Plan:
-    if not home.is_made:
-        _refuse(f"there is no suite in {home.path} yet: make up (or crm up)")
-    try:
-        return Plan(home, home.port_base())
-    except ValueError as error:
-        _refuse(str(error))
-
-
-def _refuse(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
-from crm_local import demo_merge
+from crm_local import demo_history, demo_merge
 from crm_local.demo_arrivals import POLL_S, say_arrivals
 from crm_local.demo_tenant import (
     ADMIN_EMAIL,
@@ -16,6 +17,8 @@ from crm_local.demo_tenant import (
     DemoTenant,
     ensure_tenant,
     find_tenant_id,
+    read_known,
+    remember,
 )
 from crm_local.issuer import ExternalIssuer
 from crm_local.plan import SERVICES, Plan
@@ -33,8 +36,21 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         _wait_known(client)
         _move(plan, client, tenant, say)
         demo_merge.show(plan, client, tenant, say)
+        _tell_history(plan, tenant, say)
     except (httpx.TransportError, ExternalIssuer) as error:
         raise DemoFailed(f"the demo could not run: {error}") from error
+
+
+def _tell_history(plan: Plan, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+    # After the move, which is counted meanwhile. The moment is kept: an interrupted load is gone on with as it began.
+    known = read_known(plan.home)
+    if "history_loaded_at" in known:
+        return
+    now = datetime.now(UTC).isoformat()
+    moment = datetime.fromisoformat(remember(plan.home, **{"history_at": now, **known})["history_at"])
+    demo_history.load(plan, tenant, moment)
+    remember(plan.home, history_loaded_at=now)
+    say("eight weeks of deals, calls, mails and quotas are there: ./crm report --help")
 
 
 def suggestions(plan: Plan) -> list[str]:
@@ -52,6 +68,7 @@ def suggestions(plan: Plan) -> list[str]:
         f"  {get} {plan.api_url('deals')}/v1/deals",
         f"  {get} '{plan.api_url('search')}/v1/search?q=acme'",
         f"  {get} {plan.api_url('reporting')}/v1/reports/pipeline",
+        "  ./crm report forecast",
         f"  ./crm demo      # once more; the tenant's ADMIN is {ADMIN_EMAIL}",
     ]
 

@@ -13,6 +13,7 @@ from crm_local.issuer import issue
 from crm_local.plan import Plan
 
 TENANT_NAME = "Demo"
+TIME_ZONE = "Europe/Berlin"
 ADMIN_EMAIL = "admin@demo.example"
 MANAGER = {"email": "mara@demo.example", "full_name": "Mara Lindqvist", "role": "MANAGER"}
 REPS = (
@@ -70,6 +71,9 @@ class DemoClient:
         headers = {"Idempotency-Key": key}
         return self._read(self._http.post(self._plan.api_url(service) + path, json=body, headers=headers))
 
+    def put(self, service: str, path: str, body: dict[str, Any]) -> Any:
+        return self._read(self._http.put(self._plan.api_url(service) + path, json=body))
+
     def patch(self, service: str, path: str, body: dict[str, Any]) -> Any:
         return self._read(self._http.patch(self._plan.api_url(service) + path, json=body))
 
@@ -91,22 +95,33 @@ class DemoClient:
 
 def find_tenant_id(home: Home) -> UUID | None:
     """Give the demo tenant's id, None before it was loaded."""
-    file = home.path / "demo.json"
-    return UUID(json.loads(file.read_text())["tenant_id"]) if file.exists() else None
+    known = read_known(home)
+    return UUID(known["tenant_id"]) if known else None
 
 
 def ensure_tenant(plan: Plan) -> DemoTenant:
     """Give the demo tenant of this suite, made and filled now unless that was done. Raises DemoFailed."""
-    file = plan.home.path / "demo.json"
-    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    known = read_known(plan.home)
     if "tenant_id" not in known:
-        known = _create_tenant(plan)
-        write_private(file, json.dumps(known))
+        known = remember(plan.home, **_create_tenant(plan))
     if "deal_id" not in known:
-        known |= _fill(plan, UUID(known["tenant_id"]), UUID(known["admin_id"]))
-        write_private(file, json.dumps(known))
-    ids = {name: UUID(value) for name, value in known.items()}
+        known = remember(plan.home, **_fill(plan, UUID(known["tenant_id"]), UUID(known["admin_id"])))
+    ids = {name: UUID(known[name]) for name in ("tenant_id", "admin_id", "rep_id", "deal_id")}
     return DemoTenant(**ids, token=token_of(plan.home, ids["tenant_id"], ids["rep_id"]))
+
+
+def read_known(home: Home) -> dict[str, str]:
+    """Return what this suite's demo has made so far."""
+    file = home.path / "demo.json"
+    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return known
+
+
+def remember(home: Home, **made: str) -> dict[str, str]:
+    """Keep what was made, for the next run. Returns all that is known."""
+    known = read_known(home) | made
+    write_private(home.path / "demo.json", json.dumps(known))
+    return known
 
 
 def token_of(home: Home, tenant_id: UUID, user_id: UUID) -> str:
@@ -116,7 +131,7 @@ def token_of(home: Home, tenant_id: UUID, user_id: UUID) -> str:
 def _create_tenant(plan: Plan) -> dict[str, str]:
     command = plan.service_command(
         "contacts", "create-tenant", "--name", TENANT_NAME, "--admin-email", ADMIN_EMAIL,
-        "--currency", "EUR", "--time-zone", "Europe/Berlin",
+        "--currency", "EUR", "--time-zone", TIME_ZONE,
     )  # fmt: skip
     environment = plan.service_environment("contacts", "create-tenant")
     made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
@@ -145,12 +160,17 @@ def _fill(plan: Plan, tenant_id: UUID, admin_id: UUID) -> dict[str, str]:
     return {"rep_id": reps[0]["id"], "deal_id": deals[0]["id"]}
 
 
+def contact_email(at: int) -> str:
+    first_name, _, company, _ = CONTACTS[at]
+    return f"{first_name.lower()}@{COMPANIES[company]['domain']}".replace("ö", "oe").replace("ë", "e")
+
+
 def _contact(companies: list[Any], at: int) -> dict[str, Any]:
     first_name, last_name, company, phone = CONTACTS[at]
     return {
         "first_name": first_name,
         "last_name": last_name,
-        "email": f"{first_name.lower()}@{companies[company]['domain']}".replace("ö", "oe").replace("ë", "e"),
+        "email": contact_email(at),
         "phone": phone,
         "company_id": companies[company]["id"],
         "source": "INBOUND",
