@@ -9,7 +9,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from crm_local import suite
+from crm_local import cli, start, suite
 from crm_local.accounts import TenantName, UnknownUser
 from crm_local.cli import app
 from crm_local.demo_tenant import remember
@@ -270,3 +270,14 @@ def test_help_names_every_option_and_report(running: Suite, monkeypatch: pytest.
 
     missing = {*OPTIONS.values(), "--tenant", "--user", "--csv", "--json", "--width", *ReportName}
     assert {word for word in missing if word not in printed} == set()
+
+
+def test_who_interrupts_the_command_while_it_loads_sees_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupt)
+
+    with pytest.raises(SystemExit) as ended:
+        start.main()
+    assert ended.value.code == 130

@@ -79,7 +79,10 @@ QUOTA_MONTHS: Final = 3
 
 
 def load(plan: Plan, tenant: DemoTenant, moment: datetime) -> None:
-    """Tell the services the weeks before `moment`, and wait until reports know. Raises DemoFailed."""
+    """Tell the services the weeks before `moment`, and wait until reports know.
+
+    Raises DemoFailed; LookupError where somebody has taken away what the demo made.
+    """
     admin = DemoClient(plan, token_of(plan.home, tenant.tenant_id, tenant.admin_id))
     users = {user["email"]: UUID(user["id"]) for user in admin.get("contacts", "/v1/users")["items"]}
     reps = [users[rep["email"]] for rep in REPS]
@@ -92,10 +95,9 @@ def load(plan: Plan, tenant: DemoTenant, moment: datetime) -> None:
 
 
 def _load_deals(admin: DemoClient, reps: list[UUID], moment: datetime) -> list[str]:
-    contacts = {contact["email"]: contact for contact in admin.get("contacts", "/v1/contacts")["items"]}
     items = []
     for at, deal in enumerate(DEALS):
-        contact = contacts[contact_email(deal.contact)]
+        contact = admin.get("contacts", "/v1/contacts", email=contact_email(deal.contact))["items"][0]
         items.append(
             {
                 "external_id": f"demo-past-{at}",
@@ -118,7 +120,7 @@ def _load_deals(admin: DemoClient, reps: list[UUID], moment: datetime) -> list[s
 
 def _move_deals(admin: DemoClient, deal_ids: list[str], moment: datetime) -> None:
     pipelines = admin.get("deals", "/v1/pipelines")["items"]
-    stages = next(pipeline["stages"] for pipeline in pipelines if pipeline["is_default"])
+    stages = [stage for pipeline in pipelines if pipeline["is_default"] for stage in pipeline["stages"]]
     stage_ids = {stage["name"]: stage["id"] for stage in stages}
     for at, deal in enumerate(DEALS):
         for stage, days_ago in deal.moves:
