@@ -36,13 +36,16 @@ def run(plan: Plan, say: Callable[[str], None]) -> None:
         _wait_known(client)
         _move(plan, client, tenant, say)
         demo_merge.show(plan, client, tenant, say)
-        _tell_history(plan, tenant, say)
+        tell_history(plan, tenant, say)
     except (httpx.TransportError, ExternalIssuer) as error:
         raise DemoFailed(f"the demo could not run: {error}") from error
 
 
-def _tell_history(plan: Plan, tenant: DemoTenant, say: Callable[[str], None]) -> None:
-    # After the move, which is counted meanwhile. The moment is kept: an interrupted load is gone on with as it began.
+def tell_history(plan: Plan, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+    """Tell the demo tenant's past unless that was done. Raises DemoFailed.
+
+    After the move, which is counted meanwhile. The moment is kept: an interrupted load is gone on with as it began.
+    """
     known = read_known(plan.home)
     if "history_loaded_at" in known:
         return
