@@ -17,7 +17,7 @@ from crm_shared.http.ids import CanonicalIds
 from crm_shared.text import to_line, to_name, to_nfc
 from crm_shared.time_window import to_day, to_instant
 
-_STARTS_AS_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _STARTS_AS_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}[^ ]*$", re.ASCII)
 
 
@@ -39,8 +39,8 @@ def _require_instant(value: object) -> object:
 
 
 def _require_day(value: object) -> object:
-    """Refuse numbers, as for instants."""
-    if isinstance(value, date) or (isinstance(value, str) and _STARTS_AS_DATE.match(value)):
+    """Refuse numbers, as for instants, and instants at midnight, which are days in one zone alone."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
     raise ValueError("takes a day, such as 2026-11-22")
 
