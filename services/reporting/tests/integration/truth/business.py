@@ -60,9 +60,12 @@ def found_business(tenant: SeededTenant, chance: random.Random) -> Business:
         list(_list_rates(chance)),
         {},
     )
-    business.contacts = [_make_contact(business, chance) for _ in range(60)]
+    business.contacts = [_make_contact(business, chance) for _ in range(200)]
     business.quotas = {
-        (person.id, month): (Decimal(chance.choice((0, chance.randrange(1, 10**6)))), chance.choice(list(DIGITS)))
+        (person.id, month): (
+            Decimal(int(10 ** chance.uniform(0, 7)) if chance.random() < 0.9 else 0),
+            chance.choice(list(DIGITS)),
+        )
         for person in business.people
         for month in MONTHS
         if chance.random() < 0.6

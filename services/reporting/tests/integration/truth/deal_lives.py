@@ -30,7 +30,7 @@ NEAR: Final = (-1, 0, 1, 999_999, 1_800_000_000, -1_800_000_000)
 
 def live(business: Business, chance: random.Random) -> DealStory:
     """Let a deal live from somewhere in the first weeks on, till it is closed for good or the three months are over."""
-    now = _pick_moment(chance, FIRST + timedelta(days=chance.random() * 75))
+    now = pick_moment(chance, FIRST + timedelta(days=chance.random() * 75))
     currency = chance.choice(CURRENCIES)
     story = DealStory(
         business.pipelines[chance.random() < 0.2][0],
@@ -45,7 +45,7 @@ def live(business: Business, chance: random.Random) -> DealStory:
     if story.stage == TRIAL and not story.pipeline.is_default:
         story.stage = "Qualification"
     story.create()
-    while (now := _pick_moment(chance, now + timedelta(days=chance.expovariate(1 / 6)))) < LAST:
+    while (now := pick_moment(chance, now + timedelta(days=chance.expovariate(1 / 6)))) < LAST:
         now = max(now, story.at + 2 * MINUTE)
         _leave_trial(story, now)
         story.at = now - MINUTE  # an act comes a minute later
@@ -81,7 +81,7 @@ def _move(story: DealStory, chance: random.Random, now: datetime, stages: Sequen
     if story.state["stage_id"] == story.pipeline.stage(to).id:
         return
     late = timedelta(days=chance.random() * 9) if chance.random() < 0.25 else timedelta(0)
-    story.move(to, at=max(_pick_moment(chance, now - late) if late else now, story.state["stage_changed_at"]))
+    story.move(to, at=max(pick_moment(chance, now - late) if late else now, story.state["stage_changed_at"]))
     story.at = max(now, story.at)
     if story.state["status"] == "LOST":
         story.edit(lost_reason=chance.choice(REASONS))
@@ -118,7 +118,7 @@ def pick_amount(chance: random.Random, currency: str) -> Decimal | None:
     return Decimal(int(10 ** chance.uniform(0, 8))).scaleb(-DIGITS[currency])
 
 
-def _pick_moment(chance: random.Random, about: datetime) -> datetime:
+def pick_moment(chance: random.Random, about: datetime) -> datetime:
     """Give this moment, or one near the midnight of a zone before it."""
     if chance.random() > 0.3:
         return about

@@ -8,13 +8,21 @@ from typing import Any, Final
 from uuid import UUID
 
 import duckdb
-from services.reporting.tests.integration.truth import money_reports
+from services.reporting.tests.integration.truth import (
+    activity_reports,
+    attainment_report,
+    money_reports,
+    movement_reports,
+    stage_reports,
+)
 from services.reporting.tests.integration.truth.business import DIGITS, Business
 from services.reporting.tests.integration.truth.definitions import DEFINITIONS
 
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 
 Rows = Iterable[Sequence[Any]]
+
+REPORTS: Final = (money_reports, stage_reports, movement_reports, attainment_report, activity_reports)
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "people": {"id": "VARCHAR", "name": "VARCHAR"},
@@ -57,6 +65,23 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "field": "VARCHAR",
         "value": "VARCHAR",
     },
+    "activities": {
+        "id": "VARCHAR",
+        "type": "VARCHAR",
+        "user_id": "VARCHAR",
+        "contact_ids": "VARCHAR[]",
+        "deal_id": "VARCHAR",
+        "occurred_at": "TIMESTAMPTZ",
+        "completed_at": "TIMESTAMPTZ",
+        "direction": "VARCHAR",
+        "in_reply_to": "VARCHAR",
+        "thread_id": "VARCHAR",
+        "message_id": "VARCHAR",
+        "reference_ids": "VARCHAR[]",
+        "is_automatic": "BOOLEAN",
+        "system": "BOOLEAN",
+        "deleted_at": "TIMESTAMPTZ",
+    },
     "entries": {"deal_id": "VARCHAR", "version": "BIGINT", "stage_id": "VARCHAR", "entered_at": "TIMESTAMPTZ"},
 }
 
@@ -72,7 +97,7 @@ def open_facts(business: Business, folder: Path) -> duckdb.DuckDBPyConnection:
         types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
         source = f"read_json('{path}', format = 'newline_delimited', columns = {{{types}}})"
         facts.execute(f"CREATE TABLE {table} AS SELECT * FROM {source}")  # noqa: S608 - our own names
-    for definition in (*DEFINITIONS, *money_reports.VIEWS):
+    for definition in (*DEFINITIONS, *(view for report in REPORTS for view in report.VIEWS)):
         facts.execute(definition)
     return facts
 
@@ -91,6 +116,7 @@ def list_facts(business: Business) -> Iterator[tuple[str, Rows]]:
     yield "currencies", DIGITS.items()
     yield "quotas", [(*key, *quota) for key, quota in business.quotas.items()]
     yield "deals", [_to_deal(story) for story in business.stories]
+    yield "activities", [tuple(told.state[name] for name in TABLES["activities"]) for told in business.activities]
     yield "told_values", [row for story in business.stories for row in _list_values(story)]
     yield (
         "entries",

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from services.reporting.tests.integration.truth.activity_lives import log_activities
 from services.reporting.tests.integration.truth.business import Business, found_business
 from services.reporting.tests.integration.truth.deal_lives import live
 
@@ -16,7 +17,7 @@ from crm_shared.testing.service_kit import ServiceKit
 
 Reporting = ServiceKit[ReportingSettings]
 
-DEALS: Final = 800
+DEALS: Final = 1_050
 REPEATED: Final = 0.05
 CONSUMERS: Final[Mapping[str, Any]] = {
     "pipeline": keep_pipelines,
@@ -33,6 +34,7 @@ async def tell_business(reporting: Reporting, tenant: SeededTenant, seed: int) -
     business.stories = [live(business, chance) for _ in range(DEALS)]
     business.events += [told.tell() for versions in business.pipelines for told in versions]
     business.events += [event for story in business.stories for event in story.events]
+    log_activities(business, chance)
     await seed_people(reporting.database, [person for person in business.people if person not in tenant.people])
     for batch in _deliver(business.events, chance):
         await CONSUMERS[batch[0].aggregate](batch, reporting.database)
