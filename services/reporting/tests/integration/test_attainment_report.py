@@ -214,6 +214,22 @@ async def test_a_won_deal_counts_as_it_stands_and_in_its_pipeline(
     assert (there["won"], there["quota"], there["attainment"]) == ("70.00", "100.00", 0.7)
 
 
+async def test_what_nobody_owned_when_it_closed_is_nobodys(
+    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+) -> None:
+    """Not even hers who got it later."""
+    story = DealStory(pipeline, tenant.rep.id, Decimal(40), at=MID_NOVEMBER)
+    story.create()
+    story.edit(owner_id=None)
+    story.move("Closed Won")
+    story.edit(owner_id=tenant.rep.id)
+    await tell(reporting, story)
+
+    report = await read_report(reporting.client(tenant.admin), **{"from": "2026-11", "to": "2026-11"})
+
+    assert report["items"] == []
+
+
 @pytest.mark.usefixtures("pipeline")
 async def test_nothing_at_all(reporting: Reporting, tenant: SeededTenant) -> None:
     answer = await reporting.client(tenant.admin).get(URL)

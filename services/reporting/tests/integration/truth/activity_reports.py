@@ -64,7 +64,7 @@ REPLIES: Final = """
     CREATE VIEW replies AS
     SELECT m.id, m.user_id, m.deal_id, m.occurred_at,
            coalesce(min({sent_at: o.occurred_at, id: o.id}) FILTER (o.thread_id = m.thread_id),
-                    min({sent_at: o.occurred_at, id: o.id})) AS reply
+                    min({sent_at: o.occurred_at, id: o.id}) FILTER (o.id IS NOT NULL)) AS reply
       FROM mails m
       LEFT JOIN mails o
         ON o.direction = 'OUTBOUND' AND (o.occurred_at > m.occurred_at OR o.occurred_at = m.occurred_at AND o.id > m.id)

@@ -30,12 +30,12 @@ SUM_WON = """
     SELECT w.owner_id AS key, w.currency, CASE WHEN w.currency = $6 THEN $7 ELSE w.closed_on END AS on,
            COALESCE(sum(w.amount), 0) AS amount
       FROM ("""
-# Deals whose past is not known yet are their present owner's.
+# Deals whose past is not known yet are their present owner's; what nobody owned when it closed is nobody's.
 WON = """
     SELECT c.owner_id, d.currency, d.amount, (d.closed_at AT TIME ZONE $3)::date AS closed_on
       FROM deal_facts d
       LEFT JOIN closings p ON p.closed_at = d.closed_at AND p.deal_id = d.deal_id
-      CROSS JOIN LATERAL (SELECT COALESCE(p.owner_id, d.owner_id) AS owner_id) c
+      CROSS JOIN LATERAL (SELECT CASE WHEN p.deal_id IS NULL THEN d.owner_id ELSE p.owner_id END AS owner_id) c
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
        AND d.status = 'WON' AND NOT d.is_deleted AND c.owner_id IS NOT NULL AND """
 
