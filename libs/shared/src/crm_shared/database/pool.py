@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from pydantic_core import from_json, to_json
 
+from crm_shared.database.decimals import set_decimal_codec
 from crm_shared.database.moments import set_time_codecs
 from crm_shared.database.transaction import Transaction
 
@@ -52,6 +53,7 @@ async def _prepare(connection: asyncpg.Connection) -> None:
         format="binary",
     )
     await set_time_codecs(connection)
+    await set_decimal_codec(connection)
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
@@ -163,11 +165,16 @@ class Database:
         return await self._pool.acquire(timeout=self._wait_s)
 
     @asynccontextmanager
-    async def snapshot(self, tenant_id: UUID) -> AsyncIterator[Connection]:
-        """Lend a connection on which all statements see one moment: for answers that several statements make."""
+    async def snapshot(self, tenant_id: UUID, *, reads_many: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection on which all statements see one moment: for answers that several statements make.
+
+        `reads_many`: statements read thousands of rows, whatever the planner believes. Of a tenant that has just been
+        loaded it knows nothing, takes it for a row or two, and would look at all rows for each of them.
+        """
+        planning = "; SET LOCAL enable_nestloop = off" if reads_many else ""
         async with self._pool.acquire(timeout=self._wait_s) as connection:
             await connection.execute(
-                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL crm.tenant_id = '{tenant_id}'"
+                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL crm.tenant_id = '{tenant_id}'{planning}"
             )
             try:
                 yield connection

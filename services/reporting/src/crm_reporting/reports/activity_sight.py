@@ -99,7 +99,7 @@ async def open_activity_scope(
 
     Raises InvalidField for a window that ends before it begins.
     """
-    async with source.database.snapshot(caller.tenant_id) as connection:
+    async with source.database.snapshot(caller.tenant_id, reads_many=True) as connection:
         if query.pipeline_id is not None:
             found = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
             if found is None:

@@ -14,7 +14,7 @@ from crm_shared.database import Connection, Where
 from crm_shared.listing import list_branches
 from crm_shared.local_days import day_at, end_of_day
 from crm_shared.refusals import InvalidField, NotFound
-from crm_shared.time_window import FIRST_DAY, FIRST_INSTANT
+from crm_shared.time_window import FIRST_DAY
 
 RECENT_DAYS: Final = 30
 
@@ -102,8 +102,9 @@ def to_window(query: WindowQuery, scope: Zoned, *, default_first: date, default_
             last = first
         else:
             raise InvalidField.at("?from", "lies after `to`")
-    begin = FIRST_INSTANT if first <= FIRST_DAY else end_of_day(first - timedelta(days=1), scope.time_zone)
-    return Window(first, last, begin, end_of_day(last, scope.time_zone))
+    return Window(
+        first, last, end_of_day(first - timedelta(days=1), scope.time_zone), end_of_day(last, scope.time_zone)
+    )
 
 
 def to_recent_window(query: WindowQuery, scope: Zoned) -> Window:
@@ -124,7 +125,7 @@ async def open_scope(
     as_of = query.as_of if isinstance(query, AsOfQuery) else None
     if as_of is not None and as_of > now:
         raise InvalidField.at("?as_of", "lies in the future")
-    async with source.database.snapshot(caller.tenant_id) as connection:
+    async with source.database.snapshot(caller.tenant_id, reads_many=True) as connection:
         pipeline_id: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
         if pipeline_id is None:
             raise NotFound("There is no such pipeline.")
