@@ -91,7 +91,7 @@ class Findings:
         assert not self.failures, str(self)
         assert not self.wrong_paths, "\n".join(self.wrong_paths)
         away = {label for label, status in self.statuses if status >= httpx.codes.INTERNAL_SERVER_ERROR}
-        assert away == set(may_be_away)
+        assert away == set(may_be_away), sorted(away ^ set(may_be_away))
         labels = {label for label, _ in self.statuses}
         assert len(self.list_never_good()) < len(labels) / 2, self.list_never_good()
 
