@@ -41,42 +41,49 @@ LIST_SPREADING: Final = """
      LIMIT $1
 """
 
-# The types are constants beside each index condition, so a parent costs the probe of its own index alone; and each
-# branch has its own order and limit, so a portion of a million children reads that portion.
-LIST_CHILDREN: Final = """
-    SELECT p.number, c.type, c.id
-      FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) WITH ORDINALITY
-           AS p (tenant_id, type, id, spread_after, number)
-     CROSS JOIN LATERAL (
+# What shows a record p. Its type is a constant beside each index condition, so a parent costs the probe of its own
+# index alone; and each branch has its own order and limit, so a portion of a million children reads that portion.
+CHILDREN: Final = """
            (SELECT type, id FROM search_records
              WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND id > p.spread_after
-             ORDER BY id LIMIT $5)
+             ORDER BY id {order} LIMIT {limit})
            UNION ALL
            (SELECT 'activity', activity_id FROM activity_contacts
              WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id AND activity_id > p.spread_after
-             ORDER BY activity_id LIMIT $5)
+             ORDER BY activity_id {order} LIMIT {limit})
            UNION ALL  -- who sees a contact by a share sees its deals' activities too
            (SELECT a.type, a.id FROM search_records d
               JOIN search_records a ON a.tenant_id = d.tenant_id AND a.deal_id = d.id
              WHERE p.type = 'contact' AND d.tenant_id = p.tenant_id AND d.contact_id = p.id AND d.type = 'deal'
                AND a.id > p.spread_after
-             ORDER BY a.id LIMIT $5)
+             ORDER BY a.id {order} LIMIT {limit})
            UNION ALL
            (SELECT type, id FROM search_records
              WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
-             ORDER BY id LIMIT $5)
+             ORDER BY id {order} LIMIT {limit})
            UNION ALL
            (SELECT type, id FROM search_records
              WHERE p.type = 'deal' AND tenant_id = p.tenant_id AND deal_id = p.id AND id > p.spread_after
-             ORDER BY id LIMIT $5)
+             ORDER BY id {order} LIMIT {limit})
            UNION ALL
            (SELECT type, id FROM search_records
              WHERE p.type = 'pipeline' AND tenant_id = p.tenant_id AND pipeline_id = p.id AND id > p.spread_after
-             ORDER BY id LIMIT $5)
+             ORDER BY id {order} LIMIT {limit})
+"""
+
+LIST_CHILDREN: Final = (
+    """
+    SELECT p.number, c.type, c.id
+      FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[]) WITH ORDINALITY
+           AS p (tenant_id, type, id, spread_after, number)
+     CROSS JOIN LATERAL ("""  # noqa: S608 - texts of ours
+    + CHILDREN.format(order="ASC", limit="$5")
+    + """
            ) AS c
      ORDER BY p.number, c.id
      LIMIT $5
 """
+)
 
 MARK: Final = """
     WITH locked AS (

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from crm_search.records import CHILDREN, FIRST_ID
 from crm_search.store import DocumentStore
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
@@ -81,39 +82,19 @@ FIND_MISSING: Final = """
 """
 
 
-# What shows a record, by its own index each, the last first: a bulk goes in the order of ids, so what of it the index
-# shows last. See records.LIST_CHILDREN.
-LIST_SHOWING: Final = """
+# The last first: a bulk goes in the order of ids, so what of it the index shows last.
+LIST_SHOWING: Final = (
+    """
     SELECT DISTINCT c.type, c.id
-      FROM unnest($2::text[], $3::uuid[]) AS w (type, id)
-     CROSS JOIN LATERAL (
-           (SELECT type, id FROM search_records
-             WHERE w.type = 'contact' AND tenant_id = $1 AND contact_id = w.id
-             ORDER BY id DESC LIMIT $4)
-           UNION ALL
-           (SELECT 'activity', activity_id FROM activity_contacts
-             WHERE w.type = 'contact' AND tenant_id = $1 AND contact_id = w.id
-             ORDER BY activity_id DESC LIMIT $4)
-           UNION ALL
-           (SELECT a.type, a.id FROM search_records d
-              JOIN search_records a ON a.tenant_id = d.tenant_id AND a.deal_id = d.id
-             WHERE w.type = 'contact' AND d.tenant_id = $1 AND d.contact_id = w.id AND d.type = 'deal'
-             ORDER BY a.id DESC LIMIT $4)
-           UNION ALL
-           (SELECT type, id FROM search_records
-             WHERE w.type = 'company' AND tenant_id = $1 AND company_id = w.id
-             ORDER BY id DESC LIMIT $4)
-           UNION ALL
-           (SELECT type, id FROM search_records
-             WHERE w.type = 'deal' AND tenant_id = $1 AND deal_id = w.id
-             ORDER BY id DESC LIMIT $4)
-           UNION ALL
-           (SELECT type, id FROM search_records
-             WHERE w.type = 'pipeline' AND tenant_id = $1 AND pipeline_id = w.id
-             ORDER BY id DESC LIMIT $4)
+      FROM (SELECT $1::uuid AS tenant_id, w.type, w.id, $4::uuid AS spread_after
+              FROM unnest($2::text[], $3::uuid[]) AS w (type, id)) AS p
+     CROSS JOIN LATERAL ("""  # noqa: S608 - texts of ours
+    + CHILDREN.format(order="DESC", limit="$5")
+    + """
            ) AS c
-     LIMIT $4
+     LIMIT $5
 """
+)
 
 # What the index has refused never comes to be shown, and a pipeline has no document.
 LIST_AWAITED: Final = """
@@ -192,6 +173,7 @@ async def _list_showing(positions: Sequence[Position], caller: Caller, database:
             caller.tenant_id,
             [position.aggregate for position in positions],
             [position.aggregate_id for position in positions],
+            FIRST_ID,
             SHOWING,
         )
     return [(row["type"], row["id"]) for row in rows]
