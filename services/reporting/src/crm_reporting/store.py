@@ -148,16 +148,23 @@ NOTE_PROGRESS = """
 # Whoever writes facts carries the difference into the sums, so nobody may meanwhile; reports go on with the old ones.
 HOLD_FACTS = "LOCK TABLE deal_facts IN SHARE ROW EXCLUSIVE MODE"
 DROP_SUMS = "DELETE FROM deal_rollup"
-SUM_UP = """
+# What the sums are by the facts, in the order of the table's columns; `crm-reporting verify` compares with it.
+RECOMPUTED_SUMS = """
+    SELECT tenant_id, pipeline_id, stage_id, owner_id, currency,
+           date_trunc('month', close_date::timestamp)::date AS close_month, status, count(*) AS deal_count,
+           COALESCE(sum(amount), 0) AS total_amount, sum(extract(epoch FROM created_at)) AS created_epoch_s,
+           sum(extract(epoch FROM stage_changed_at)) AS stage_changed_epoch_s
+      FROM deal_facts
+     WHERE NOT is_deleted"""
+BY_KEY = " GROUP BY 1, 2, 3, 4, 5, 6, 7"
+SUM_UP = (
+    """
     INSERT INTO deal_rollup (tenant_id, pipeline_id, stage_id, owner_id, currency, close_month, status,
                              deal_count, total_amount, created_epoch_s, stage_changed_epoch_s)
-    SELECT tenant_id, pipeline_id, stage_id, owner_id, currency, date_trunc('month', close_date::timestamp)::date,
-           status, count(*), COALESCE(sum(amount), 0), sum(extract(epoch FROM created_at)),
-           sum(extract(epoch FROM stage_changed_at))
-      FROM deal_facts
-     WHERE NOT is_deleted
-     GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
+    + RECOMPUTED_SUMS
+    + BY_KEY
+)
 
 
 async def recount(transaction: Transaction) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from prometheus_client import Gauge
 
+from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
 from crm_shared.database import Connection, Database
 
 DIFFERENCES: Final = Gauge(
@@ -15,15 +16,12 @@ DIFFERENCES: Final = Gauge(
 
 # The sums are compared as sets: a key of theirs may be null, which no join of both sides takes. The period that has no
 # end is the deal as it stands; a deal whose history nobody has told yet has none. One statement sees one moment.
-FIND_DIFFERENCES: Final = """
-    WITH recomputed AS (
-        SELECT tenant_id, pipeline_id, stage_id, owner_id, currency,
-               date_trunc('month', close_date::timestamp)::date AS close_month, status, count(*) AS deal_count,
-               COALESCE(sum(amount), 0) AS total_amount, sum(extract(epoch FROM created_at)) AS created_epoch_s,
-               sum(extract(epoch FROM stage_changed_at)) AS stage_changed_epoch_s
-          FROM deal_facts
-         WHERE NOT is_deleted AND ($1::uuid IS NULL OR tenant_id = $1)
-         GROUP BY 1, 2, 3, 4, 5, 6, 7
+FIND_DIFFERENCES: Final = (
+    "WITH recomputed AS ("  # noqa: S608 - texts of ours
+    + RECOMPUTED_SUMS
+    + " AND ($1::uuid IS NULL OR tenant_id = $1)"
+    + BY_KEY
+    + """
     ), rolled AS (
         SELECT tenant_id, pipeline_id, stage_id, owner_id, currency, close_month, status, deal_count, total_amount,
                created_epoch_s, stage_changed_epoch_s
@@ -51,6 +49,7 @@ FIND_DIFFERENCES: Final = """
      GROUP BY f.tenant_id
      ORDER BY 1, 2
 """
+)
 
 REMEDIES: Final = {
     "deal_rollup": "`crm-reporting recount` makes the sums anew",

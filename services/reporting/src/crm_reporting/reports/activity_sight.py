@@ -14,13 +14,12 @@ from uuid import UUID
 
 from crm_reporting.parts import ReportSource
 from crm_reporting.reports.schemas import WindowQuery
-from crm_reporting.reports.scope import FIND_PIPELINE, Window, to_recent_window
+from crm_reporting.reports.scope import Window, load_pipeline_id, to_recent_window
 from crm_shared.access import Caller
 from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
 from crm_shared.local_days import day_at
-from crm_shared.refusals import NotFound
 
 # In an OR, an IN (SELECT …) is hashed once a statement, however many contacts the owners have; IS TRUE keeps PostgreSQL
 # from joining them anew for each row. Few activities have a second contact, so that most rows are done with one probe.
@@ -101,9 +100,7 @@ async def open_activity_scope(
     """
     async with source.database.snapshot(caller.tenant_id, reads_many=True) as connection:
         if query.pipeline_id is not None:
-            found = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
-            if found is None:
-                raise NotFound("There is no such pipeline.")
+            await load_pipeline_id(connection, caller, query.pipeline_id)
         zone = query.time_zone or caller.time_zone
         scope = ActivityScope(caller, now, query.pipeline_id, query.owner_id, zone)
         yield connection, scope, to_recent_window(query, scope)

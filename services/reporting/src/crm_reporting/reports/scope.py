@@ -114,6 +114,14 @@ def to_recent_window(query: WindowQuery, scope: Zoned) -> Window:
     return to_window(query, scope, default_first=first, default_last=last)
 
 
+async def load_pipeline_id(connection: Connection, caller: Caller, pipeline_id: UUID | None) -> UUID:
+    """Return the pipeline's id if there is one, the default pipeline's for None. Raises NotFound."""
+    found: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, pipeline_id)
+    if found is None:
+        raise NotFound("There is no such pipeline.")
+    return found
+
+
 @asynccontextmanager
 async def open_scope(
     source: ReportSource, caller: Caller, query: ReportQuery, *, now: datetime
@@ -126,9 +134,7 @@ async def open_scope(
     if as_of is not None and as_of > now:
         raise InvalidField.at("?as_of", "lies in the future")
     async with source.database.snapshot(caller.tenant_id, reads_many=True) as connection:
-        pipeline_id: UUID | None = await connection.fetchval(FIND_PIPELINE, caller.tenant_id, query.pipeline_id)
-        if pipeline_id is None:
-            raise NotFound("There is no such pipeline.")
+        pipeline_id = await load_pipeline_id(connection, caller, query.pipeline_id)
         yield (
             connection,
             Scope(

@@ -9,11 +9,8 @@ from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import DatedRates, exact_arithmetic
 from crm_reporting.reports.money import DatedAmount, sum_converted, to_money
+from crm_reporting.reports.rounding import to_days
 from crm_reporting.reports.stages import ReportStage
-
-DAY_S = 86_400
-AGE_DECIMALS = 4
-"""Of a day: 9 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +103,4 @@ def _average_days(epoch_sums: Iterable[Decimal], count: int, as_of: datetime) ->
     if count == 0 or not all(epoch_sum.is_finite() for epoch_sum in sums):
         return None
     elapsed_s = Decimal(str(as_of.timestamp())) - sum(sums, Decimal(0)) / count
-    return round(float(max(elapsed_s, Decimal(0))) / DAY_S, AGE_DECIMALS)
+    return to_days(float(max(elapsed_s, Decimal(0))))
