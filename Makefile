@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset status demo test lint format types lock check check-fast bench
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -18,9 +18,9 @@ export PYTHONDONTWRITEBYTECODE :=
 IN_PARALLEL := -n 3
 
 help: ## print this
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(UV) ## start the whole suite on this machine, with a demo; again is fine (ARGS=--no-demo starts it empty)
+up: $(UV) ## start the whole suite on this machine, with a demo; again is fine (ARGS=--no-demo: empty; ARGS=--replica: reports read a standby; ARGS=--cdc: Debezium as relay)
 	@$(RUN) crm up $(ARGS)
 
 down: $(UV) ## stop the suite, keep its data
@@ -35,8 +35,31 @@ status: $(UV) ## show every process of the suite
 demo: $(UV) ## move a deal, merge a contact entered twice, and time the arrival of both
 	@$(RUN) crm demo
 
+images: ## build the six images, labelled with this commit: needs docker (ARGS=inventory: what each holds; ARGS=release: two architectures, pushed)
+	@env REVISION=$$(git rev-parse HEAD) CREATED=$$(git log -1 --format=%cI) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$$(grep -s '^CRM_PYTHON_IMAGE=' .env) docker buildx bake -f docker-bake.hcl $(ARGS)
+
+compose-up: $(UV) ## the whole suite in containers, with a gateway, an issuer for trials and the demo: needs docker
+	@deploy/compose/prepare --trial-issuer
+	@docker compose up --build --detach --wait --wait-timeout 600
+	@$(RUN) crm demo --compose
+
+compose-down: ## stop the containers, keep their data (docker compose down --volumes forgets it)
+	@docker compose down
+
 test: $(UV) ## run every test on engines of its own, beside a running suite too (ARGS="-k deals -x": only these)
 	@$(RUN) pytest $(or $(ARGS),$(IN_PARALLEL))
+
+rules: $(UV) ## write Prometheus' rules and Grafana's dashboards anew from deploy/observability/src
+	@$(RUN) python -m crm_observability.generate
+
+chart: $(UV) ## render the Helm chart for the examples' values anew (needs helm; chart-check builds one)
+	@$(RUN) python -m deploy.helm.tests.kafka_users
+	@$(RUN) python -m deploy.helm.tests.debezium_connectors
+	@$(RUN) python -m deploy.helm.tests.rendering
+
+chart-check: $(UV) ## lint, render and validate the Helm chart: builds helm and more into .tools once (needs Go)
+	@UV=$(UV) deploy/helm/check
 
 lint: $(UV) ## ruff: rules and format
 	@$(RUN) ruff check
@@ -47,7 +70,7 @@ format: $(UV) ## let ruff rewrite what it can
 	@$(RUN) ruff format
 
 types: $(UV) ## mypy, strict
-	@$(RUN) mypy libs services deploy tests $(wildcard benchmarks)
+	@$(RUN) mypy libs services integrations deploy tests $(wildcard benchmarks)
 
 lock: $(UV) ## check that uv.lock is up to date
 	@$(UV) lock --check

@@ -16,18 +16,25 @@ from benchmarks import (
     activities,
     arrival,
     boards,
+    costs,
+    feeds,
     http_deals,
+    import_beside_relay,
     importing,
     lists,
+    long_pages,
     moving,
     projecting,
     relaying,
+    reminders,
     timelines,
     webhooks,
 )
 from benchmarks.arena import Row, prepared
 from benchmarks.duplicates import report as duplicates
+from benchmarks.relevance import report as relevance
 from benchmarks.reports import measuring as reports
+from benchmarks.reports import projecting as history
 from crm_local.engines.native import NativeEngines, native_engines
 
 console = Console(width=150)
@@ -57,6 +64,10 @@ async def _arrival(_engines: NativeEngines) -> list[Row]:
     return await arrival.run()
 
 
+async def _costs(_engines: NativeEngines) -> list[Row]:
+    return await costs.run()
+
+
 async def _lists(engines: NativeEngines, rows: int) -> list[Row]:
     async with prepared("contacts", engines.postgres_admin_dsn) as arena:
         return await lists.run(arena, rows=rows)
@@ -67,6 +78,11 @@ async def _imports(engines: NativeEngines) -> list[Row]:
         return await importing.run(arena)
 
 
+async def _long_import(engines: NativeEngines) -> list[Row]:
+    async with prepared("contacts", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await import_beside_relay.run(arena)
+
+
 async def _moves(engines: NativeEngines) -> list[Row]:
     async with prepared("deals", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
         return await moving.run(arena)
@@ -75,6 +91,21 @@ async def _moves(engines: NativeEngines) -> list[Row]:
 async def _activities(engines: NativeEngines) -> list[Row]:
     async with prepared("activities", engines.postgres_admin_dsn) as arena:
         return await activities.run(arena)
+
+
+async def _feeds(engines: NativeEngines) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn) as arena:
+        return await feeds.run(arena)
+
+
+async def _long_pages(engines: NativeEngines) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn) as arena:
+        return await long_pages.run(arena)
+
+
+async def _reminders(engines: NativeEngines) -> list[Row]:
+    async with prepared("activities", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await reminders.run(arena)
 
 
 async def _boards(engines: NativeEngines) -> list[Row]:
@@ -92,6 +123,15 @@ async def _webhooks(engines: NativeEngines) -> list[Row]:
         return await webhooks.run(arena)
 
 
+async def _relevance(engines: NativeEngines) -> list[Row]:
+    return await relevance.run(engines.postgres_admin_dsn, engines.elasticsearch_url)
+
+
+async def _history(engines: NativeEngines) -> list[Row]:
+    async with prepared("reporting", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await history.run(arena)
+
+
 async def _reports(engines: NativeEngines, deals: int) -> list[Row]:
     async with prepared("reporting", engines.postgres_admin_dsn) as arena:
         return await reports.run(arena, deals=deals)
@@ -101,15 +141,22 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "http": _http,
     "moves": _moves,
     "activities": _activities,
+    "feeds": _feeds,
+    "long-pages": _long_pages,
+    "reminders": _reminders,
     "boards": _boards,
     "webhooks": _webhooks,
     "relay": _relay,
     "projection": _projection,
     "duplicates": _duplicates,
+    "relevance": _relevance,
     "arrival": _arrival,
+    "costs": _costs,
     "imports": _imports,
+    "long-import": _long_import,
     "lists": partial(_lists, rows=lists.LARGE),
     "timelines": partial(_timelines, rows=timelines.LARGE),
+    "history": _history,
     "reports": partial(_reports, deals=reports.DEALS),
 }
 
@@ -132,7 +179,8 @@ def main() -> None:
     parts["reports"] = partial(_reports, deals=arguments.deals)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
-    with native_engines("postgres", "kafka") as engines:
+    needed = ["postgres", "kafka", *(["elasticsearch"] if "relevance" in chosen else [])]
+    with native_engines(*needed, autovacuum=True) as engines:
         for name in chosen:
             console.print(f"running {name} …")
             rows += asyncio.run(_run(parts[name], engines))

@@ -20,9 +20,9 @@ from crm_shared.database.migrations import migrate
 from crm_shared.database.provision import provision
 from crm_shared.testing.issuers import ThrowAwayIssuer
 from crm_shared.testing.people import SeededTenant, seed_tenant
+from crm_shared.testing.service_kit import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[1]
-PASSWORD = "bench"  # noqa: S105 - of a throw-away engine
 UP_WITHIN_S = 300.0
 
 
@@ -80,6 +80,7 @@ async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str = "") -> A
             "CRM_AUTH_ISSUER": issuer.issuer,
             "CRM_AUTH_AUDIENCE": issuer.audience,
             "CRM_RATE_LIMIT_REQUESTS": "1000000000",
+            "CRM_BATCH_LIMIT_ITEMS": "1000000000",
             "BENCH_TENANT": str(tenant.id),
             "BENCH_USER": str(tenant.admin.id),
         }

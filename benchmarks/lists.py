@@ -22,7 +22,7 @@ from crm_shared.testing.people import JOINED_AT, Person, SeededTenant, make_pers
 
 SMALL, LARGE = sized((10_000, 1_000_000), tiny=(200, 1_000))
 OWNERS, REPORTS, FEW = 200, 50, 5
-SECONDS = sized(1.5, tiny=0.05)
+SECONDS, WARM_UP_S = sized((1.5, 0.3), tiny=(0.02, 0.01))
 AIM = 1 / 1.5
 """Of the small tenant's p99 to the large one's."""
 
@@ -143,7 +143,7 @@ async def _compare(arena: Arena, port: int, case: Case, teams: Sequence[Team]) -
     requests = [_render(arena, case, team) for team in teams]
     measured: list[Measured] = []
     for each in requests:
-        await run_load(port, [each], connections=1, seconds=0.3)
+        await run_load(port, [each], connections=1, seconds=WARM_UP_S)
         measured.append(await run_load(port, [each], connections=1, seconds=SECONDS))
     small, large = measured
     print(

@@ -2,23 +2,21 @@
 
 import asyncio
 import statistics
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from pydantic_core import from_json, to_json
 
 from benchmarks.arena import Arena, Row
+from benchmarks.consuming import time_raw, time_worker
 from benchmarks.size import sized
 from crm_activities.activities.repository import INSERT_NOTES
 from crm_activities.consumers import note_deal_moves
-from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.topics import create_topics
-from crm_shared.bus.worker import Worker
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.database import Database
@@ -61,7 +59,7 @@ async def run(arena: Arena) -> list[Row]:
             await owner.execute("TRUNCATE activities, outbox CASCADE")
             ours.append(await _consume(arena, database, group))
             await owner.execute("TRUNCATE activities, outbox CASCADE")
-            raw.append(await _consume_raw(arena, group))
+            raw.append(await time_raw(arena, group, batch=BATCH, total=MOVES, write=_write_raw))
     finally:
         await owner.close()
         await database.close()
@@ -85,54 +83,13 @@ async def write_many(bootstrap: str, events: Sequence[OutboxEvent]) -> None:
 
 
 async def _consume(arena: Arena, database: Database, group: str) -> float:
-    """Time the worker from its first note to its last: joining the group is not what is measured."""
     bound = note_deal_moves.bind(database, SystemClock())
-    subscription = type(bound)(bound.topics, group, bound.handler, max_records=BATCH)
-    worker = Worker(ConsumerSettings(arena.kafka_bootstrap, "bench"), [subscription])
-    task = asyncio.create_task(worker.run())
-    first_s, first_count = 0.0, 0
-    try:
-        while (count := await _count(database)) < MOVES:
-            if count and not first_s:
-                first_s, first_count = time.perf_counter(), count
-            await asyncio.sleep(0.01)
-        return (MOVES - first_count) / (time.perf_counter() - first_s)
-    finally:
-        worker.stop()
-        await task
+    return await time_worker(arena, bound, group, batch=BATCH, total=MOVES, count=lambda: _count(database))
 
 
 async def _count(database: Database) -> int:
     async with database.read_as_worker() as connection:
         return int(await connection.fetchval("SELECT count(*) FROM activities"))
-
-
-async def _consume_raw(arena: Arena, group: str) -> float:
-    consumer = AIOKafkaConsumer(
-        "crm.deal",
-        bootstrap_servers=arena.kafka_bootstrap,
-        group_id=f"{group}.raw",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    connection = await asyncpg.connect(arena.worker_dsn)
-    done, first_s, first_count = 0, 0.0, 0
-    try:
-        while done < MOVES:
-            found = await consumer.getmany(timeout_ms=1000, max_records=BATCH)
-            records = [record for partition in found.values() for record in partition]
-            if not records:
-                continue
-            await _write_raw(connection, records)
-            await consumer.commit()
-            done += len(records)
-            if not first_s:
-                first_s, first_count = time.perf_counter(), done
-        return (MOVES - first_count) / (time.perf_counter() - first_s)
-    finally:
-        await connection.close()
-        await consumer.stop()
 
 
 async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerRecord]) -> None:

@@ -1,13 +1,17 @@
 """The running suite, one for all tests that act from outside."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import Final
 
 import pytest
 
 from crm_local.testing.running import RunningCrm, find_port_base
 from crm_local.testing.tenant import Tenant
+
+RUNNING: Final = pytest.StashKey[RunningCrm]()
+LEFT: Final = pytest.StashKey[int]()
+"""How many tests of this process are still to act on the suite."""
 
 BESIDE_OTHER_TESTS: Final = {
     # Three relays that look 66 times a second would take a fifth of a core from whatever is tested beside them.
@@ -19,17 +23,39 @@ BESIDE_OTHER_TESTS: Final = {
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep what acts on the one running suite in one process."""
-    if "crm" in getattr(item, "fixturenames", ()):
+    """Keep what acts on the one running suite in one process, where its tests come one after the other."""
+    if _acts_on_suite(item):
         item.add_marker(pytest.mark.xdist_group("suite"))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[LEFT] = sum(map(_acts_on_suite, session.items))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """End the suite behind the last that acts on it: idle, it takes a sixth of a core from the tests that follow.
+
+    They are counted, whatever order they come in: --failed-first and --new-first set others between them.
+    """
+    if _acts_on_suite(item):
+        item.config.stash[LEFT] -= 1
+    yield
+    if item.config.stash[LEFT] == 0 and RUNNING in item.config.stash:
+        item.config.stash[RUNNING].reset()
+
+
+def _acts_on_suite(item: pytest.Item) -> bool:
+    return "crm" in getattr(item, "fixturenames", ())
+
+
 @pytest.fixture(scope="session")
-async def crm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningCrm]:
+async def crm(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> AsyncIterator[RunningCrm]:
     """Start everything once a session: engines, migrations, thirteen processes."""
     running = RunningCrm(tmp_path_factory.mktemp("suite"), find_port_base(), BESIDE_OTHER_TESTS)
     try:
         await asyncio.to_thread(running.start)
+        pytestconfig.stash[RUNNING] = running
         yield running
     finally:
         await running.stop()

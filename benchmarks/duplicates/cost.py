@@ -24,7 +24,7 @@ from crm_shared.database import Database
 
 SEED, BATCH = 4, sized(250, tiny=10)
 CROWD, SIZES, ROUNDS = sized((50_000, (10_000, 100_000, 1_000_000), 4), tiny=(100, (100, 200, 300), 2))
-NAME_KEYS = frozenset({"names", "last-and-beginning", "beginnings"})
+NAME_KEYS = frozenset({"names", "last-and-beginning", "first-and-beginning", "beginnings", "name-part"})
 
 # Looking for duplicates reads contacts by id; the lists' indexes would only make the loading of a million slow.
 DROP_INDEXES = """
@@ -137,7 +137,7 @@ async def _stage(owner: asyncpg.Connection, crowd: Sequence[Contact]) -> None:
         records=[
             (number, hashed(*parts), parts[0] in NAME_KEYS)
             for number, profile in enumerate(profiles)
-            for parts in list_keys(profile)
+            for parts in set(list_keys(profile))
         ],
     )
     await owner.copy_records_to_table(

@@ -2,10 +2,13 @@
 
 import argparse
 from collections import Counter, defaultdict
+from uuid import UUID
 
-from benchmarks.duplicates.quality import Labelled, Pair
+from benchmarks.duplicates.people import Person
+from benchmarks.duplicates.quality import Crowd, Pair
 from benchmarks.duplicates.records import make_contacts
-from crm_contacts.duplicates.comparisons import Finding, compare
+from crm_contacts.duplicates.comparisons import compare
+from crm_contacts.duplicates.findings import Finding
 from crm_contacts.duplicates.keys import hashed
 from crm_contacts.duplicates.profiles import LAST_DIGITS
 from crm_contacts.duplicates.scoring import SHARED_PHONE_FROM
@@ -14,8 +17,8 @@ from crm_contacts.duplicates.weights import WEIGHTS, Kind
 LEAST = 0.0005
 
 
-def kind_of(pair: Pair, labelled: Labelled) -> Kind:
-    one, other = (labelled.contacts[contact_id].person for contact_id in pair)
+def kind_of(pair: Pair, people: dict[UUID, Person]) -> Kind:
+    one, other = (people[contact_id] for contact_id in pair)
     if one.number == other.number:
         return Kind.SAME
     if one.number in (other.number, other.family) or (other.number in (one.number, one.family)):
@@ -23,7 +26,7 @@ def kind_of(pair: Pair, labelled: Labelled) -> Kind:
     return Kind.COLLEAGUE if one.employer and one.employer == other.employer else Kind.STRANGER
 
 
-def findings_of(pair: Pair, labelled: Labelled) -> list[Finding]:
+def findings_of(pair: Pair, labelled: Crowd) -> list[Finding]:
     ours, theirs = (labelled.profiles[contact_id] for contact_id in pair)
     term = hashed("phone-term", ours.phone[-LAST_DIGITS:])
     return compare(ours, theirs, is_shared_phone=labelled.frequencies.count(term) >= SHARED_PHONE_FROM)
@@ -34,10 +37,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=int, default=60_000)
     arguments = parser.parse_args()
-    labelled = Labelled.of(make_contacts(arguments.people, arguments.seed))
+    contacts = make_contacts(arguments.people, arguments.seed)
+    labelled, people = Crowd.of(contacts), {contact.id: contact.person for contact in contacts}
     counts: dict[tuple[str, Kind], Counter[str]] = defaultdict(Counter)
     for pair in labelled.list_candidates() | labelled.true_pairs:
-        kind, findings = kind_of(pair, labelled), findings_of(pair, labelled)
+        kind, findings = kind_of(pair, people), findings_of(pair, labelled)
         are_alike = all(f.level != "different" for f in findings if f.comparison in {"first_name", "last_name"})
         for finding in findings:
             # What namesakes' addresses have in common is what the addresses add to an equal name.

@@ -17,12 +17,15 @@ RARE_SURNAMES: Final = tuple(
     "".join(parts) for parts in product(_WORDS["beginnings"], _WORDS["middles"], _WORDS["ends"])
 )
 RARE_SHARE: Final = 0.5
-SHORT_FORMS: Final = {
-    name.partition(":")[0]: name.partition(":")[2].split(",")
-    for names in _WORDS["first_names"].values()
-    for name in names
-    if ":" in name
-}
+
+
+def _read_short_forms(*cultures: str) -> dict[str, list[str]]:
+    named = (name.partition(":") for culture in cultures for name in _WORDS["first_names"][culture])
+    return {whole: short.split(",") for whole, _, short in named if short}
+
+
+SHORT_FORMS: Final = _read_short_forms(*_WORDS["first_names"])
+ENGLISH_SHORT_FORMS: Final = _read_short_forms("english")
 
 
 def _with_weights(names: Sequence[str]) -> tuple[Sequence[str], list[float]]:

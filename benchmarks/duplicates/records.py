@@ -34,6 +34,10 @@ class Contact:
     job_title: str | None
     custom_data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def entity(self) -> int:
+        return self.person.number
+
     def to_row(self) -> dict[str, Any]:
         """Give what matching reads of the contact's row and its company's."""
         employer = self.employer

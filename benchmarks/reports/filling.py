@@ -9,7 +9,10 @@ import asyncpg
 
 from benchmarks.arena import Arena
 from benchmarks.restoring import restoring
+from crm_reporting.closings.store import SUM_UP as SUM_UP_CLOSINGS
 from crm_reporting.consumers import keep_pipelines
+from crm_reporting.history.sums import SUM_UP as SUM_UP_PERIODS
+from crm_reporting.stays.store import REMAKE
 from crm_reporting.store import SUM_UP
 from crm_shared.access import Role
 from crm_shared.database import Database
@@ -102,6 +105,7 @@ ACTIVITIES: Final = """
            ) AS kind
 """
 TABLES: Final = ("deal_facts", "stage_transitions", "deal_periods", "activity_facts")
+SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup", "exchange_rates")
 LONG_S: Final = 3600.0
 
 
@@ -125,7 +129,11 @@ async def fill(arena: Arena, database: Database, deals: int) -> Filled:
     await keep_pipelines([pipeline.tell()], database)
     owner_ids = [owner.id for owner in owners]
     async with restoring(
-        arena, "reporting", indexed=TABLES, triggered="deal_facts", vacuumed=(*TABLES, "deal_rollup", "exchange_rates")
+        arena,
+        "reporting",
+        indexed=TABLES,
+        triggered="deal_facts",
+        vacuumed=(*TABLES, *SUMS),
     ) as loader:
         await _fill(loader, arena.environment["CRM_REPORTING_OWNER_DSN"], tenant.id, owner_ids, pipeline, deals)
     return Filled(pipeline, {"ADMIN": tenant.admin, f"MANAGER of {REPORTS}": many, "REP": owners[0]})
@@ -153,3 +161,5 @@ async def _fill(
     await loader.execute(ACTIVITIES, tenant_id, deals // 2, owner_ids, timeout=LONG_S)
     await loader.execute(RATES, tenant_id)
     await loader.execute(SUM_UP, timeout=LONG_S)
+    for statement in (SUM_UP_CLOSINGS, SUM_UP_PERIODS, *REMAKE):
+        await loader.execute(statement, None, timeout=LONG_S)

@@ -14,6 +14,10 @@ BEGIN
     CREATE POLICY cdc_sees_all ON public.outbox FOR SELECT TO ${CRM_SERVICE}_cdc USING (true);
     -- Inserts alone: what is cleaned away later is nobody's event.
     IF NOT EXISTS (SELECT FROM pg_publication WHERE pubname = 'crm_outbox') THEN
+        -- Of what was written without it a slot of before would never tell. The connector, which must be stopped, makes
+        -- another and begins with what is in the outbox.
+        PERFORM pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+          WHERE slot_name = 'crm_${CRM_SERVICE}_outbox' AND database = current_database();
         CREATE PUBLICATION crm_outbox FOR TABLE public.outbox WITH (publish = 'insert');
     END IF;
 END $$;

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from architecture.field_lists import OURS, FieldList, list_words, told
+from architecture.field_lists import OURS, FieldList, told, words
 
 from crm_activities.activities import domain as activities
 from crm_activities.activities import filters as activity_filters
@@ -106,14 +106,12 @@ ACTIVITY: Final = [
             " recurrence_id facts",
         },
     ),
-    FieldList(
-        "the words of search",
-        list_words("activity"),
+    words(
+        "activity",
         {
-            "ours": OURS + " erased_at system reminded_at thread_id series_id recurrence_id system_kind facts",
-            "ids and choices": "type direction contact_id original_contact_id deal_id user_id in_reply_to"
-            " contact_ids original_contact_ids outcome priority message_id reference_ids is_automatic recurrence",
-            "moments": "scheduled_at scheduled_on remind_at completed_at occurred_at duration_s",
+            "ours": "recurrence_id system_kind facts",
+            "ids": "contact_ids original_contact_ids message_id reference_ids",
+            "a rule": "recurrence",
         },
     ),
 ]

@@ -43,7 +43,12 @@ FORMS: Final[Mapping[str, Any]] = {
 """How a word stands in the fields that are no text."""
 
 
-def list_words(aggregate: str) -> set[str]:
+def words(aggregate: str, left_out: Mapping[str, str]) -> FieldList:
+    """Give the list of what search finds a record by, out of the fields that may hold words at all."""
+    return FieldList("the words of search", _list_words(aggregate) | _list_wordless(aggregate), left_out)
+
+
+def _list_words(aggregate: str) -> set[str]:
     """Give the fields whose text search finds the record by: each is tried by itself."""
     nothing = {**dict.fromkeys(STATE_MODELS[aggregate].model_fields), **make_empty(aggregate)}
     found = set()
@@ -53,6 +58,18 @@ def list_words(aggregate: str) -> set[str]:
         if any("marked" in document[part].split() for part in ("title", "details", "body")):
             found.add(name)
     return found
+
+
+def _list_wordless(aggregate: str) -> set[str]:
+    """Give the fields that hold no free text: ids, choices, numbers, flags, days and moments."""
+    properties = STATE_MODELS[aggregate].model_json_schema()["properties"]
+    return {name for name, schema in properties.items() if not any(map(_may_hold_words, schema.get("anyOf", [schema])))}
+
+
+def _may_hold_words(schema: Mapping[str, Any]) -> bool:
+    if schema.get("type") == "string":
+        return not schema.keys() & {"enum", "const", "format", "pattern"}
+    return schema.get("type") in {"array", "object"} or "$ref" in schema
 
 
 def told(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:

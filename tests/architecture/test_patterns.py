@@ -20,21 +20,27 @@ from crm_contacts.duplicates.comparisons import compare
 from crm_contacts.duplicates.keys import keys_of, terms_of
 from crm_contacts.duplicates.profiles import to_profile
 from crm_contacts.emails import to_email
-from crm_contacts.imports.formats import read_header
 from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
 from crm_contacts.imports.values import read_tags
 from crm_deals.webhooks.addresses import to_url
-from crm_local.issuer import parse_ttl
+from crm_issuer.tokens import parse_ttl
 from crm_search import folding
+from crm_search.passages import Where
 from crm_search.phones import looks_like_phone, parse_phone
 from crm_search.projections import to_document
+from crm_search.query_words import read_query
 from crm_search.snippets import SnippetCutter
 from crm_shared.custom_fields.values import read_day, read_number, read_text
 from crm_shared.http.positions import from_token
 from crm_shared.http.preconditions import parse_if_match
+from crm_shared.imports import forms
+from crm_shared.imports.encodings import find_misread
+from crm_shared.imports.formats import read_beginning
 from crm_shared.refusals import Refusal
 from crm_shared.spreadsheets import from_cell, to_cell
 from crm_shared.telemetry.traces import continue_trace
+
+pytestmark = pytest.mark.slow
 
 PACKAGES: Final = (
     *("crm_shared", "crm_local", "crm_contacts", "crm_deals", "crm_activities", "crm_search", "crm_reporting"),
@@ -151,6 +157,7 @@ def test_a_pattern_that_reads_a_text_twice_is_stopped(text: str) -> None:
 COMPILED_LATER: Final = {
     "libs/shared/src/crm_shared/http/direct.py": "routes' paths, of our own making",
     "services/contacts/src/crm_contacts/imports/plain_values.py": "numbering plans, of at most 20 digits",
+    "libs/shared/src/crm_shared/imports/forms.py": "a form of a day, made of three parts of our own",
 }
 USES: Final = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 
@@ -222,7 +229,7 @@ def cut_snippets(text: str) -> None:
     """Cut a page of them: its bound is of the page."""
     snippets = SnippetCutter(text[:1_000], parse_phone(text[:1_000], "US"))
     for _ in range(200):
-        snippets.cut([text[:20_000]] * 3)
+        snippets.cut([(Where.NAME, text[:20_000])] * 3)
 
 
 FUNCTIONS: Final[dict[str, Callable[[str], object]]] = {
@@ -233,6 +240,8 @@ FUNCTIONS: Final[dict[str, Callable[[str], object]]] = {
     "search: join_runs": folding.join_runs,
     "search: name keys": folding.list_name_keys,
     "search: read_words": lambda text: list(folding.read_words(text)),
+    "search: read_query": read_query,
+    "search: joined words": lambda text: list(folding.find_joined(text)),
     "search: digits and endings": lambda text: folding.list_endings(folding.digits_of(text)),
     "search: phones": lambda text: (looks_like_phone(text), parse_phone(text, "DE")),
     "search: documents": index,
@@ -245,7 +254,11 @@ FUNCTIONS: Final[dict[str, Callable[[str], object]]] = {
     "contacts: websites": to_website,
     "contacts: tags": read_tags,
     "contacts: duplicates": match_duplicates,
-    "contacts: header lines": lambda text: read_header(text.encode(), "utf-8", None),
+    "contacts: header lines": lambda text: read_beginning(text.encode(), "utf-8", None),
+    "imports: days": lambda text: forms.read_day(text, "DD.MM.YYYY"),
+    "imports: numbers": lambda text: forms.read_number(text, ","),
+    "imports: values of a cell": lambda text: forms.split_values(text, ";"),
+    "imports: misread letters": find_misread,
     "deals: webhook addresses": to_url,
     "shared: cells": lambda text: from_cell(str(to_cell(text))),
     "shared: custom texts": read_text,

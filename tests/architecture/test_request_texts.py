@@ -20,7 +20,7 @@ from crm_shared.http.uploads import UploadRoute
 MANY_LINES = {"body", "description", "lost_reason"}
 """Fields of whole texts. All others hold one line."""
 
-READ_LATER = {"id_property", "delimiter", "items"}
+READ_LATER = {"id_property", "match_by", "delimiter", "items"}
 """Held against the texts that there are, or each against a model of its own, behind the one of the body."""
 
 WORDS = (

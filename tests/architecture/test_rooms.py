@@ -19,6 +19,8 @@ DOMAIN_MAY_SHARE = (
     "crm_shared.access.caller",
     "crm_shared.access.permissions",
     "crm_shared.custom_fields.kinds",
+    "crm_shared.imports.forms",
+    "crm_shared.imports.problems",
 )
 
 
@@ -34,20 +36,25 @@ class Room:
 # that import it.
 ROOMS = {
     "events": Room("domain", "contracts"),
-    "columns": Room("domain columns", "custom_fields database record_fields refusals"),
-    "repository": Room("domain events columns repository", "access clock custom_fields database json_text refusals"),
-    "queries": Room("domain events columns repository queries store", "access database listing refusals"),
+    "columns": Room("domain columns", "custom_fields database imports record_fields refusals"),
+    "repository": Room(
+        "domain events columns repository", "access clock custom_fields database imports json_text refusals"
+    ),
+    "queries": Room(
+        "domain events columns repository queries store", "access database event_loop_turns listing refusals"
+    ),
     "commands": Room(
         "domain events columns repository queries commands",
-        "access clock contracts custom_fields database erasure money publishing record_fields refusals replicas",
+        "access clock contracts custom_fields database erasure event_loop_turns imports money publishing record_fields"
+        " refusals replicas",
     ),
     "schemas": Room(
         "domain commands schemas settings",
-        "access batches contracts custom_fields http money text time_window time_zones",
+        "access batches contracts custom_fields http imports money text time_window time_zones",
     ),
     "routes": Room(
         "domain events commands queries schemas filters store settings routes",
-        "access contracts custom_fields database http listing refusals replicas spreadsheets",
+        "access contracts custom_fields database http imports listing refusals replicas spreadsheets",
     ),
 }
 SERVES_LISTS = "access database listing text time_window"

@@ -1,7 +1,6 @@
 """A service's database as Debezium needs it, prepared with the files of deploy/debezium: what its test runs on."""
 
 import asyncio
-import json
 import shutil
 import tempfile
 import uuid
@@ -16,22 +15,23 @@ import asyncpg
 from aiokafka import ConsumerRecord
 from aiokafka.admin import NewTopic
 
-from crm_local.engines.connect import KafkaConnect
+from crm_local.connectors import fill, heartbeat_topic_of, make_connector, password_file_of, role_of
+from crm_local.engines.connect import KafkaConnect, secrets_folder
 from crm_local.engines.ports import free_ports
 from crm_shared.bus.topics import administering, create_topics
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database.migrations import migrate
 from crm_shared.database.provision import provision
+from crm_shared.outbox.cleaner import Cleaner
+from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
 from crm_shared.testing.records import read_ends, read_topic
 from crm_shared.testing.waiting import wait_until
 
 ROOT: Final = Path(__file__).parents[2]
-DEPLOYED: Final = ROOT / "deploy" / "debezium"
 MIGRATIONS: Final = ROOT / "services" / "deals" / "migrations" / "versions"
 SERVICE: Final = "deals"
 TOPICS: Final = ("crm.deal", "crm.pipeline")
-HEARTBEATS: Final = "__debezium-heartbeat.crm-deals"
 PASSWORD: Final = "secret"
 PATIENCE_S: Final = 90.0  # two cores, and a Java process that starts
 
@@ -53,20 +53,6 @@ class Publisher:
     def dsn(self, kind: str) -> str:
         address = urlsplit(self.admin_dsn)
         return f"postgresql://{SERVICE}_{kind}:{PASSWORD}@{address.hostname}:{address.port}/{self.database}"
-
-    def fill(self, name: str, *, retention: str = "0 s") -> str:
-        """Give a deployed file with its variables replaced, as envsubst does."""
-        address = urlsplit(self.admin_dsn)
-        text = (DEPLOYED / name).read_text("utf-8")
-        for variable, value in {
-            "CRM_SERVICE": SERVICE,
-            "CRM_DATABASE_HOST": str(address.hostname),
-            "CRM_DATABASE_PORT": str(address.port),
-            "CRM_DATABASE_NAME": self.database,
-            "CRM_OUTBOX_RETENTION": retention,
-        }.items():
-            text = text.replace(f"${{{variable}}}", value)
-        return text
 
     async def run_as_admin(self, *statements: str) -> None:
         admin = await asyncpg.connect(self.admin_dsn, database=self.database)
@@ -92,13 +78,22 @@ class Publisher:
         finally:
             await worker.close()
 
-    async def clean(self, *, retention: str = "0 s") -> None:
-        """Delete what the connector has confirmed. Raises asyncpg.RaiseError when it is away."""
-        worker = await asyncpg.connect(self.dsn("worker"))
+    @asynccontextmanager
+    async def cleaning(self) -> AsyncIterator[Cleaner]:
+        """Run for the block what deletes the rows that the connector has confirmed."""
+        cleaner = Cleaner(RelaySettings(self.dsn("worker"), self.bootstrap, SERVICE, kind="debezium"))
+        task = asyncio.create_task(cleaner.run())
         try:
-            await worker.execute(self.fill("clean.sql", retention=retention))
+            yield cleaner
         finally:
-            await worker.close()
+            cleaner.stop()
+            await task
+
+    async def wait_empty(self) -> None:
+        async def is_empty() -> bool:
+            return await self.count_rows() == 0
+
+        await wait_until(is_empty, timeout_s=PATIENCE_S)
 
     async def find_ends(self) -> Ends:
         return {topic: await read_ends(self.bootstrap, topic) for topic in TOPICS}
@@ -122,9 +117,16 @@ class Publisher:
         # pytest's own folders are closed to the account that engines run as.
         home = Path(tempfile.mkdtemp(prefix="crm-connect-"))
         home.chmod(0o755)
-        connector = json.loads(self.fill("outbox-connector.json"))
-        environment = {f"CRM_CDC_PASSWORD_{SERVICE}": PASSWORD}
-        engine = KafkaConnect(home / "connect", free_ports(1)[0], self.bootstrap, connector, environment=environment)
+        address = urlsplit(self.admin_dsn)
+        connector = make_connector(
+            SERVICE,
+            host=str(address.hostname),
+            port=address.port or 5432,
+            database=self.database,
+            secrets=secrets_folder(home / "connect"),
+        )
+        secrets = {password_file_of(SERVICE): PASSWORD}
+        engine = KafkaConnect(home / "connect", free_ports(1)[0], self.bootstrap, [connector], secrets=secrets)
         try:
             yield engine
         finally:
@@ -152,9 +154,10 @@ class Publisher:
         await asyncio.to_thread(migrate, self.dsn("owner"), MIGRATIONS)
         await create_topics(self.bootstrap, SERVICE, groups={}, partitions=3, replication=1)
         async with administering(self.bootstrap) as admin:
-            if HEARTBEATS not in await admin.list_topics():
-                await admin.create_topics([NewTopic(HEARTBEATS, num_partitions=1, replication_factor=1)])
-        await self.run_as_admin(self.fill("grant.sql"), f"ALTER ROLE {SERVICE}_cdc PASSWORD '{PASSWORD}'")
+            if (heartbeats := heartbeat_topic_of(SERVICE)) not in await admin.list_topics():
+                await admin.create_topics([NewTopic(heartbeats, num_partitions=1, replication_factor=1)])
+        grant = fill("grant.sql", {"CRM_SERVICE": SERVICE})
+        await self.run_as_admin(grant, f"ALTER ROLE {role_of(SERVICE)} PASSWORD '{PASSWORD}'")
 
     async def drop(self) -> None:
         await self.lose_slot()

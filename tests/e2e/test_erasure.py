@@ -229,4 +229,5 @@ async def drop_from_files(elasticsearch: AsyncElasticsearch) -> None:
     began_s = time.monotonic()
     while await count_deleted_documents(elasticsearch):
         assert time.monotonic() - began_s < 90
+        await asyncio.sleep(1)
         await store.drop_deleted()

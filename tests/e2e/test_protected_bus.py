@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from crm_contacts.app import make_app as make_contacts_app
 from crm_contacts.cli import __file__ as contacts_package
 from crm_contacts.settings import ContactsSettings
-from crm_contacts.snapshots import list_snapshots
+from crm_contacts.snapshots import SOURCES
 from crm_contacts.worker import CONSUMERS as CONTACTS_CONSUMERS
 from crm_deals import consumers as deals_consumers
 from crm_deals.app import make_app as make_deals_app
@@ -44,6 +44,7 @@ from crm_shared.contracts.topics import dead_letter_topic
 from crm_shared.kafka_access import KafkaAccess
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
+from crm_shared.snapshots import list_snapshots
 from crm_shared.testing.certificates import ThrowAwayAuthority
 from crm_shared.testing.people import Person, SeededTenant
 from crm_shared.testing.records import RawRecord, read_topic, write_records
@@ -51,7 +52,7 @@ from crm_shared.testing.service_kit import ServiceKit, running_service
 from crm_shared.testing.waiting import wait_until
 from crm_shared.tls import TlsFiles
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 PASSWORD: Final = "of-a-throw-away-broker"
 CONSUMERS: Final[Mapping[str, Sequence[Consumer[...]]]] = {
@@ -133,7 +134,7 @@ async def tenant(
 ) -> AsyncIterator[SeededTenant]:
     """Make a tenant in contacts of which deals has learnt over the bus; relay and worker run."""
     tenant = await contacts.seed_tenant()
-    await republish(contacts.database, list_snapshots(contacts.database))
+    await republish(contacts.database, list_snapshots(contacts.database, SOURCES))
     dsn = contacts.settings.worker_dsn.get_secret_value()
     relay = Relay(RelaySettings(dsn, bus.access("crm-contacts"), "contacts"))
     subscription = deals_consumers.keep_directory.bind(deals.database)

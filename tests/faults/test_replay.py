@@ -22,24 +22,21 @@ LIST_ROWS = """
     SELECT query_to_xml(format('SELECT to_jsonb(t) AS row, t.xmin FROM %I AS t ORDER BY to_jsonb(t)::text', $1::text),
                         true, false, '')::text
 """
-# What consumers note of their own progress, not of the business.
+# What consumers note of their own progress, not of the business; and what a background round learns at its own hours.
 PROGRESS_TABLES = {
     *("alembic_version", "outbox", "idempotency_keys", "freshness", "topic_progress", "erased_traces"),
-    "document_rewrites",
+    *("search_indexes", "index_parts", "matching_lessons"),
 }
 
 
-# Each tenant's documents are looked through once, beside the events: that must be over before rows are compared.
-LIST_UNWRITTEN = """
-    SELECT count(*) FROM directory_tenants t
-     WHERE NOT EXISTS (SELECT FROM document_rewrites w WHERE w.tenant_id = t.tenant_id AND w.done_at IS NOT NULL)
-"""
+# A new index is filled and compared once, beside the events, and what differs is written again: that must be over.
+LIST_UNFINISHED = "SELECT count(*) FROM search_indexes WHERE state NOT IN ('live', 'kept')"
 
 
-async def _are_documents_written(crm: RunningCrm) -> bool:
+async def _is_index_finished(crm: RunningCrm) -> bool:
     connection = await asyncpg.connect(crm.plan.dsn("search", "worker"))
     try:
-        return bool(await connection.fetchval(LIST_UNWRITTEN) == 0)
+        return bool(await connection.fetchval(LIST_UNFINISHED) == 0)
     finally:
         await connection.close()
 
@@ -68,7 +65,7 @@ async def test_replaying_every_topic_changes_no_row(crm: RunningCrm, tenant: Ten
             await rep.post("deals", f"/v1/deals/{deal['id']}/move", {"stage_id": stages[name]})
     await admin.call("contacts", "PATCH", f"/v1/contacts/{contact['id']}", json={"job_title": "CTO"})
     await crm.drain()
-    await wait_until(lambda: _are_documents_written(crm))
+    await wait_until(lambda: _is_index_finished(crm))
     await crm.drain()
     before = await _read_all(crm)
 

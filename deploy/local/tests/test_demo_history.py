@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from crm_local import demo, demo_history
-from crm_local.demo_tenant import DemoFailed, DemoTenant, read_known, remember
+from crm_local.demo_suites import DemoFailed, DemoSuite, LocalSuite
+from crm_local.demo_tenant import DemoTenant, read_known, remember
 from crm_local.home import Home
 from crm_local.plan import Plan
 
@@ -16,20 +17,20 @@ TENANT = DemoTenant(tenant_id=SOME, admin_id=SOME, rep_id=SOME, deal_id=SOME, to
 
 
 def test_an_interrupted_load_goes_on_from_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, said, moments = Plan(Home(tmp_path), 8000), list[str](), list[datetime]()
-    remember(plan.home, tenant_id=str(SOME))
+    suite, said, moments = LocalSuite(Plan(Home(tmp_path), 8000)), list[str](), list[datetime]()
+    remember(suite.home, tenant_id=str(SOME))
 
-    def load(_plan: Plan, _tenant: DemoTenant, moment: datetime) -> None:
+    def load(_suite: DemoSuite, _tenant: DemoTenant, moment: datetime) -> None:
         moments.append(moment)
         if len(moments) == 1:
             raise DemoFailed("the API went away")
 
     monkeypatch.setattr(demo_history, "load", load)
     with pytest.raises(DemoFailed):
-        demo.tell_history(plan, TENANT, said.append)
-    assert "history_loaded_at" not in read_known(plan.home)
+        demo.tell_history(suite, TENANT, said.append)
+    assert "history_loaded_at" not in read_known(suite.home)
     for _ in range(2):
-        demo.tell_history(plan, TENANT, said.append)
+        demo.tell_history(suite, TENANT, said.append)
 
     assert len(moments) == 2
     assert moments[0] == moments[1]
@@ -37,15 +38,15 @@ def test_an_interrupted_load_goes_on_from_the_same_moment(tmp_path: Path, monkey
 
 
 def test_a_tenant_that_was_changed_since_keeps_its_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, said = Plan(Home(tmp_path), 8000), list[str]()
-    remember(plan.home, tenant_id=str(SOME))
+    suite, said = LocalSuite(Plan(Home(tmp_path), 8000)), list[str]()
+    remember(suite.home, tenant_id=str(SOME))
 
     def load(*_: object) -> None:
         raise KeyError("Closed Won")
 
     monkeypatch.setattr(demo_history, "load", load)
-    demo.tell_history(plan, TENANT, said.append)
-    demo.tell_history(plan, TENANT, said.append)
+    demo.tell_history(suite, TENANT, said.append)
+    demo.tell_history(suite, TENANT, said.append)
 
     assert said == ["the demo tenant is no longer as it was made, its past stays untold ('Closed Won')"]
 

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from crm_local.home import Home
-from crm_local.issuer import ExternalIssuer, issue, make_keys, parse_ttl
+from crm_local.issuer import ExternalIssuer, issue, make_keys
 from crm_local.plan import AUDIENCE, ISSUER
 from crm_shared.access.keys import IssuerKeys
 from crm_shared.access.tokens import TokenVerifier
@@ -70,14 +70,3 @@ def test_no_token_for_a_suite_that_was_started_with_one(home: Home) -> None:
     home.state_file.write_text(json.dumps({"jwks_url": "https://login.example/jwks.json"}))
     with pytest.raises(ExternalIssuer):
         issue(home, tenant_id=uuid4(), user_id=uuid4(), ttl_s=60)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("1h", 3600)])
-def test_ttl(text: str, seconds: int) -> None:
-    assert parse_ttl(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0s", "1d", "-5m", "1.5h", "15", "m"])
-def test_ttl_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="30s, 15m or 1h"):
-        parse_ttl(text)

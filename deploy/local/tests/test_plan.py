@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_local.connectors import make_connector
 from crm_local.home import Home
 from crm_local.plan import SERVICES, Plan
 from crm_local.suite import busy_ports
@@ -42,6 +43,43 @@ def test_a_process_is_told_where_the_others_are_and_who_it_is(plan: Plan) -> Non
     )
 
 
+def test_a_replica_is_an_engine_that_reporting_alone_is_told_of(plan: Plan) -> None:
+    assert "CRM_REPORTING_READ_DSN" not in plan.service_environment("reporting", "api")
+    plan.home.remember_replica(wanted=True)
+    replicated = Plan(plan.home, plan.port_base)
+    assert replicated.ports()[20055] == "postgres-replica"
+    assert [engine.name for engine in replicated.engines][-1] == "postgres-replica"
+    password = plan.home.password_of("reporting_app")
+    assert replicated.service_environment("reporting", "api")["CRM_REPORTING_READ_DSN"] == (
+        f"postgresql://reporting_app:{password}@127.0.0.1:20055/crm_reporting"
+    )
+    plan.postgres.home.mkdir(parents=True, exist_ok=True)
+    (plan.postgres.home / "password").write_text("secret")
+    for service in SERVICES:
+        for entry_point in ("api", "worker", "migrate", *(("bi",) if service == "reporting" else ())):
+            told = "CRM_REPORTING_READ_DSN" in replicated.service_environment(service, entry_point)
+            assert told == (service == "reporting" and entry_point in ("api", "bi"))
+    plan.home.remember_replica(wanted=False)
+    assert Plan(plan.home, plan.port_base).ports() == plan.ports()
+
+
+def test_debezium_is_an_engine_beside_which_relays_clean_and_no_secret_stands_in_its_settings(plan: Plan) -> None:
+    assert plan.service_environment("deals", "relay")["CRM_OUTBOX_RELAY"] == "built-in"
+    plan.home.remember_debezium(wanted=True)
+    streaming = Plan(plan.home, plan.port_base)
+    assert streaming.ports()[20083] == "connect"
+    assert [program.name for program in streaming.programs()] == [program.name for program in plan.programs()]
+    for service in SERVICES:
+        for entry_point in ("api", "worker", "relay"):
+            assert streaming.service_environment(service, entry_point)["CRM_OUTBOX_RELAY"] == "debezium"
+    password = plan.home.password_of("deals_cdc")
+    connector = make_connector("deals", host="db", port=1, database="crm_deals", secrets=Path("/run/secrets"))
+    assert password not in str(connector)
+    assert connector["database.password"] == "${secrets:/run/secrets:deals_cdc_password}"
+    plan.home.remember_debezium(wanted=False)
+    assert Plan(plan.home, plan.port_base).ports() == plan.ports()
+
+
 @pytest.mark.parametrize("entry_point", ["api", "worker", "relay", "migrate", "create-tenant"])
 def test_a_process_is_told_of_the_databases_it_uses_and_no_other(
     entry_point: str, plan: Plan, monkeypatch: pytest.MonkeyPatch
@@ -51,6 +89,14 @@ def test_a_process_is_told_of_the_databases_it_uses_and_no_other(
     for service in SERVICES:
         told = {name for name in plan.service_environment(service, entry_point) if name.endswith("_DSN")}
         assert told == {dsn_variable(service, dsn) for dsn in list_dsns(service, entry_point)}
+
+
+def test_whoever_makes_logins_for_bi_tools_is_told_of_the_administrator(plan: Plan) -> None:
+    plan.postgres.home.mkdir(parents=True)
+    (plan.postgres.home / "password").write_text("secret")
+    told = plan.service_environment("reporting", "bi")
+    assert told["CRM_ADMIN_DSN"] == "postgresql://postgres:secret@127.0.0.1:20054/postgres"
+    assert told["CRM_REPORTING_DSN"] == plan.dsn("reporting", "app")
 
 
 def test_every_program_has_the_environment_of_its_role(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
-from crm_local.plan import SERVICES
+from crm_local import suite
+from crm_local.home import Home
+from crm_local.plan import SERVICES, Plan
 from crm_local.testing.running import find_port_base
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 STAND_IN = Path(__file__).parent / "stand_ins" / "stand_in.py"
 
 
@@ -59,8 +63,8 @@ class Crm:
         return output
 
     def process(self, name: str) -> dict[str, Any]:
-        processes: list[dict[str, Any]] = json.loads(self.run("ps", "--json"))
-        return next(process for process in processes if process["name"] == name)
+        """Look as `crm ps --json` does, without a process of its own for each look."""
+        return next(process for process in suite.list_processes(Home(self.home)) if process["name"] == name)
 
     def left_running(self) -> list[int]:
         found = []
@@ -82,13 +86,23 @@ def crm(engine_home: Path) -> Iterator[Crm]:
 
 
 def test_the_life_of_a_suite(crm: Crm) -> None:
-    assert "everything is up" in crm.run("up", "--no-demo")
+    assert "everything is up" in crm.run("up", "--no-demo", "--replica", "--cdc")
     assert "already running" in crm.run("up", "--no-demo")
+    assert "it runs with a replica" in crm.run("up", "--no-demo", "--no-replica", status=1)
+    assert "it runs with Debezium" in crm.run("up", "--no-demo", "--no-cdc", status=1)
+    streams = r"^connect +running .* contacts running, \d+ \w+ of log kept; deals running, \d+ \w+ of log kept; act"
+    assert re.search(streams, crm.run("status"), re.MULTILINE)
+    assert re.search(r"^postgres-replica +running .* \d+ bytes behind", crm.run("status"), re.MULTILINE)
 
     first = crm.process("deals-api")
+    assert first["pid"] in {process["pid"] for process in json.loads(crm.run("ps", "--json"))}
     os.kill(first["pid"], signal.SIGKILL)
     _wait(lambda: crm.process("deals-api")["state"] == "running" and crm.process("deals-api")["pid"] != first["pid"])
     assert "1 restarts, last killed by signal 9" in crm.run("status")
+
+    replica = crm.process("postgres-replica")
+    os.kill(replica["pid"], signal.SIGKILL)
+    _wait(lambda: crm.process("postgres-replica")["pid"] not in {None, replica["pid"]})
 
     worker = crm.process("deals-worker")
     crm.run("restart", "deals-worker")
@@ -107,10 +121,29 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "CRM_PORT_BASE=" in refused
 
     os.kill(int((crm.home / "run" / "supervisor.lock").read_text()), signal.SIGKILL)
-    assert crm.process("deals-api")["state"] == "stopped"
+    _wait(lambda: crm.process("deals-api")["state"] == "stopped")
     again = crm.run("up", "--no-demo")
     assert "that an earlier start left behind" in again
     assert "everything is up" in again
+    assert crm.process("postgres-replica")["state"] == crm.process("connect")["state"] == "running"
+
+    # A standby that somebody promoted keeps telling how far it had come.
+    plan = Plan(Home(crm.home), int(crm.environment["CRM_PORT_BASE"]))
+    assert plan.replica is not None
+    with psycopg.connect(plan.replica.admin_dsn) as standby:
+        standby.execute("SELECT pg_promote()")
+    assert "follows nobody" in crm.run("status")
+
+    crm.run("down")
+    assert "everything is up" in crm.run("up", "--no-demo", "--no-replica", "--no-cdc")
+    assert "connect" not in crm.run("ps")
+    _wait(lambda: _count_slots(plan) == 0)
+
+
+def _count_slots(plan: Plan) -> int:
+    with psycopg.connect(plan.postgres.admin_dsn) as primary:
+        row = primary.execute("SELECT count(*) FROM pg_replication_slots").fetchone()
+        return 0 if row is None else int(row[0])
 
 
 def test_ctrl_c_on_the_way_up_leaves_nothing_running(crm: Crm) -> None:

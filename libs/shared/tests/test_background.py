@@ -1,6 +1,7 @@
 """A worker's own work goes on after any error, and ends with its block."""
 
 import asyncio
+import inspect
 
 import pytest
 from prometheus_client import REGISTRY
@@ -93,3 +94,12 @@ async def test_work_that_ends_by_an_error_says_so_and_leaves_the_others() -> Non
         async with background(fail(), repeat("test_others", rounds, pause_s=0.01)):
             await rounds.reach(3)
     assert [line["event"] for line in logs] == ["background_work_ended"]
+
+
+async def test_a_block_that_ends_at_once_leaves_no_work_that_nobody_awaits() -> None:
+    rounds = Rounds()
+    work = repeat("test_at_once", rounds, pause_s=0.01)
+    async with background(work):
+        pass
+    assert rounds.count == 0
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED

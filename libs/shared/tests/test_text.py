@@ -77,3 +77,14 @@ def test_marks_without_end_stop_nobody() -> None:
 
     assert to_nfc(text).endswith("Caf\u00e9")
     assert to_nfc("e" + "\u0301" * 30) == unicodedata.normalize("NFC", "e" + "\u0301" * 30)
+
+
+@pytest.mark.parametrize("beyond", ["", "\U0001f600"])
+@pytest.mark.parametrize("marks", [62, 63, 64, 65, 130])
+@pytest.mark.parametrize("before", [0, 1, 31, 62, 63, 64, 100])
+def test_a_run_stays_as_it_is_wherever_it_stands(before: int, marks: int, beyond: str) -> None:
+    run = "\u0301\u0323" * (marks // 2) + "\u0301" * (marks % 2)
+    is_kept = marks >= 64
+    begin = "x" * before + beyond
+    text = begin + run + "e\u0301"
+    assert to_nfc(text) == begin + (run if is_kept else unicodedata.normalize("NFC", run)) + "\u00e9"

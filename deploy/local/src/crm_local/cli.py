@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from crm_local import suite
+from crm_local.engines.connect import KafkaConnect
 from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
 from crm_local.home import Home
@@ -32,16 +34,25 @@ app.command()(report)
 
 @app.command()
 def up(
-    *, no_demo: Annotated[bool, typer.Option("--no-demo", help="start empty, without the demo tenant")] = False
+    *,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="start empty, without the demo tenant")] = False,
+    replica: Annotated[
+        bool | None,
+        typer.Option("--replica/--no-replica", help="reports read a standby of PostgreSQL; by default as last time"),
+    ] = None,
+    cdc: Annotated[
+        bool | None,
+        typer.Option("--cdc/--no-cdc", help="Debezium brings events to Kafka; by default as last time"),
+    ] = None,
 ) -> None:
     """Start everything; again is fine. What runs already is left alone."""
     from crm_local import demo as demonstration
 
     home, began_s = Home.from_environment(), time.monotonic()
     try:
-        _bring_up(home, began_s)
+        _bring_up(home, began_s, replica=replica, cdc=cdc)
         if not no_demo:
-            demonstration.run(open_plan(home), typer.echo)
+            demonstration.run(demonstration.LocalSuite(open_plan(home)), typer.echo)
     except KeyboardInterrupt:
         typer.echo("\nstopping")
         suite.stop_supervisor(home)
@@ -69,12 +80,19 @@ def reset() -> None:
 @app.command()
 def status() -> None:
     """Show every process: state, port, pid, how often it was restarted and why."""
-    for process in suite.list_processes(Home.from_environment()):
+    home = Home.from_environment()
+    for process in suite.list_processes(home):
         restarts = process.get("restarts", 0)
-        ended = f"  {restarts} restarts, last {process['last_end']}" if process.get("last_end") else ""
-        typer.echo(
-            f"{process['name']:<18} {process['state']:<9} {process['port']:<6} {process['pid'] or '-':<8}{ended}"
-        )
+        more = f"  {restarts} restarts, last {process['last_end']}" if process.get("last_end") else ""
+        if process["name"] == "postgres-replica" and process["state"] == "running":
+            from crm_local.replica import describe_lag
+
+            more += f"  {describe_lag(open_plan(home))}"
+        if process["name"] == "connect" and process["state"] == "running":
+            from crm_local.debezium import describe_connectors
+
+            more += f"  {describe_connectors(open_plan(home))}"
+        typer.echo(f"{process['name']:<18} {process['state']:<9} {process['port']:<6} {process['pid'] or '-':<8}{more}")
 
 
 @app.command()
@@ -143,8 +161,9 @@ def token(
     ttl: Annotated[str, typer.Option(help="30s, 15m, 1h")] = "1h",
 ) -> None:
     """Print a token of the local issuer."""
+    from crm_issuer.tokens import parse_ttl
     from crm_local.accounts import UnknownUser, find_user_id
-    from crm_local.issuer import ExternalIssuer, issue, parse_ttl
+    from crm_local.issuer import ExternalIssuer, issue
 
     home = Home.from_environment()
     try:
@@ -203,28 +222,40 @@ def run(context: typer.Context, service: Annotated[str, typer.Argument(help=", "
 
 
 @app.command()
-def demo() -> None:
+def demo(
+    *, compose: Annotated[bool, typer.Option("--compose", help="in the containers of docker-compose.yml")] = False
+) -> None:
     """Load the demo tenant unless it is there; move a deal, merge a contact entered twice, and time both."""
     from crm_local import demo as demonstration
+    from crm_local.compose_suite import ComposeSuite
 
     home = Home.from_environment()
-    if suite.supervisor_pid(home) is None:
+    if not compose and suite.supervisor_pid(home) is None:
         refuse("nothing is running: crm up")
     try:
-        demonstration.run(open_plan(home), typer.echo)
+        reached = ComposeSuite(Path.cwd()) if compose else demonstration.LocalSuite(open_plan(home))
+        demonstration.run(reached, typer.echo)
     except demonstration.DemoFailed as error:
         refuse(str(error))
 
 
-def _bring_up(home: Home, began_s: float) -> None:
+def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | None) -> None:
     running: list[str] = []
     if suite.supervisor_pid(home) is not None:
+        if replica is not None and replica is not home.has_replica:
+            refuse(f"it runs {'with' if home.has_replica else 'without'} a replica: crm down first")
+        if cdc is not None and cdc is not home.has_debezium:
+            refuse(f"it runs {'with' if home.has_debezium else 'without'} Debezium: crm down first")
         running = [process["name"] for process in suite.list_processes(home) if process["state"] == "running"]
         typer.echo(f"already running from {home.path}: {len(running)} processes (crm status)")
     else:
         home.make()
+        if replica is not None:
+            home.remember_replica(wanted=replica)
+        if cdc is not None:
+            home.remember_debezium(wanted=cdc)
         home.remember_port_base(home.port_base())
-        prefetch(*ENGINE_NAMES)
+        prefetch(*ENGINE_NAMES, *((KafkaConnect.name,) if home.has_debezium else ()))
         if ended := suite.end_leftovers(home):
             typer.echo(f"ended {len(ended)} processes that an earlier start left behind")
         if busy := suite.busy_ports(open_plan(home)):

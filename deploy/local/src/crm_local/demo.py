@@ -9,11 +9,11 @@ import httpx
 
 from crm_local import demo_history, demo_merge
 from crm_local.demo_arrivals import POLL_S, say_arrivals
+from crm_local.demo_suites import DemoFailed, DemoSuite, LocalSuite
 from crm_local.demo_tenant import (
     ADMIN_EMAIL,
     REPS,
     DemoClient,
-    DemoFailed,
     DemoTenant,
     ensure_tenant,
     find_tenant_id,
@@ -23,41 +23,41 @@ from crm_local.demo_tenant import (
 from crm_local.issuer import ExternalIssuer
 from crm_local.plan import SERVICES, Plan
 
-__all__ = ["DemoFailed", "run", "suggestions"]
+__all__ = ["DemoFailed", "LocalSuite", "run", "suggestions"]
 
 KNOWN_EVERYWHERE_WITHIN_S = 30.0
 
 
-def run(plan: Plan, say: Callable[[str], None]) -> None:
+def run(suite: DemoSuite, say: Callable[[str], None]) -> None:
     """Load the demo tenant unless it is there, then show and time what the suite does. Raises DemoFailed."""
     try:
-        tenant = ensure_tenant(plan)
-        client = DemoClient(plan, tenant.token)
+        tenant = ensure_tenant(suite)
+        client = DemoClient(suite, tenant.token)
         _wait_known(client)
-        _move(plan, client, tenant, say)
-        demo_merge.show(plan, client, tenant, say)
-        tell_history(plan, tenant, say)
+        _move(suite, client, tenant, say)
+        demo_merge.show(suite, client, tenant, say)
+        tell_history(suite, tenant, say)
     except (httpx.TransportError, ExternalIssuer) as error:
         raise DemoFailed(f"the demo could not run: {error}") from error
 
 
-def tell_history(plan: Plan, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+def tell_history(suite: DemoSuite, tenant: DemoTenant, say: Callable[[str], None]) -> None:
     """Tell the demo tenant's past unless that was done. Raises DemoFailed.
 
     After the move, which is counted meanwhile. The moment is kept: an interrupted load is gone on with as it began.
     """
-    known = read_known(plan.home)
+    known = read_known(suite.home)
     if "history_loaded_at" in known:
         return
     now = datetime.now(UTC).isoformat()
-    moment = datetime.fromisoformat(remember(plan.home, **{"history_at": now, **known})["history_at"])
+    moment = datetime.fromisoformat(remember(suite.home, **{"history_at": now, **known})["history_at"])
     try:
-        demo_history.load(plan, tenant, moment)
+        demo_history.load(suite, tenant, moment)
     except LookupError as error:
         say(f"the demo tenant is no longer as it was made, its past stays untold ({error})")
     else:
-        say("eight weeks of deals, calls, mails and quotas are there: ./crm report --help")
-    remember(plan.home, history_loaded_at=now)
+        say(f"eight weeks of deals, calls, mails and quotas are there: {suite.reports}")
+    remember(suite.home, history_loaded_at=now)
 
 
 def suggestions(plan: Plan) -> list[str]:
@@ -97,7 +97,7 @@ def _wait_known(client: DemoClient) -> None:
             time.sleep(POLL_S * 10)
 
 
-def _move(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+def _move(suite: DemoSuite, client: DemoClient, tenant: DemoTenant, say: Callable[[str], None]) -> None:
     deal = client.get("deals", f"/v1/deals/{tenant.deal_id}")
     pipeline = client.get("deals", f"/v1/pipelines/{deal['pipeline_id']}")
     present, target = _choose_stages(pipeline["stages"], deal["stage_id"])
@@ -120,7 +120,7 @@ def _move(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str
         ),
         "report": lambda its: _count(its, deal["pipeline_id"], target["id"]) == counted + 1,
     }
-    say_arrivals(plan, tenant.token, seen, began_s, say)
+    say_arrivals(suite, tenant.token, seen, began_s, say)
 
 
 def _choose_stages(stages: list[Any], present_id: str) -> tuple[Any, Any]:

@@ -13,8 +13,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_local.demo_arrivals import POLL_S, SEEN_WITHIN_S
-from crm_local.demo_tenant import REPS, TIME_ZONE, DemoClient, DemoFailed, DemoTenant, contact_email, token_of
-from crm_local.plan import Plan
+from crm_local.demo_suites import DemoFailed, DemoSuite
+from crm_local.demo_tenant import REPS, TIME_ZONE, DemoClient, DemoTenant, contact_email
 
 Users = Mapping[str, UUID]
 
@@ -78,17 +78,17 @@ QUOTAS: Final = ("30000.00", "25000.00")
 QUOTA_MONTHS: Final = 3
 
 
-def load(plan: Plan, tenant: DemoTenant, moment: datetime) -> None:
+def load(suite: DemoSuite, tenant: DemoTenant, moment: datetime) -> None:
     """Tell the services the weeks before `moment`, and wait until reports know.
 
     Raises DemoFailed; LookupError where somebody has taken away what the demo made.
     """
-    admin = DemoClient(plan, token_of(plan.home, tenant.tenant_id, tenant.admin_id))
+    admin = DemoClient(suite, suite.token(tenant.tenant_id, tenant.admin_id))
     users = {user["email"]: UUID(user["id"]) for user in admin.get("contacts", "/v1/users")["items"]}
     reps = [users[rep["email"]] for rep in REPS]
     deal_ids = _load_deals(admin, reps, moment)
     _move_deals(admin, deal_ids, moment)
-    clients = [DemoClient(plan, token_of(plan.home, tenant.tenant_id, rep)) for rep in reps]
+    clients = [DemoClient(suite, suite.token(tenant.tenant_id, rep)) for rep in reps]
     _load_activities(clients, deal_ids, moment)
     _set_quotas(admin, reps, moment)
     _wait_reported(admin, moment)

@@ -10,16 +10,16 @@ from typing import Any
 import httpx
 
 from crm_local.demo_arrivals import POLL_S, SEEN_WITHIN_S, say_arrivals
-from crm_local.demo_tenant import DemoClient, DemoFailed, DemoTenant, token_of
-from crm_local.plan import Plan
+from crm_local.demo_suites import DemoFailed, DemoSuite
+from crm_local.demo_tenant import DemoClient, DemoTenant
 
 Contact = dict[str, Any]
 
 
-def show(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+def show(suite: DemoSuite, client: DemoClient, tenant: DemoTenant, say: Callable[[str], None]) -> None:
     """Enter the moved deal's contact a second time, and go through with it. Raises DemoFailed."""
     # People decide here: merged by itself the duplicate would be gone before anybody saw it.
-    admin = DemoClient(plan, token_of(plan.home, tenant.tenant_id, tenant.admin_id))
+    admin = DemoClient(suite, suite.token(tenant.tenant_id, tenant.admin_id))
     admin.patch("contacts", "/v1/tenant", {"auto_merge": False})
     deal = client.get("deals", f"/v1/deals/{tenant.deal_id}")
     known = client.get("contacts", f"/v1/contacts/{deal['contact_id']}")
@@ -27,8 +27,8 @@ def show(plan: Plan, client: DemoClient, tenant: DemoTenant, say: Callable[[str]
     second, note = _enter_again(client, known, began_s)
     try:
         _find(client, known, second, began_s, say)
-        merge_id = _merge(plan, client, tenant, (known, second, note), say)
-        _undo(plan, client, tenant, (merge_id, second, note), say)
+        merge_id = _merge(suite, client, tenant, (known, second, note), say)
+        _undo(suite, client, tenant, (merge_id, second, note), say)
     finally:
         client.delete("activities", f"/v1/activities/{note['id']}")
         client.delete("contacts", f"/v1/contacts/{second['id']}")
@@ -50,7 +50,7 @@ def _find(client: DemoClient, known: Contact, second: Contact, began_s: float, s
         if found:
             break
         if time.monotonic() - began_s > SEEN_WITHIN_S:
-            raise DemoFailed(f"the duplicate was not found within {SEEN_WITHIN_S:.0f} s: crm status, crm logs")
+            raise DemoFailed(f"the duplicate was not found within {SEEN_WITHIN_S:.0f} s: {client.suite.advice}")
         time.sleep(POLL_S)
     found_ms = (time.monotonic() - began_s) * 1000
     name = f"{known['first_name']} {known['last_name']}"
@@ -61,7 +61,7 @@ def _find(client: DemoClient, known: Contact, second: Contact, began_s: float, s
 
 
 def _merge(
-    plan: Plan,
+    suite: DemoSuite,
     client: DemoClient,
     tenant: DemoTenant,
     entries: tuple[Contact, Contact, dict[str, Any]],
@@ -76,12 +76,12 @@ def _merge(
         "timeline": lambda its: note["id"] in _timeline(its, known["id"]),
         "search": lambda its: second["id"] not in _search(its, second),
     }
-    say_arrivals(plan, tenant.token, places, began_s, say)
+    say_arrivals(suite, tenant.token, places, began_s, say)
     return str(merged["merge_id"])
 
 
 def _undo(
-    plan: Plan,
+    suite: DemoSuite,
     client: DemoClient,
     tenant: DemoTenant,
     done: tuple[str, Contact, dict[str, Any]],
@@ -95,7 +95,7 @@ def _undo(
         "timeline": lambda its: note["id"] in _timeline(its, second["id"]),
         "search": lambda its: second["id"] in _search(its, second),
     }
-    say_arrivals(plan, tenant.token, places, began_s, say)
+    say_arrivals(suite, tenant.token, places, began_s, say)
 
 
 def _since(began_s: float) -> str:

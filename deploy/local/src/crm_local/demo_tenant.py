@@ -1,16 +1,15 @@
 """The demo tenant: who works there and what they sell. Made through the HTTP APIs alone, as any client would."""
 
 import json
-import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import httpx
 
+from crm_local.demo_suites import DemoFailed, DemoSuite
 from crm_local.home import Home, write_private
-from crm_local.issuer import issue
-from crm_local.plan import Plan
 
 TENANT_NAME = "Demo"
 TIME_ZONE = "Europe/Berlin"
@@ -39,11 +38,6 @@ DEALS = (
     ("Solène loyalty cards", 2, "3200.00", "2026-12-04"),
     ("Acme spare parts portal", 3, "21750.00", "2027-02-26"),
 )
-TOKEN_TTL_S = 3600
-
-
-class DemoFailed(Exception):
-    """An API answered otherwise than the demo needs. The message holds its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +54,31 @@ class DemoTenant:
 class DemoClient:
     """Calls of one user. Every POST carries a key of its own, so that an interrupted load can be run again."""
 
-    def __init__(self, plan: Plan, token: str) -> None:
-        self._plan = plan
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    def __init__(self, suite: DemoSuite, token: str) -> None:
+        self.suite = suite
+        self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10, verify=suite.verify)
 
     def get(self, service: str, path: str, **parameters: str) -> Any:
-        return self._read(self._http.get(self._plan.api_url(service) + path, params=parameters))
+        return self._read(self._http.get(self.suite.api_url(service) + path, params=parameters))
 
     def post(self, service: str, path: str, body: dict[str, Any], *, key: str) -> Any:
         headers = {"Idempotency-Key": key}
-        return self._read(self._http.post(self._plan.api_url(service) + path, json=body, headers=headers))
+        return self._read(self._http.post(self.suite.api_url(service) + path, json=body, headers=headers))
 
     def put(self, service: str, path: str, body: dict[str, Any]) -> Any:
-        return self._read(self._http.put(self._plan.api_url(service) + path, json=body))
+        return self._read(self._http.put(self.suite.api_url(service) + path, json=body))
 
     def patch(self, service: str, path: str, body: dict[str, Any]) -> Any:
-        return self._read(self._http.patch(self._plan.api_url(service) + path, json=body))
+        return self._read(self._http.patch(self.suite.api_url(service) + path, json=body))
 
     def delete(self, service: str, path: str) -> None:
         """Delete what is there; what is not may stay away."""
-        answer = self._http.delete(self._plan.api_url(service) + path)
+        answer = self._http.delete(self.suite.api_url(service) + path)
         if answer.status_code not in {httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND}:
             self._read(answer)
 
     def status(self, service: str, path: str) -> int:
-        return self._http.get(self._plan.api_url(service) + path).status_code
+        return self._http.get(self.suite.api_url(service) + path).status_code
 
     @staticmethod
     def _read(answer: httpx.Response) -> Any:
@@ -99,15 +93,18 @@ def find_tenant_id(home: Home) -> UUID | None:
     return UUID(known["tenant_id"]) if known else None
 
 
-def ensure_tenant(plan: Plan) -> DemoTenant:
-    """Give the demo tenant of this suite, made and filled now unless that was done. Raises DemoFailed."""
-    known = read_known(plan.home)
+def ensure_tenant(suite: DemoSuite) -> DemoTenant:
+    """Give the demo tenant of this suite, made and filled now unless that was done and is there. Raises DemoFailed."""
+    known = read_known(suite.home)
+    if "tenant_id" in known and _is_gone(suite, known):
+        forget(suite.home)
+        known = {}
     if "tenant_id" not in known:
-        known = remember(plan.home, **_create_tenant(plan))
+        known = remember(suite.home, **_create_tenant(suite))
     if "deal_id" not in known:
-        known = remember(plan.home, **_fill(plan, UUID(known["tenant_id"]), UUID(known["admin_id"])))
+        known = remember(suite.home, **_fill(suite, UUID(known["tenant_id"]), UUID(known["admin_id"])))
     ids = {name: UUID(known[name]) for name in ("tenant_id", "admin_id", "rep_id", "deal_id")}
-    return DemoTenant(**ids, token=token_of(plan.home, ids["tenant_id"], ids["rep_id"]))
+    return DemoTenant(**ids, token=suite.token(ids["tenant_id"], ids["rep_id"]))
 
 
 def read_known(home: Home) -> dict[str, str]:
@@ -124,31 +121,31 @@ def remember(home: Home, **made: str) -> dict[str, str]:
     return known
 
 
-def token_of(home: Home, tenant_id: UUID, user_id: UUID) -> str:
-    return issue(home, tenant_id=tenant_id, user_id=user_id, ttl_s=TOKEN_TTL_S)
+def forget(home: Home) -> None:
+    """Begin anew at the next run."""
+    (home.path / "demo.json").unlink()
 
 
-def _create_tenant(plan: Plan) -> dict[str, str]:
-    command = plan.service_command(
-        "contacts", "create-tenant", "--name", TENANT_NAME, "--admin-email", ADMIN_EMAIL,
-        "--currency", "EUR", "--time-zone", TIME_ZONE,
-    )  # fmt: skip
-    environment = plan.service_environment("contacts", "create-tenant")
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if made.returncode != 0:
-        raise DemoFailed(f"crm-contacts create-tenant: {made.stderr.strip()}")
-    ids: dict[str, str] = json.loads(made.stdout)
-    return ids
+def _is_gone(suite: DemoSuite, known: Mapping[str, str]) -> bool:
+    """Tell whether the suite has lost its data since, as containers do whose volumes were removed."""
+    admin = DemoClient(suite, suite.token(UUID(known["tenant_id"]), UUID(known["admin_id"])))
+    return admin.status("contacts", "/v1/me") == httpx.codes.UNAUTHORIZED
 
 
-def _fill(plan: Plan, tenant_id: UUID, admin_id: UUID) -> dict[str, str]:
-    admin = DemoClient(plan, token_of(plan.home, tenant_id, admin_id))
+def _create_tenant(suite: DemoSuite) -> dict[str, str]:
+    return suite.create_tenant(
+        "--name", TENANT_NAME, "--admin-email", ADMIN_EMAIL, "--currency", "EUR", "--time-zone", TIME_ZONE
+    )
+
+
+def _fill(suite: DemoSuite, tenant_id: UUID, admin_id: UUID) -> dict[str, str]:
+    admin = DemoClient(suite, suite.token(tenant_id, admin_id))
     manager = admin.post("contacts", "/v1/users", MANAGER, key="demo-manager")
     reps = [
         admin.post("contacts", "/v1/users", {**rep, "manager_id": manager["id"]}, key=f"demo-{rep['email']}")
         for rep in REPS
     ]
-    rep = DemoClient(plan, token_of(plan.home, tenant_id, UUID(reps[0]["id"])))
+    rep = DemoClient(suite, suite.token(tenant_id, UUID(reps[0]["id"])))
     companies = [
         rep.post("contacts", "/v1/companies", company, key=f"demo-company-{at}") for at, company in enumerate(COMPANIES)
     ]

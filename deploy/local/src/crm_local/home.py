@@ -60,6 +60,28 @@ class Home:
         (self.path / "port_base").write_text(str(base))
 
     @property
+    def has_replica(self) -> bool:
+        """Say whether this suite has a standby that reports read: as it was last started with."""
+        return (self.path / "replica").exists()
+
+    def remember_replica(self, *, wanted: bool) -> None:
+        self._remember("replica", wanted=wanted)
+
+    @property
+    def has_debezium(self) -> bool:
+        """Say whether Debezium brings this suite's events to Kafka: as it was last started with."""
+        return (self.path / "debezium").exists()
+
+    def remember_debezium(self, *, wanted: bool) -> None:
+        self._remember("debezium", wanted=wanted)
+
+    def _remember(self, option: str, *, wanted: bool) -> None:
+        if wanted:
+            (self.path / option).touch()
+        else:
+            (self.path / option).unlink(missing_ok=True)
+
+    @property
     def is_made(self) -> bool:
         """Say whether a suite was ever started here."""
         return self.secrets.is_dir()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from crm_local.engines import Elasticsearch, Engine, Kafka, Postgres
+from crm_local.connectors import make_connector, password_file_of, role_of
+from crm_local.engines import Elasticsearch, Engine, Kafka, KafkaConnect, Postgres, PostgresStandby
+from crm_local.engines.connect import secrets_folder
 from crm_local.engines.ports import LOOPBACK
 from crm_local.home import Home
 from crm_shared.database_access import dsn_variable, list_dsns
@@ -18,7 +20,8 @@ SERVICES = ("contacts", "deals", "activities", "search", "reporting")
 # The other two publish nothing.
 PUBLISHERS = ("contacts", "deals", "activities")
 API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
-POSTGRES_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 92, 93, 96
+POSTGRES_OFFSET, REPLICA_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 55, 92, 93, 96
+CONNECT_OFFSET = 83
 LOCAL_PARTITIONS = 3
 DatabaseRole = Literal["app", "worker", "owner"]
 ROLE_OF_DSN: Mapping[str, DatabaseRole] = {"dsn": "app", "worker_dsn": "worker", "owner_dsn": "owner"}
@@ -51,16 +54,40 @@ class Plan:
         self.postgres = Postgres(home.data / "postgres", port_base + POSTGRES_OFFSET)
         self.kafka = Kafka(home.data / "kafka", port_base + KAFKA_OFFSET, port_base + CONTROLLER_OFFSET)
         self.elasticsearch = Elasticsearch(home.data / "elasticsearch", port_base + ELASTICSEARCH_OFFSET)
-        self.engines: tuple[Engine, ...] = (self.postgres, self.kafka, self.elasticsearch)
+        self.replica = (
+            PostgresStandby(home.data / "postgres-replica", port_base + REPLICA_OFFSET, self.postgres)
+            if home.has_replica
+            else None
+        )
+        self.connect = self._plan_connect() if home.has_debezium else None
+        following: tuple[Engine | None, ...] = (self.replica, self.connect)
+        wanted = tuple(engine for engine in following if engine is not None)
+        self.engines: tuple[Engine, ...] = (self.postgres, self.kafka, self.elasticsearch, *wanted)
         for engine in self.engines:
             engine.marks[HOME_MARK] = str(home.path)
+
+    def _plan_connect(self) -> KafkaConnect:
+        home = self.home.data / KafkaConnect.name
+        connectors = [
+            make_connector(
+                service,
+                host=LOOPBACK,
+                port=self.postgres.port,
+                database=f"crm_{service}",
+                secrets=secrets_folder(home),
+            )
+            for service in PUBLISHERS
+        ]
+        passwords = {password_file_of(service): self.home.password_of(role_of(service)) for service in PUBLISHERS}
+        return KafkaConnect(home, self.port_base + CONNECT_OFFSET, self.kafka.bootstrap, connectors, secrets=passwords)
 
     def api_url(self, service: str) -> str:
         return f"http://{LOOPBACK}:{self.port_base + API_OFFSET + SERVICES.index(service)}"
 
-    def dsn(self, service: str, kind: DatabaseRole) -> str:
+    def dsn(self, service: str, kind: DatabaseRole, *, port: int | None = None) -> str:
+        """Return a role's DSN, at the primary unless `port` is another server's."""
         role = f"{service}_{kind}"
-        port = self.port_base + POSTGRES_OFFSET
+        port = port or self.port_base + POSTGRES_OFFSET
         return f"postgresql://{role}:{self.home.password_of(role)}@{LOOPBACK}:{port}/crm_{service}"
 
     def ports(self) -> dict[int, str]:
@@ -110,9 +137,13 @@ class Plan:
         }
         own = {
             **{
-                dsn_variable(service, dsn): self.dsn(service, ROLE_OF_DSN[dsn])
+                dsn_variable(service, dsn): (
+                    self.postgres.admin_dsn if dsn == "admin_dsn" else self.dsn(service, ROLE_OF_DSN[dsn])
+                )
                 for dsn in list_dsns(service, entry_point)
             },
+            **self._replica_dsn(service, entry_point),
+            "CRM_OUTBOX_RELAY": "built-in" if self.connect is None else "debezium",
             "CRM_TOPIC_PARTITIONS": str(LOCAL_PARTITIONS),
             "CRM_TOPIC_REPLICATION": "1",
             "CRM_HTTP_HOST": LOOPBACK,
@@ -124,6 +155,11 @@ class Plan:
             "CRM_AUTH_AUDIENCE": AUDIENCE,
         }
         return inherited | local_issuer | chosen | self._addresses() | own
+
+    def _replica_dsn(self, service: str, entry_point: str) -> dict[str, str]:
+        if self.replica is None or service != "reporting" or entry_point not in ("api", "bi"):
+            return {}
+        return {dsn_variable(service, "read_dsn"): self.dsn(service, "app", port=self.replica.port)}
 
     def service_command(self, service: str, *arguments: str) -> list[str]:
         return [sys.executable, "-m", f"crm_{service}.cli", *arguments]

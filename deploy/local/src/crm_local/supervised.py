@@ -42,7 +42,7 @@ class Supervised:
         self,
         runnable: Runnable,
         *,
-        gates: Callable[[], Awaitable[None]],
+        gates: Callable[[], Awaitable[object]],
         changed: Callable[[], None],
         threads: Executor,
         first_backoff_s: float = FIRST_BACKOFF_S,

@@ -14,13 +14,18 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
+import asyncpg
 import psutil
+from aiokafka.errors import KafkaError
 
+from crm_local.debezium import forget_former_debezium, let_debezium_in
+from crm_local.engines import Engine
 from crm_local.home import Home
 from crm_local.issuer import make_keys
 from crm_local.migrations import MigrationFailed, bring_up_to_date, is_up_to_date
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import PUBLISHERS, SERVICES, Plan
 from crm_local.program_process import ProgramProcess
+from crm_local.replica import forget_former_replica
 from crm_local.supervised import Supervised
 
 STOP_PROGRAMS_WITHIN_S = 12.0
@@ -45,7 +50,9 @@ class Supervisor:
         self._migrated = {service: asyncio.Event() for service in SERVICES}
         self._migrating = asyncio.Semaphore(PARALLEL_MIGRATIONS)
         self._threads = ThreadPoolExecutor(max_workers=16)
-        self._engines = {engine.name: self._supervise(engine, _nothing) for engine in plan.engines}
+        self._engines: dict[str, Supervised] = {}
+        for engine in plan.engines:
+            self._engines[engine.name] = self._supervise(engine, self._engine_gates(engine))
         self._programs = {
             program.name: self._supervise(
                 ProgramProcess(program, plan.log_file(program.name)),
@@ -66,6 +73,7 @@ class Supervisor:
         tasks = [asyncio.create_task(supervised.run()) for supervised in everything]
         tasks += [asyncio.create_task(self._migrate(service)) for service in SERVICES]
         tasks += [asyncio.create_task(self._announce_ready()), asyncio.create_task(self._serve_requests())]
+        tasks += [asyncio.create_task(self._forget_former_engines())]
         await self._stopping.wait()
         if self._phase != "failed":
             self._phase = "stopping"
@@ -73,14 +81,33 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(program.stop(STOP_PROGRAMS_WITHIN_S) for program in self._programs.values()))
-        await asyncio.gather(*(engine.stop(STOP_ENGINES_WITHIN_S) for engine in self._engines.values()))
+        for engines in self._list_last_ones_first():
+            await asyncio.gather(*(engine.stop(STOP_ENGINES_WITHIN_S) for engine in engines))
         if self._phase != "failed":
             self._phase = "stopped"
         self._write_state()
         return 1 if self._phase == "failed" else 0
 
-    def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[None]]) -> Supervised:
+    def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[object]]) -> Supervised:
         return Supervised(runnable, gates=gates, changed=self._write_state, threads=self._threads)
+
+    def _list_last_ones_first(self) -> list[list[Supervised]]:
+        """Debezium says to the others how far it came: it has to end before them."""
+        connect = [self._engines[name] for name in ("connect",) if name in self._engines]
+        return [connect, [engine for engine in self._engines.values() if engine not in connect]]
+
+    def _engine_gates(self, engine: Engine) -> Callable[[], Awaitable[object]]:
+        if engine is self._plan.replica:
+            return self._engines["postgres"].ready.wait
+        return self._let_debezium_in if engine is self._plan.connect else _nothing
+
+    async def _let_debezium_in(self) -> None:
+        for service in PUBLISHERS:
+            await self._gates(service, ("postgres", "kafka"))()
+        try:
+            await let_debezium_in(self._plan)
+        except (OSError, asyncpg.PostgresError, KafkaError) as error:
+            self._fail(f"Debezium can't be let in: {error!r}")
 
     def _gates(self, service: str, needs: tuple[str, ...]) -> Callable[[], Awaitable[None]]:
         async def wait() -> None:
@@ -103,6 +130,11 @@ class Supervisor:
                 self._fail(str(error))
                 return
         self._migrated[service].set()
+
+    async def _forget_former_engines(self) -> None:
+        await self._engines["postgres"].ready.wait()
+        await asyncio.to_thread(forget_former_replica, self._plan)
+        await forget_former_debezium(self._plan)
 
     async def _announce_ready(self) -> None:
         for supervised in (*self._engines.values(), *self._programs.values()):

@@ -4,8 +4,13 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from uuid import uuid4
+
+import psycopg
+
+from crm_shared.outbox import OUTBOX_DDL
 
 
 class Ready(BaseHTTPRequestHandler):
@@ -17,9 +22,12 @@ class Ready(BaseHTTPRequestHandler):
 
 
 def main(service: str) -> None:
-    """Be `crm-<service> <argument>`: a migration that only says so, a tenant made of nothing, or a server."""
+    """Be `crm-<service> <argument>`: a migration of an outbox alone, a tenant made of nothing, or a server."""
     if sys.argv[1] == "migrate":
-        sys.stdout.write(f"migrated {service} at {os.environ[f'CRM_{service.upper()}_OWNER_DSN']}\n")
+        dsn = os.environ[f"CRM_{service.upper()}_OWNER_DSN"]
+        with psycopg.connect(dsn) as connection, suppress(psycopg.errors.DuplicateTable):
+            connection.execute(OUTBOX_DDL)
+        sys.stdout.write(f"migrated {service} at {dsn}\n")
     elif sys.argv[1] == "create-tenant":
         sys.stdout.write(json.dumps({"tenant_id": str(uuid4()), "admin_id": str(uuid4()), "said": sys.argv[2:]}))
     else:

@@ -31,6 +31,8 @@ async def repeat(
     Nothing that a round raises ends the rounds. What the outside has to mend (`is_world_error`, or `world_errors`) is
     logged in a line, anything else with its traceback.
     """
+    for outcome in ("done", "waits", "failed"):
+        ROUNDS.labels(name, outcome)  # of a counter whose first value is 1 no increase is seen
     while True:
         has_more = False
         try:
@@ -58,6 +60,8 @@ async def background(*works: Coroutine[Any, Any, object]) -> AsyncIterator[None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for work in works:
+            work.close()  # of a task that was cancelled before its first step, nobody has awaited it
 
 
 async def _report_end(work: Coroutine[Any, Any, object]) -> None:

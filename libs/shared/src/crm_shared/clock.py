@@ -1,10 +1,12 @@
 """Time and ids come in from outside, so that rules can be tested at any moment."""
 
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
+
+UUID_WITH_TIME: Final = 7
 
 
 class Clock(Protocol):
@@ -26,6 +28,11 @@ class FixedClock:
 
     def now(self) -> datetime:
         return self.at
+
+
+def time_of_id_s(id_: UUID) -> float | None:
+    """Read when an id was made, in seconds of Unix time; None of an id that is no UUIDv7."""
+    return (id_.int >> 80) / 1000 if id_.version == UUID_WITH_TIME else None
 
 
 def new_id() -> UUID:

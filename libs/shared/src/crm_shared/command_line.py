@@ -1,9 +1,10 @@
-"""The command line that every service has: api, worker, relay, provision, migrate, redrive, republish, acls.
+"""The command line that every service has: api, worker, relay, provision, migrate, redrive, republish, restored, acls.
 
 Every service has the same rooms, so their names are enough to find them.
 """
 
 from collections.abc import Awaitable, Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +12,8 @@ from uuid import UUID
 import structlog
 import typer
 
-from crm_shared.database import Database
+from crm_shared.access.directory import knows_tenant
+from crm_shared.database import Connection, Database
 from crm_shared.entry_points import SettingsT, load_settings
 from crm_shared.processes import relay as run_relay
 from crm_shared.processes import run, serve_api, work
@@ -46,7 +48,22 @@ def make_cli(
         _add_publishing(cli, rooms, start)
     if repairs:
         _add_repair(cli, rooms, start)
+    _add_restored(cli, rooms, start, publishes=publishes)
+    # What other packages add where they are installed, such as `crm-reporting warehouse`.
+    for added in entry_points(group=f"crm_{service}.commands"):
+        cli.add_typer(added.load(), name=added.name)
     return cli
+
+
+async def require_tenant(connection: Connection, tenant_id: UUID) -> None:
+    """End the command with status 2 where the service knows nothing of a tenant: all would seem well with it."""
+    if not await knows_tenant(connection, tenant_id):
+        typer.echo(
+            f"nothing is known here of tenant {tenant_id}. Look at the id again; of a new tenant"
+            " the worker hears within moments, if it runs.",
+            err=True,
+        )
+        raise typer.Exit(2)
 
 
 def _add_processes(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
@@ -103,6 +120,25 @@ def _add_publishing(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[
     ) -> None:
         """Emit the present state of every record again, so that projections can be rebuilt from nothing."""
         run(_republish(start("republish"), rooms, gently=gently))
+
+
+def _add_restored(
+    cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT], *, publishes: bool
+) -> None:
+    @cli.command()
+    def restored(
+        to: Annotated[str, typer.Option(help="the moment of the restored state, such as 2026-11-30T08:00:00Z")],
+    ) -> None:
+        """Bring everybody in line after this service's database was restored to an earlier moment; run it once.
+
+        The service's workers and API must be stopped: what they read since that moment is read again. Versions are
+        raised above all that others have seen, every record is told of anew, what is not there any more is ended.
+        """
+        from crm_shared.restoring.command import tell_of_restoration
+
+        settings = start("restored")
+        sources = rooms.list_snapshot_sources() if publishes else ()
+        run(tell_of_restoration(settings, sources, rooms.list_groups(), to))
 
 
 def _add_repair(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
@@ -208,12 +244,13 @@ def _show_progress(group_id: str) -> Callable[[int, int], None]:
 async def _republish(settings: SettingsT, rooms: Rooms[SettingsT], *, gently: bool) -> None:
     from crm_shared.bus.republish import republish
     from crm_shared.pacing import pacing
+    from crm_shared.snapshots import list_snapshots
 
     dsn = settings.worker_dsn.get_secret_value()
     async with Database.opened(dsn, max_size=3) as database, pacing(settings, database) as pace:
         count = await republish(
             database,
-            rooms.list_snapshots(database),
+            list_snapshots(database, rooms.list_snapshot_sources()),
             progress=lambda done: typer.echo(f"{done} snapshots", err=True),
             pace=pace if gently else None,
         )

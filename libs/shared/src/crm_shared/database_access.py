@@ -12,11 +12,18 @@ DSNS: Final[Mapping[str, Sequence[str]]] = {
     # It sets the passwords of the three roles to those that their DSNs have.
     "provision": ("admin_dsn", "dsn", "worker_dsn", "owner_dsn"),
     "redrive": (),
+    "restored": ("worker_dsn",),
     "repair": ("worker_dsn",),
     "recount": ("worker_dsn",),
+    "verify": ("worker_dsn",),
+    "rebuild": ("worker_dsn",),
     "acls": (),
     "create-tenant": ("dsn",),
+    "bi": ("admin_dsn", "dsn"),
 }
+
+BI_SERVICES: Final = ("reporting",)
+"""Their databases have views for BI tools, whose logins are members of a role `<service>_bi`."""
 
 INDEXING_SERVICES: Final = ("contacts", "deals")
 """Their workers build indexes on custom fields, which PostgreSQL lets nobody but a table's owner do."""

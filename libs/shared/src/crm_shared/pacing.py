@@ -36,7 +36,8 @@ class Pace:
     @classmethod
     def of(cls, settings: ServiceSettings, database: Database, readers: Readers | None = None) -> Self:
         """Make it as the settings have it. `database` is the worker role's."""
-        return cls(database, readers, settings.bulk_outbox_rows, settings.bulk_readers_behind, settings.bulk_poll_s)
+        most_unsent = settings.bulk_outbox_rows if settings.outbox_relay == "built-in" else 0
+        return cls(database, readers, most_unsent, settings.bulk_readers_behind, settings.bulk_poll_s)
 
     async def find_obstacle(self) -> str | None:
         """Name what is too far behind for more, such as `search.index: 4,000 records behind`; None to go on."""

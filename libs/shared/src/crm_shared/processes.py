@@ -45,13 +45,17 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     """Consume events until the process is told to stop."""
     from crm_shared.bus.subscriber import ConsumerSettings
     from crm_shared.bus.worker import run_worker
+    from crm_shared.database.cluster_watch import watching_cluster
 
     consumer_settings = ConsumerSettings(
         kafka=settings.kafka,
         client_id=f"{settings.service}-worker",
         group_instance_id=settings.group_instance_id,
     )
-    async with rooms.consuming(settings) as consuming:
+    async with (
+        watching_cluster(settings.worker_dsn.get_secret_value()),
+        rooms.consuming(settings) as consuming,
+    ):
         keep_what_is_loaded()
         await run_worker(
             consumer_settings,
@@ -63,7 +67,7 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
 
 
 async def relay(settings: ServiceSettings) -> None:
-    """Bring the outbox to Kafka until the process is told to stop."""
+    """Bring the outbox to Kafka, or delete what Debezium has brought there, until the process is told to stop."""
     from crm_shared.outbox.process import run_relay
     from crm_shared.outbox.settings import RelaySettings
 
@@ -71,6 +75,7 @@ async def relay(settings: ServiceSettings) -> None:
         dsn=settings.worker_dsn.get_secret_value(),
         kafka=settings.kafka,
         service=settings.service,
+        kind=settings.outbox_relay,
         batch_rows=settings.relay_batch_rows,
         last_idle_s=settings.relay_poll_s,
     )

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from crm_shared.contracts import OutboxEvent
+from crm_shared.event_loop_turns import in_turns
 from crm_shared.json_text import to_json
 from crm_shared.telemetry.traces import current_traceparent
+
+PIECE_EVENTS: Final = 50
+"""Of those that one transaction publishes, written before others of this process get their turn."""
 
 # Both take their rows from `published`, whose columns are the outbox's and `changed`, `actor_id`.
 INSERT_OUTBOX: Final = """
@@ -54,12 +58,27 @@ async def publish(transaction: TakesStatements, events: Sequence[OutboxEvent], *
     """
     if events:
         statement = PUBLISH_AUDITED if audited else PUBLISH
-        await transaction.execute(statement, *to_columns(events, audited=audited))
+        changed = await _write_changes(events) if audited else []
+        await transaction.execute(statement, *to_columns(events, changed, audited=audited))
 
 
-def to_columns(events: Sequence[OutboxEvent], *, audited: bool) -> tuple[Any, ...]:
-    """Return the statement's parameters: the columns of `published` as arrays, and the trace that runs now."""
-    changed = [None if event.changed is None else to_json(event.changed).decode() for event in events if audited]
+async def _write_changes(events: Sequence[OutboxEvent]) -> list[str | None]:
+    """Write what each has changed as JSON; of many, others have the event loop in between."""
+    if len(events) <= PIECE_EVENTS:
+        return [write_change(event) for event in events]
+    return [write_change(event) async for event in in_turns(events, at_once=PIECE_EVENTS)]
+
+
+def write_change(event: OutboxEvent) -> str | None:
+    """Return what an event's audit says was changed, as JSON."""
+    return None if event.changed is None else to_json(event.changed).decode()
+
+
+def to_columns(events: Sequence[OutboxEvent], changed: Sequence[str | None], *, audited: bool) -> tuple[Any, ...]:
+    """Return the statement's parameters: the columns of `published` as arrays, and the trace that runs now.
+
+    `changed`: what `write_change` gives of each, nothing where they are not audited.
+    """
     return (
         [event.id for event in events],
         [event.aggregate for event in events],

@@ -71,5 +71,5 @@ class RecordKind(Generic[RecordT]):
         self, transaction: Transaction, edits: Sequence[Edit[RecordT]], *, tenant_id: UUID, actor_id: UUID | None
     ) -> None:
         events = [self.edited(edit.record, edit.before, edit.at) for edit in edits]
-        wire = self.mapping.to_wire(events, by=Actor(tenant_id, actor_id))
+        wire = await self.mapping.to_wire_in_turns(events, by=Actor(tenant_id, actor_id))
         await publish(transaction, wire, audited=self.is_audited)

@@ -14,8 +14,11 @@ Refusal
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
+
+MAX_FIELD_PROBLEMS: Final = 100
+"""Told in one refusal: a body may have thousands of unknown fields, and nobody reads as many lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MAX_FIELD_PROBLEMS])
         self.extensions = dict(extensions or {})
         if retry_after_s is not None:
             self.retry_after_s = retry_after_s

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 SUFFIX = "_file"  # names of variables are compared in lower case
 
@@ -34,3 +34,19 @@ def _read(variable: str, file: Path) -> str:
         return file.read_text().removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableSecret(f"{variable.upper()}_FILE: {file} can't be read: {error}") from error
+
+
+class SettingsByFile(BaseSettings):
+    """Settings of which each may be given by file."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the files that `…_FILE` variables name, after the variables themselves."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings

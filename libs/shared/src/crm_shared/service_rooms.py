@@ -1,6 +1,6 @@
 """A service's rooms by their names, and what a worker puts together in its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -8,15 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Generic
 
-from crm_shared.database import Database
 from crm_shared.entry_points import SettingsT
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from crm_shared.bus import Consumer, Subscription
-    from crm_shared.contracts import OutboxEvent
     from crm_shared.replicas.repair import Opened
+    from crm_shared.snapshots import SnapshotSource
     from crm_shared.telemetry.health import Check
 
 
@@ -62,9 +61,9 @@ class Rooms(Generic[SettingsT]):
         opened: Opened = self._enter("repairs").holding(settings)
         return opened
 
-    def list_snapshots(self, database: Database) -> AsyncIterator["OutboxEvent"]:
-        snapshots: AsyncIterator[OutboxEvent] = self._enter("snapshots").list_snapshots(database)
-        return snapshots
+    def list_snapshot_sources(self) -> Sequence["SnapshotSource"]:
+        sources: Sequence[SnapshotSource] = self._enter("snapshots").SOURCES
+        return sources
 
     def _enter(self, room: str) -> ModuleType:
         return import_module(f"{self._package}.{room}")

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import AnyUrl, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from crm_shared.contracts.topics import COMPACTION_LAG_S
 from crm_shared.http.edge_settings import EdgeSettings
 from crm_shared.kafka_access import KafkaAccess, SaslMechanism, SecurityProtocol
-from crm_shared.secret_files import SecretFiles
+from crm_shared.outbox.settings import RelayKind
 from crm_shared.tls import TlsFiles
 
 NOT_GIVEN: Final = SecretStr("")
@@ -87,6 +87,9 @@ class ServiceSettings(EdgeSettings):
     batch_limit_window_s: int = 10
     idempotency_keep_h: int = 24
 
+    outbox_relay: RelayKind = Field(
+        "built-in", description="who brings the outbox to Kafka; debezium: the relay's process deletes what has arrived"
+    )
     relay_batch_rows: int = 2000
     relay_poll_s: float = Field(0.015, gt=0, description="how long an idle relay waits at most to look for rows again")
 
@@ -94,7 +97,7 @@ class ServiceSettings(EdgeSettings):
         250,
         ge=0,
         description="bulk work waits while more events than these are unsent: others' would wait behind them. 0: the"
-        " outbox is not looked at, as must be with Debezium, which leaves there what it has sent",
+        " outbox is not looked at, nor is it with Debezium, which confirms what it has sent by the second",
     )
     bulk_readers: tuple[str, ...] = Field(
         (
@@ -152,15 +155,3 @@ class ServiceSettings(EdgeSettings):
         """Say at the start what no client could be made with, not at the first connection, which is tried for ever."""
         self.kafka.to_arguments()
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the files that `CRM_…_FILE` name, after the variables themselves."""
-        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from crm_shared.contracts import Actor, Change, EventMapping
+from crm_shared.contracts import Actor, Change, EventMapping, mapping
 from crm_shared.contracts.changes import conceal
+from crm_shared.testing.loop_rounds import LoopRounds
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 TENANT, USER = UUID(int=1), UUID(int=2)
@@ -110,3 +111,12 @@ def test_an_event_without_a_name_is_refused() -> None:
     nameless: EventMapping[Company, Any] = EventMapping("company", to_state, {})
     with pytest.raises(KeyError):
         nameless.to_wire([Created(ACME, NOW)], by=Actor(TENANT))
+
+
+async def test_what_a_transaction_does_to_hundreds_is_told_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = LoopRounds()
+    rounds.watch_in(monkeypatch, mapping, "new_event")
+    acts = [Created(replace(ACME, id=UUID(int=number)), NOW) for number in range(3 * mapping.PIECE_EVENTS)]
+    wire = await MAPPING.to_wire_in_turns(acts, by=Actor(TENANT, USER))
+    assert [event.aggregate_id for event in wire] == [act.company.id for act in acts]
+    assert rounds.most == mapping.PIECE_EVENTS

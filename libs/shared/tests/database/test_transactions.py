@@ -9,7 +9,8 @@ import pytest
 
 from crm_shared.clock import new_id
 from crm_shared.database import Database, Transaction, UnitOfWork
-from crm_shared.database.outages import is_away, is_contended
+from crm_shared.database.outages import is_away, is_contended, is_overlong
+from crm_shared.http.answering import to_refusal
 
 pytestmark = pytest.mark.engines
 
@@ -82,6 +83,16 @@ async def test_a_lost_connection_is_told_and_the_pool_lives_on(app_database: Dat
     assert await list_names(app_database, caller) == []
 
 
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300", "53400"])
+async def test_a_server_that_has_nothing_left_to_give_is_away(app_database: Database, sqlstate: str) -> None:
+    """Disk, memory or locks, connections, a bound: the call may work later."""
+    raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$"
+    with pytest.raises(asyncpg.PostgresError) as refused:
+        async with app_database.begin(new_id()) as transaction:
+            await transaction.execute(raising)
+    assert is_away(refused.value)
+
+
 async def test_a_transaction_ends_once(app_database: Database, caller: Tenant) -> None:
     transaction = await app_database.open_transaction(caller.tenant_id)
     await transaction.commit()
@@ -114,6 +125,29 @@ async def test_a_snapshot_sees_one_moment(app_database: Database, caller: Tenant
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await connection.execute("DELETE FROM things")
     assert await list_names(app_database, caller) == ["a"]
+
+
+async def test_a_snapshot_whose_connection_is_ended_says_why(
+    things: Any, app_database: Database, caller: Tenant
+) -> None:
+    """The server's own word, not that of a pool which has taken the connection away since."""
+
+    async def end(pid: int) -> None:
+        other = await asyncpg.connect(things.settings.dsn.get_secret_value())
+        await other.execute("SELECT pg_terminate_backend($1)", pid)  # one's own role's
+        await other.close()
+
+    async def be_ended() -> None:
+        async with app_database.snapshot(caller.tenant_id) as connection:
+            ending = asyncio.create_task(end(await connection.fetchval("SELECT pg_backend_pid()")))
+            try:
+                await connection.fetchval("SELECT pg_sleep(60)")
+            finally:
+                await ending
+
+    with pytest.raises((asyncpg.AdminShutdownError, asyncpg.PostgresConnectionError)) as ended:
+        await be_ended()
+    assert is_away(ended.value)
 
 
 async def test_a_full_pool_says_so_in_time(things: Any, caller: Tenant) -> None:
@@ -152,3 +186,31 @@ async def test_two_that_wait_for_each_other_are_told_apart_from_an_outage(
     found = await asyncio.gather(lock("a", "b"), lock("b", "a"), return_exceptions=True)
     errors = [error for error in found if isinstance(error, BaseException)]
     assert [(is_contended(error), is_away(error)) for error in errors] == [(True, False)]
+
+
+@pytest.mark.parametrize("stopped_by", ["us", "server"])
+async def test_a_statement_that_took_too_long_is_no_outage_to_its_caller(things: Any, stopped_by: str) -> None:
+    dsn = things.settings.dsn.get_secret_value()
+    async with (
+        Database.opened(dsn, max_size=1, statement_timeout_s=0.1 if stopped_by == "us" else 30) as database,
+        database.read(new_id()) as connection,
+    ):
+        if stopped_by == "server":
+            await connection.execute("SET statement_timeout = 50")
+        with pytest.raises((TimeoutError, asyncpg.QueryCanceledError)) as stopped:
+            await connection.fetchval("SELECT pg_sleep(20)")
+    assert is_overlong(stopped.value)
+    assert is_away(stopped.value)  # a worker waits and tries again
+    refusal = to_refusal(stopped.value)
+    assert (refusal.status, refusal.slug, refusal.title) == (503, "unavailable", "The question took too long")
+    assert "Ask for less" in str(refusal)
+
+
+async def test_a_full_pool_is_no_statement_that_took_too_long(things: Any, caller: Tenant) -> None:
+    database = await Database.open(things.settings.dsn.get_secret_value(), max_size=1, wait_s=0.1)
+    async with database.begin(caller.tenant_id):
+        with pytest.raises(TimeoutError) as full:
+            async with database.read(caller.tenant_id):
+                pass
+    await database.close()
+    assert not is_overlong(full.value)

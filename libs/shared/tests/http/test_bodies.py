@@ -1,12 +1,19 @@
 """Bodies: what is read, and how each that can't be is answered."""
 
+import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from crm_shared.http import bodies
+from crm_shared.http.bodies import IN_A_THREAD_BYTES, MAX_CONTAINERS, MAX_NAMES
+from crm_shared.refusals import MAX_FIELD_PROBLEMS
 from crm_shared.testing.answers import require_ok, require_problem
+from crm_shared.testing.loop_rounds import LoopRounds
 
 pytestmark = pytest.mark.engines
 
@@ -163,3 +170,60 @@ async def test_a_body_that_claims_to_be_packed_is_not_taken_as_it_is(
 ) -> None:
     answer = await rep.post("/v1/things", content=b"{}", headers={"content-type": "application/json", **headers})
     require_problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"[" + b"1," * 30_000 + b"1]", b'"' + "e\u0301".encode() * 20_000 + b'"', b'"' + b"\\u0000" * 10_000 + b'"'],
+)
+async def test_a_long_body_is_read_beside_the_event_loop(
+    rep: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, value: bytes
+) -> None:
+    """Numbers, marks and texts that can't be stored are each looked at one by one."""
+    rounds = LoopRounds()
+    for name in ("_read_json", "to_nfc", "is_storable"):
+        rounds.watch_in(monkeypatch, bodies, name)
+    answer = await post(rep, b'{"name": ' + value + b"}")
+    require_problem(answer, 422, "invalid-field")
+    assert rounds.most == 0
+    assert rounds.calls > 0
+    require_ok(await post(rep, '{"name": "é", "notes": {"n": 1}}'.encode()), 201)
+    assert rounds.most > 0, f"bodies of up to {IN_A_THREAD_BYTES} bytes are read at once"
+
+
+async def test_long_bodies_are_read_one_at_a_time(rep: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread that reads takes the interpreter from the event loop for a while: six for six times as long."""
+    read_json, counting = bodies._read_json, threading.Lock()  # noqa: SLF001 - what is counted
+    now_read = most = 0
+
+    def read(body: bytes, items: str | None) -> Any:
+        nonlocal now_read, most
+        with counting:
+            now_read += 1
+            most = max(most, now_read)
+        time.sleep(0.02)
+        with counting:
+            now_read -= 1
+        return read_json(body, items)
+
+    monkeypatch.setattr(bodies, "_read_json", read)
+    long = b'{"name": "' + b"x" * IN_A_THREAD_BYTES + b'"}'
+    for answer in await asyncio.gather(*(post(rep, long) for _ in range(6))):
+        require_problem(answer, 422, "invalid-field")
+    assert most == 1
+
+
+async def test_so_many_arrays_and_names_are_read_and_no_more(rep: httpx.AsyncClient) -> None:
+    lists = b'{"name": [' + b"[]," * (MAX_CONTAINERS - 3) + b"[]]}"
+    require_problem(await post(rep, lists), 422, "invalid-field")
+    require_problem(await post(rep, lists.replace(b"]]}", b"],[]]}")), 400, "malformed-request")
+    for nested in (b"%s", b'{"notes": {"x": [%s]}}'):
+        names = [b'"n%d": 0' % number for number in range(MAX_NAMES + 1)]
+        require_problem(await post(rep, nested % (b"{" + b",".join(names[1:]) + b"}")), 422, "invalid-field")
+        require_problem(await post(rep, nested % (b"{" + b",".join(names) + b"}")), 400, "malformed-request")
+
+
+async def test_a_refusal_names_so_many_fields_and_no_more(rep: httpx.AsyncClient) -> None:
+    names = [b'"n%d": 0' % number for number in range(MAX_NAMES)]
+    problem = require_problem(await post(rep, b"{" + b",".join(names) + b"}"), 422, "invalid-field")
+    assert len(problem["errors"]) == MAX_FIELD_PROBLEMS

@@ -86,12 +86,12 @@ async def rename_things(body: RenameThings, context: Context) -> Response:
 
 @router.get("", response_model=Thing, summary="Say what was asked", responses=problems())
 async def list_things(query: Annotated[ThingList, Query()], context: Context) -> Response:
-    return context.reply_json(query.model_dump())
+    return await context.reply_json(query.model_dump())
 
 
 @router.get("/named/{name}", response_model=Thing, summary="Say what the path names", responses=problems())
 async def say_name(name: str, context: Context) -> Response:
-    return context.reply_json({"name": name})
+    return await context.reply_json({"name": name})
 
 
 @router.get("/{thing_id}", response_model=Thing, summary="Get one thing", responses=problems(NotFound))
@@ -126,7 +126,7 @@ async def delete_thing(thing_id: UUID, context: Context) -> Response:
     dependencies=[requires(Permission.WRITE_USERS)],
 )
 async def get_guarded(thing_id: UUID, context: Context) -> Response:
-    return context.reply_json({"id": thing_id})
+    return await context.reply_json({"id": thing_id})
 
 
 def make_app(settings: ThingsSettings) -> FastAPI:

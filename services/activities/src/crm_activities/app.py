@@ -7,11 +7,13 @@ from crm_activities.activities import routes as activity_routes
 from crm_activities.calendar import calendar_routes
 from crm_activities.calendar import routes as feed_routes
 from crm_activities.exports import routes as export_routes
+from crm_activities.imports.kinds import KINDS as IMPORTED
 from crm_activities.inbox import routes as inbox_routes
 from crm_activities.settings import ActivitiesSettings
 from crm_activities.threads import routes as thread_routes
 from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
+from crm_shared.imports.routes import make_routers
 from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
 
@@ -20,6 +22,7 @@ ROUTERS = (
     activity_routes.router,
     timeline_routes.router,
     export_routes.router,
+    *make_routers(IMPORTED),
     inbox_routes.router,
     thread_routes.router,
     feed_routes.router,

@@ -1,8 +1,11 @@
 """Other services' facts: the directory, the owners of contacts and deals, and notes of what happens to them."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 from crm_activities.activities.erasure import erase_activities
 from crm_activities.activities.following import ActivityMovers
 from crm_activities.activities.kind import ACTIVITIES
+from crm_activities.activities.lost_notes import take_back_contact_notes, take_back_deal_notes
 from crm_activities.activities.moves import list_moves
 from crm_activities.activities.noting import log_notes
 from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
@@ -12,9 +15,11 @@ from crm_activities.series.holding import SERIES
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
-from crm_shared.database import Database
+from crm_shared.database import Database, Transaction
 from crm_shared.handover import follow_hand_overs, owned
+from crm_shared.imports.forgetting_contacts import forget
 from crm_shared.replicas import consumers
+from crm_shared.restoring.lost_versions import LostVersions, list_lost
 
 # What was done stays with who did it. As the partial index activities_to_do_by_user has it, word for word.
 TO_DO = "deleted_at IS NULL AND completed_at IS NULL AND type IN ('TASK', 'MEETING')"
@@ -23,7 +28,9 @@ FOLLOWERS = ActivityMovers()
 
 keep_directory = consumers.keep_directory("activities")
 hand_over = follow_hand_overs("activities", HOLDINGS)
-keep_replicas = consumers.keep_replicas("activities", "crm.contact", "crm.company", "crm.deal", followers=FOLLOWERS)
+keep_replicas = consumers.keep_replicas(
+    "activities", "crm.contact", "crm.company", "crm.deal", followers=FOLLOWERS, forget=forget
+)
 
 
 @subscribe("crm.deal", group_id="activities.deal-notes")
@@ -32,7 +39,7 @@ async def note_deal_moves(batch: list[Event], database: Database, clock: Clock) 
     changes: list[Noteworthy] = []
     for event in batch:
         changes += [*list_moves(event), *list_owner_changes(event)]
-    await _note(changes, database, clock)
+    await _note(changes, list_lost(batch), take_back_deal_notes, database, clock)
 
 
 @subscribe("crm.contact", group_id="activities.contact-notes")
@@ -41,13 +48,21 @@ async def note_contact_changes(batch: list[Event], database: Database, clock: Cl
     changes: list[Noteworthy] = []
     for event in batch:
         changes += [*list_owner_changes(event), *list_merge_changes(event)]
-    await _note(changes, database, clock)
+    await _note(changes, list_lost(batch), take_back_contact_notes, database, clock)
 
 
-async def _note(changes: list[Noteworthy], database: Database, clock: Clock) -> None:
-    if changes:
+async def _note(
+    changes: list[Noteworthy],
+    lost: Sequence[LostVersions],
+    take_back: Callable[[Transaction, Sequence[LostVersions], Clock], Awaitable[None]],
+    database: Database,
+    clock: Clock,
+) -> None:
+    """Log the changes, and take back what was logged of versions that are no longer so."""
+    if changes or lost:
         async with database.begin_as_worker() as transaction:
             await log_notes(transaction, changes, clock)
+            await take_back(transaction, lost, clock)
 
 
 @subscribe("crm.contact", group_id="activities.erasures")

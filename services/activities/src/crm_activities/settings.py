@@ -2,10 +2,11 @@
 
 from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr
 
-from crm_shared.settings import NOT_GIVEN, ServiceSettings
+from crm_shared.imports.settings import ImportSettings
+from crm_shared.settings import NOT_GIVEN
 
 
-class ActivitiesSettings(ServiceSettings):
+class ActivitiesSettings(ImportSettings):
     service: str = "activities"
     dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_ACTIVITIES_DSN", "dsn"))
     worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_ACTIVITIES_WORKER_DSN", "worker_dsn"))

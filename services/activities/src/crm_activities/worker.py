@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from crm_activities import consumers
 from crm_activities.activities.erasure import load_snapshots
+from crm_activities.imports.kinds import KINDS
 from crm_activities.reminders.clockwork import reminding
 from crm_activities.series.making import making_series
 from crm_activities.settings import ActivitiesSettings
@@ -12,6 +13,7 @@ from crm_shared.clock import SystemClock
 from crm_shared.erasure.echoes import telling_again
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
+from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
 from crm_shared.service_rooms import Consuming
 
@@ -34,6 +36,7 @@ async def consuming(settings: ActivitiesSettings) -> AsyncIterator[Consuming]:
         pacing(settings, database) as pace,
         sweeping(database, consumers.HOLDINGS, clock, pace),
         telling_again(database, settings, load_snapshots, pace),
+        importing(settings, database, pace, KINDS),
         reminding(database, clock, pace),
         making_series(database, clock, pace, pause_s=settings.series_check_s),
     ):

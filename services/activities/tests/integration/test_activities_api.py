@@ -228,3 +228,11 @@ async def test_every_table_stands_under_row_level_security(service: Kit) -> None
 
 async def test_every_moment_and_day_has_a_wall(service: Kit) -> None:
     assert await service.list_unwalled() == []
+
+
+async def test_a_duration_of_nothing_belongs_to_no_note_either(rep: httpx.AsyncClient) -> None:
+    require_problem(await rep.post("/v1/activities", json={"type": "NOTE", "duration_s": 0}), 422, "invalid-field")
+    call = require_ok(await rep.post("/v1/activities", json={"type": "CALL", "duration_s": 0}), 201)
+    path = f"/v1/activities/{call['id']}"
+    require_problem(await rep.patch(path, json={"type": "NOTE"}), 422, "invalid-field")
+    assert require_ok(await rep.patch(path, json={"type": "NOTE", "duration_s": None}))["duration_s"] is None

@@ -10,9 +10,10 @@ import pytest
 
 from crm_activities.consumers import keep_replicas, note_deal_moves
 from crm_activities.settings import ActivitiesSettings
-from crm_activities.snapshots import list_snapshots
+from crm_activities.snapshots import SOURCES
 from crm_shared.clock import FixedClock, SystemClock, new_id
 from crm_shared.contracts import BadRecord, Event
+from crm_shared.snapshots import list_snapshots
 from crm_shared.testing.answers import require_ok, require_problem
 from crm_shared.testing.builders import make_contact_event
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
@@ -206,7 +207,7 @@ async def test_republish_repeats_each_activity_as_it_stands(service: Kit, tenant
     task = require_ok(await client.post("/v1/activities", json={"type": "TASK", "scheduled_at": due_at}), 201)
     await client.delete(f"/v1/activities/{task['id']}")
     newest = {event.aggregate_id: event for event in await service.take_events(tenant.id)}
-    snapshots = [to_event(snapshot) async for snapshot in list_snapshots(service.database)]
+    snapshots = [to_event(snapshot) async for snapshot in list_snapshots(service.database, SOURCES)]
     ours = {event.aggregate_id: event for event in snapshots if event.tenant_id == tenant.id}
     assert ours.keys() == newest.keys()
     for activity_id, snapshot in ours.items():

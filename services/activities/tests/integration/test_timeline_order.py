@@ -6,7 +6,6 @@ from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4, uuid5
 
-import asyncpg
 import httpx
 import pytest
 
@@ -26,6 +25,7 @@ from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 from crm_shared.testing.upgrades import upgrading
+from crm_shared.testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 
@@ -123,10 +123,7 @@ async def test_a_page_in_the_middle_of_an_instant_is_read_from_the_index(
     deal = await tell(service, tenant)
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute(FILL, tenant.id, deal.id, deal.contact_id, NOON)
-    owner = await asyncpg.connect(service.settings.owner_dsn.get_secret_value())
-    await owner.execute("VACUUM ANALYZE activities")
-    await owner.execute("VACUUM ANALYZE activity_contacts")
-    await owner.close()
+    await vacuum(service.settings.owner_dsn.get_secret_value(), "activities", "activity_contacts")
     assert deal.contact_id is not None
     ways = {
         "deals": (select_deal_timeline, deal.id, "activities_in_deals_timeline"),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_activities.activities.activity import ActivityType
-from crm_activities.calendar.calendar_file import CalendarFile
+from crm_activities.calendar.calendar_file import CalendarFile, to_sequence
 from crm_activities.calendar.content_lines import escape, fold
 from crm_activities.calendar.domain import Entry, Feed, Mark
 
@@ -198,3 +198,9 @@ async def test_others_have_their_turn_while_a_long_file_is_written() -> None:
     file = await CalendarFile(FEED, None).write(entries)
     counting.cancel()
     assert turns >= len(file) // 131_072
+
+
+def test_a_sequence_stays_an_integer_of_calendars_and_never_falls() -> None:
+    versions = [1, 2, 5_000_000, 1_764_450_000_000, 1_764_450_000_001, 1_764_451_000_000, 2**53]
+    sequences = [to_sequence(version) for version in versions]
+    assert sequences == [*versions[:3], 1_764_450_000, 1_764_450_000, 1_764_451_000, 2**31 - 1]

@@ -14,12 +14,13 @@ from crm_contacts.directory import routes as directory_routes
 from crm_contacts.duplicates import routes as duplicate_routes
 from crm_contacts.erasure import routes as erasure_routes
 from crm_contacts.exports import routes as export_routes
-from crm_contacts.imports import routes as import_routes
+from crm_contacts.imports.kinds import KINDS as IMPORTED
 from crm_contacts.merges import routes as merge_routes
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.sharing import routes as sharing_routes
 from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
+from crm_shared.imports.routes import make_routers
 
 ROUTERS = (
     directory_routes.router,
@@ -33,8 +34,7 @@ ROUTERS = (
     erasure_routes.router,
     sharing_routes.router,
     merge_routes.router,
-    import_routes.upload_router,
-    import_routes.router,
+    *make_routers(IMPORTED),
     export_routes.router,
     duplicate_routes.router,
     change_router("contact", "contacts", contacts.load_contact),

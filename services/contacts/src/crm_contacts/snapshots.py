@@ -1,6 +1,6 @@
-"""The present state of every tenant, user, company and contact, deleted ones included, for `republish`."""
+"""The present state of every tenant, user, company and contact: who is there first, then what they own."""
 
-from collections.abc import AsyncIterator
+from typing import Final
 
 from crm_contacts.companies import events as company_events
 from crm_contacts.companies.repository import COMPANY_COLUMNS, to_company
@@ -9,22 +9,30 @@ from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
 from crm_contacts.directory import events as directory_events
 from crm_contacts.directory.repository import TENANT_COLUMNS, USER_COLUMNS, to_tenant, to_user
 from crm_shared.contracts import OutboxEvent
-from crm_shared.database import Database
-from crm_shared.database.walks import select_pages, walk_rows
-
-SELECT_TENANTS = select_pages(TENANT_COLUMNS, "directory_tenants", "t", key="tenant_id")
-SELECT_USERS = select_pages(USER_COLUMNS, "directory_users", "u")
-SELECT_COMPANIES = select_pages(COMPANY_COLUMNS, "companies", "c")
-SELECT_CONTACTS = select_pages(CONTACT_COLUMNS, "contacts", "c")
+from crm_shared.database import Connection
+from crm_shared.database.walks import Page
+from crm_shared.snapshots import SnapshotSource, delete_at
 
 
-async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    """Give all, page by page: who is there first, then what they own."""
-    async for _, row in walk_rows(database, SELECT_TENANTS):
-        yield directory_events.TENANT_MAPPING.snapshot(to_tenant(row), tenant_id=row["id"])
-    async for tenant_id, row in walk_rows(database, SELECT_USERS):
-        yield directory_events.USER_MAPPING.snapshot(to_user(row), tenant_id=tenant_id)
-    async for tenant_id, row in walk_rows(database, SELECT_COMPANIES):
-        yield company_events.MAPPING.snapshot(to_company(row), tenant_id=tenant_id)
-    async for tenant_id, row in walk_rows(database, SELECT_CONTACTS):
-        yield contact_events.MAPPING.snapshot(to_contact(row), tenant_id=tenant_id)
+async def tell_tenants(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+    return [directory_events.TENANT_MAPPING.snapshot(to_tenant(row), tenant_id=row["id"]) for _, row in rows]
+
+
+async def tell_users(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+    return [directory_events.USER_MAPPING.snapshot(to_user(row), tenant_id=tenant_id) for tenant_id, row in rows]
+
+
+async def tell_companies(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+    return [company_events.MAPPING.snapshot(to_company(row), tenant_id=tenant_id) for tenant_id, row in rows]
+
+
+async def tell_contacts(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+    return [contact_events.MAPPING.snapshot(to_contact(row), tenant_id=tenant_id) for tenant_id, row in rows]
+
+
+SOURCES: Final = (
+    SnapshotSource("tenant", "directory_tenants", "t", TENANT_COLUMNS, tell_tenants, key="tenant_id"),
+    SnapshotSource("user", "directory_users", "u", USER_COLUMNS, tell_users, end=lambda _moment: {"active": False}),
+    SnapshotSource("company", "companies", "c", COMPANY_COLUMNS, tell_companies, end=delete_at),
+    SnapshotSource("contact", "contacts", "c", CONTACT_COLUMNS, tell_contacts, end=delete_at, has_erasures=True),
+)

@@ -7,8 +7,9 @@ from crm_contacts import consumers
 from crm_contacts.companies.kind import COMPANIES
 from crm_contacts.contacts.kind import CONTACTS
 from crm_contacts.duplicates.consumers import follow_contacts
+from crm_contacts.duplicates.reviewing import reviewing
 from crm_contacts.erasure.commands import load_snapshots
-from crm_contacts.imports.running import importing
+from crm_contacts.imports.kinds import KINDS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.custom_fields import EntityType
@@ -17,6 +18,7 @@ from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.erasure.echoes import telling_again
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
+from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
 from crm_shared.service_rooms import Consuming
 
@@ -34,7 +36,8 @@ async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
         sweeping(database, consumers.HOLDINGS, clock, pace),
         telling_again(database, settings, load_snapshots, pace),
         keeping_custom_fields(settings, database, HOLDERS, clock, pace),
-        importing(settings, database, pace),
+        importing(settings, database, pace, KINDS),
+        reviewing(database, clock, pace, pause_s=settings.duplicate_review_s),
     ):
         yield Consuming(
             [

@@ -11,7 +11,13 @@ from crm_shared.testing.answers import require_ok
 from crm_shared.testing.people import Person, SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
 
-MATCHING_TABLES = ("matching_profiles", "matching_keys", "matching_terms", "duplicate_candidates")
+MATCHING_TABLES = (
+    "matching_profiles",
+    "matching_keys",
+    "matching_terms",
+    "matching_lessons",
+    "duplicate_candidates",
+)
 
 JOHN = {"first_name": "Zebulon", "last_name": "Okonkwo", "phone": "+4930901820", "email": "zebulon@acme.example"}
 AGAIN = {"first_name": "Zebulon", "last_name": "Okonkwo", "phone": "030 901820", "email": "z.okonkwo@acme.example"}

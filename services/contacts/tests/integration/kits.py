@@ -6,11 +6,10 @@ from typing import Final
 
 from crm_contacts.app import make_app
 from crm_contacts.settings import ContactsSettings
+from crm_shared.testing.importing import NO_RELAY
 from crm_shared.testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
-NO_RELAY: Final = 0
-"""No relay empties the outbox beside these tests: an import that waited for one would wait for ever."""
 
 
 def running_contacts(admin_dsn: str) -> AbstractAsyncContextManager[ServiceKit[ContactsSettings]]:

@@ -49,7 +49,7 @@ async def test_told_again_nothing_is_written(dedup: Dedup) -> None:
     await dedup.consume()
 
     before = await list_rows(dedup)
-    assert all(before.values())
+    assert all(found for table, found in before.items() if table != "matching_lessons")
     await dedup.consume_again()
     assert await list_rows(dedup) == before
 

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from services.contacts.tests.integration.importing import Kit, list_errors, run_import, upload
 
-from crm_contacts.imports.housekeeping import forget, tidy
+from crm_contacts.imports.forgetting import forget
+from crm_shared.imports.forgetting import Told, forget_told
+from crm_shared.imports.write.housekeeping import tidy
 from crm_shared.testing.answers import require_ok, walk_pages
 from crm_shared.testing.people import SeededTenant
 
@@ -20,7 +22,7 @@ COUNT_PIECES = "SELECT count(*) FROM import_pieces WHERE tenant_id = $1"
 async def test_a_persons_rows_leave_the_errors_file(contacts: Kit, tenant: SeededTenant) -> None:
     client = contacts.client(tenant.rep)
     ann = require_ok(await client.post("/v1/contacts", json={"email": "ann@acme.example", "phone": "030 901820"}), 201)
-    file = "email,phone,source\nANN@acme.example,1 22,\nx,030 901820,\nbo@acme.example,,ODD\n"
+    file = "email,phone,source\nANN@acme.example,1 22,NO\nx,030 901820,\nbo@acme.example,,ODD\n"
     job = await run_import(contacts, tenant.rep, file)
     assert len(await list_errors(contacts, tenant.rep, job["id"])) == 3
     (_,) = await walk_pages(client, "/v1/contacts")
@@ -53,6 +55,18 @@ async def test_a_persons_address_is_found_within_a_cell(
 
     lines = await list_errors(contacts, tenant.rep, job["id"])
     assert {line.split(",")[0] for line in lines} == {"3"}
+
+
+async def test_failed_rows_are_looked_through_page_by_page(contacts: Kit, tenant: SeededTenant) -> None:
+    lines = "".join(f"{name},ODD\n" for name in ("a ann@acme.example", "b", "c", "d +49 30 901820", "e", "f"))
+    jobs = [await run_import(contacts, tenant.rep, "email,source\n" + lines) for _ in range(2)]
+    told = Told(["Ann@acme.example"], ["030 901820"], ["F"])
+    async with contacts.database.begin(tenant.id) as transaction:
+        await forget_told(transaction, tenant.id, told, page_rows=2)
+
+    for job in jobs:
+        left = await list_errors(contacts, tenant.rep, job["id"])
+        assert [line.rpartition(",ODD")[0].rpartition(",")[2] for line in left] == ["b", "c", "e"]
 
 
 @pytest.mark.parametrize(

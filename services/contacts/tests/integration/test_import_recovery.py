@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, make_runner, upload
 from services.contacts.tests.integration.kits import running_contacts
 
 from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_shared.testing.importing import StoppingClock
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.waiting import wait_until
 
@@ -24,7 +24,8 @@ FILE = "email,first_name\n" + "".join(f"p{number}@acme.example,P{number}\n" for 
 # A worker's imports alone, in a process that can be killed.
 WORKER = """
 import asyncio
-from crm_contacts.imports.running import ImportRunner
+from crm_shared.imports.write.running import ImportRunner
+from crm_contacts.imports.kinds import KINDS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
@@ -33,7 +34,7 @@ from crm_shared.pacing import Pace
 async def main():
     settings = ContactsSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        await ImportRunner(settings, database, SystemClock(), Pace.of(settings, database)).run()
+        await ImportRunner(settings, database, SystemClock(), Pace.of(settings, database), KINDS).run()
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -45,20 +46,6 @@ async def contacts(postgres_admin_dsn: str) -> AsyncIterator[Kit]:
     """Serve from a database of its own: a runner carries out whatever waits, what other tests left waiting too."""
     async with running_contacts(postgres_admin_dsn) as kit:
         yield kit
-
-
-class StoppingClock:
-    """Stops the task that runs at the `count`-th look at the clock: at the next await it ends."""
-
-    def __init__(self, count: int) -> None:
-        self._left = count
-        self.task: asyncio.Task[int] | None = None
-
-    def now(self) -> datetime:
-        self._left -= 1
-        if self._left == 0 and self.task is not None:
-            self.task.cancel()
-        return datetime.now(UTC)
 
 
 async def require_whole(kit: Kit, tenant: SeededTenant, import_id: str, rows: int) -> None:

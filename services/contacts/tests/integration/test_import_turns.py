@@ -9,9 +9,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from services.contacts.tests.integration.importing import Kit, make_runner, upload
 
-from crm_contacts.imports.running import ImportRunner
 from crm_shared.bus.readers import Readers
 from crm_shared.bus.topics import list_partitions
+from crm_shared.imports.write.running import ImportRunner
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.people import Person, SeededTenant
 from crm_shared.testing.records import RawRecord, make_topic, write_records

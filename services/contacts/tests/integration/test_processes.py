@@ -11,11 +11,12 @@ from uuid import UUID
 import pytest
 
 from crm_contacts.settings import ContactsSettings
-from crm_contacts.snapshots import list_snapshots
+from crm_contacts.snapshots import SOURCES
 from crm_contacts.worker import CONSUMERS, consuming
 from crm_shared.access import Role
 from crm_shared.bus.republish import republish
 from crm_shared.clock import new_id
+from crm_shared.snapshots import list_snapshots
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.people import Person, SeededTenant
 from crm_shared.testing.service_kit import NOBODY_URL, ServiceKit
@@ -108,7 +109,7 @@ async def test_republish_repeats_all_that_is_there(contacts: Contacts, tenant: S
     await client.delete(f"/v1/companies/{company['id']}")
     told = {event.aggregate_id: event for event in await contacts.take_events(tenant.id)}
 
-    await republish(contacts.database, list_snapshots(contacts.database), chunk_events=100)
+    await republish(contacts.database, list_snapshots(contacts.database, SOURCES), chunk_events=100)
 
     snapshots = await contacts.take_events(tenant.id)
     assert {event.verb for event in snapshots} == {"snapshot"}

@@ -10,18 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_contacts.emails import to_email
-from crm_contacts.imports.columns import require_identifiable, to_columns
-from crm_contacts.imports.domain import ImportedType, ImportMode, RowProblem
-from crm_contacts.imports.formats import (
+from crm_contacts.imports.kinds import KINDS
+from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
+from crm_contacts.phones import to_e164, to_phone
+from crm_shared.imports.columns import require_identifiable
+from crm_shared.imports.domain import ImportedType, ImportMode
+from crm_shared.imports.encodings import (
+    KEEPS_BYTES,
     EncodingDetector,
     choose_encoding,
-    read_header,
+    choose_errors,
     require_encoding,
-    sniff_delimiter,
 )
-from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
-from crm_contacts.imports.records import Record, RecordReader
-from crm_contacts.phones import to_e164, to_phone
+from crm_shared.imports.formats import read_beginning, sniff_delimiter
+from crm_shared.imports.forms import join_values, split_values
+from crm_shared.imports.headers import to_columns
+from crm_shared.imports.problems import RowProblem
+from crm_shared.imports.records import Record, RecordReader
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
 from crm_shared.text import to_nfc
@@ -48,10 +53,18 @@ def detect(*pieces: bytes) -> str:
         (("name\nZoë\n".encode("utf-16-be"),), "utf-16-be"),
         (("\ufeffname\n".encode(),), "utf-8-sig"),
         (("Zoë".encode()[:-1],), "cp1252"),  # ends within a letter, so it was none
+        (("Zoë\n".encode(), b"Ren\xe9\n"), "utf-8"),  # one wrong byte does not change all names
     ],
 )
 def test_the_encoding_follows_from_the_bytes(pieces: tuple[bytes, ...], encoding: str) -> None:
     assert detect(*pieces) == encoding
+
+
+def test_either_way_of_keeping_bytes_keeps_the_same() -> None:
+    wrong = bytes(range(128, 256))
+    for encoding in ("utf-8", "cp1252", "ascii"):
+        assert wrong.decode(encoding, KEEPS_BYTES) == wrong.decode(encoding, choose_errors(encoding))
+    assert b"\x00\xd8a\x00".decode("utf-16-le", choose_errors("utf-16-le")).endswith("a")
 
 
 @pytest.mark.parametrize("garbage", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", b"PK\x03\x04\x14\x00\x06\x00\xff"])
@@ -75,10 +88,11 @@ def test_an_encoding_must_be_one_of_text(name: str) -> None:
 
 
 def test_a_header_is_read_past_empty_lines_and_over_several() -> None:
-    assert read_header(b'\n\r\n" First\nname ",e-mail,,\nx,y\n', "utf-8", None) == (["First\nname", "e-mail"], ",")
+    found = read_beginning(b'\n\r\n" First\nname ",e-mail,,\nx,y\n', "utf-8", None)
+    assert (found.header, found.delimiter) == (["First\nname", "e-mail"], ",")
     for empty in (b"", b"\n \n"):
         with pytest.raises(InvalidField, match="is empty"):
-            read_header(empty, "utf-8", None)
+            read_beginning(empty, "utf-8", None)
 
 
 LABELS = {"size": "T-shirt size", "seat": "Position", "mail": "E-Mail", "one": "Twin", "two": "twin"}
@@ -87,7 +101,11 @@ LABELS = {"size": "T-shirt size", "seat": "Position", "mail": "E-Mail", "one": "
 def columns_of(*header: str, mapping: dict[str, str | None] | None = None, **options: object) -> dict[str, str | None]:
     mode = ImportMode(str(options.get("mode", "create")))
     entity_type = ImportedType(str(options.get("entity_type", "CONTACT")))
-    return dict(to_columns(header, mapping or {}, entity_type=entity_type, custom_labels=LABELS, mode=mode))
+    ignored = () if mode is ImportMode.UPDATE else ("id",)
+    columns, _ = to_columns(
+        header, mapping or {}, names=KINDS[entity_type].names, custom_labels=LABELS, ignored=ignored
+    )
+    return dict(columns)
 
 
 def test_columns_are_known_by_the_names_that_people_use() -> None:
@@ -96,7 +114,7 @@ def test_columns_are_known_by_the_names_that_people_use() -> None:
         "Cf_Size": "cf_size", "Notes": None, "Id": None,
     }  # fmt: skip
     assert columns_of("company_id", "company", "owner", mode="update") == {
-        "company_id": "company_id", "company": None, "owner": "owner",
+        "company_id": "company_id", "company": "company", "owner": "owner",
     }  # fmt: skip
 
 
@@ -134,11 +152,16 @@ def test_a_mapping_that_can_not_be_names_its_columns(
 
 
 def test_rows_are_found_by_a_column_of_the_file() -> None:
-    def choose(fields: list[str], mode: str, id_property: str | None = None, of: ImportedType = CONTACT) -> str | None:
+    def choose(fields: list[str], mode: str, id_property: str | None = None, of: ImportedType = CONTACT) -> str:
         columns = [(name, name) for name in fields]
-        return require_identifiable(columns, entity_type=of, mode=ImportMode(mode), id_property=id_property)
+        found = require_identifiable(columns, kind=KINDS[of], mode=ImportMode(mode), id_property=id_property)
+        return ",".join(found)
 
-    assert choose(["email"], "create") is None
+    assert choose(["email"], "create") == ""
+    assert choose(["id", "email", "phone"], "upsert") == "id,email"
+    assert choose(["id", "email"], "upsert", "id") == "id"
+    assert choose(["id", "email"], "update", "email") == "id,email"
+    assert choose(["id", "first_name"], "upsert", "id") == "id"
     assert choose(["email", "external_id"], "upsert") == "email"
     assert choose(["external_id", "phone"], "upsert") == "external_id"
     assert choose(["id", "email"], "update") == "id"
@@ -160,21 +183,48 @@ def test_lines_are_counted_as_an_editor_shows_them() -> None:
     content = b'a,b\r\n1,"x\ny"\n\n  ,\n2,"\r\n\r\n"\r3,z,\n4\n5,6,7\n'
     assert read(content) == [
         Record(2, ["1", "x\ny"]), Record(6, ["2", "\r\n\r\n"]), Record(9, ["3", "z"]),
-        RowProblem(10, "", "has 1 cells, the header has 2", ["4"]),
+        Record(10, ["4", ""], missing=1),
         RowProblem(11, "", "has 3 cells, the header has 2", ["5", "6", "7"]),
     ]  # fmt: skip
 
 
 def test_a_quote_that_is_never_closed_loses_no_more_than_it_must() -> None:
     content = b'a,b\n1,"open\n' + b"x" * 140_000 + b"\n2,y\n"
-    first, second = read(content, piece=65536)
+    first, second, last = read(content, piece=65536)
     assert isinstance(first, RowProblem)
-    assert (first.line, "never closed" in first.reason) == (2, True)
-    assert second == Record(4, ["2", "y"])
+    assert isinstance(second, RowProblem)
+    assert (first.line, second.line, "never closed" in first.reason) == (2, 3, True)
+    assert last == Record(4, ["2", "y"])
 
 
-def test_a_byte_that_is_no_letter_stays_visible() -> None:
-    assert read(b"a,b\n\x81,x\n", encoding="cp1252") == [Record(2, ["\ufffd", "x"])]
+@pytest.mark.parametrize(
+    "middle",
+    ['B,"open\nC,ok\nD,"closed later"\n', '"B" b,x\nC,ok\nD,ok\n', 'B,"open to the end\nC,ok\nD,ok\n'],
+    ids=["closed later", "text behind", "never"],
+)
+def test_no_row_goes_down_in_a_cell(middle: str) -> None:
+    """What broken quoting has swallowed is named line by line, each with its cells."""
+    found = read(("name,note\nA,ok\n" + middle).encode())
+    failed = [one.line for one in found if isinstance(one, RowProblem)]
+    taken = [one.line for one in found if isinstance(one, Record)]
+    assert sorted(failed + taken) == [2, 3, 4, 5]
+    assert 3 in failed
+    assert not [one for one in found if isinstance(one, Record) and "\n" in "".join(one.cells)]
+
+
+def test_a_row_longer_than_any_record_is_cut_off() -> None:
+    content = b"a,b\n" + b",".join([b"x" * 120_000] * 10) + b"\n1,2\n"
+    first, second = read(content, width=10, piece=65536)
+    assert isinstance(first, RowProblem)
+    assert (first.line, max(map(len, first.cells)), "1,000,000" in first.reason) == (2, 100, True)
+    assert isinstance(second, Record)
+
+
+def test_a_byte_that_is_no_letter_fails_its_row() -> None:
+    good, bad = read(b"a,b\n1,2\n\x81,x\n", encoding="cp1252")
+    assert good == Record(2, ["1", "2"])
+    assert isinstance(bad, RowProblem)
+    assert (bad.line, "81" in bad.reason) == (3, True)
 
 
 # In NFC, as all that is stored.
@@ -195,6 +245,12 @@ def test_no_cell_is_a_formula_and_each_comes_back(text: str) -> None:
     cell = str(to_cell(text))
     assert not cell.startswith(FORMULA_STARTS)
     assert from_cell(cell) == text
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.sampled_from('a;",: '), min_size=1, max_size=6).map(str.strip).filter(bool), max_size=5))
+def test_several_values_come_back_from_their_cell(values: list[str]) -> None:
+    assert split_values(join_values(values), ";") == values
 
 
 def test_what_others_have_written_stays_as_it_is() -> None:
@@ -263,7 +319,7 @@ def test_a_phone_taken_the_fast_way_is_taken_by_the_api(text: str) -> None:
 )
 def test_a_first_line_that_no_table_has_is_refused(beginning: bytes, delimiter: str | None) -> None:
     with pytest.raises(InvalidField) as refused:
-        read_header(beginning, "utf-8", delimiter if b";" not in beginning else ";")
+        read_beginning(beginning, "utf-8", delimiter if b";" not in beginning else ";")
     assert refused.value.errors[0].pointer == "/file"
 
 

@@ -9,19 +9,22 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from crm_contacts.contacts import domain, events
 from crm_contacts.contacts.schemas import CreateContactRequest
-from crm_contacts.imports.domain import Import, ImportedType, ImportMode, ImportStatus
-from crm_contacts.imports.preparing import PreparedChunk, Preparer
-from crm_contacts.imports.references import Found
-from crm_contacts.imports.rows import ROW_KINDS
+from crm_contacts.imports.contact_kind import ContactKind
+from crm_contacts.imports.kinds import KINDS
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller, Role
 from crm_shared.custom_fields import Definitions, EntityType
+from crm_shared.imports.domain import Import, ImportedType, ImportMode, ImportOptions, ImportStatus
+from crm_shared.imports.prepare.chunks import PreparedChunk
+from crm_shared.imports.prepare.preparing import Preparer
+from crm_shared.imports.references import Found, RowKey
 from crm_shared.refusals import InvalidField
 
 NOW = datetime(2026, 11, 22, 3, 51, 54, 105000, tzinfo=UTC)
@@ -30,7 +33,9 @@ CALLER = Caller(TENANT, USER, Role.REP, "EUR", "Europe/Berlin")
 NAMES = ("first_name", "last_name", "email", "phone", "job_title", "source", "external_id", "tags")
 
 
-def prepare(rows: Sequence[Mapping[str, str]]) -> PreparedChunk:
+def prepare(
+    rows: Sequence[Mapping[str, str]], *, matches: Mapping[RowKey, UUID | str] | None = None, **changes: Any
+) -> PreparedChunk:
     text = io.StringIO()
     csv.writer(text).writerows([NAMES, *([row.get(name, "") for name in NAMES] for row in rows)])
     job = Import(
@@ -52,9 +57,11 @@ def prepare(rows: Sequence[Mapping[str, str]]) -> PreparedChunk:
         updated_at=NOW,
     )
     definitions = Definitions(TENANT, EntityType.CONTACT, [])
-    found = Found(NOW, "DE", definitions, frozenset(), {}, frozenset([USER]), {})
+    found = Found(NOW, definitions, ids={"owner_id": frozenset([USER])}, setting="DE", matches=matches or {})
     pieces = iter([text.getvalue().encode()])
-    (chunk,) = Preparer(job, 100, lambda: next(pieces, b""), lambda _: found).prepare()
+    (chunk,) = Preparer(
+        replace(job, **changes), KINDS[job.entity_type], 100, lambda: next(pieces, b""), lambda _: found
+    ).prepare()
     return chunk
 
 
@@ -123,10 +130,34 @@ def test_lines_for_copy_part_only_where_they_should() -> None:
     rows = [{"first_name": 'a b\\"c', "tags": 'x"y\\;z,{}'}, {"first_name": "\\N"}]
     chunk = prepare(rows)
 
-    columns = ("number", "id", *ROW_KINDS[ImportedType.CONTACT].staged, "custom_data", "refusal", "payload")
+    columns = ("number", "id", *ContactKind().staged, "custom_data", "refusal", "payload")
     first, second = chunk.rows.decode().removesuffix("\n").split("\n")
     assert first.split("\t")[2] == 'a b\\\\"c'
     assert first.split("\t")[columns.index("tags")] == r'{"x\\"y\\\\","z,{}"}'
     assert second.split("\t")[2] == "\\\\N"
     assert {len(line.split("\t")) for line in (first, second)} == {len(columns)}
     assert (chunk.lines, chunk.rows_read) == ([2, 3], 2)
+
+
+def test_a_contact_found_by_its_phone_is_given_no_form_of_it() -> None:
+    # The phone may be another by the time that the row is written: its form would be that of the one before.
+    row = {"first_name": "Ann", "phone": "030 901820", "job_title": "CEO"}
+    chunk = prepare(
+        [row],
+        matches={RowKey("phone", "+4930901820", "Ann"): UUID(int=7)},
+        mode=ImportMode.UPDATE,
+        options=ImportOptions(match_by=("phone",)),
+    )
+    assert (chunk.problems, chunk.matched) == ([], {0: UUID(int=7)})
+    assert chunk.given == [("job_title",)]
+
+
+@pytest.mark.parametrize("rows_read", [0, 1])
+def test_a_worker_that_goes_on_remembers_what_earlier_lines_named(rows_read: int) -> None:
+    rows = [{"phone": phone, "first_name": "Ann"} for phone in ("+49 30 901820", "030 901820", "030 901821")]
+    options = ImportOptions(match_by=("phone",))
+    chunk = prepare(rows, mode=ImportMode.UPSERT, id_property=None, options=options, rows_read=rows_read)
+    assert [(one.line, one.reason) for one in chunk.problems] == [
+        (3, "an earlier line of the file has the same phone and name")
+    ]
+    assert chunk.lines == [2, 4][rows_read:]

@@ -16,8 +16,6 @@ from crm_contacts.directory.routes import SORTS as USER_SORTS
 from crm_contacts.duplicates import routes as duplicates
 from crm_contacts.duplicates.domain import Band, Status
 from crm_contacts.duplicates.queries import select_candidates
-from crm_contacts.imports import routes as imports
-from crm_contacts.imports.queries import select_imports
 from crm_contacts.merges import routes as merges
 from crm_contacts.merges.queries import select_merges
 from crm_contacts.sharing import routes as sharing
@@ -28,6 +26,8 @@ from crm_shared.custom_fields import EntityType, FieldType
 from crm_shared.custom_fields.sorting import find_order
 from crm_shared.database import Where
 from crm_shared.http.cursors import parse_order
+from crm_shared.imports import routes as imports
+from crm_shared.imports.queries import select_imports
 from crm_shared.listing import ListStatement, Order, Page
 from crm_shared.testing.golden import (
     ADMIN,

@@ -7,12 +7,15 @@ from crm_deals.custom_fields import routes as custom_field_routes
 from crm_deals.deals import board_routes, bulk_routes
 from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
+from crm_deals.exports import routes as export_routes
+from crm_deals.imports.kinds import KINDS as IMPORTED
 from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.pipelines import stage_routes
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import routes as webhook_routes
 from crm_shared.audit.routes import change_router
 from crm_shared.http.app import create_app
+from crm_shared.imports.routes import make_routers
 from crm_shared.replicas.dependency import ReferenceParts
 from crm_shared.replicas.owner_api import OwnerApi
 
@@ -23,6 +26,8 @@ ROUTERS = (
     custom_field_routes.router,
     bulk_routes.router,
     deal_routes.router,
+    export_routes.router,
+    *make_routers(IMPORTED),
     webhook_routes.router,
     change_router("deal", "deals", deals.load_deal),
 )

@@ -9,6 +9,7 @@ from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_shared.handover import follow_hand_overs, owned
+from crm_shared.imports.forgetting_contacts import forget
 from crm_shared.replicas import consumers
 from crm_shared.replicas.following import Followers
 
@@ -17,7 +18,7 @@ FOLLOWERS = Followers(DEALS)
 
 keep_directory = consumers.keep_directory("deals")
 hand_over = follow_hand_overs("deals", HOLDINGS)
-keep_replicas = consumers.keep_replicas("deals", "crm.contact", "crm.company", followers=FOLLOWERS)
+keep_replicas = consumers.keep_replicas("deals", "crm.contact", "crm.company", followers=FOLLOWERS, forget=forget)
 
 
 @subscribe("crm.tenant", group_id="deals.default-pipelines")

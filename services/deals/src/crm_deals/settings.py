@@ -2,10 +2,11 @@
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from crm_shared.settings import NOT_GIVEN, ServiceSettings
+from crm_shared.imports.settings import ImportSettings
+from crm_shared.settings import NOT_GIVEN
 
 
-class DealsSettings(ServiceSettings):
+class DealsSettings(ImportSettings):
     service: str = "deals"
     dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_DEALS_DSN", "dsn"))
     worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_DEALS_WORKER_DSN", "worker_dsn"))

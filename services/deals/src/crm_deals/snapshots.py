@@ -1,7 +1,7 @@
-"""The present state of every pipeline and deal, for `republish`."""
+"""The present state of every webhook and pipeline, then of deals with their whole history."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from crm_deals.deals import events as deal_events
@@ -9,17 +9,14 @@ from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_deals.deals.repository import to_deal, to_history_entry
 from crm_deals.pipelines import events as pipeline_events
 from crm_deals.pipelines import repository as pipeline_repository
-from crm_deals.pipelines.domain import Pipeline
+from crm_deals.pipelines.domain import Pipeline, to_default_id
 from crm_deals.value_histories import load_value_histories
 from crm_deals.webhooks import events as webhook_events
 from crm_deals.webhooks.repository import WEBHOOK_COLUMNS, to_webhook
-from crm_shared.contracts import OutboxEvent
-from crm_shared.database import Connection, Database
-from crm_shared.database.walks import select_pages, walk_pages, walk_rows
-
-SELECT_PIPELINES = select_pages(pipeline_repository.PIPELINE_COLUMNS, "pipelines", "p")
-SELECT_DEALS = select_pages(DEAL_COLUMNS, "deals", "d")
-SELECT_WEBHOOKS = select_pages(WEBHOOK_COLUMNS, "webhooks", "w")
+from crm_shared.contracts import Event, OutboxEvent
+from crm_shared.database import Connection
+from crm_shared.database.walks import Page
+from crm_shared.snapshots import SnapshotSource, delete_at
 
 SELECT_HISTORY = """
     SELECT deal_id, version, from_stage_id, from_stage_name, to_stage_id, to_stage_name, changed_at, changed_by
@@ -37,29 +34,42 @@ SELECT_STAGES = """
 """
 
 
-async def list_snapshots(database: Database) -> AsyncIterator[OutboxEvent]:
-    """Give every tenant's webhooks and pipelines, then deals with their whole history, page by page."""
-    async for tenant_id, row in walk_rows(database, SELECT_WEBHOOKS):
-        yield webhook_events.MAPPING.snapshot(to_webhook(row), tenant_id=tenant_id)
-    async for tenant_id, row in walk_rows(database, SELECT_PIPELINES):
-        async with database.read_as_worker() as connection:
-            found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])
-            pipeline = Pipeline(stages=tuple(pipeline_repository.to_stage(stage) for stage in found), **row)
-            values = await load_value_histories(
-                connection, "pipeline", [(tenant_id, pipeline_events.to_state(pipeline))]
-            )
-        yield pipeline_events.MAPPING.snapshot(pipeline, tenant_id=tenant_id, value_history=values[pipeline.id])
-    async for page in walk_pages(database, SELECT_DEALS):
-        deals = [(tenant_id, to_deal(row)) for tenant_id, row in page]
-        async with database.read_as_worker() as connection:
-            histories = await _load_histories(connection, [(tenant_id, deal.id) for tenant_id, deal in deals])
-            values = await load_value_histories(
-                connection, "deal", [(tenant_id, deal_events.to_state(deal)) for tenant_id, deal in deals]
-            )
-        for tenant_id, deal in deals:
-            yield deal_events.MAPPING.snapshot(
-                deal, tenant_id=tenant_id, history=histories[deal.id], value_history=values[deal.id]
-            )
+async def tell_webhooks(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+    return [webhook_events.MAPPING.snapshot(to_webhook(row), tenant_id=tenant_id) for tenant_id, row in rows]
+
+
+async def tell_pipelines(connection: Connection, rows: Page) -> list[OutboxEvent]:
+    """Tell of pipelines with the dated values of their stages."""
+    events: list[OutboxEvent] = []
+    for tenant_id, row in rows:
+        found = await connection.fetch(SELECT_STAGES, tenant_id, row["id"])
+        pipeline = Pipeline(stages=tuple(pipeline_repository.to_stage(stage) for stage in found), **row)
+        values = await load_value_histories(connection, "pipeline", [(tenant_id, pipeline_events.to_state(pipeline))])
+        events.append(
+            pipeline_events.MAPPING.snapshot(pipeline, tenant_id=tenant_id, value_history=values[pipeline.id])
+        )
+    return events
+
+
+async def find_default_pipelines(_connection: Connection, lost: Sequence[Event]) -> set[tuple[UUID, UUID]]:
+    """Return the first pipelines of tenants: each gets its own again, as soon as it is heard of again."""
+    keys = {(event.tenant_id, event.aggregate_id) for event in lost}
+    return {(tenant_id, pipeline_id) for tenant_id, pipeline_id in keys if pipeline_id == to_default_id(tenant_id)}
+
+
+async def tell_deals(connection: Connection, rows: Page) -> list[OutboxEvent]:
+    """Tell of deals with their whole history."""
+    deals = [(tenant_id, to_deal(row)) for tenant_id, row in rows]
+    histories = await _load_histories(connection, [(tenant_id, deal.id) for tenant_id, deal in deals])
+    values = await load_value_histories(
+        connection, "deal", [(tenant_id, deal_events.to_state(deal)) for tenant_id, deal in deals]
+    )
+    return [
+        deal_events.MAPPING.snapshot(
+            deal, tenant_id=tenant_id, history=histories[deal.id], value_history=values[deal.id]
+        )
+        for tenant_id, deal in deals
+    ]
 
 
 async def _load_histories(
@@ -71,3 +81,15 @@ async def _load_histories(
     for row in rows:
         histories[row["deal_id"]].append(to_history_entry(row))
     return histories
+
+
+SOURCES: Final = (
+    SnapshotSource("webhook", "webhooks", "w", WEBHOOK_COLUMNS, tell_webhooks),
+    SnapshotSource(
+        *("pipeline", "pipelines", "p", pipeline_repository.PIPELINE_COLUMNS, tell_pipelines),
+        # Reports would take it where none is named.
+        end=lambda _moment: {"archived": True, "is_default": False},
+        find_made_again=find_default_pipelines,
+    ),
+    SnapshotSource("deal", "deals", "d", DEAL_COLUMNS, tell_deals, end=delete_at),
+)

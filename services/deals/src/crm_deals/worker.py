@@ -8,6 +8,7 @@ from crm_deals.deals.day_ends import following_time_zones
 from crm_deals.deals.kind import DEALS
 from crm_deals.deals.next_steps import marking_overdue
 from crm_deals.deals.totals import folding
+from crm_deals.imports.kinds import KINDS
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
 from crm_shared.clock import SystemClock
@@ -16,6 +17,7 @@ from crm_shared.custom_fields.cleaning import Holders
 from crm_shared.custom_fields.upkeep import keeping_custom_fields
 from crm_shared.handover import sweeping
 from crm_shared.http.housekeeping import keeping_house
+from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
 from crm_shared.service_rooms import Consuming
 
@@ -40,6 +42,7 @@ async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
         sweeping(database, consumers.HOLDINGS, clock, pace),
         dispatching(database, settings, clock),
         folding(database),
+        importing(settings, database, pace, KINDS),
         marking_overdue(database),
         following_time_zones(database),
         keeping_custom_fields(settings, database, HOLDERS, clock, pace),

@@ -24,11 +24,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`behave` gives the bytes to answer a request with; None never answers. `drip_s` pauses between its bytes."""
+    """`behave` gives the bytes to answer a request with; None never answers. `drip_s` pauses between its bytes.
+
+    `gates`: what the first requests wait for, one each, before they are answered.
+    """
 
     port: int = 0
     behave: Callable[[Received], bytes | None] = lambda _received: OK
     drip_s: float = 0
+    gates: list[asyncio.Event] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
@@ -43,6 +47,8 @@ class Receiver:
         try:
             request = await _read(reader)
             self.received.append(request)
+            if len(self.received) <= len(self.gates):
+                await self.gates[len(self.received) - 1].wait()
             reply = self.behave(request)
             if reply is None:
                 await reader.read()  # until the other side hangs up

@@ -11,9 +11,10 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
 from crm_deals.settings import DealsSettings
-from crm_deals.snapshots import list_snapshots
+from crm_deals.snapshots import SOURCES
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event, new_event
+from crm_shared.snapshots import list_snapshots
 from crm_shared.testing.answers import require_ok, walk_pages
 from crm_shared.testing.published import to_event
 from crm_shared.testing.service_kit import ServiceKit
@@ -123,7 +124,7 @@ async def test_snapshots_tell_the_whole_state_and_history(sales: Sales) -> None:
     async with sales.kit.database.begin_as_worker() as transaction:
         await transaction.execute("UPDATE deals SET deleted_at = now() WHERE id = $1", deleted["id"])
         await transaction.execute("UPDATE pipelines SET archived = true WHERE tenant_id = $1", sales.tenant.id)
-    all_of_them = [event async for event in list_snapshots(sales.kit.database)]
+    all_of_them = [event async for event in list_snapshots(sales.kit.database, SOURCES)]
     events = [to_event(event) for event in all_of_them if event.tenant_id == sales.tenant.id]
     assert [event.type for event in events] == ["crm.pipeline.snapshot", "crm.deal.snapshot", "crm.deal.snapshot"]
     assert [stage["name"] for stage in events[0].state["stages"]] == list(sales.stages)
@@ -145,7 +146,7 @@ async def test_snapshots_page_through_everything(
 ) -> None:
     monkeypatch.setattr("crm_shared.database.walks.PAGE_ROWS", 2)
     made = {(await side.create())["id"] for side in (sales, elsewhere) for _ in range(3)}
-    told = [str(event.aggregate_id) async for event in list_snapshots(sales.kit.database)]
+    told = [str(event.aggregate_id) async for event in list_snapshots(sales.kit.database, SOURCES)]
     assert made <= set(told)
     assert len(told) == len(set(told))
     assert require_ok(await sales.rep.get("/v1/deals"))["items"]

@@ -106,6 +106,14 @@ async def test_one_bad_item_never_sinks_the_others(sales: Sales, elsewhere: Sale
     assert len(await walk_pages(sales.rep, "/v1/deals")) == 4
 
 
+async def test_a_lost_deal_takes_another_reason_beside_its_stage(sales: Sales) -> None:
+    deal = await sales.create(stage_id=sales.stages["Closed Lost"], lost_reason="price")
+    [item] = await write(sales.rep, "update", {"id": deal["id"], "stage_id": deal["stage_id"], "lost_reason": "time"})
+    assert item["status"] == 200
+    changed = await read(sales, deal)
+    assert (changed["lost_reason"], changed["version"]) == ("time", deal["version"] + 1)
+
+
 async def test_an_import_brings_dates_and_history(sales: Sales) -> None:
     [item] = await write(
         sales.admin,

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import asyncpg
 import pytest
 from services.deals.tests.integration.kits import running_deals
 from services.deals.tests.integration.plans import Explaining, list_reads
@@ -20,6 +19,7 @@ from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
 from crm_shared.testing.people import JOINED_AT, Person
 from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 
@@ -51,9 +51,7 @@ async def app_connection(sales: Sales) -> AsyncIterator[Connection]:
         viewers = (tenant.manager.id, tenant.other_rep.id)
         await transaction.execute(FILL, tenant.id, *viewers, sales.pipeline_id, stage_id, JOINED_AT, MANY)
         await transaction.execute(PLAN, tenant.id, MANY // 2)
-    owner = await asyncpg.connect(sales.kit.settings.owner_dsn.get_secret_value())
-    await owner.execute("VACUUM ANALYZE deals")
-    await owner.close()
+    await vacuum(sales.kit.settings.owner_dsn.get_secret_value(), "deals")
     async with (
         Database.opened(sales.kit.settings.dsn.get_secret_value(), max_size=1) as database,
         database.read(tenant.id) as connection,

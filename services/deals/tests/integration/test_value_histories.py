@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_deals.snapshots import list_snapshots
+from crm_deals.snapshots import SOURCES
 from crm_shared.contracts import Event
 from crm_shared.contracts.dated_values import DealValueEntry, PipelineValueEntry, dated_fields
+from crm_shared.snapshots import list_snapshots
 from crm_shared.testing.answers import require_ok
 from crm_shared.testing.published import to_event
 
@@ -18,7 +19,9 @@ FIELDS = dated_fields("deal")
 
 
 async def take_snapshots(sales: Sales) -> dict[str, Event]:
-    events = [event async for event in list_snapshots(sales.kit.database) if event.tenant_id == sales.tenant.id]
+    events = [
+        event async for event in list_snapshots(sales.kit.database, SOURCES) if event.tenant_id == sales.tenant.id
+    ]
     return {str(event.aggregate_id): to_event(event) for event in events}
 
 

@@ -13,7 +13,13 @@ class ReportingSettings(ServiceSettings):
     read_dsn: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("CRM_REPORTING_READ_DSN", "read_dsn"),
-        description="PostgreSQL that reports read from, such as a replica; without it the same as `dsn`",
+        description="a streaming standby that reports read while it is close behind; without it they read `dsn`",
+    )
+    reporting_replica_max_lag_s: float = Field(
+        10.0, gt=0, description="a standby whose view may be older is not read; read again once within half of it"
+    )
+    reporting_replica_max_lag_bytes: int = Field(
+        64 * 1024 * 1024, gt=0, description="a standby that has more WAL to replay is not read, and likewise"
     )
     verification_interval_s: float = Field(3600.0, description="how often sums and periods are held against the deals")
     freshness_cache_s: float = Field(1.0, description="how old an answer about what waits on the bus may be")

@@ -7,8 +7,11 @@ RETURNING are PostgreSQL 18's.
 from collections.abc import Sequence
 from typing import Any
 
+from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
+from crm_reporting.history.sums import FormerFact, recount_periods
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
 from crm_reporting.row_arrays import to_columns
+from crm_reporting.stays.store import remake_stays
 from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.contracts import Event
 from crm_shared.contracts.topics import topic_of
@@ -18,7 +21,8 @@ from crm_shared.database import Transaction
 # writes no fact and so changes no sum, and two workers that hold one deal for a moment can't count it twice. What
 # was not kept yet when its version came (a name, a reason) is filled in by a snapshot of it, which differs in nothing
 # else.
-SAVE_FACTS = """
+SAVE_FACTS = (
+    """
     WITH written AS (
         INSERT INTO deal_facts AS f (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, contact_id, status,
                                      amount, currency, close_date, created_at, stage_changed_at, closed_at, is_deleted,
@@ -64,8 +68,25 @@ SAVE_FACTS = """
                stage_changed_epoch_s = r.stage_changed_epoch_s + excluded.stage_changed_epoch_s
         RETURNING r.tenant_id, r.pipeline_id, r.stage_id, r.deal_count
     )
-    SELECT DISTINCT tenant_id, pipeline_id, stage_id FROM rolled WHERE deal_count = 0
+    SELECT DISTINCT tenant_id, pipeline_id, NULL::boolean AS is_of_all, NULL::uuid AS owner_id,
+           NULL::date AS closed_day, NULL AS currency, NULL AS status, stage_id, 0 AS deal_count, 0 AS valued_count,
+           0 AS total_amount, 0 AS total_cycle_s, NULL::uuid AS deal_id, NULL::timestamptz AS created_at
+      FROM rolled
+     WHERE deal_count = 0
+     UNION ALL
+    SELECT (before).tenant_id, NULL, NULL, (before).owner_id, NULL, NULL, NULL, NULL, 0, 0, 0, 0, (before).deal_id,
+           (before).created_at
+      FROM written
+     WHERE (before).deal_id IS NOT NULL
+       AND ((before).owner_id, (before).created_at) IS DISTINCT FROM ((after).owner_id, (after).created_at)
+     UNION ALL
+    SELECT closings.*, NULL, NULL
+      FROM ("""  # noqa: S608 - texts of ours
+    + LIST_CHANGES
+    + """) closings
+     WHERE (deal_count, valued_count, total_amount, total_cycle_s) <> (0, 0, 0, 0)
 """
+)
 
 # A statement of its own, since one may not write a row twice. Rows that came to nothing would else pile up: a deal
 # leaves one behind in every stage it passes. Every transaction deletes its own before it commits, so the zeros that
@@ -171,16 +192,35 @@ async def recount(transaction: Transaction) -> None:
     """Make all sums anew from the facts, over all tenants. The worker waits meanwhile: seconds for a million deals."""
     for statement in (HOLD_FACTS, DROP_SUMS, SUM_UP):
         await transaction.execute(statement)
+    await recount_closings(transaction)
+    await recount_periods(transaction)
+    await remake_stays(transaction)
 
 
-async def save_facts(transaction: Transaction, facts: Sequence[DealFact]) -> None:
+async def save_facts(
+    transaction: Transaction, facts: Sequence[DealFact]
+) -> tuple[list[ClosingChange], list[FormerFact]]:
     """Write the facts that are newer than the table's and carry what changed into the rollup.
 
-    `facts` hold one row a deal, sorted by key.
+    `facts` hold one row a deal, sorted by key. Returns what it is to closings, for `add_closings` later on, and the
+    deals that had another owner or time of creation before.
     """
-    emptied = await transaction.fetch(SAVE_FACTS, *to_columns(facts, width=len(DealFact._fields)))
+    rows = await transaction.fetch(SAVE_FACTS, *to_columns(facts, width=len(DealFact._fields)))
+    former = [
+        FormerFact(row["tenant_id"], row["deal_id"], row["owner_id"], row["created_at"])
+        for row in rows
+        if row["deal_id"] is not None
+    ]
+    emptied = [
+        (row["tenant_id"], row["pipeline_id"], row["stage_id"])
+        for row in rows
+        if row["is_of_all"] is None and row["deal_id"] is None
+    ]
     if emptied:
-        await transaction.execute(DELETE_EMPTY, *to_columns([tuple(row) for row in emptied], width=3))
+        await transaction.execute(DELETE_EMPTY, *to_columns(emptied, width=3))
+    width = len(ClosingChange._fields)
+    closings = [ClosingChange(*tuple(row)[:width]) for row in rows if row["is_of_all"] is not None]
+    return closings, former
 
 
 async def save_transitions(transaction: Transaction, transitions: Sequence[StageTransition]) -> None:

@@ -1,12 +1,17 @@
 """Whether what reports add up from is what the deals add up to: sums against facts, periods against facts."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from prometheus_client import Gauge
 
+from crm_reporting.closings.store import COLUMNS, RECOMPUTED
+from crm_reporting.history import sums as periods
+from crm_reporting.stays import store as stays
 from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
 from crm_shared.database import Connection, Database
+from crm_shared.database.turns import Turn
 
 DIFFERENCES: Final = Gauge(
     "crm_reporting_differences",
@@ -27,12 +32,60 @@ FIND_DIFFERENCES: Final = (
                created_epoch_s, stage_changed_epoch_s
           FROM deal_rollup
          WHERE $1::uuid IS NULL OR tenant_id = $1
+    ), reclosed AS ("""
+    + RECOMPUTED
+    + "), closed AS (SELECT "
+    + COLUMNS
+    + " FROM closing_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), reperioded AS ("
+    + periods.RECOMPUTED
+    + "), perioded AS (SELECT "
+    + periods.COLUMNS
+    + " FROM period_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
+    + stays.RECOMPUTED
+    + "), summed AS ("
+    + stays.RECOMPUTED_SUMS
+    + """
+    ), stayed AS (
+        SELECT tenant_id, deal_id, version, stage_id, owner_id, lasted_s
+          FROM stage_stays
+         WHERE $1::uuid IS NULL OR tenant_id = $1
+    ), stays_rolled AS (
+        SELECT tenant_id, stage_id, owner_id, length_class, stay_count, total_s
+          FROM stay_rollup
+         WHERE $1::uuid IS NULL OR tenant_id = $1
     )
     SELECT tenant_id, 'deal_rollup' AS table,
            count(DISTINCT (pipeline_id, stage_id, owner_id, currency, close_month, status)) AS row_count
       FROM ((TABLE recomputed EXCEPT ALL TABLE rolled)
              UNION ALL
             (TABLE rolled EXCEPT ALL TABLE recomputed)) AS different
+     GROUP BY tenant_id
+     UNION ALL
+    SELECT tenant_id, 'closing_rollup',
+           count(DISTINCT (pipeline_id, is_of_all, owner_id, closed_day, currency, status, stage_id))
+      FROM ((TABLE reclosed EXCEPT ALL TABLE closed)
+             UNION ALL
+            (TABLE closed EXCEPT ALL TABLE reclosed)) AS different
+     GROUP BY tenant_id
+     UNION ALL
+    SELECT tenant_id, 'period_rollup',
+           count(DISTINCT (pipeline_id, is_of_all, is_month, owner_id, first_day, held_by, is_open, stage_id, currency,
+                           closed_day))
+      FROM ((TABLE reperioded EXCEPT ALL TABLE perioded)
+             UNION ALL
+            (TABLE perioded EXCEPT ALL TABLE reperioded)) AS different
+     GROUP BY tenant_id
+     UNION ALL
+    SELECT tenant_id, 'stage_stays', count(DISTINCT (deal_id, version))
+      FROM ((TABLE restayed EXCEPT ALL TABLE stayed)
+             UNION ALL
+            (TABLE stayed EXCEPT ALL TABLE restayed)) AS different
+     GROUP BY tenant_id
+     UNION ALL
+    SELECT tenant_id, 'stay_rollup', count(DISTINCT (stage_id, owner_id, length_class))
+      FROM ((TABLE summed EXCEPT ALL TABLE stays_rolled)
+             UNION ALL
+            (TABLE stays_rolled EXCEPT ALL TABLE summed)) AS different
      GROUP BY tenant_id
      UNION ALL
     SELECT f.tenant_id, 'deal_periods', count(*)
@@ -53,6 +106,10 @@ FIND_DIFFERENCES: Final = (
 
 REMEDIES: Final = {
     "deal_rollup": "`crm-reporting recount` makes the sums anew",
+    "closing_rollup": "`crm-reporting recount` makes the sums anew",
+    "period_rollup": "`crm-reporting recount` makes the sums anew",
+    "stage_stays": "`crm-reporting recount` makes stays and sums anew",
+    "stay_rollup": "`crm-reporting recount` makes stays and sums anew",
     "deal_periods": "`crm-deals republish` tells what deals were at each past moment",
 }
 """By table: what mends it."""
@@ -87,8 +144,27 @@ async def look(dsn: str, tenant_id: UUID | None = None) -> list[Difference]:
         return await find_differences(connection, tenant_id)
 
 
-async def watch_differences(dsn: str) -> None:
-    """Look once, over all tenants, and set the metric."""
-    found = await look(dsn)
+def make_turn(dsn: str) -> Turn:
+    """Make the turn that workers look by: one of them does, however many run."""
+    return Turn(dsn, "verification", statement_timeout_s=TIMEOUT_S)
+
+
+async def watch_differences(turn: Turn) -> None:
+    """Look over all tenants and set the metric, if the turn is ours; else try to take it, for the next time.
+
+    So a worker that has just started looks at nothing yet, and of many one looks. The metric is that one's alone.
+    """
+    is_ours = turn.is_held
+    try:
+        session = await turn.take()
+        if session is not None and is_ours:
+            _set_metric(await find_differences(session))
+    except BaseException:
+        DIFFERENCES.clear()
+        await turn.leave()
+        raise
+
+
+def _set_metric(found: Sequence[Difference]) -> None:
     for table in REMEDIES:
         DIFFERENCES.labels(table).set(sum(one.row_count for one in found if one.table == table))

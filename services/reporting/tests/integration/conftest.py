@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from services.reporting.tests.integration.mail_stories import Mailbox
+from services.reporting.tests.integration.rebuild_kit import ToldService
 
 from crm_reporting.app import make_app
 from crm_reporting.consumers import keep_pipelines
@@ -56,3 +57,13 @@ async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenan
 @pytest.fixture
 async def mailbox(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> Mailbox:
     return Mailbox(reporting, tenant)
+
+
+@pytest.fixture
+async def service(postgres_admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[ToldService]:
+    """Give a service of the test's own: a rebuild is over all tenants of a database."""
+    make = partial(make_app, transport=httpx.MockTransport(lambda _request: httpx.Response(404, json={})))
+    async with running_service(
+        ReportingSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap=kafka_bootstrap
+    ) as kit:
+        yield await ToldService.make(kit, kafka_bootstrap)

@@ -10,15 +10,19 @@ from crm_shared.database import Connection
 
 
 class Explaining:
-    """Keeps the plan of the statement that it is handed."""
+    """Keeps the plans of the statements that it is handed: all of them, and `plan`, the last one's."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.plan: Mapping[str, Any] = {}
+        self.plans: list[Mapping[str, Any]] = []
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        return self.plans[-1]
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args))
-        self.plan = explained["Plan"]
+        self.plans.append(explained["Plan"])
         return []
 
     async def fetchrow(self, query: str, *args: Any) -> NoReturn:
@@ -29,6 +33,29 @@ class Explaining:
 
     async def execute(self, query: str, *args: Any) -> NoReturn:
         raise NotImplementedError(query, args)
+
+
+class Measuring(Explaining):
+    """Answers each statement, and adds up the rows that were read of tables and indexes for all of them."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.rows_read = 0
+
+    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *args))
+        self.plans.append(explained["Plan"])
+        self.rows_read += sum(_count_rows(node) for node in list_nodes(self.plan) if _reads_rows(node))
+        return list(await self._connection.fetch(query, *args))
+
+
+def _reads_rows(node: Mapping[str, Any]) -> bool:
+    return "Relation Name" in node or "Index Name" in node
+
+
+def _count_rows(node: Mapping[str, Any]) -> int:
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return int(node["Actual Loops"] * (node["Actual Rows"] + removed))
 
 
 def list_nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
 from services.reporting.tests.integration.plans import Explaining, list_nodes, list_scans
@@ -19,6 +18,7 @@ from crm_shared.clock import new_id
 from crm_shared.database import Connection, Database
 from crm_shared.testing.people import Person, SeededTenant
 from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_shared.testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 
@@ -72,10 +72,7 @@ async def seller(filled: ServiceKit[ReportingSettings]) -> tuple[SeededTenant, S
             await transaction.execute(FACTS, tenant.id, pipeline_id, owners)
             await transaction.execute(PERIODS, tenant.id)
         found.append((tenant, to_scope(tenant.admin, pipeline_id)))
-    owner = await asyncpg.connect(filled.settings.owner_dsn.get_secret_value())
-    await owner.execute("VACUUM ANALYZE deal_facts")
-    await owner.execute("VACUUM ANALYZE deal_periods")
-    await owner.close()
+    await vacuum(filled.settings.owner_dsn.get_secret_value(), "deal_facts", "deal_periods")
     return found[0]
 
 

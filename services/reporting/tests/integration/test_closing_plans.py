@@ -1,25 +1,31 @@
-"""Reports over closed deals read what closed in their window, from an index that holds all they count."""
+"""Reports over closed deals read sums of days, and what can't be added up from an index that holds all they count."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
+from uuid import UUID
 
-import asyncpg
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
-from services.reporting.tests.integration.plans import Explaining, list_scans
+from services.reporting.tests.integration.plans import Explaining, Measuring, list_scans
 
 from crm_reporting.app import make_app
+from crm_reporting.closings.store import recount_closings
 from crm_reporting.reports.closings import queries
 from crm_reporting.reports.closings.figures import Grouping
+from crm_reporting.reports.pipeline.queries import sum_closed
 from crm_reporting.reports.scope import Scope, Window
+from crm_reporting.reports.stage_age.queries import measure_stays
 from crm_reporting.reports.velocity.queries import count_open
 from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Connection, Database
+from crm_shared.local_days import end_of_day
 from crm_shared.testing.people import Person
 from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_shared.testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 
@@ -35,6 +41,24 @@ FILL: Final = """
            CASE WHEN number % 4 > 0 THEN closed END, false
       FROM (SELECT number, '2026-11-01Z'::timestamptz - number * 7919 % 20000 * interval '79 minutes' AS closed
               FROM generate_series(0, 19999) AS number) AS made
+"""
+BUSY: Final = 12_000
+CLOSED_ALIKE: Final = [(status, currency) for status in ("WON", "LOST") for currency in ("EUR", "USD", "GBP")]
+"""What else than the day keeps the sums of one owner's closings in one stage apart."""
+FILL_OCTOBER: Final = """
+    INSERT INTO deal_facts (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, status, amount, currency,
+                            created_at, stage_changed_at, closed_at, is_deleted)
+    SELECT $1, gen_random_uuid(), 1, $2, $2, $3, (ARRAY['WON', 'LOST'])[1 + number % 2], 100,
+           (ARRAY['EUR', 'USD', 'GBP'])[1 + number % 3], closed - interval '9 days', closed, closed, false
+      FROM (SELECT number, '2026-10-01Z'::timestamptz + number * interval '31 days' / $4 AS closed
+              FROM generate_series(0, $4 - 1) AS number) AS made
+"""
+DAILY_RATES: Final = """
+    INSERT INTO exchange_rates (tenant_id, id, base_currency, currency, effective_on, rate, version, created_at,
+                                updated_at)
+    SELECT $1, gen_random_uuid(), 'EUR', currency, '2026-10-01'::date + number, 2, 1, now(), now()
+      FROM generate_series(0, 30) AS number
+     CROSS JOIN (VALUES ('USD'), ('GBP')) AS known (currency)
 """
 PERIODS: Final = """
     INSERT INTO deal_periods (tenant_id, deal_id, valid_from, valid_to, pipeline_id, stage_id, stage_changed_at, status,
@@ -64,16 +88,31 @@ async def scope(filled: ServiceKit[ReportingSettings]) -> Scope:
         for tenant, pipeline_id in zip(tenants, pipelines, strict=True):
             await transaction.execute(FILL, tenant.id, pipeline_id, tenant.rep.id)
             await transaction.execute(PERIODS, tenant.id)
-    owner = await asyncpg.connect(filled.settings.owner_dsn.get_secret_value())
-    await owner.execute("VACUUM ANALYZE deal_facts")
-    await owner.execute("VACUUM ANALYZE deal_periods")
-    await owner.close()
+    await vacuum(filled.settings.owner_dsn.get_secret_value(), "deal_facts", "deal_periods")
     return Scope(to_caller(tenants[0].admin), WINDOW.end, pipelines[0], [], "EUR", "Europe/Berlin")
 
 
 @pytest.fixture(scope="module")
-async def connection(filled: ServiceKit[ReportingSettings], scope: Scope) -> AsyncIterator[Connection]:
-    """Lend a connection of the role that row-level security binds."""
+async def busy(filled: ServiceKit[ReportingSettings], scope: Scope) -> UUID:
+    """Give a pipeline of the same tenant where much closed in October, when other currencies had rates of each day."""
+    pipeline_id = new_id()
+    tenant_id = scope.caller.tenant_id
+    async with filled.database.begin_as_worker() as transaction:
+        await transaction.execute(FILL_OCTOBER, tenant_id, pipeline_id, scope.caller.user_id, BUSY)
+        await transaction.execute(DAILY_RATES, tenant_id)
+        await recount_closings(transaction)
+    tables = ("deal_facts", "closing_rollup", "exchange_rates")
+    await vacuum(filled.settings.owner_dsn.get_secret_value(), *tables)
+    return pipeline_id
+
+
+@pytest.fixture(scope="module")
+async def connection(
+    filled: ServiceKit[ReportingSettings],
+    scope: Scope,
+    busy: UUID,  # noqa: ARG001 - filled before this connection's snapshot, which would keep its rows from a vacuum
+) -> AsyncIterator[Connection]:
+    """Lend a connection of the role that row-level security binds, once all that the tests read is there."""
     async with (
         Database.opened(filled.settings.dsn.get_secret_value(), max_size=1) as database,
         database.read(scope.caller.tenant_id) as connection,
@@ -86,21 +125,40 @@ def to_caller(person: Person) -> Caller:
 
 
 @pytest.mark.parametrize("grouping", ["all", "owner", "month"])
-async def test_a_window_is_read_from_its_index_alone(connection: Connection, scope: Scope, grouping: Grouping) -> None:
+async def test_a_windows_medians_are_read_from_its_index_alone(
+    connection: Connection, scope: Scope, grouping: Grouping
+) -> None:
     explaining = Explaining(connection)
-    await queries.count_closed(explaining, scope, WINDOW, grouping)
+    await queries.load_closings(explaining, scope, WINDOW, grouping, with_medians=True)
     assert list_scans(explaining.plan) == [("Index Only Scan", "deal_facts_closed_in_window")]
 
 
 @pytest.mark.parametrize("grouping", ["all", "owner", "month"])
-async def test_money_is_read_from_an_index_of_closings(
-    connection: Connection, scope: Scope, grouping: Grouping
+@pytest.mark.parametrize("time_zone", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York"])
+async def test_what_closed_is_added_up_from_days_not_from_deals(
+    connection: Connection, scope: Scope, busy: UUID, grouping: Grouping, time_zone: str
 ) -> None:
-    """Either one does: until a vacuum has come by, the one in the order of currencies may cost less."""
-    explaining = Explaining(connection)
-    await queries.sum_won(explaining, scope, WINDOW, grouping)
-    [(_, name)] = list_scans(explaining.plan)
-    assert name in {"deal_facts_closed_in_window", "deal_facts_closed"}
+    """Beside the days' sums it reads facts at the edges: of the window, and of each day that has rates of its own."""
+    measuring = Measuring(connection)
+    asked = replace(scope, pipeline_id=busy, time_zone=time_zone)
+    window = Window(
+        *(WINDOW.first_day, WINDOW.last_day),
+        *(end_of_day(day, time_zone) for day in (date(2026, 9, 30), WINDOW.last_day)),
+    )
+    closings = await queries.load_closings(measuring, asked, window, grouping)
+    assert sum(group.won + group.lost for group in closings.groups) > BUSY * 0.9
+    edge_hours = {"UTC": 0, "Europe/Berlin": 2, "Asia/Kathmandu": 6, "America/New_York": 5}[time_zone]
+    at_edges = BUSY * edge_hours / 24
+    assert measuring.rows_read < at_edges + 31 * 2 * len(CLOSED_ALIKE)
+
+
+async def test_the_pipelines_closed_deals_are_added_up_from_days(
+    connection: Connection, scope: Scope, busy: UUID
+) -> None:
+    measuring = Measuring(connection)
+    sums = await sum_closed(measuring, replace(scope, pipeline_id=busy), currencies=["USD", "GBP"])
+    assert sum(found.total_amount for found in sums) > 100 * BUSY * 0.6
+    assert measuring.rows_read < BUSY * 2 / 24 + 33 * 2 * len(CLOSED_ALIKE)
 
 
 @pytest.mark.parametrize("grouping", ["source", "lost_reason"])
@@ -108,11 +166,19 @@ async def test_other_groups_read_the_windows_deals_by_it(
     connection: Connection, scope: Scope, grouping: Grouping
 ) -> None:
     explaining = Explaining(connection)
-    await queries.count_closed(explaining, scope, WINDOW, grouping)
-    assert "deal_facts_closed_in_window" in {name for _, name in list_scans(explaining.plan)}
+    await queries.load_closings(explaining, scope, WINDOW, grouping)
+    assert {name for _, name in list_scans(explaining.plan)} & {"deal_facts_closed_in_window", "deal_facts_closed"}
 
 
 async def test_who_sees_all_asks_no_fact_whose_a_past_deal_is(connection: Connection, scope: Scope) -> None:
     explaining = Explaining(connection)
     await count_open(explaining, scope, [WINDOW.begin, WINDOW.end], "month")
     assert not {name for _, name in list_scans(explaining.plan) if name.startswith("deal_facts")}
+
+
+async def test_how_long_open_deals_have_stayed_is_read_from_an_index_alone(
+    connection: Connection, scope: Scope
+) -> None:
+    explaining = Explaining(connection)
+    await measure_stays(explaining, scope, [scope.pipeline_id])
+    assert list_scans(explaining.plans[0]) == [("Index Only Scan", "deal_facts_open_by_stage")]

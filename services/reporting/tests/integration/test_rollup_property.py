@@ -60,6 +60,68 @@ DIFFERENCE = """
     UNION ALL
     (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM rolled)
 """
+CLOSING_DIFFERENCE = """
+    WITH closed AS (
+        SELECT pipeline_id, owner_id, (closed_at AT TIME ZONE 'UTC')::date AS closed_day, currency, status, stage_id,
+               amount, closed_at - created_at AS cycle
+          FROM deal_facts
+         WHERE tenant_id = $1 AND NOT is_deleted AND status <> 'OPEN'
+    ), recomputed AS (
+        SELECT pipeline_id, false, owner_id, closed_day, currency, status, stage_id, count(*),
+               count(nullif(amount, 0)), sum(COALESCE(amount, 0)),
+               sum(CASE WHEN cycle > interval '0' THEN extract(epoch FROM cycle) ELSE 0 END)
+          FROM closed
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+         UNION ALL
+        SELECT pipeline_id, true, NULL::uuid, closed_day, currency, status, stage_id, count(*),
+               count(nullif(amount, 0)), sum(COALESCE(amount, 0)),
+               sum(CASE WHEN cycle > interval '0' THEN extract(epoch FROM cycle) ELSE 0 END)
+          FROM closed
+         GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ), rolled AS (
+        SELECT pipeline_id, is_of_all, owner_id, closed_day, currency, status, stage_id, deal_count, valued_count,
+               total_amount, total_cycle_s
+          FROM closing_rollup
+         WHERE tenant_id = $1
+    )
+    (SELECT * FROM rolled EXCEPT ALL SELECT * FROM recomputed)
+    UNION ALL
+    (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM rolled)
+"""
+STAYS_DIFFERENCE = """
+    WITH recomputed AS (
+        SELECT t.deal_id, t.version, t.to_stage_id, d.owner_id,
+               extract(epoch FROM later.changed_at - t.changed_at)::float8
+          FROM deal_facts d
+          JOIN stage_transitions t ON (t.tenant_id, t.deal_id) = (d.tenant_id, d.deal_id)
+         CROSS JOIN LATERAL (
+               SELECT n.changed_at
+                 FROM stage_transitions n
+                WHERE (n.tenant_id, n.deal_id) = (t.tenant_id, t.deal_id)
+                  AND (n.changed_at, n.version) > (t.changed_at, t.version)
+                ORDER BY n.changed_at, n.version
+                LIMIT 1) later
+         WHERE d.tenant_id = $1 AND NOT d.is_deleted
+    ), kept AS (
+        SELECT deal_id, version, stage_id, owner_id, lasted_s FROM stage_stays WHERE tenant_id = $1
+    )
+    (SELECT * FROM kept EXCEPT ALL SELECT * FROM recomputed)
+    UNION ALL
+    (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM kept)
+"""
+STAY_SUMS_DIFFERENCE = """
+    WITH recomputed AS (
+        SELECT stage_id, owner_id, floor(16 * ln(1 + lasted_s))::integer, count(*), sum(lasted_s::numeric)
+          FROM stage_stays
+         WHERE tenant_id = $1
+         GROUP BY 1, 2, 3
+    ), rolled AS (
+        SELECT stage_id, owner_id, length_class, stay_count, total_s FROM stay_rollup WHERE tenant_id = $1
+    )
+    (SELECT * FROM rolled EXCEPT ALL SELECT * FROM recomputed)
+    UNION ALL
+    (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM rolled)
+"""
 FACT_FIELDS = (
     *("version", "pipeline_id", "stage_id", "owner_id", "status", "amount", "currency", "close_date"),
     *("created_at", "stage_changed_at", "closed_at"),
@@ -112,7 +174,8 @@ def deliver(data: st.DataObject, events: list[Event], stories: list[DealStory]) 
 
 async def require_rollup(reporting: ServiceKit[ReportingSettings], tenant_id: UUID) -> None:
     async with reporting.database.read_as_worker() as connection:
-        assert await connection.fetch(DIFFERENCE, tenant_id) == []
+        for difference in (DIFFERENCE, CLOSING_DIFFERENCE, STAYS_DIFFERENCE, STAY_SUMS_DIFFERENCE):
+            assert await connection.fetch(difference, tenant_id) == []
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -145,12 +208,25 @@ async def test_the_rollup_is_what_the_facts_add_up_to(
     assert by_deal == {}
 
 
-async def test_the_check_sees_a_rollup_that_is_wrong(reporting: ServiceKit[ReportingSettings]) -> None:
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("deal_rollup", "total_amount"),
+        ("closing_rollup", "total_amount"),
+        ("stage_stays", "lasted_s"),
+        ("stay_rollup", "total_s"),
+    ],
+)
+async def test_the_check_sees_what_is_wrong(reporting: ServiceKit[ReportingSettings], table: str, column: str) -> None:
     story = DealStory(ToldPipeline.sales(new_id()), OWNERS[0], Decimal(10))
-    await project_deals(list(story.create()), reporting.database)
+    story.create()
+    story.move("Closed Won")
+    await project_deals(story.events, reporting.database)
+    await require_rollup(reporting, story.pipeline.tenant_id)
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute(
-            "UPDATE deal_rollup SET total_amount = total_amount + 1 WHERE tenant_id = $1", story.pipeline.tenant_id
+            f"UPDATE {table} SET {column} = {column} + 1 WHERE tenant_id = $1",  # noqa: S608 - named above
+            story.pipeline.tenant_id,
         )
     with pytest.raises(AssertionError):
         await require_rollup(reporting, story.pipeline.tenant_id)

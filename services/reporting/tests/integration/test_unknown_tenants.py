@@ -15,8 +15,11 @@ from services.reporting.tests.integration.conftest import MIGRATIONS
 from services.reporting.tests.integration.plans import list_nodes
 
 from crm_reporting.app import make_app
+from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
+from crm_reporting.history.sums import recount_periods
 from crm_reporting.settings import ReportingSettings
+from crm_reporting.stays.store import remake_stays
 from crm_reporting.store import SUM_UP
 from crm_shared.database.pool import TenantConnection
 from crm_shared.testing.answers import require_ok
@@ -72,7 +75,10 @@ ACTIVITIES: Final = """
            now() - make_interval(hours => n), md5('thread' || n / 6)::uuid, '{}', false, false, false
       FROM generate_series(1, $3::integer) AS n
 """
-TABLES: Final = ("deal_facts", "deal_periods", "stage_transitions", "activity_facts", "deal_rollup")
+TABLES: Final = (
+    *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
+    *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup"),
+)
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
     ("pipeline", {}),
@@ -132,6 +138,9 @@ async def load(kit: Reporting) -> tuple[SeededTenant, ToldPipeline]:
         await transaction.execute(ACTIVITIES, tenant.id, owners, ROWS)
         await transaction.execute("DELETE FROM deal_rollup")
         await transaction.execute(SUM_UP)
+        await recount_closings(transaction)
+        await recount_periods(transaction)
+        await remake_stays(transaction)
     return tenant, pipeline
 
 

@@ -1,12 +1,16 @@
 """`crm-reporting verify`: silent while all is well, and it sees a sum, a missing row and a period that are wrong."""
 
 from decimal import Decimal
+from typing import Final
 
 import pytest
+from typer.testing import CliRunner
 
+from crm_reporting.cli import main
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
-from crm_reporting.verification import DIFFERENCES, Difference, find_differences, watch_differences
+from crm_reporting.verification import DIFFERENCES, REMEDIES, Difference, find_differences, make_turn, watch_differences
+from crm_shared.clock import new_id
 from crm_shared.testing.deal_stories import DealStory, ToldPipeline
 from crm_shared.testing.people import SeededTenant
 from crm_shared.testing.service_kit import ServiceKit
@@ -24,6 +28,9 @@ async def find(reporting: Reporting, tenant: SeededTenant) -> list[Difference]:
 async def execute(reporting: Reporting, statement: str, tenant: SeededTenant) -> None:
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute(statement, tenant.id)
+
+
+SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup")
 
 
 @pytest.fixture
@@ -49,29 +56,74 @@ async def test_what_is_right_differs_in_nothing(
 @pytest.mark.parametrize(
     ("statement", "table", "row_count"),
     [
-        ("UPDATE deal_rollup SET total_amount = total_amount + 1 WHERE tenant_id = $1 AND status = 'WON'", "rollup", 1),
-        ("DELETE FROM deal_rollup WHERE tenant_id = $1 AND status = 'OPEN'", "rollup", 1),
-        ("UPDATE deal_rollup SET stage_id = tenant_id WHERE tenant_id = $1 AND status = 'WON'", "rollup", 2),
-        ("DELETE FROM deal_periods WHERE tenant_id = $1 AND valid_to IS NULL", "periods", 3),
         (
-            "UPDATE deal_periods SET amount = 7 WHERE tenant_id = $1 AND valid_to IS NULL AND amount = 2",
-            "periods",
+            "UPDATE deal_rollup SET total_amount = total_amount + 1 WHERE tenant_id = $1 AND status = 'WON'",
+            "deal_rollup",
             1,
         ),
-        ("UPDATE deal_periods SET owner_id = NULL WHERE tenant_id = $1 AND valid_to IS NULL", "periods", 3),
+        ("DELETE FROM deal_rollup WHERE tenant_id = $1 AND status = 'OPEN'", "deal_rollup", 1),
+        ("UPDATE deal_rollup SET stage_id = tenant_id WHERE tenant_id = $1 AND status = 'WON'", "deal_rollup", 2),
+        ("UPDATE closing_rollup SET valued_count = 7 WHERE tenant_id = $1 AND is_of_all", "closing_rollup", 1),
+        ("DELETE FROM closing_rollup WHERE tenant_id = $1", "closing_rollup", 2),
+        ("UPDATE closing_rollup SET closed_day = '2026-01-01' WHERE tenant_id = $1", "closing_rollup", 4),
+        (
+            """UPDATE stay_rollup SET total_s = total_s + 1
+                WHERE tenant_id = $1
+                  AND stage_id IN (SELECT stage_id FROM stage_stays WHERE tenant_id = $1 AND version = 2)""",
+            "stay_rollup",
+            1,
+        ),
+        (
+            "UPDATE period_rollup SET valued_count = 7 WHERE tenant_id = $1 AND is_of_all AND is_month AND is_open",
+            "period_rollup",
+            1,
+        ),
+        ("DELETE FROM period_rollup WHERE tenant_id = $1 AND NOT is_open AND is_of_all", "period_rollup", 2),
     ],
 )
 async def test_what_is_wrong_is_seen(
     reporting: Reporting, tenant: SeededTenant, told: list[DealStory], statement: str, table: str, row_count: int
 ) -> None:
     await execute(reporting, statement, tenant)
-    assert await find(reporting, tenant) == [Difference(tenant.id, f"deal_{table}", row_count)]
+    assert await find(reporting, tenant) == [Difference(tenant.id, table, row_count)]
     strangers = await reporting.seed_tenant()
     assert await find(reporting, strangers) == []
 
-    # And made whole again, as no other test's look is to find it.
-    await execute(reporting, "DELETE FROM deal_rollup WHERE tenant_id = $1", tenant)
-    for kept in ("deal_facts", "deal_versions", "deal_periods"):
+    await tell_anew(reporting, tenant, told)
+
+
+@pytest.mark.parametrize(
+    ("statement", "row_count"),
+    [
+        ("DELETE FROM deal_periods WHERE tenant_id = $1 AND valid_to IS NULL", 3),
+        ("UPDATE deal_periods SET amount = 7 WHERE tenant_id = $1 AND valid_to IS NULL AND amount = 2", 1),
+        ("UPDATE deal_periods SET owner_id = NULL WHERE tenant_id = $1 AND valid_to IS NULL", 3),
+    ],
+)
+async def test_a_period_that_is_wrong_is_seen_and_its_sums_with_it(
+    reporting: Reporting, tenant: SeededTenant, told: list[DealStory], statement: str, row_count: int
+) -> None:
+    await execute(reporting, statement, tenant)
+    [periods, sums] = await find(reporting, tenant)
+    assert periods == Difference(tenant.id, "deal_periods", row_count)
+    assert sums.table == "period_rollup"
+    await tell_anew(reporting, tenant, told)
+
+
+async def tell_anew(reporting: Reporting, tenant: SeededTenant, told: list[DealStory]) -> None:
+    """Make it whole again, as no other test's look is to find it."""
+    for kept in (*SUMS, "deal_facts", "deal_versions", "deal_periods"):
+        await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
+    await project_deals([story.snapshot() for story in told], reporting.database)
+    assert await find(reporting, tenant) == []
+
+
+async def test_a_stay_that_is_wrong_is_seen_and_its_sum_with_it(
+    reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
+) -> None:
+    await execute(reporting, "UPDATE stage_stays SET owner_id = NULL WHERE tenant_id = $1 AND version = 2", tenant)
+    assert [one.table for one in await find(reporting, tenant)] == ["stage_stays", "stay_rollup"]
+    for kept in ("stage_stays", "stay_rollup"):
         await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
     await project_deals([story.snapshot() for story in told], reporting.database)
     assert await find(reporting, tenant) == []
@@ -84,21 +136,61 @@ async def test_a_deal_whose_history_nobody_told_is_seen(reporting: Reporting, te
     story.create()
     await project_deals(story.events, reporting.database)
     await execute(reporting, "DELETE FROM deal_versions WHERE tenant_id = $1", tenant)
-    await execute(reporting, "DELETE FROM deal_periods WHERE tenant_id = $1", tenant)
+    for kept in ("deal_periods", "period_rollup"):
+        await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
     assert [one.table for one in await find(reporting, tenant)] == ["deal_periods"]
     await project_deals([story.snapshot()], reporting.database)
     assert await find(reporting, tenant) == []
 
 
+def read_metric(table: str) -> float:
+    value: float = DIFFERENCES.labels(table)._value.get()  # noqa: SLF001
+    return value
+
+
 async def test_the_metric_counts_over_all_tenants(
     reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
 ) -> None:
-    await watch_differences(reporting.settings.worker_dsn.get_secret_value())
-    before = {table: DIFFERENCES.labels(table)._value.get() for table in ("deal_rollup", "deal_periods")}  # noqa: SLF001
-    await execute(reporting, "UPDATE deal_periods SET currency = 'XXX' WHERE tenant_id = $1", tenant)
-    await watch_differences(reporting.settings.worker_dsn.get_secret_value())
-    assert DIFFERENCES.labels("deal_periods")._value.get() == before["deal_periods"] + 3  # noqa: SLF001
-    assert DIFFERENCES.labels("deal_rollup")._value.get() == before["deal_rollup"]  # noqa: SLF001
-    await execute(reporting, "DELETE FROM deal_versions WHERE tenant_id = $1", tenant)
-    await project_deals([story.snapshot() for story in told], reporting.database)
-    assert await find(reporting, tenant) == []
+    async with make_turn(reporting.settings.worker_dsn.get_secret_value()) as turn:
+        await turn.take()
+        await watch_differences(turn)
+        before = {table: read_metric(table) for table in ("deal_rollup", "deal_periods")}
+        await execute(reporting, "UPDATE deal_periods SET currency = 'XXX' WHERE tenant_id = $1", tenant)
+        await watch_differences(turn)
+    assert read_metric("deal_periods") == before["deal_periods"] + 3
+    assert read_metric("deal_rollup") == before["deal_rollup"]
+    await tell_anew(reporting, tenant, told)
+
+
+async def test_of_many_workers_one_looks_and_none_at_its_start(reporting: Reporting) -> None:
+    dsn = reporting.settings.worker_dsn.get_secret_value()
+    DIFFERENCES.clear()
+    async with make_turn(dsn) as first, make_turn(dsn) as second:
+        for turn in (first, second, second):
+            await watch_differences(turn)
+        assert next(iter(DIFFERENCES.collect())).samples == []
+        await watch_differences(first)
+        assert {sample.labels["table"] for sample in next(iter(DIFFERENCES.collect())).samples} == set(REMEDIES)
+        await first.leave()
+        await watch_differences(second)
+        assert second.is_held
+
+
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+def test_the_commands_know_no_tenant_that_reporting_does_not(
+    reporting: Reporting, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("CRM_REPORTING_WORKER_DSN", reporting.settings.worker_dsn.get_secret_value())
+    unknown = new_id()
+    answer = CliRunner().invoke(main, [command, "--tenant", str(unknown)])
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert f"nothing is known here of tenant {unknown}" in answer.stderr
+
+
+def test_the_command_says_that_all_is_well(
+    reporting: Reporting, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_REPORTING_WORKER_DSN", reporting.settings.worker_dsn.get_secret_value())
+    command = ["verify", "--tenant", str(tenant.id)]
+    answer = CliRunner().invoke(main, command)
+    assert (answer.exit_code, answer.output) == (0, "sums and periods are what the deals say\n")

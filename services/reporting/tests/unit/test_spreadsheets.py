@@ -39,6 +39,11 @@ def test_other_cells_stay(value: object) -> None:
     assert to_cell(value) == value
 
 
-def test_quotes_and_lines_are_quoted() -> None:
-    answer = reply_csv("x", ["a", "b"], [{"a": 'say "hi", twice\nor not', "b": None}])
+async def test_quotes_and_lines_are_quoted() -> None:
+    answer = await reply_csv("x", ["a", "b"], [{"a": 'say "hi", twice\nor not', "b": None}], {})
     assert answer.body == b'a,b\r\n"say ""hi"", twice\nor not",\r\n'
+
+
+async def test_what_rows_have_in_common_stands_in_each() -> None:
+    answer = await reply_csv("x", ["a", "b"], [{"a": 1}, {"a": 2, "b": 3}], {"b": 9, "c": 4})
+    assert answer.body == b"a,b\r\n1,9\r\n2,3\r\n"

@@ -1,24 +1,15 @@
-"""What search makes of an activity's state. Pure.
-
-Rows that were kept before a field was there lack it: they are read as an event of that time would be now.
-"""
+"""What search makes of an activity's state. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from crm_shared.contracts.states import ActivityState
+from crm_search import kept_states
 
 SHOWN_FIELDS: Final = (
     *("type", "subject", "contact_id", "contact_ids", "deal_id", "user_id", "occurred_at", "scheduled_at"),
     *("scheduled_on", "remind_at", "completed_at", "direction", "outcome", "location", "priority", "is_automatic"),
     *("thread_id", "series_id", "system", "system_kind", "external_id"),
 )
-
-_DEFAULTS: Final = {
-    name: field.get_default(call_default_factory=True)
-    for name, field in ActivityState.model_fields.items()
-    if not field.is_required()
-}
 
 
 def list_contact_ids(state: Mapping[str, Any]) -> list[str]:
@@ -30,7 +21,7 @@ def list_contact_ids(state: Mapping[str, Any]) -> list[str]:
 
 def read_field(state: Mapping[str, Any], name: str) -> Any:
     """Give a field of the state, or what it is where nothing was said of it."""
-    return list_contact_ids(state) if name == "contact_ids" else state.get(name, _DEFAULTS.get(name))
+    return list_contact_ids(state) if name == "contact_ids" else kept_states.read_field("activity", state, name)
 
 
 def list_places(state: Mapping[str, Any]) -> Iterator[str]:

@@ -1,10 +1,15 @@
 """From hits to what the API answers. Pure. What a hit refers to is named only to those who may see that too."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from crm_search.matching import ALL_STARTS, ALL_WORDS, BODY, DETAILS, EXACT, NICKNAMES, RELATED, TYPOS, find_tier
+from crm_search.passages import Where
 from crm_search.snippets import SnippetCutter
 from crm_search.store import Hit, Sight
+
+PLACES: Final = {EXACT: Where.NAME, DETAILS: Where.DETAILS, RELATED: Where.RELATED, BODY: Where.BODY}
+"""Where the words of a tier stand, when the texts were too long to look them up in."""
 
 
 def to_item(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any]:
@@ -17,13 +22,17 @@ def to_item(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any
         known = {record["contact_id"]: names.get("contact"), **further}
         # Of documents that were written before there were several, one is known.
         record["contact_names"] = [known.get(contact_id) for contact_id in record.get("contact_ids", ())]
+    found = snippets.cut(
+        [*_list_passages(hit), *((Where.RELATED, name) for name in (*names.values(), *further.values()))]
+    )
     return {
         "type": hit.type,
         "id": hit.shown["id"],
         "title": hit.shown["title"],
         "subtitle": _join(_subtitle_parts(hit.type, record)),
-        "snippet": snippets.cut([*hit.shown["passages"], *names.values(), *further.values()]),
+        "snippet": found.snippet,
         "score": round(hit.score, 4),
+        "matched": _explain(hit, found.matched, asks_number=snippets.asks_number),
         "updated_at": hit.updated_at,
         "record": record,
     }
@@ -41,6 +50,29 @@ _RELATIONS: Mapping[str, tuple[str, ...]] = {
     "deal": ("contact", "company"),
     "activity": ("contact", "deal"),
 }
+
+
+def _list_passages(hit: Hit) -> Iterator[tuple[Where, str]]:
+    """Give the record's own texts. Documents of before do not say what each is."""
+    texts = hit.shown["passages"]
+    wheres = hit.shown.get("places") or [Where.NAME, *[Where.DETAILS] * len(texts)]
+    yield from ((Where(where), text) for where, text in zip(wheres, texts, strict=False))
+    if stage_name := hit.shown["record"].get("stage_name"):
+        yield Where.DETAILS, stage_name
+
+
+def _explain(hit: Hit, matched: Sequence[Where], *, asks_number: bool) -> list[Where]:
+    """Say where the words stand that gave the score: of some tiers all of them stand in the name.
+
+    A part of a phone number scores like the start of a name; one that is typed in another way than it was written
+    shows in no text.
+    """
+    tier = find_tier(hit.score)
+    if asks_number and tier in (EXACT, ALL_STARTS):
+        return list(matched) or [Where.PHONE if hit.type == "contact" else Where.NAME]
+    if tier in (ALL_WORDS, ALL_STARTS, NICKNAMES, TYPOS):
+        return [Where.NAME]
+    return list(matched) or [PLACES[tier]] * (tier in PLACES)
 
 
 def _list_visible_names(hit: Hit, sight: Sight) -> dict[str, str]:

@@ -8,8 +8,9 @@ from crm_shared.refusals import InvalidField
 def to_filters(query: SearchQuery) -> list[Query]:
     """Give all but `type`, which leaves out after counting. Raises InvalidField for a window that ends too early."""
     filters: list[Query] = []
-    if query.owner_id is not None:
-        filters.append({"term": {"owner_id": str(query.owner_id)}})
+    named = {"owner_id": query.owner_id, "stage_id": query.stage_id, "status": query.status}
+    filters += [{"term": {name: str(value)}} for name, value in named.items() if value is not None]
+    filters += [{"term": {"tags": tag}} for tag in query.tag]
     since, until = query.changed_from, query.changed_until
     if since is not None and until is not None and since > until:
         raise InvalidField.at("?from", "is after `to`")

@@ -87,12 +87,35 @@ def find_units(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def read_words(text: str) -> Iterator[Word]:
     """Give the folded words in their order: "Anne-Marie O'Brien" has anne, marie, o and brien."""
     for match in _WORD.finditer(fold(text)):
-        word, kind = match.group(), match.lastgroup
-        if kind is None:
-            yield Word(word[:MAX_WORD_CHARS], (word[:MAX_WORD_CHARS],), len(word), is_run=False)
+        yield _to_word(match)
+
+
+def read_compounds(text: str) -> Iterator[tuple[Word, ...]]:
+    """Give the same words, those together that a hyphen, an apostrophe or the like joins: (anne, marie), (o, brien)."""
+    folded = fold(text)
+    compounds = _JOINED.finditer(folded)
+    compound = next(compounds, None)
+    joined: list[Word] = []
+    for match in _WORD.finditer(folded):
+        while compound is not None and compound.end() <= match.start():
+            compound = next(compounds, None)
+            if joined:
+                yield tuple(joined)
+                joined = []
+        if compound is not None and compound.start() <= match.start():
+            joined.append(_to_word(match))
         else:
-            units = _split_units(word)
-            yield Word(word[:MAX_WORD_CHARS], tuple(_cut(units, PIECE_UNITS[kind])), len(units), is_run=True)
+            yield (_to_word(match),)
+    if joined:
+        yield tuple(joined)
+
+
+def _to_word(match: re.Match[str]) -> Word:
+    word, kind = match.group(), match.lastgroup
+    if kind is None:
+        return Word(word[:MAX_WORD_CHARS], (word[:MAX_WORD_CHARS],), len(word), is_run=False)
+    units = _split_units(word)
+    return Word(word[:MAX_WORD_CHARS], tuple(_cut(units, PIECE_UNITS[kind])), len(units), is_run=True)
 
 
 def split_words(text: str) -> list[str]:
@@ -139,6 +162,12 @@ def _join(units: Sequence[str]) -> str:
 def join_words(text: str) -> list[str]:
     """Give what people also write as one: annemarie, obrien."""
     return ["".join(split_words(match))[:MAX_WORD_CHARS] for match in _JOINED.findall(fold(text))]
+
+
+def find_joined(text: str) -> Iterator[tuple[int, int]]:
+    """Give where the original text joins words by a hyphen, an apostrophe or the like."""
+    for match in _JOINED.finditer(text):
+        yield match.span()
 
 
 def join_runs(text: str) -> list[str]:

@@ -11,10 +11,12 @@ from crm_search.settings import SearchSettings
 
 logger = structlog.get_logger(__name__)
 
-INDEX_VERSION: Final = 3
-"""Raise it with any change of what documents hold: workers then write each again, into the index that is there.
+INDEX_VERSION: Final = 6
+"""The form of documents. Raise it with any change of what they hold or of how a field is indexed.
 
-Fields that are only added, and empty in all that was written before, need no raise.
+`migrate` then registers a new index beside the live one; workers fill it from the rows and put it in the live one's
+place once both agree (indexes/rebuilding.py). Fields that are only added, and empty in all that was written before,
+need no raise.
 """
 
 # Text arrives folded and split (folding.py): what is left to do is to cut at spaces. No norms and no frequencies, as
@@ -37,6 +39,9 @@ MAPPING: Final[dict[str, Any]] = {
         "visible_owner_ids": _KEYWORD,
         "shared_user_ids": _KEYWORD,
         "updated_at": {"type": "date"},
+        "tags": _KEYWORD,
+        "stage_id": _KEYWORD,
+        "status": _KEYWORD,
         "exact": _KEYWORD | {"ignore_above": 1000},
         "title": _WORDS,
         "title_starts": _WORDS,
@@ -50,6 +55,10 @@ MAPPING: Final[dict[str, Any]] = {
         # An activity's contacts beside its first: each with its own owner, so that a name is found by whom it is seen.
         "contacts": _RELATED | {"type": "nested"},
         "shown": {"type": "object", "enabled": False},
+        # What a document was made by and of, and of one that is gone since when: nothing is looked for in these.
+        "form": {"type": "integer"},
+        "digest": _KEYWORD | {"index": False},
+        "gone_at": {"type": "date"},
     },
 }
 
@@ -62,13 +71,32 @@ def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticse
     """Make a client without connecting: a process may start while Elasticsearch is away."""
     key, tls = settings.elasticsearch_api_key, settings.elasticsearch_tls
     trust: dict[str, Any] = {"ssl_context": tls.make_context()} if tls.are_given else {}
+    nodes = settings.elasticsearch_nodes
     return AsyncElasticsearch(
-        settings.elasticsearch_url,
+        nodes,
         api_key=key.get_secret_value() if key else None,
         **trust,
         request_timeout=timeout_s,
-        max_retries=0,  # the bus and the callers come again by themselves, with their own patience
+        # Each other node once; then the bus and the callers come again by themselves, with their own patience.
+        max_retries=len(nodes) - 1,
+        retry_on_status=(),  # what a node answers, another would too
     )
+
+
+def to_index_settings(settings: SearchSettings) -> dict[str, Any]:
+    """Return the settings that an index is made with."""
+    return {"number_of_shards": settings.elasticsearch_shards, **_to_changeable(settings)}
+
+
+def _to_changeable(settings: SearchSettings) -> dict[str, Any]:
+    """Return those that the live index can take too."""
+    replicas = settings.elasticsearch_replicas
+    is_range = "-" in replicas
+    return {
+        "auto_expand_replicas": replicas if is_range else "false",
+        **({} if is_range else {"number_of_replicas": int(replicas)}),
+        "refresh_interval": f"{settings.index_refresh_ms}ms",
+    }
 
 
 @retry(
@@ -78,11 +106,9 @@ def open_client(settings: SearchSettings, *, timeout_s: float) -> AsyncElasticse
     reraise=True,
 )
 async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) -> str:
-    """Make the index and its alias, or add to the one that is there the fields it lacks; give the index's name.
+    """Make an index and its alias where there is none, or add the fields that the live one lacks; return its name.
 
-    Safe to repeat and to race.
-
-    Waits up to a minute for Elasticsearch, then raises its ConnectionError.
+    Safe to repeat and to race. Waits up to a minute for Elasticsearch, then raises its ConnectionError.
     """
     alias = settings.index_prefix
     if not await client.indices.exists_alias(name=alias):
@@ -91,19 +117,23 @@ async def prepare_index(client: AsyncElasticsearch, settings: SearchSettings) ->
             await client.indices.create(
                 index=name,
                 mappings=MAPPING,
-                settings={
-                    "number_of_shards": settings.index_shards,
-                    "auto_expand_replicas": "0-1",  # none on one node, one where there are more
-                    "refresh_interval": f"{settings.index_refresh_ms}ms",
-                },
+                settings=to_index_settings(settings),
                 aliases={alias: {"is_write_index": True}},
             )
         except BadRequestError as error:
             if error.error != "resource_already_exists_exception":
                 raise
-    await client.indices.put_mapping(index=alias, properties=MAPPING["properties"], meta=MAPPING["_meta"])
-    await client.indices.put_settings(index=alias, settings=DROPPING)
     found = await client.indices.get_alias(name=alias)
     name = str(min(found.body))
+    await _add_fields(client, name)
+    await client.indices.put_settings(index=name, settings={**DROPPING, **_to_changeable(settings)})
     logger.info("index ready", alias=alias, index=name)
     return name
+
+
+async def _add_fields(client: AsyncElasticsearch, name: str) -> None:
+    """Let the live index take documents of this form, as far as it can: an index beside it is to replace it."""
+    try:
+        await client.indices.put_mapping(index=name, properties=MAPPING["properties"])
+    except BadRequestError as error:
+        logger.warning("the live index can't take the new form; one that can is filled beside it", error=error.error)

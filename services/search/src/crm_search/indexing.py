@@ -5,15 +5,21 @@ brings them over. Nothing is kept in memory between the steps, so nothing can be
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
-from typing import Final
+import hashlib
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
 
 from crm_search import records
+from crm_search.bulk import IndexMissing, Write, address_of
 from crm_search.dirty_rows import DirtyRow, list_dirty
+from crm_search.index import INDEX_VERSION
+from crm_search.indexes import registry
 from crm_search.projections import SearchRecord, to_document
-from crm_search.store import DocumentStore, Write
+from crm_search.store import DocumentStore
 from crm_shared.contracts import BadRecord
 from crm_shared.database import Database
+from crm_shared.json_text import to_json
 
 BULK_ROWS: Final = 1000
 """Documents in one bulk request: a batch of 500 events and what hangs on them fit in one."""
@@ -64,13 +70,16 @@ async def spread(database: Database, *, limit: int = SPREAD_ROWS) -> bool:
 
 async def flush(database: Database, store: DocumentStore) -> bool:
     """Bring one bulk of dirty rows over; False when there are none left."""
+    read_at_s = time.monotonic()
     async with database.read_as_worker() as connection:
         rows = await list_dirty(connection, limit=BULK_ROWS)
+        # After the rows: an index that is registered later is filled from rows as new as these.
+        is_filling = await registry.is_filling(connection)
     if not rows:
         return False
     # In a thread: the loop has heartbeats to send and probes to answer, however long the texts are.
-    writes = await asyncio.to_thread(_to_writes, rows)
-    rejections = await store.write(writes)
+    writes = await asyncio.to_thread(to_writes, rows)
+    rejections = await _write(store, writes, is_filling=is_filling, read_at_s=read_at_s)
     settled = [
         records.Settled(row.tenant_id, row.type, row.id, row.revision, rejection)
         for row, rejection in zip(rows, rejections, strict=True)
@@ -80,12 +89,40 @@ async def flush(database: Database, store: DocumentStore) -> bool:
     return True
 
 
-def _to_writes(rows: Iterable[DirtyRow]) -> list[Write]:
+async def _write(
+    store: DocumentStore, writes: Sequence[Write], *, is_filling: bool, read_at_s: float
+) -> list[str | None]:
+    """Write into the index that is filled too, if there is one, and into the live one.
+
+    The live one last, so that a write that missed the filled one's end meets it as the live one. Refused is what both
+    refuse: what the one of the older form can't take is in the other, and what is in none of them is found when they
+    are compared.
+    """
+    if is_filling:
+        try:
+            beside = await store.beside().write(writes, read_at_s=read_at_s)
+        except IndexMissing:
+            pass  # abandoned meanwhile, or taken away by hand: it is compared before anyone reads it
+        else:
+            live = await store.write(writes, read_at_s=read_at_s)
+            return [one and other for one, other in zip(beside, live, strict=True)]
+    return await store.write(writes, read_at_s=read_at_s)
+
+
+def to_writes(rows: Iterable[DirtyRow]) -> list[Write]:
+    """Make the documents of rows."""
     return [_to_write(row) for row in rows]
 
 
 def _to_write(row: DirtyRow) -> Write:
-    key = f"{row.tenant_id}:{row.type}:{row.id}"
+    key = address_of(row.tenant_id, row.type, row.id)
     if row.is_hidden:
         return Write(key, row.revision, None)
-    return Write(key, row.revision, to_document(row.type, row.id, row.tenant_id, row.state, row.faces, row.contacts))
+    document = to_document(
+        row.type, row.id, row.tenant_id, row.state, row.faces, contacts=row.contacts, former=row.former
+    )
+    return Write(key, row.revision, {**document, "form": INDEX_VERSION, "digest": _digest(document)})
+
+
+def _digest(document: dict[str, Any]) -> str:
+    return hashlib.blake2b(to_json(document), digest_size=8).hexdigest()

@@ -10,36 +10,34 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from crm_search.folding import MAX_START_CHARS, Word, list_name_keys, read_words
+from crm_search.folding import MAX_START_CHARS, Word, list_name_keys
 from crm_search.phones import PhoneQuery
+from crm_search.query_words import MIN_TYPO_CHARS, Asked, count_typos, list_other_names, list_words, read_query
 from crm_search.store import Query, Sight
 
-MAX_WORDS: Final = 12
-"""More words than this narrow nothing any further, and each costs a dozen clauses. Pieces of a run count as words."""
-
-MIN_RUN_TYPO_UNITS: Final = 3
-"""In a run without spaces, two signs are a name; with a typo in it, it is another."""
-
-MIN_TYPO_CHARS: Final = 4
-MIN_TWO_TYPOS_CHARS: Final = 8
 MIN_SUGGEST_TYPO_CHARS: Final = 3
 MIN_START_TYPO_CHARS: Final = 5
 """Half a word with a typo in it says little when it is short: `acme` must not find every `ace`."""
 
 OLDEST: Final = 0.7
+SCORE_PRECISION: Final = 1e-5
+"""Scores are 32-bit floats."""
+
 HALF_LIFE: Final = "60d"
 """Recency goes from 1 for what changed now to OLDEST, halving the way every 60 days (semantics.md: 0.7 to 1)."""
 
 # Each more than 1 / 0.7 of the next, from "is it" down to "is about it".
 EXACT: Final = 100.0
-ALL_WORDS: Final = 65.0
-ALL_STARTS: Final = 44.0
-TYPOS: Final = 30.0
-DETAILS: Final = 20.0
-RELATED: Final = 13.5
-BODY: Final = 9.0
-TYPOS_ANYWHERE: Final = 6.0
-MOST_WORDS: Final = 4.0
+ALL_WORDS: Final = 69.0
+ALL_STARTS: Final = 47.5
+NICKNAMES: Final = 33.0
+TYPOS: Final = 22.8
+DETAILS: Final = 15.7
+RELATED: Final = 10.8
+BODY: Final = 7.4
+TYPOS_ANYWHERE: Final = 5.1
+MOST_WORDS: Final = 3.5
+TIERS: Final = (*(EXACT, ALL_WORDS, ALL_STARTS, NICKNAMES, TYPOS, DETAILS, RELATED, BODY, TYPOS_ANYWHERE, MOST_WORDS),)
 
 RELATED_NAMES: Final = ("contact", "company", "deal")
 FURTHER_CONTACTS: Final = "contacts"
@@ -47,41 +45,23 @@ Clause = Callable[[Word], Query]
 FieldClause = Callable[[str], Query]
 
 
-def read_query(text: str) -> list[Word]:
-    """Give the words that a search looks for, each once: the first of a long text."""
-    words: list[Word] = []
-    left = MAX_WORDS
-    for word in dict.fromkeys(read_words(text)):
-        if left <= 0:
-            break
-        words.append(replace(word, pieces=word.pieces[:left]))
-        left -= len(word.pieces)
-    return words
-
-
-def allowed_typos(word: str) -> int:
-    """One edit from 4 letters, two from 8; numbers are taken as they stand."""
-    if len(word) < MIN_TYPO_CHARS or not word.isalpha():
-        return 0
-    return 1 if len(word) < MIN_TWO_TYPOS_CHARS else 2
-
-
 def to_search_query(text: str, *, phone: PhoneQuery | None, sight: Sight, now: datetime) -> Query:
     """Build the query of GET /v1/search: each tier asks for every word, in more and more places."""
-    words = read_query(text)
-    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(words, sight) if words else [])]
+    asked = read_query(text)
+    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(asked, sight) if asked else [])]
     return with_recency(_best_of(tiers), now)
 
 
 def to_suggest_query(text: str, *, now: datetime) -> Query:
     """Build the query of GET /v1/search/suggest: names only, each word as far as it has been typed."""
-    words = read_query(text)
+    asked = read_query(text)
     tiers = _exact_tiers(text)
-    if words:
+    if asked:
         tiers += [
-            _tier(ALL_WORDS, _every(words, _is_word)),
-            _tier(ALL_STARTS, _every(words, _starts)),
-            _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_suggest_typos(word)]))),
+            _tier(ALL_WORDS, _every(asked, _is_word)),
+            _tier(ALL_STARTS, _every(asked, _starts)),
+            *_nickname_tier(asked),
+            _tier(TYPOS, _every(asked, lambda word: _any_of([*_called(word), *_suggest_typos(word)]))),
         ]
     return with_recency(_best_of(tiers), now)
 
@@ -99,6 +79,11 @@ def with_recency(query: Query, now: datetime) -> Query:
     }
 
 
+def find_tier(score: float) -> float:
+    """Name the tier that a score is of, whatever recency has made of it."""
+    return next((tier for tier in TIERS if tier * OLDEST <= score * (1 + SCORE_PRECISION)), MOST_WORDS)
+
+
 def _phone_tiers(phone: PhoneQuery | None) -> list[Query]:
     if phone is None:
         return []
@@ -112,9 +97,15 @@ def _exact_tiers(text: str) -> list[Query]:
     return [_tier(EXACT, {"terms": {"exact": keys}})] if keys else []
 
 
-def _word_tiers(words: Sequence[Word], sight: Sight) -> list[Query]:
+def _nickname_tier(asked: Sequence[Asked]) -> list[Query]:
+    if not any(list_other_names(word) for word in list_words(asked)):
+        return []
+    return [_tier(NICKNAMES, _every(asked, lambda word: _any_of(_called(word))))]
+
+
+def _word_tiers(asked: Sequence[Asked], sight: Sight) -> list[Query]:
     def in_details(word: Word) -> Query:
-        return _any_of([_starts(word), _prefix("details", word), *_phone_part(word)])
+        return _any_of([*_called(word), _prefix("details", word), *_phone_part(word)])
 
     def in_related(word: Word) -> Query:
         return _any_of([in_details(word), *_related(sight, lambda field: _prefix(field, word))])
@@ -126,15 +117,16 @@ def _word_tiers(words: Sequence[Word], sight: Sight) -> list[Query]:
         return _any_of([in_body(word), *_typos_anywhere(word, sight)])
 
     tiers = [
-        _tier(ALL_WORDS, _every(words, _is_word)),
-        _tier(ALL_STARTS, _every(words, _starts)),
-        _tier(TYPOS, _every(words, lambda word: _any_of([_starts(word), *_title_typos(word)]))),
-        _tier(DETAILS, _every(words, in_details)),
-        _tier(RELATED, _every(words, in_related)),
-        _tier(BODY, _every(words, in_body)),
-        _tier(TYPOS_ANYWHERE, _every(words, with_typos)),
+        _tier(ALL_WORDS, _every(asked, _is_word)),
+        _tier(ALL_STARTS, _every(asked, _starts)),
+        *_nickname_tier(asked),
+        _tier(TYPOS, _every(asked, lambda word: _any_of([*_called(word), *_title_typos(word)]))),
+        _tier(DETAILS, _every(asked, in_details)),
+        _tier(RELATED, _every(asked, in_related)),
+        _tier(BODY, _every(asked, in_body)),
+        _tier(TYPOS_ANYWHERE, _every(asked, with_typos)),
     ]
-    parts = [replace(word, text=piece, pieces=(piece,)) for word in words for piece in word.pieces]
+    parts = [replace(word, text=piece, pieces=(piece,)) for word in list_words(asked) for piece in word.pieces]
     if len(parts) > 2:  # noqa: PLR2004 - of two words the half is no more a match
         most = {"should": [in_body(part) for part in parts], "minimum_should_match": "67%"}
         tiers.append(_tier(MOST_WORDS, {"bool": most}))
@@ -147,6 +139,14 @@ def _is_word(word: Word) -> Query:
 
 def _starts(word: Word) -> Query:
     return _all_of([{"term": {"title_starts": piece[:MAX_START_CHARS]}} for piece in word.pieces])
+
+
+def _called(word: Word) -> list[Query]:
+    """Find a name as far as it was typed, and people who go by another form of it."""
+    others = list_other_names(word)
+    if not others:
+        return [_starts(word)]
+    return [_starts(word), {"bool": {"filter": [{"term": {"type": "contact"}}, {"terms": {"title": others}}]}}]
 
 
 def _prefix(field: str, word: Word) -> Query:
@@ -176,12 +176,8 @@ def _related_to(name: str, sight: Sight, clause: FieldClause) -> Query:
     return {"bool": {"filter": [query, _any_of(seen)]}}
 
 
-def _count_typos(word: Word) -> int:
-    return 0 if word.is_run and word.units < MIN_RUN_TYPO_UNITS else allowed_typos(word.text)
-
-
 def _title_typos(word: Word) -> list[Query]:
-    typos = _count_typos(word)
+    typos = count_typos(word)
     if not typos:
         return []
     found = [_fuzzy("title", word, typos)]
@@ -191,7 +187,7 @@ def _title_typos(word: Word) -> list[Query]:
 
 
 def _typos_anywhere(word: Word, sight: Sight) -> list[Query]:
-    typos = _count_typos(word)
+    typos = count_typos(word)
     if not typos or word.is_run:  # beyond titles there are only pieces of a run
         return _title_typos(word)
     return [
@@ -203,7 +199,7 @@ def _typos_anywhere(word: Word, sight: Sight) -> list[Query]:
 
 
 def _suggest_typos(word: Word) -> list[Query]:
-    typos = _count_typos(word)
+    typos = count_typos(word)
     if not word.is_run and len(word.text) >= MIN_SUGGEST_TYPO_CHARS and word.text.isalpha():
         typos = max(1, typos)
     return [_fuzzy("title_starts", word, typos)] if typos else []
@@ -216,8 +212,14 @@ def _fuzzy(field: str, word: Word, typos: int) -> Query:
     return {"fuzzy": {field: options}}
 
 
-def _every(words: Iterable[Word], clause: Clause) -> Query:
-    return {"bool": {"filter": [clause(word) for word in words]}}
+def _every(asked: Iterable[Asked], clause: Clause) -> Query:
+    return {"bool": {"filter": [_either_way(one, clause) for one in asked]}}
+
+
+def _either_way(asked: Asked, clause: Clause) -> Query:
+    """Find words that were typed as one apart, or as one."""
+    apart = [clause(word) for word in asked.words]
+    return _all_of(apart) if asked.joined is None else _any_of([_all_of(apart), clause(asked.joined)])
 
 
 def _all_of(queries: Sequence[Query]) -> Query:

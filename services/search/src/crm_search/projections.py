@@ -10,8 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_search import activities
-from crm_search.document_words import MAX_PASSAGE_CHARS, index_words, to_words
-from crm_search.folding import MAX_PHONE_DIGITS, digits_of, list_endings
+from crm_search.document_words import MAX_PASSAGE_CHARS, index_words
+from crm_search.kept_states import read_field
+from crm_search.passages import list_former_passages, list_passages
+from crm_search.record_words import WORDS, add_former, find_stage_name
 from crm_shared.contracts import Event
 from crm_shared.contracts.states import (
     ActivityState,
@@ -35,19 +37,31 @@ RELATIONS: Final = ("contact", "company", "deal")
 """Records that a document names beside its own, to callers who see those too."""
 
 MAX_TITLE_CHARS: Final = 200
-SHOWN_FIELDS: Final = {
-    "contact": (
-        *("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source"),
-        *("owner_id", "tags", "external_id"),
-    ),
-    "company": ("name", "domain", "industry", "size", "website", "owner_id", "tags"),
-    "deal": (
-        *("name", "stage_id", "pipeline_id", "status", "amount", "currency", "close_date", "closed_at"),
-        *("owner_id", "contact_id", "company_id", "external_id"),
-    ),
+_BESIDE_EVERY_RECORD: Final = {"id", "version", "created_at", "updated_at"}
+_OF_HIDDEN_RECORDS: Final = {"deleted_at", "erased_at", "merged_into"}
+_NOT_SHOWN: Final[Mapping[str, set[str]]] = {
+    "contact": {"custom_data", "shares"},
+    "company": {"custom_data"},
+    "deal": {"custom_data", "description", "lost_reason", "original_contact_id", "stage_changed_at"},
+}
+
+
+def _list_shown(record_type: str) -> tuple[str, ...]:
+    left_out = _BESIDE_EVERY_RECORD | _OF_HIDDEN_RECORDS | _NOT_SHOWN[record_type]
+    return tuple(name for name in MODELS[record_type].model_fields if name not in left_out)
+
+
+SHOWN_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{record_type: _list_shown(record_type) for record_type in _NOT_SHOWN},
     "activity": activities.SHOWN_FIELDS,
 }
 """What an answer shows of a record, beside its id, version and times."""
+
+FORMER_FIELDS: Final = ("first_name", "last_name", "email", "phone", "phone_e164", "merged_into")
+"""What a contact's survivor is found by as well."""
+
+FILTERED: Final = ("tags", "stage_id", "status")
+"""What a search may be narrowed to beside owner and time, of records that have it."""
 
 Fields = Mapping[str, Any]
 Face = Mapping[str, Any]
@@ -108,6 +122,8 @@ def _to_face(record_type: str, state: Fields, *, is_hidden: bool) -> Face:
     }
     if record_type == "contact":
         face["shared_user_ids"] = sorted(share["user_id"] for share in state["shares"])
+        if state["merged_into"] is not None:
+            face["former"] = {name: state[name] for name in FORMER_FIELDS}
     if record_type == "deal":
         face["contact_id"] = state["contact_id"]  # by whose shares the deal's activities are seen
     return face
@@ -119,12 +135,14 @@ def to_document(
     tenant_id: UUID,
     state: Fields,
     faces: Mapping[str, Face | None],
+    *,
     contacts: Sequence[Face] = (),
+    former: Sequence[Fields] = (),
 ) -> dict[str, Any]:
     """Make the document of a record that is not hidden.
 
     `faces`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`. `contacts`: of an
-    activity's further contacts, each with its `id`.
+    activity's further contacts, each with its `id`. `former`: names and addresses of contacts merged into this one.
     """
     shares = {"contact": _shared_user_ids(faces.get("contact")), "deal": _shared_user_ids(faces.get("deal_contact"))}
     related = {
@@ -138,6 +156,7 @@ def to_document(
     seen_with = [*related.values(), *further] if record_type == "activity" else []
     owner_id = state["user_id"] if record_type == "activity" else state["owner_id"]
     owner_ids = {owner_id, *(face["owner_id"] for face in seen_with)}
+    passages = [*list_passages(record_type, state), *list_former_passages(former)]
     return {
         "tenant_id": str(tenant_id),
         "type": record_type,
@@ -146,13 +165,15 @@ def to_document(
         "visible_owner_ids": sorted(owner for owner in owner_ids if owner is not None),
         "shared_user_ids": _list_shared_users(record_type, state, related, further),
         "updated_at": state["updated_at"],
-        **_WORDS[record_type](state, faces.get("pipeline")),
+        **{name: state[name] for name in FILTERED if state.get(name)},
+        **add_former(WORDS[record_type](state, faces.get("pipeline")), former),
         **{name: _to_names(face) for name, face in related.items()},
         **({"contacts": [_to_names(face) for face in further]} if further else {}),
         "shown": {
             "id": str(record_id),
             "title": _to_title(record_type, state)[:MAX_TITLE_CHARS],
-            "passages": [text[:MAX_PASSAGE_CHARS] for text in _list_passages(record_type, state)],
+            "passages": [text[:MAX_PASSAGE_CHARS] for _, text in passages],
+            "places": [where.value for where, _ in passages],
             "record": _to_shown_record(record_type, state, faces.get("pipeline")),
             "related": related,
             "contacts": further,
@@ -197,56 +218,6 @@ def _shared_user_ids(contact: Face | None) -> list[str]:
     return shared
 
 
-def _contact_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
-    number = digits_of(state["phone_e164"] or "") or digits_of((state["phone"] or "")[:MAX_PASSAGE_CHARS]).lstrip("0")
-    custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return to_words(
-        full_name(state) if state["first_name"] or state["last_name"] else None,
-        keys=(state["email"], state["external_id"]),
-        details=(state["email"], state["external_id"], state["job_title"], state["phone"], *state["tags"], *custom),
-    ) | {"phone": list_endings(number), "phone_whole": number[:MAX_PHONE_DIGITS] or None}
-
-
-def _company_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
-    custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return to_words(
-        state["name"],
-        keys=(state["domain"],),
-        details=(state["domain"], state["website"], state["industry"], *state["tags"], *custom),
-    )
-
-
-def _deal_words(state: Fields, pipeline: Face | None) -> dict[str, Any]:
-    custom = (str(value) for value in state["custom_data"].values() if isinstance(value, str | int))
-    return to_words(
-        state["name"],
-        keys=(state["external_id"],),
-        details=(_find_stage_name(state, pipeline), state["external_id"], state["lost_reason"], *custom),
-        body=state["description"],
-    )
-
-
-def _activity_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
-    return to_words(
-        state["subject"],
-        keys=(state["external_id"],),
-        details=(state["external_id"], *activities.list_places(state)),
-        body=state["body"],
-    )
-
-
-_WORDS: Final = {
-    "contact": _contact_words,
-    "company": _company_words,
-    "deal": _deal_words,
-    "activity": _activity_words,
-}
-
-
-def _find_stage_name(state: Fields, pipeline: Face | None) -> str | None:
-    return None if pipeline is None else pipeline["stages"].get(state["stage_id"])
-
-
 def _to_title(record_type: str, state: Fields) -> str:
     if record_type == "contact":
         return full_name(state)
@@ -256,26 +227,12 @@ def _to_title(record_type: str, state: Fields) -> str:
     return str(state["name"])
 
 
-def _list_passages(record_type: str, state: Fields) -> list[str]:
-    """Give the texts that a snippet may be cut from, the most telling first."""
-    match record_type:
-        case "contact":
-            texts = (full_name(state), state["email"], state["phone"], state["job_title"], *state["tags"])
-        case "company":
-            texts = (state["name"], state["domain"], state["website"], state["industry"], *state["tags"])
-        case "deal":
-            texts = (state["name"], state["description"], state["lost_reason"])
-        case _:
-            texts = (state["subject"], state["body"], *activities.list_places(state))
-    return [text for text in texts if text]
-
-
 def _to_shown_record(record_type: str, state: Fields, pipeline: Face | None) -> dict[str, Any]:
     names = ("id", "version", *SHOWN_FIELDS[record_type], "created_at", "updated_at")
     if record_type == "activity":
         return {name: activities.read_field(state, name) for name in names}
-    record = {name: state[name] for name in names}
+    record = {name: read_field(record_type, state, name) for name in names}
     if record_type == "deal":
-        record["stage_name"] = _find_stage_name(state, pipeline)
+        record["stage_name"] = find_stage_name(state, pipeline)
         record["pipeline_name"] = None if pipeline is None else pipeline["name"]
     return record

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_search.contact_links import replace_links
+from crm_search.former_contacts import note_merges
 from crm_search.projections import SearchRecord
 from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.database import Connection, Transaction
@@ -26,6 +27,7 @@ UPSERT: Final = """
        SET version = excluded.version, state = excluded.state, face = excluded.face, is_hidden = excluded.is_hidden,
            contact_id = excluded.contact_id, company_id = excluded.company_id, deal_id = excluded.deal_id,
            pipeline_id = excluded.pipeline_id, revision = r.revision + 1, rejection = NULL,
+           changed_at = CASE WHEN r.indexed_revision < r.revision THEN r.changed_at ELSE now() END,
            indexed_revision = CASE WHEN r.type = 'pipeline' THEN r.revision + 1 ELSE r.indexed_revision END,
            spread_after = CASE WHEN r.type <> 'activity' AND r.face <> excluded.face THEN $2 ELSE r.spread_after END
      WHERE r.version < excluded.version
@@ -57,6 +59,15 @@ CHILDREN: Final = """
              WHERE p.type = 'contact' AND d.tenant_id = p.tenant_id AND d.contact_id = p.id AND d.type = 'deal'
                AND a.id > p.spread_after
              ORDER BY a.id {order} LIMIT {limit})
+           UNION ALL  -- a survivor is found by the names of whom was merged into it, however many merges ago
+           (WITH RECURSIVE survivors (id) AS (
+                SELECT survivor_id FROM former_contacts
+                 WHERE p.type = 'contact' AND tenant_id = p.tenant_id AND contact_id = p.id
+                 UNION
+                SELECT f.survivor_id
+                  FROM survivors s
+                  JOIN former_contacts f ON f.tenant_id = p.tenant_id AND f.contact_id = s.id)
+            SELECT 'contact', id FROM survivors WHERE id > p.spread_after ORDER BY id {order} LIMIT {limit})
            UNION ALL
            (SELECT type, id FROM search_records
              WHERE p.type = 'company' AND tenant_id = p.tenant_id AND company_id = p.id AND id > p.spread_after
@@ -94,7 +105,8 @@ MARK: Final = """
            FOR UPDATE OF r
     )
     UPDATE search_records r
-       SET revision = r.revision + 1, rejection = NULL
+       SET revision = r.revision + 1, rejection = NULL,
+           changed_at = CASE WHEN r.indexed_revision < r.revision THEN r.changed_at ELSE now() END
       FROM locked l
      WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
 """
@@ -176,6 +188,7 @@ async def save(transaction: Transaction, records: Collection[SearchRecord]) -> N
     written = await transaction.fetch(UPSERT, rows, FIRST_ID)
     saved = [newest[key] for key in sorted(tuple(row) for row in written)]
     await replace_shares(transaction, [_to_shares(record) for record in saved if record.type == "contact"])
+    await note_merges(transaction, [record for record in saved if record.type == "contact"])
     await replace_links(transaction, [record for record in saved if record.type == "activity"])
 
 

@@ -1,8 +1,8 @@
 """HTTP of search."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Response
 
@@ -10,6 +10,7 @@ from crm_search import queries, walks
 from crm_search.answers import to_item, to_suggestion
 from crm_search.dependency import Store
 from crm_search.filters import to_filters
+from crm_search.freshness import IndexFreshness, read_freshness
 from crm_search.matching import to_search_query, to_suggest_query
 from crm_search.phones import parse_phone
 from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, Suggestions, SuggestQuery
@@ -17,6 +18,7 @@ from crm_search.settings import SearchSettings
 from crm_search.snippets import SnippetCutter
 from crm_search.store import Hit, Sight
 from crm_search.waiting import parse_positions, wait_for
+from crm_shared.contracts.states import DealStatus
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
@@ -44,18 +46,24 @@ async def search(query: Annotated[SearchQuery, Query()], context: Context, store
         types=[one.value for one in query.type],
         after=walk.after,
         limit=query.limit + 1,
-        with_counts=True,
+        with_counts=walk.after is None,
     )
     page = found.hits[: query.limit]
     has_more = len(found.hits) > query.limit
     # In a thread: marking the words of long texts takes its time, and others wait for the loop.
     items = await asyncio.to_thread(_to_items, page, SnippetCutter(query.q, phone), sight)
-    return context.reply_page(
+    return await context.reply_page(
         items,
         walks.to_cursor(query, walk.now, page[-1].position) if has_more else None,
-        facets={"type": {one.value: found.counts.get(one.value, 0) for one in RecordType}},
+        **({"facets": _to_facets(found.counts)} if walk.after is None else {}),
         **caught_up,
     )
+
+
+def _to_facets(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+    kinds = {"type": [one.value for one in RecordType], "status": get_args(DealStatus)}
+    known = {name: {value: counts[name].get(value, 0) for value in values} for name, values in kinds.items()}
+    return {**known, "owner_id": counts["owner_id"]}
 
 
 async def _catch_up(query: SearchQuery, context: Context, store: Store) -> dict[str, bool]:
@@ -88,7 +96,18 @@ async def suggest(query: Annotated[SuggestQuery, Query()], context: Context, sto
         filters=[{"terms": {"type": wanted}}],
         limit=query.limit,
     )
-    return context.reply_json({"items": await asyncio.to_thread(_to_suggestions, found.hits, query.q, sight)})
+    return await context.reply_json({"items": await asyncio.to_thread(_to_suggestions, found.hits, query.q, sight)})
+
+
+@router.get(
+    "/freshness",
+    response_model=IndexFreshness,
+    summary="Tell how far the index is behind the changes that have arrived",
+    responses=problems(),
+)
+async def read_index_freshness(context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        return await context.reply_json(await read_freshness(connection, context.caller, context.clock.now()))
 
 
 def _to_items(hits: Sequence[Hit], snippets: SnippetCutter, sight: Sight) -> list[dict[str, Any]]:

@@ -5,9 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from crm_search.passages import Where
+from crm_shared.contracts.states import DealStatus
 from crm_shared.http.ids import CanonicalIds
+from crm_shared.text import to_line
 from crm_shared.time_window import InstantOrDay, begin_of, end_of
 
 
@@ -35,6 +38,7 @@ Text = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
     Field(description="of a long text the first words are looked for"),
 ]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(to_line)]
 Position = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
 
@@ -44,6 +48,9 @@ class SearchQuery(CanonicalIds):
     q: Text
     type: Annotated[list[RecordType], BeforeValidator(_split_commas)] = Field(default=[], max_length=20)
     owner_id: Annotated[UUID | None, Field(description="of a contact, company or deal; of an activity its user")] = None
+    tag: list[Tag] = Field(default=[], max_length=20, description="of a contact or company; of several each")
+    stage_id: Annotated[UUID | None, Field(description="of a deal")] = None
+    status: Annotated[DealStatus | None, Field(description="of a deal")] = None
     from_: Annotated[InstantOrDay | None, Field(alias="from", description="changed at or after this")] = None
     to: Annotated[InstantOrDay | None, Field(description="changed at or before this; a day counts whole, in UTC")] = (
         None
@@ -85,16 +92,21 @@ class Suggestions(BaseModel):
 
 class Found(Suggestion):
     score: float
+    matched: Annotated[list[Where], Field(description="where the words stand that it was found by")]
     updated_at: datetime
     record: Annotated[dict[str, Any], Field(description="the main fields, such as a deal's stage_name and amount")]
 
 
 class Facets(BaseModel):
-    type: Annotated[dict[RecordType, int], Field(description="what query, filters (but type) and sight leave")]
+    """What query, filters (but `type`) and sight leave: records by each."""
+
+    type: dict[RecordType, int]
+    owner_id: Annotated[dict[UUID, int], Field(description="of an activity its user; the 100 that have most")]
+    status: Annotated[dict[DealStatus, int], Field(description="of deals")]
 
 
 class SearchPage(BaseModel):
     items: list[Found]
     next_cursor: str | None
-    facets: Facets
+    facets: Annotated[Facets, Field(description="with the first page")]
     caught_up: Annotated[bool, Field(description="where `after` was asked: does the answer hold those writes?")] = True

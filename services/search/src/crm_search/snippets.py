@@ -1,19 +1,20 @@
-"""The piece of text that shows why a record was found, its matching words in <em>, all else escaped. Pure.
+"""The piece of text that shows why a record was found, its matching words in <em>, all else escaped; and where. Pure.
 
 What a page of snippets costs is bounded, whatever the texts and the query: see HIT_STEPS and PAGE_STEPS.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from crm_search.folding import MAX_WORD_CHARS, digits_of, find_units, find_words, fold_word
-from crm_search.matching import allowed_typos, read_query
+from crm_search.folding import MAX_WORD_CHARS, digits_of, find_joined, find_units, find_words, fold_word, split_words
+from crm_search.passages import Where
 from crm_search.phones import PhoneQuery, looks_like_phone
+from crm_search.query_words import allowed_typos, list_other_names, list_words, read_query
 
 SNIPPET_CHARS: Final = 160
 LEAD_CHARS: Final = 40
@@ -26,41 +27,61 @@ PAGE_STEPS: Final = 400_000
 CHARS_A_STEP: Final = 8
 """What is no word is read too."""
 
+MAX_JOINED_CHARS: Final = 500
+"""How far into a text joined words are looked for: in names and addresses they are, in bodies they are words."""
+
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`snippet` is HTML; `matched` says where the query's words stand, empty where that was too long to look for."""
+
+    snippet: str
+    matched: Sequence[Where]
 
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
     text: str
     spans: Sequence[Span]
-    words_found: int
+    found: Collection[str]
 
 
 class SnippetCutter:
     """Cuts the snippets of one page: `cut` for each hit, in their order."""
 
     def __init__(self, query: str, phone: PhoneQuery | None) -> None:
-        words = read_query(query)
+        asked = read_query(query)
+        words = list_words(asked)
         self._words = [word.text for word in words if not word.is_run]
         self._pieces = list(dict.fromkeys(piece for word in words if word.is_run for piece in word.pieces))
+        self._joined = {one.joined.text: [word.text for word in one.words] for one in asked if one.joined is not None}
+        self._called = {name: word.text for word in words for name in list_other_names(word)}
         self._phone = phone
         self._page_steps = PAGE_STEPS
         self._hit_steps = 0
         self._known: dict[str, tuple[str, ...]] = {}
 
-    def cut(self, passages: Sequence[str]) -> str:
+    def cut(self, passages: Sequence[tuple[Where, str]]) -> Found:
         """Give HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
         self._hit_steps = min(HIT_STEPS, self._page_steps)
         self._page_steps -= self._hit_steps
         best: _Passage | None = None
-        for text in passages:
+        found: dict[Where, set[str]] = {}
+        for where, text in passages:
             passage = self._look_into(text)
-            if best is None or passage.words_found > best.words_found:
+            found.setdefault(where, set()).update(passage.found)
+            if best is None or len(passage.found) > len(best.found):
                 best = passage
-            if passage.words_found >= max(1, self._asked) or self._hit_steps <= 0:
+            if len(passage.found) >= max(1, self._asked) or self._hit_steps <= 0:
                 break
         self._page_steps += max(0, self._hit_steps)
-        return "" if best is None else _render(best)
+        return Found("" if best is None else _render(best), _choose_places(found))
+
+    @property
+    def asks_number(self) -> bool:
+        return self._phone is not None
 
     @property
     def _asked(self) -> int:
@@ -68,7 +89,7 @@ class SnippetCutter:
 
     def _look_into(self, text: str) -> _Passage:
         if self._phone is not None and looks_like_phone(text) and _is_part(self._phone, digits_of(text).lstrip("0")):
-            return _Passage(text, [(0, len(text))], self._asked + 1)
+            return _Passage(text, [(0, len(text))], {*self._words, *self._pieces, text})
         found: set[str] = set()
         spans: list[Span] = []
         read = 0
@@ -80,20 +101,33 @@ class SnippetCutter:
                 break
             if is_run:
                 spans += self._mark_run(text, start, end, found)
-            elif matching := self._match(text[start : min(end, start + MAX_WORD_CHARS)]):
+            elif matching := self._match(fold_word(text[start : min(end, start + MAX_WORD_CHARS)])):
                 spans.append((start, end))
                 found.update(matching)
         else:
             self._hit_steps -= (len(text) - read) // CHARS_A_STEP
-        return _Passage(text, spans, len(found))
+        if len(found) < self._asked and self._hit_steps > 0:
+            self._hit_steps -= min(len(text), MAX_JOINED_CHARS) // CHARS_A_STEP
+            spans = _merge(sorted([*spans, *self._mark_joined(text[:MAX_JOINED_CHARS], found)]))
+        return _Passage(text, spans, found)
 
     def _match(self, word: str) -> tuple[str, ...]:
-        """Give the query's words that this one stands for."""
+        """Give the query's words that this one, folded, stands for."""
         if word not in self._known:
-            self._hit_steps -= len(self._words)
-            folded = fold_word(word)
-            self._known[word] = tuple(asked for asked in self._words if _matches(asked, folded))
+            self._hit_steps -= len(self._words) + len(self._joined)
+            alike = [asked for asked in self._words if _matches(asked, word)]
+            called = [self._called[word]] if word in self._called else []
+            joined = [asked for text, words in self._joined.items() if _matches(text, word) for asked in words]
+            self._known[word] = tuple(dict.fromkeys([*alike, *called, *joined]))
         return self._known[word]
+
+    def _mark_joined(self, text: str, found: set[str]) -> Iterator[Span]:
+        """Find what was typed as one word, or joined in another way, in the words that a text joins."""
+        for start, end in find_joined(text):
+            matching = self._match("".join(split_words(text[start:end]))[:MAX_WORD_CHARS])
+            if not found.issuperset(matching):
+                found.update(matching)
+                yield start, end
 
     def _mark_run(self, text: str, start: int, end: int, found: set[str]) -> list[Span]:
         """Find the query's pieces in a run without spaces, each from the beginning of a sign on."""
@@ -116,6 +150,20 @@ class SnippetCutter:
                     spans.append((units[boundaries[at]][0], units[last][1]))
                     found.add(piece)
         return _merge(sorted(spans))
+
+
+def _choose_places(found: Mapping[Where, set[str]]) -> list[Where]:
+    """Give the one place that has every word found, else those that each add a word to what stands before them."""
+    everything = set[str]().union(*found.values())
+    whole = [where for where, words in found.items() if words and words == everything]
+    if whole:
+        return whole[:1]
+    places, explained = list[Where](), set[str]()
+    for where, words in found.items():
+        if not words <= explained:
+            places.append(where)
+            explained |= words
+    return places
 
 
 def _find_all(run: str, piece: str) -> Iterator[int]:

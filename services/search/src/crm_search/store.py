@@ -1,6 +1,7 @@
 """Elasticsearch: documents in, hits out. Every query passes `_narrow`, which alone decides what a caller may find."""
 
 import asyncio
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,8 +12,8 @@ from elastic_transport import ConnectionError as ElasticConnectionError
 from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, AsyncElasticsearch
 
+from crm_search.bulk import Write, describe, read_rejection, to_away, to_portions
 from crm_shared.bus import WorldAway
-from crm_shared.json_text import to_json
 from crm_shared.refusals import Unavailable
 
 AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
@@ -23,21 +24,17 @@ MAX_BULK_BYTES: Final = 16 * 1024 * 1024
 
 MERGE_TIMEOUT_S: Final = 3600.0
 
+FACETS: Final = {name: {"terms": {"field": name, "size": 100}} for name in ("type", "owner_id", "status")}
+
+MAX_READ_AGE_S: Final = 600.0
+"""From reading rows until their documents are sent: what is older is read again. Tombstones are kept far longer."""
+
 
 class QueryRefused(Exception):
     """The cluster would not take a query: a mistake of ours. Says its status and kind alone, never what was asked."""
 
 
 Query = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One document's newest form, None where it is to go. `revision` is its external version."""
-
-    key: str
-    revision: int
-    document: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +62,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """`counts` by type, the type filter left aside; empty where they were not asked for."""
+    """`counts` by facet and its values, the type filter left aside; empty where they were not asked for."""
 
     hits: Sequence[Hit]
-    counts: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
 
 
 class DocumentStore:
@@ -79,19 +76,34 @@ class DocumentStore:
         self._alias = alias
         self._max_bulk_bytes = max_bulk_bytes
 
+    @property
+    def _also_filling(self) -> list[str]:
+        return [self._alias, to_filling_alias(self._alias)]
+
+    def beside(self) -> "DocumentStore":
+        """Return the store of the index that is filled beside this one."""
+        return DocumentStore(self._client, to_filling_alias(self._alias), max_bulk_bytes=self._max_bulk_bytes)
+
     async def ping(self) -> None:
         """Raise if Elasticsearch does not answer, or the index is not there yet."""
         if not await self._client.indices.exists_alias(name=self._alias):
             raise WorldAway(f"there is no alias {self._alias}: run `crm-search migrate`")
 
-    async def write(self, writes: Sequence[Write]) -> list[str | None]:
+    async def write(
+        self, writes: Sequence[Write], *, read_at_s: float | None = None, replaces_same: bool = False
+    ) -> list[str | None]:
         """Bring the documents over; give for each why the index refused it, None where it did not.
 
-        One request, unless the documents are very long. An older revision than the index has changes nothing. Raises
-        WorldAway when part of it has to be sent again, and what the client raises while the cluster is away.
+        One request, unless the documents are very long. An older revision than the index has changes nothing; the same
+        one is written again with `replaces_same`. `read_at_s`: when the rows were read, by time.monotonic(). Raises
+        WorldAway when part of it has to be sent again, IndexMissing, and what the client raises while the cluster is
+        away.
         """
         rejections: list[str | None] = []
-        for lines in await asyncio.to_thread(_to_portions, writes, self._max_bulk_bytes):
+        version_type = "external_gte" if replaces_same else "external"
+        for lines in await asyncio.to_thread(to_portions, writes, self._max_bulk_bytes, version_type):
+            if read_at_s is not None and time.monotonic() - read_at_s > MAX_READ_AGE_S:
+                raise WorldAway("what was read is too old to be written: it is read again")
             try:
                 answer = await self._client.bulk(
                     index=self._alias,
@@ -101,8 +113,8 @@ class DocumentStore:
                 )
             except ApiError as error:
                 # The request as a whole is refused for what the cluster is or lacks, never for one document.
-                raise WorldAway(_describe(error)) from None
-            rejections += [_read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
+                raise to_away(error) from None
+            rejections += [read_rejection(next(iter(item.values()))) for item in answer.body["items"]]
         return rejections
 
     async def refresh(self) -> None:
@@ -111,7 +123,7 @@ class DocumentStore:
 
     async def flush(self) -> None:
         """Bring all that was written into the index's files. Raises WorldAway."""
-        await _maintaining(self._client.indices.flush(index=self._alias))
+        await _maintaining(self._client.indices.flush(index=self._also_filling, ignore_unavailable=True))
 
     async def drop_deleted(self) -> None:
         """Merge every segment that holds deleted documents, and so drop them. Raises WorldAway.
@@ -119,7 +131,9 @@ class DocumentStore:
         At once it drops what lay deleted at a flush of some time ago alone. Takes as long as the disk does.
         """
         patient = self._client.options(request_timeout=MERGE_TIMEOUT_S)
-        await _maintaining(patient.indices.forcemerge(index=self._alias, only_expunge_deletes=True))
+        await _maintaining(
+            patient.indices.forcemerge(index=self._also_filling, ignore_unavailable=True, only_expunge_deletes=True)
+        )
 
     async def find_versions(self, tenant_id: UUID, keys: Collection[str]) -> dict[str, int]:
         """Give the revision at which searches see each of these documents, nothing of those they don't see.
@@ -140,11 +154,6 @@ class DocumentStore:
             )
         )
         return {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
-
-    async def read_form(self) -> str:
-        """Name the index behind the alias, as no other index ever is. Raises WorldAway."""
-        answer = await _maintaining(self._client.indices.get_settings(index=self._alias, name="index.uuid"))
-        return ",".join(sorted(one["settings"]["index"]["uuid"] for one in answer.values()))
 
     async def search(
         self,
@@ -169,14 +178,20 @@ class DocumentStore:
                 sort=[{"_score": "desc"}, {"key": "asc"}],
                 search_after=list(after) if after else None,
                 size=limit,
-                aggregations={"type": {"terms": {"field": "type", "size": 10}}} if with_counts else None,
+                aggregations=FACETS if with_counts else None,
                 track_total_hits=False,
                 # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
                 preference=str(sight.tenant_id),
             )
         )
-        buckets = answer["aggregations"]["type"]["buckets"] if with_counts else ()
-        return Hits([_to_hit(hit) for hit in answer["hits"]["hits"]], {one["key"]: one["doc_count"] for one in buckets})
+        facets = answer["aggregations"] if with_counts else {}
+        counts = {name: {one["key"]: one["doc_count"] for one in facet["buckets"]} for name, facet in facets.items()}
+        return Hits([_to_hit(hit) for hit in answer["hits"]["hits"]], counts)
+
+
+def to_filling_alias(alias: str) -> str:
+    """Name the alias of the index that is filled beside the one behind `alias`."""
+    return f"{alias}-filling"
 
 
 def _narrow(sight: Sight, query: Query, filters: Sequence[Query]) -> Query:
@@ -199,41 +214,6 @@ def _see(sight: Sight) -> Iterator[Query]:
         }
 
 
-def _to_portions(writes: Sequence[Write], max_bytes: int) -> list[list[bytes]]:
-    """Write the requests' lines, each request no longer than `max_bytes` unless one document is."""
-    portions: list[list[bytes]] = []
-    lines: list[bytes] = []
-    size = 0
-    for write in writes:
-        action = "delete" if write.document is None else "index"
-        own = [to_json({action: {"_id": write.key, "version": write.revision, "version_type": "external"}})]
-        if write.document is not None:
-            own.append(to_json(write.document))
-        own_size = sum(len(line) + 1 for line in own)
-        if lines and size + own_size > max_bytes:
-            portions.append(lines)
-            lines, size = [], 0
-        lines += own
-        size += own_size
-    if lines:
-        portions.append(lines)
-    return portions
-
-
-def _read_rejection(item: Mapping[str, Any]) -> str | None:
-    status, error = item["status"], item.get("error")
-    # 409: the index has this revision or a newer one. 404 without an error: what was to go was not there.
-    if error is None or status == HTTPStatus.CONFLICT:
-        return None
-    # Without the preview of the value, which is somebody's text: this goes to logs and dead letters.
-    reason = f"{error['type']}: {error['reason'].partition(' Preview of field')[0]}"
-    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.NOT_FOUND} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise WorldAway(reason)
-    if error["type"] in {"cluster_block_exception", "index_closed_exception"}:
-        raise WorldAway(reason)
-    return reason
-
-
 def _to_hit(hit: Mapping[str, Any]) -> Hit:
     score, key = hit["sort"]
     source = hit["_source"]
@@ -245,15 +225,9 @@ async def _maintaining(request: Any) -> Mapping[str, Any]:
     try:
         answer = await request
     except ApiError as error:
-        raise WorldAway(_describe(error)) from None
+        raise WorldAway(describe(error)) from None
     body: Mapping[str, Any] = answer.body
     return body
-
-
-def _describe(error: ApiError) -> str:
-    """Name an error by status and type. Its message holds what was asked, and logs are read by more people."""
-    kind = str(error.error)
-    return f"{error.status_code}: {kind if kind.isidentifier() else 'no type'}"
 
 
 async def _answering(request: Any) -> Mapping[str, Any]:
@@ -264,7 +238,7 @@ async def _answering(request: Any) -> Mapping[str, Any]:
         raise Unavailable("The search index can't be reached right now. Try again.") from None
     except ApiError as error:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            raise QueryRefused(_describe(error)) from None  # waiting would not mend it
+            raise QueryRefused(describe(error)) from None  # waiting would not mend it
         raise Unavailable("The search index can't answer right now. Try again.") from None
     body: Mapping[str, Any] = answer.body
     return body

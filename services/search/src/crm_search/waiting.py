@@ -152,10 +152,13 @@ async def wait_for(
 
 
 def _is_shown(version: int | None, revision: int, *, is_hidden: bool) -> bool:
-    """Tell whether searches see a document, of which they see `version`, as it was at `revision` or later."""
-    if is_hidden:
-        return version is None
-    return version is not None and version >= revision
+    """Tell whether searches see a document, of which they see `version`, as it was at `revision` or later.
+
+    What is hidden is a tombstone for a day, and then nothing.
+    """
+    if version is None:
+        return is_hidden
+    return version >= revision
 
 
 async def _poll(claim: Callable[[], Awaitable[bool]]) -> None:

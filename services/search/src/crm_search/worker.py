@@ -1,21 +1,26 @@
 """Puts the bus side together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, Never
 
 import structlog
 
 from crm_search import consumers
 from crm_search.index import open_client
+from crm_search.indexes.cluster import IndexCluster
+from crm_search.indexes.rebuilding import advance, remove_old
+from crm_search.indexes.tombstones import purge_tombstones
+from crm_search.indexes.verification import watch
 from crm_search.indexing import catch_up
-from crm_search.rewriting import rewrite
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
 from crm_search.traces import drop_traces
 from crm_shared.background import background, repeat
 from crm_shared.bus import is_world_error
 from crm_shared.bus.backoff import Backoff
+from crm_shared.clock import SystemClock
 from crm_shared.database import Database
 from crm_shared.service_rooms import Consuming
 
@@ -28,19 +33,13 @@ async def consuming(settings: SearchSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on, and bring over what a crash has left between the stores."""
     database = await Database.open(settings.worker_dsn.get_secret_value(), max_size=settings.database_pool_max_size)
     client = open_client(settings, timeout_s=settings.elasticsearch_write_timeout_s)
-    store = DocumentStore(client, settings.index_prefix)
-
-    async def drop() -> None:
-        await drop_traces(database, store)
-
-    async def write_again() -> bool:
-        return await rewrite(database, store)
+    cluster = IndexCluster(client, settings)
+    store = cluster.store
 
     try:
         async with background(
             heal(database, store),
-            repeat("document_rewrites", write_again, pause_s=settings.rewrite_every_s, world_errors=AWAY),
-            repeat("index_traces", drop, pause_s=settings.drop_traces_every_s, world_errors=AWAY),
+            *_list_upkeep(settings, database, cluster),
         ):
             yield Consuming(
                 [consumers.keep_directory.bind(database), consumers.index_records.bind(database, store)],
@@ -49,6 +48,25 @@ async def consuming(settings: SearchSettings) -> AsyncIterator[Consuming]:
     finally:
         await client.close()
         await database.close()
+
+
+def _list_upkeep(
+    settings: SearchSettings, database: Database, cluster: IndexCluster
+) -> Iterator[Coroutine[Any, Any, Never]]:
+    every_s = settings.index_work_every_s
+    works: Mapping[str, tuple[Callable[[], Awaitable[bool | None]], float]] = {
+        "index_rebuild": (lambda: advance(database, cluster), every_s),
+        "index_comparison": (lambda: watch(database, cluster, every_s=settings.verify_every_s), every_s),
+        "index_removal": (lambda: remove_old(database, cluster), every_s),
+        "index_tombstones": (lambda: _purge(cluster), settings.drop_traces_every_s),
+        "index_traces": (lambda: drop_traces(database, cluster.store), settings.drop_traces_every_s),
+    }
+    for name, (work, pause_s) in works.items():
+        yield repeat(name, work, pause_s=pause_s, world_errors=AWAY)
+
+
+async def _purge(cluster: IndexCluster) -> None:
+    await purge_tombstones(cluster, SystemClock())
 
 
 async def heal(database: Database, store: DocumentStore) -> None:

@@ -20,7 +20,7 @@ from crm_shared.testing.search_stories import SearchStory
 from crm_shared.testing.service_kit import ServiceKit
 from crm_shared.testing.told_records import ToldRecord
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 Tell = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]

@@ -2,24 +2,30 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from elasticsearch import AsyncElasticsearch
 
 from crm_search import records
+from crm_search.bulk import Write
 from crm_search.consumers import index_records
+from crm_search.dirty_rows import list_dirty
 from crm_search.index import INDEX_VERSION, MAPPING, open_client, prepare_index
+from crm_search.indexes.cluster import IndexCluster
+from crm_search.indexes.tombstones import purge_tombstones
 from crm_search.indexing import catch_up, spread
 from crm_search.projections import to_record
 from crm_search.settings import SearchSettings
-from crm_search.store import DocumentStore, Sight, Write
+from crm_search.store import MAX_READ_AGE_S, DocumentStore, Sight
 from crm_search.worker import heal
 from crm_shared.bus import WorldAway
-from crm_shared.clock import new_id
+from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.database import Database
 from crm_shared.refusals import Unavailable
@@ -244,6 +250,43 @@ async def test_an_older_revision_never_comes_back(story: SearchStory, store: Doc
     await store.refresh()
     found = await store.search(Sight(story.tenant.id, new_id(), None), {"match_all": {}}, limit=10)
     assert found.hits == []
+
+
+async def test_an_older_write_that_was_under_way_brings_nothing_back(
+    story: SearchStory, store: DocumentStore, elasticsearch: AsyncElasticsearch, search: Kit
+) -> None:
+    """Elasticsearch forgets at once here what it deleted, as a node does when it starts again."""
+    alias = search.settings.index_prefix
+    await elasticsearch.indices.put_settings(index=alias, settings={"index.gc_deletes": "0ms"})
+    key = f"{story.tenant.id}:company:{new_id()}"
+    document = {"type": "company", "key": key, "tenant_id": str(story.tenant.id)}
+    await store.write([Write(key, 3, None)])
+    assert await store.write([Write(key, 2, document)]) == [None]
+    await store.refresh()
+    assert await read_index(elasticsearch, search, story.tenant.id) == {}
+
+    # Once nothing that old can be under way, what is left goes too: rows that were read too long ago are never sent.
+    with pytest.raises(WorldAway, match="too old"):
+        await store.write([Write(key, 2, document)], read_at_s=time.monotonic() - MAX_READ_AGE_S - 1)
+    cluster = IndexCluster(elasticsearch, search.settings)
+    assert await purge_tombstones(cluster, SystemClock()) == 0
+    assert await purge_tombstones(cluster, SystemClock(), kept=timedelta(hours=-1)) >= 1
+    assert not await elasticsearch.exists(index=alias, id=key)
+
+
+@pytest.mark.parametrize("max_bytes", [1, 3000])
+async def test_long_rows_are_read_a_few_at_a_time_and_none_is_left_out(
+    search: Kit, story: SearchStory, store: DocumentStore, max_bytes: int
+) -> None:
+    for number in range(5):
+        story.add(f"note {number}", "activity", body="zebra " * 200)
+    async with search.database.begin_as_worker() as transaction:
+        await records.save(transaction, [to_record(event) for event in story.events()])
+    async with search.database.read_as_worker() as connection:
+        rows = await list_dirty(connection, limit=1000, max_bytes=max_bytes)
+    assert len(rows) == (1 if max_bytes == 1 else 2)
+    await catch_up(search.database, store)
+    assert await count_dirty(search.database, story) == 0
 
 
 async def test_long_documents_go_in_several_requests(search: Kit, story: SearchStory) -> None:

@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 
 from crm_search.consumers import index_records
+from crm_search.index import open_client
+from crm_search.indexes.cluster import IndexCluster
+from crm_search.indexes.runs import rewrite_tenant
 from crm_search.indexing import catch_up
-from crm_search.rewriting import rewrite
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_search.waiting import wait_for
@@ -160,9 +162,8 @@ async def test_rows_of_before_are_read_and_written_again(
     await tell(*story.events())
     async with search.database.begin_as_worker() as transaction:
         await transaction.execute(BEFORE_CONTACT_IDS, tenant.id)
-        await transaction.execute("DELETE FROM document_rewrites WHERE tenant_id = $1", tenant.id)
-    while await rewrite(search.database, store):
-        pass
+    async with open_client(search.settings, timeout_s=30) as client:
+        await rewrite_tenant(search.database, IndexCluster(client, search.settings), tenant.id, progress=lambda _: None)
     await store.refresh()
     [item] = require_ok(await search.client(tenant.rep).get("/v1/search", params={"q": "zebra"}))["items"]
     record = item["record"]

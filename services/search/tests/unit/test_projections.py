@@ -1,5 +1,6 @@
 """Every event of the contract becomes a row, and every row a document that the index takes."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -58,5 +59,10 @@ def test_nothing_of_an_erased_person_is_left_in_the_document() -> None:
     document = make_document(to_record(read_example("crm.contact.erased")))
     assert document["shown"]["passages"] == []
     assert {document[name] for name in ("title", "title_starts", "details", "body")} == {""}
-    assert document["exact"] == document["phone"] == []
-    assert document["phone_whole"] is None
+    assert document["exact"] == document["phone"] == document["phone_whole"] == []
+
+
+def test_a_row_of_before_a_field_was_there_is_shown_with_what_the_field_is_by_default() -> None:
+    contact = to_record(read_example("crm.contact.created"))
+    kept_before = {name: value for name, value in contact.state.items() if name != "source"}
+    assert make_document(replace(contact, state=kept_before))["shown"]["record"]["source"] is None

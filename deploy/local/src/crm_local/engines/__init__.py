@@ -10,6 +10,7 @@ from crm_local.engines.install import install, prefetch
 from crm_local.engines.kafka import Kafka
 from crm_local.engines.ports import free_ports
 from crm_local.engines.postgres import Postgres
+from crm_local.engines.postgres_standby import PostgresStandby
 
 __all__ = [
     "Elasticsearch",
@@ -18,6 +19,7 @@ __all__ = [
     "Kafka",
     "KafkaConnect",
     "Postgres",
+    "PostgresStandby",
     "free_ports",
     "install",
     "prefetch",

@@ -1,11 +1,13 @@
-"""Kafka Connect, standalone, with Debezium's PostgreSQL connector: the other relay, to be compared with ours."""
+"""Kafka Connect, standalone, with Debezium's PostgreSQL connector: the other relay."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import ClassVar
 
-from crm_local.engines.account import hand_over
+from crm_local.engines.account import engine_account, hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
 from crm_local.engines.java import java_arguments, java_program
@@ -14,40 +16,49 @@ from crm_local.engines.ports import LOOPBACK, http_get
 
 
 class KafkaConnect(Engine):
-    """A standalone worker in `home` that runs one connector; `port` is its REST API's.
+    """A standalone worker in `home` that runs `connectors`; `port` is its REST API's.
 
-    `connector` is the connector's properties, its `name` among them. Values go to Kafka as the connector gives them
-    unless it names converters of its own. `${env:NAME}` in it stands for a variable of `environment`.
+    Each of `connectors` is a connector's properties, its `name` among them. Values go to Kafka as it gives them unless
+    it names converters of its own. `secrets` are written to files of the worker's own, so that no setting, log or
+    answer of the REST API has them: `${secrets:<secrets_folder>:NAME}` in a connector stands for the one of that name.
     """
 
-    name = "connect"
+    name: ClassVar[str] = "connect"
 
     def __init__(
         self,
         home: Path,
         port: int,
         bootstrap: str,
-        connector: Mapping[str, str],
+        connectors: Sequence[Mapping[str, str]],
         *,
-        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         heap_mb: int = 384,
     ) -> None:
         super().__init__(home, port)
-        self._environment = dict(environment or {})
+        self._secrets = dict(secrets or {})
         self._bootstrap = bootstrap
-        self._connector = dict(connector)
+        self._connectors = {connector["name"]: dict(connector) for connector in connectors}
         self._heap_mb = heap_mb
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
+    @property
+    def secrets_folder(self) -> Path:
+        return secrets_folder(self.home)
+
     def prepare(self) -> None:
         self._program = install("connect")
         hand_over(self.home)
         (self.home / "log4j2.yaml").write_text(LOG4J2)
         (self.home / "worker.properties").write_text(_to_properties(self._worker()))
-        (self.home / "connector.properties").write_text(_to_properties(self._connector))
+        for name, connector in self._connectors.items():
+            self._file_of(name).write_text(json.dumps(connector))
+        hand_over(self.secrets_folder)
+        for name, secret in self._secrets.items():
+            _write_secret(self.secrets_folder / name, secret)
 
     def command(self) -> Command:
         return Command(
@@ -59,20 +70,31 @@ class KafkaConnect(Engine):
                 f"{self._program / 'libs'}/*",
                 "org.apache.kafka.connect.cli.ConnectStandalone",
                 str(self.home / "worker.properties"),
-                str(self.home / "connector.properties"),
+                *(str(self._file_of(name)) for name in self._connectors),
             ],
             self.home,
-            self._environment,
         )
 
     def is_ready(self) -> bool:
-        """Ask whether the connector and each of its tasks run."""
-        answer = http_get(self.port, f"/connectors/{self._connector['name']}/status", timeout_s=2)
+        """Ask whether each connector and each of its tasks run."""
+        return all(state == "RUNNING" for state in self.read_states(timeout_s=2).values())
+
+    def read_states(self, *, timeout_s: float) -> dict[str, str]:
+        """Give each connector's state: RUNNING where its task runs too, else what Connect says, or "unknown"."""
+        return {name: self._read_state(name, timeout_s) for name in self._connectors}
+
+    def _read_state(self, name: str, timeout_s: float) -> str:
+        answer = http_get(self.port, f"/connectors/{name}/status", timeout_s=timeout_s)
         if answer is None or answer[0] != HTTPStatus.OK:
-            return False
+            return "unknown"
         status = json.loads(answer[1])
-        tasks = [task["state"] for task in status["tasks"]]
-        return status["connector"]["state"] == "RUNNING" and bool(tasks) and set(tasks) == {"RUNNING"}
+        states = [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
+        if len(states) == 1:
+            states.append("UNASSIGNED")  # it has no task yet
+        return str(next((state for state in states if state != "RUNNING"), "RUNNING"))
+
+    def _file_of(self, name: str) -> Path:
+        return self.home / f"{name}.json"
 
     def _worker(self) -> dict[str, str]:
         return {
@@ -83,8 +105,9 @@ class KafkaConnect(Engine):
             "plugin.discovery": "service_load",
             "offset.storage.file.filename": str(self.home / "offsets"),
             "offset.flush.interval.ms": "1000",
-            "config.providers": "env",
-            "config.providers.env.class": "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+            "config.providers": "secrets",
+            "config.providers.secrets.class": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+            "config.providers.secrets.param.allowed.paths": str(self.secrets_folder),
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
         }
@@ -92,3 +115,15 @@ class KafkaConnect(Engine):
 
 def _to_properties(settings: Mapping[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def secrets_folder(home: Path) -> Path:
+    """Say where the worker in `home` finds its secrets, for whoever writes its connectors."""
+    return home.resolve() / "secrets"
+
+
+def _write_secret(file: Path, secret: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(secret)  # as it is: the provider would take a line's end for a part of it
+    if account := engine_account():
+        os.chown(file, account.uid, account.gid)

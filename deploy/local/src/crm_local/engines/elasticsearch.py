@@ -1,14 +1,37 @@
-"""Elasticsearch 9 as a single node with the core modules."""
+"""Elasticsearch 9 with the core modules: a single node, or several that find each other on this machine."""
 
 import os
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Final
 
 from crm_local.engines.account import engine_account, hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install, java_home
-from crm_local.engines.ports import LOOPBACK, http_get
+from crm_local.engines.ports import LOOPBACK, free_ports, http_get
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A node's name in a cluster, and the ports on which its members talk to each other, by name."""
+
+    name: str
+    transport_ports: Mapping[str, int]
+
+    def to_settings(self) -> dict[str, str]:
+        return {
+            "node.name": self.name,
+            "transport.port": str(self.transport_ports[self.name]),
+            "discovery.seed_hosts": ",".join(f"{LOOPBACK}:{port}" for port in self.transport_ports.values()),
+            "cluster.initial_master_nodes": ",".join(self.transport_ports),
+        }
+
+
+# Nobody joins a single node; a port of its own choosing keeps two suites apart.
+_ALONE: Final = {"node.name": "local", "transport.port": "0", "discovery.type": "single-node"}
 
 
 class Elasticsearch(Engine):
@@ -16,9 +39,21 @@ class Elasticsearch(Engine):
 
     name = "elasticsearch"
 
-    def __init__(self, home: Path, port: int, heap_mb: int = 512) -> None:
+    def __init__(self, home: Path, port: int, heap_mb: int = 512, membership: Membership | None = None) -> None:
         super().__init__(home, port)
         self._heap_mb = heap_mb
+        self._membership = membership
+
+    @classmethod
+    def make_cluster(cls, home: Path, count: int, heap_mb: int) -> "list[Elasticsearch]":
+        """Make nodes that form one cluster once they are started, each in a folder of its own under `home`."""
+        names = [f"node-{number}" for number in range(1, count + 1)]
+        ports = free_ports(2 * count)
+        talking = dict(zip(names, ports[:count], strict=True))
+        return [
+            cls(home / name, port, heap_mb, Membership(name, talking))
+            for name, port in zip(names, ports[count:], strict=True)
+        ]
 
     @property
     def url(self) -> str:
@@ -74,14 +109,11 @@ class Elasticsearch(Engine):
     def _settings(self) -> str:
         settings = {
             "cluster.name": "crm-local",
-            "node.name": "local",
             "path.data": str(self.home / "data"),
             "path.logs": str(self.home / "logs"),
             "network.host": LOOPBACK,
             "http.port": str(self.port),
-            # Nobody joins a single node; a port of its own choosing keeps two suites apart.
-            "transport.port": "0",
-            "discovery.type": "single-node",
+            **(_ALONE if self._membership is None else self._membership.to_settings()),
             # Otherwise it makes itself certificates first, which takes a minute.
             "xpack.security.enabled": "false",
             # A laptop's disk is often over 90 % full, at which it would refuse to write.

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +15,7 @@ from crm_local.engines.install import prefetch
 from crm_local.engines.kafka import Kafka
 from crm_local.engines.ports import free_ports
 from crm_local.engines.postgres import VOLATILE, Postgres
+from crm_local.engines.postgres_standby import PostgresStandby
 
 ENGINE_NAMES = ("postgres", "kafka", "elasticsearch")
 TEST_KAFKA_HEAP_MB = 384
@@ -26,9 +27,10 @@ class NativeEngines:
     `postgres`, `kafka` and `elasticsearch` are there to be stopped, killed and started again by a test of faults.
     """
 
-    def __init__(self, home: Path, *, kafka_heap_mb: int = TEST_KAFKA_HEAP_MB) -> None:
+    def __init__(self, home: Path, *, kafka_heap_mb: int = TEST_KAFKA_HEAP_MB, autovacuum: bool = False) -> None:
         ports = free_ports(4)
-        self.postgres = Postgres(home / "postgres", ports[0], settings=VOLATILE)
+        settings = {**VOLATILE, "autovacuum": "on"} if autovacuum else VOLATILE
+        self.postgres = Postgres(home / "postgres", ports[0], settings=settings)
         self.kafka = Kafka(home / "kafka", ports[1], ports[2], heap_mb=kafka_heap_mb)
         self.elasticsearch = Elasticsearch(home / "elasticsearch", ports[3])
         self._engines: dict[str, Engine] = {
@@ -75,14 +77,42 @@ class NativeEngines:
 
 
 @contextmanager
-def native_engines(*names: str) -> Iterator[NativeEngines]:
-    """Give a set of engines in a temporary folder, `names` of them begun at once; stops them and removes their data."""
+def native_engines(*names: str, autovacuum: bool = False) -> Iterator[NativeEngines]:
+    """Give a set of engines in a temporary folder, `names` of them begun at once; stops them and removes their data.
+
+    With `autovacuum` PostgreSQL gathers statistics by itself, as in production: what is measured there wants them.
+    """
+    with _temporary_home() as home:
+        engines = NativeEngines(home, autovacuum=autovacuum)
+        try:
+            yield engines.begin(*names)
+        finally:
+            engines.stop()
+
+
+@contextmanager
+def streaming_pair(settings: Mapping[str, str] | None = None) -> Iterator[tuple[Postgres, PostgresStandby]]:
+    """Give a PostgreSQL and a standby that follows it, both ready; `settings` are the standby's."""
+    with _temporary_home() as home:
+        ports = free_ports(2)
+        # As in production, what has committed is written: only then a WAL position tells of all that has.
+        primary = Postgres(home / "primary", ports[0], settings={**VOLATILE, "synchronous_commit": "on"})
+        standby = PostgresStandby(home / "standby", ports[1], primary, settings={**VOLATILE, **(settings or {})})
+        try:
+            primary.start().wait_ready()
+            standby.start().wait_ready()
+            yield primary, standby
+        finally:
+            standby.kill()
+            primary.kill()
+
+
+@contextmanager
+def _temporary_home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="crm-engines-"))
     # The engines' account has to pass through.
     home.chmod(0o755)
-    engines = NativeEngines(home)
     try:
-        yield engines.begin(*names)
+        yield home
     finally:
-        engines.stop()
         shutil.rmtree(home, ignore_errors=True)

@@ -34,8 +34,9 @@ SETTINGS = {
     "log_timezone": "UTC",
     "jit": "off",
 }
-# For data that nobody will miss: a test run's.
-VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# For data that nobody will miss: a test run's. It gathers no statistics and vacuums nothing of its own accord: whether
+# a background ANALYZE has counted a table yet, or holds a snapshot while a test vacuums, would decide a test's plans.
+VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class Postgres(Engine):
@@ -66,7 +67,7 @@ class Postgres(Engine):
             self._write_password()
             self.run(self._initdb(data))
             marker.touch()
-        _forget_stranger(data / "postmaster.pid")
+        forget_stranger(data / "postmaster.pid")
 
     def command(self) -> Command:
         settings = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
@@ -107,7 +108,7 @@ class Postgres(Engine):
         )
 
 
-def _forget_stranger(pid_file: Path) -> None:
+def forget_stranger(pid_file: Path) -> None:
     """Remove a crashed server's pid file where its pid is somebody else's by now: the server would refuse to start.
 
     Any other it must keep: by it the server sees processes of the old one that still use the data.

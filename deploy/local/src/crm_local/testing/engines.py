@@ -52,6 +52,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
     return GroupsTogether(config, log, Path(config.stash[FOLDER]))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what asks for an engine, said or not: `-m "not engines"` starts none."""
+    if {*ENGINE_OF_FIXTURE, "engines"}.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.engines)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     put_slow_first(items)

@@ -51,7 +51,10 @@ def find_port_base() -> int:
 
 
 class RunningCrm:
-    """`start` gives it ready; `stop` ends it and deletes its data. `variables` are set for all its processes."""
+    """`start` gives it ready; `reset` ends it and deletes its data, `stop` closes what speaks to it as well.
+
+    `variables` are set for all its processes.
+    """
 
     def __init__(self, folder: Path, port_base: int, variables: Mapping[str, str] | None = None) -> None:
         self._environment = {
@@ -59,12 +62,13 @@ class RunningCrm:
             "CRM_HOME": str(folder),
             "CRM_PORT_BASE": str(port_base),
             "CRM_RATE_LIMIT_REQUESTS": "1000000",
-            "CRM_SEARCH_REWRITE_EVERY_S": "1",  # a new tenant's first look at its documents is over when tests begin
+            "CRM_SEARCH_INDEX_WORK_EVERY_S": "1",  # the new index is known to be whole when tests begin
             **(variables or {}),
         }
         self.home = Home(folder)
         self.plan: Plan
         self._note: Path | None = None
+        self._is_reset = False
         self.dead_letters = 0  # those that tests of this session have brought about
         self.bad_readings = 0  # how many of them each reading of the topics from the beginning brings about again
         self._client = httpx.AsyncClient(timeout=20)
@@ -77,9 +81,22 @@ class RunningCrm:
         self.home = Home(self.home.path)
         self.plan = Plan(self.home, int(self._environment["CRM_PORT_BASE"]))
 
+    def start_anew(self, *options: str) -> None:
+        """Stop it and start it again with other options of `crm up`; its data stay."""
+        self._crm("down", timeout_s=300)
+        self._crm("up", "--no-demo", *options, timeout_s=UP_WITHIN_S)
+        self.plan = Plan(self.home, self.plan.port_base)
+
     async def stop(self) -> None:
         await self._client.aclose()
-        await asyncio.to_thread(self._crm, "reset", timeout_s=300)
+        await asyncio.to_thread(self.reset)
+
+    def reset(self) -> None:
+        """End all its processes and delete its data; again is fine."""
+        if self._is_reset:
+            return
+        self._crm("reset", timeout_s=300)
+        self._is_reset = True
         if self._note is not None:
             self._note.unlink()
 
@@ -122,11 +139,7 @@ class RunningCrm:
         """Have every consumer read every topic again from offset 0."""
         workers = [name for name in self.pids() if name.endswith("-worker")]
         with self.supervisor_frozen():
-            for name in workers:
-                self.signal(name, signal.SIGTERM)
-            await self._wait_until(
-                lambda: not any(self._is_alive(pid) for pid in self._pids(workers)), "workers to end"
-            )
+            await self.end(*workers)
             await redeliver(self.bus)
         self.dead_letters += self.bad_readings
         await self.wait_ready(*workers)
@@ -146,6 +159,13 @@ class RunningCrm:
     def kill(self, name: str) -> None:
         """SIGKILL one process; the supervisor starts it again."""
         self.signal(name, signal.SIGKILL)
+
+    async def end(self, *names: str) -> None:
+        """Have processes end as they do when told to, and wait until they have. The supervisor must be frozen."""
+        for name in names:
+            self.signal(name, signal.SIGTERM)
+        pids = self._pids([*names])
+        await self._wait_until(lambda: not any(self._is_alive(pid) for pid in pids), f"{', '.join(names)} to end")
 
     @contextmanager
     def supervisor_frozen(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ WITHIN_S: Final = 600.0
 """A first run on a slow line fetches the engines meanwhile."""
 POLL_S: Final = 0.1
 GROUPS: Final = "groups.json"
-SLOW_FIRST: Final = ("xdist_group", "faults", "engines")
+SLOW_FIRST: Final = ("xdist_group", "slow", "faults", "engines")
 READERS: Final[dict[str, Callable[[Engines], str]]] = {
     "postgres": lambda engines: engines.postgres_admin_dsn,
     "kafka": lambda engines: engines.kafka_bootstrap,
@@ -52,11 +52,15 @@ def note_groups(folder: Path, items: list[pytest.Item]) -> None:
 
 
 def put_slow_first(items: list[pytest.Item]) -> None:
-    """Order `items` so that no long group is begun when all else is done; by chance as before within one rank."""
+    """Order `items` so that no long group is begun when all else is done, each group's tests one after the other.
+
+    Which group of one rank comes first is left to chance, as is the order within a group.
+    """
     ranks: dict[str, int] = {}
     for item in items:
         ranks[_group_of(item)] = min(_rank(item), ranks.get(_group_of(item), len(SLOW_FIRST)))
-    items.sort(key=lambda item: ranks[_group_of(item)])
+    places = {group: place for place, group in enumerate(ranks)}
+    items.sort(key=lambda item: (ranks[group := _group_of(item)], places[group]))
 
 
 def _group_of(item: pytest.Item) -> str:

@@ -21,6 +21,8 @@ LOAD_CALLER = """
      WHERE u.tenant_id = $1 AND u.id = $2
 """
 
+KNOWS_TENANT = "SELECT EXISTS (SELECT FROM directory_tenants WHERE tenant_id = $1)"
+
 UPSERT_TENANT = """
     INSERT INTO directory_tenants AS t (tenant_id, name, base_currency, time_zone, manager_scope, auto_merge,
                                         default_region, version, created_at, updated_at)
@@ -128,6 +130,11 @@ class Directory:
             if len(self._known) >= CACHED_CALLERS:
                 self._known.clear()
             self._known[tenant_id, user_id] = known
+
+
+async def knows_tenant(connection: Connection, tenant_id: UUID) -> bool:
+    """Tell whether the directory has heard of a tenant."""
+    return bool(await connection.fetchval(KNOWS_TENANT, tenant_id))
 
 
 async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[UUID]) -> None:

@@ -43,6 +43,6 @@ def change_router(aggregate: str, collection: str, load: Load) -> APIRouter:
         if not rows and query.cursor is None:
             raise NotFound(f"There is no such {aggregate}.")
         items = [{name: row[name] for name in row if name != "id"} for row in rows[: page.limit]]
-        return context.reply_page(items, next_cursor(page, rows))
+        return await context.reply_page(items, next_cursor(page, rows))
 
     return router

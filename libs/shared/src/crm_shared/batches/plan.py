@@ -87,8 +87,9 @@ class Plan(Generic[RecordT]):
         """Take a new or changed record in. Raises the conflict when another has one of its unique values."""
         before = self._records.get(record.id)
         had = set() if before is None else set(self._values_of(before))
-        has = set(self._values_of(record))
-        for value in self._values_of(record):
+        values = self._values_of(record)
+        has = set(values)
+        for value in values:
             holder_id = self._holders.get(value)
             if holder_id is not None and holder_id != record.id:
                 raise self._conflict_of(value, holder_id)

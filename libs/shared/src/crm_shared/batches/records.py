@@ -3,14 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Final, Generic
 from uuid import UUID
 
 from crm_shared.batches.plan import BatchItem, NewT, Plan, RecordT, Step, UniqueValue
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import RecordTable, Transaction
 from crm_shared.database.record_table import count_rows
+from crm_shared.event_loop_turns import in_turns
+from crm_shared.json_pieces import write_json
+from crm_shared.json_text import JsonText
 from crm_shared.refusals import Conflict, Refusal
+
+PIECE_RECORDS: Final = 100
+"""Made ready to be written before others of this process get their turn."""
 
 
 class TakenMeanwhile(Exception):
@@ -151,18 +157,21 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
     async def write(self, transaction: Transaction, step: Step[RecordT]) -> None:
         """Write one step. Raises TakenMeanwhile, or asyncpg's UniqueViolationError, when a value has been taken."""
         if step.inserts:
-            status = await transaction.execute(self.table.insert_many, self.tenant_id, self._to_states(step.inserts))
+            inserts = await self._write_states(step.inserts)
+            status = await transaction.execute(self.table.insert_many, self.tenant_id, inserts)
             if count_rows(status) < len(step.inserts):
                 raise TakenMeanwhile
         if step.saves:
-            await transaction.execute(self.table.update_many, self.tenant_id, self._to_states(step.saves))
+            await transaction.execute(self.table.update_many, self.tenant_id, await self._write_states(step.saves))
 
     async def conclude(self, transaction: Transaction, wire: Sequence[OutboxEvent]) -> None:
         """Write what belongs to the records beside them, once all of them are there; `wire` is what came of it all."""
 
-    def _to_states(self, records: Mapping[UUID, RecordT]) -> list[Mapping[str, Any]]:
+    async def _write_states(self, records: Mapping[UUID, RecordT]) -> JsonText:
         """In order of their unique values: batches that bring the same ones take them in the same order."""
-        return [self.to_state(record) for record in sorted(records.values(), key=self._list_values)]
+        ordered = sorted(records.values(), key=self._list_values)
+        states = [self.to_state(record) async for record in in_turns(ordered, at_once=PIECE_RECORDS)]
+        return JsonText(b"".join(await write_json(states, levels=1)))
 
     def _list_named(self, items: Sequence[BatchItem[NewT]], name: str) -> Iterator[str]:
         for item in items:

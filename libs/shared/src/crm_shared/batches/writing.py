@@ -1,6 +1,5 @@
 """Carries a batch out: look and lock once, decide in memory, write in a few statements, publish once."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,12 +11,16 @@ from crm_shared.batches.plan import BatchItem, NewT, Plan, RecordT
 from crm_shared.batches.records import RecordBatch, TakenMeanwhile
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction
+from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.publishing import publish
 from crm_shared.refusals import Refusal, Unavailable
 
 ATTEMPTS = 4
-PAUSE_EVERY = 25
-"""Items decided before other requests of this process get their turn: about 5 ms of work."""
+PIECE_BYTES = 131_072
+"""Of events, of however few items, after which others get their turn as well."""
+
+PAUSE_EVERY = 10
+"""Items read or decided before other requests of this process get their turn: 2 ms of work, 20 ms of the dearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,17 @@ async def _write(
     plan = await records.look(transaction, items)
     outcomes: dict[int, Outcome | Refusal] = {}
     events: list[OutboxEvent] = []
-    for count, item in enumerate(items):
-        if count % PAUSE_EVERY == 0:
-            await asyncio.sleep(0)
+    looked_at = size = 0
+    async for item in in_turns(items, at_once=PAUSE_EVERY):
         try:
             outcomes[item.index] = _decide(records, plan, item, events)
         except Refusal as refusal:
             outcomes[item.index] = refusal
+        size += sum(len(event.payload) for event in events[looked_at:])
+        looked_at = len(events)
+        if size >= PIECE_BYTES:
+            await next_turn()
+            size = 0
     events = await records.settle(transaction, plan, events)
     for step in plan.steps:
         await records.write(transaction, step)

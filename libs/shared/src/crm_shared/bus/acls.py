@@ -1,7 +1,8 @@
 """What each principal may do on the bus, derived from what the code does: TOPICS and the service's consumer groups.
 
 A service has three principals: its own (api, worker, relay), `…-migrate`, which makes topics, and `…-redrive`, which
-alone may write to another service's topic, as it puts back what was set aside. Nobody's process runs as that one.
+alone may write to another service's topic, as it puts back what was set aside. Nobody's process runs as that one, but a
+person's `redrive` and `restored`.
 """
 
 import shlex
@@ -92,6 +93,10 @@ def _of_redrive(service: str, groups: Mapping[str, Sequence[str]]) -> Iterator[A
     yield from (Acl(redrive, "topic", letter, Operation.Read) for letter in _dead_letters(groups))
     yield from (Acl(redrive, "topic", topic, Operation.Write) for topics in groups.values() for topic in topics)
     yield from (Acl(redrive, "group", f"{group_id}.redrive", Operation.Read) for group_id in groups)
+    # `restored` reads what the service has told of since a moment, and sets its groups back to it.
+    yield from (Acl(redrive, "topic", topic, Operation.Read) for topic in _own_topics(service))
+    yield from (Acl(redrive, "topic", topic, Operation.Read) for topics in groups.values() for topic in topics)
+    yield from (Acl(redrive, "group", group_id, Operation.Read) for group_id in groups)
 
 
 def _own_topics(service: str) -> list[str]:

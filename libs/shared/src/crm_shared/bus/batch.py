@@ -3,24 +3,48 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import structlog
 from aiokafka import ConsumerRecord
 
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.dead_letters import DeadLetters, Stopping
-from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, HANDLER_S, LAG_S, RETRIES
+from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, DEAD_LETTERED, FRESHNESS_S, HANDLER_S, RETRIES
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.world import is_world_error
+from crm_shared.clock import time_of_id_s
 from crm_shared.contracts import BadRecord, Event, decode
+from crm_shared.contracts.event_types import SNAPSHOT, VERBS
 from crm_shared.contracts.topics import is_compacted
+from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
 
 Readable = tuple[ConsumerRecord, Event]
+
+PIECE_RECORDS: Final = 100
+PIECE_BYTES: Final = 262_144
+"""What is decoded without letting others have the event loop: some 4 ms."""
+PART_BYTES: Final = 524_288
+"""What a handler is given at once. Batches of ordinary records are less and go whole; long ones would hold the loop."""
+
+
+def written_at_s(event: Event) -> float:
+    """Say when an event was written, in seconds of Unix time. `occurred_at` may be any day in the past."""
+    at_s = time_of_id_s(event.id)
+    return event.occurred_at.timestamp() if at_s is None else at_s
+
+
+def _begin_at_zero(subscription: Subscription) -> None:
+    """Show what may be counted before there is any: of a counter whose first value is 1 no increase is seen."""
+    group_id = subscription.group_id
+    for topic in subscription.topics:
+        CONSUMED.labels(group_id, topic)
+        for verb in ("unknown", *VERBS.get(topic.removeprefix("crm."), ())):
+            DEAD_LETTERED.labels(group_id, topic, verb)
 
 
 class BatchReader:
@@ -31,12 +55,16 @@ class BatchReader:
         self.waits_for: str | None = None
         self._dead_letters = dead_letters
         self._stopping = stopping
+        self._freshness = [FRESHNESS_S.labels(subscription.group_id, told) for told in ("live", SNAPSHOT)]
+        _begin_at_zero(subscription)
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Deal with `records`, in order. Raises Stopping when the process ends first: nothing is to be committed."""
         BATCH_RECORDS.labels(self.subscription.group_id).observe(len(records))
-        readable = [pair for record in records if (pair := await self._read(record)) is not None]
-        await self._handle(readable)
+        readable = await self._read_all(records)
+        for part in _split(readable):
+            await next_turn()
+            await self._handle(part)
         await self._bury_erased(readable)
         self._count(records, readable)
 
@@ -44,15 +72,20 @@ class BatchReader:
         group_id = self.subscription.group_id
         for topic, count in Counter(record.topic for record in records).items():
             CONSUMED.labels(group_id, topic).inc(count)
-        now = datetime.now(UTC)
-        for topic, event in {record.topic: event for record, event in readable}.items():
-            LAG_S.labels(group_id, topic).set((now - event.occurred_at).total_seconds())
+        now_s = time.time()
+        for _, event in readable:
+            # A clock that is ahead of ours by a little makes no event negative.
+            self._freshness[event.verb == SNAPSHOT].observe(max(0.0, now_s - written_at_s(event)))
 
     async def _bury_erased(self, readable: Sequence[Readable]) -> None:
         """Take away what was set aside of records that are erased now. Said again at each telling: it costs little."""
         for record, event in readable:
             if event.tells_of_erasure and is_compacted(record.topic):
                 await self._dead_letters.bury(record, self.subscription.group_id)
+
+    async def _read_all(self, records: Sequence[ConsumerRecord]) -> list[Readable]:
+        pieces = in_turns(records, at_once=PIECE_RECORDS, weigh=_size_of, at_most=PIECE_BYTES)
+        return [pair async for record in pieces if (pair := await self._read(record)) is not None]
 
     async def _read(self, record: ConsumerRecord) -> Readable | None:
         if record.value is None:
@@ -113,3 +146,19 @@ class BatchReader:
         )
         if await wait_or_stop(delay_s, self._stopping):
             raise Stopping from error
+
+
+def _size_of(record: ConsumerRecord) -> int:
+    return len(record.value or b"")
+
+
+def _split(readable: Sequence[Readable]) -> Iterator[Sequence[Readable]]:
+    """Give them in parts of at most so many bytes, or of one record alone."""
+    begin, size = 0, 0
+    for end, (record, _) in enumerate(readable):
+        if end > begin and size + _size_of(record) > PART_BYTES:
+            yield readable[begin:end]
+            begin, size = end, 0
+        size += _size_of(record)
+    if readable:
+        yield readable[begin:]

@@ -13,7 +13,20 @@ DEAD_LETTERED: Final = Counter(
     [*_LABELS, "verb"],
 )
 RETRIES: Final = Counter("crm_bus_retries", "Tries that failed because a store was away, by error", ["group", "error"])
-LAG_S: Final = Gauge("crm_bus_lag_seconds", "Age of the newest event of the last batch, when it was handled", _LABELS)
+FRESHNESS_S: Final = Histogram(
+    "crm_bus_freshness_seconds",
+    "Seconds from an event's write, whose time is in its id, until it was handled; by verb: live, or a snapshot",
+    ["group", "told"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200),
+)
+UNHANDLED_RECORDS: Final = Gauge(
+    "crm_bus_unhandled_records", "Records before the group in the topic, asked of Kafka from outside the group", _LABELS
+)
+OLDEST_UNHANDLED_S: Final = Gauge(
+    "crm_bus_oldest_unhandled_seconds",
+    "Age of the first record that the group has yet to handle, 0 when there is none; goes on while nothing else does",
+    _LABELS,
+)
 BATCH_RECORDS: Final = Histogram(
     "crm_bus_batch_records", "Records in a batch", ["group"], buckets=(1, 3, 10, 30, 100, 300, 1000)
 )

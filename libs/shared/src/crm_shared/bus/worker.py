@@ -15,6 +15,7 @@ from crm_shared.bus.reachability import require_kafka
 from crm_shared.bus.subscriber import ConsumerSettings, add_subscriber, make_broker, require_policy
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.topics import list_missing_topics
+from crm_shared.bus.unhandled import watching_unhandled
 from crm_shared.http.server import serving
 from crm_shared.telemetry.health import Check, health_app
 
@@ -93,7 +94,7 @@ class Worker:
 
 async def run_worker(
     settings: ConsumerSettings,
-    subscriptions: Iterable[Subscription],
+    subscriptions: Sequence[Subscription],
     *,
     http_host: str,
     http_port: int,
@@ -106,5 +107,8 @@ async def run_worker(
     worker = Worker(settings, subscriptions)
     with stopping_on_signals(worker.stop):
         app = health_app({"consumers": worker.check_ready, **(checks or {})})
-        async with serving(app, host=http_host, port=http_port):
+        async with (
+            serving(app, host=http_host, port=http_port),
+            watching_unhandled(settings.kafka, subscriptions),
+        ):
             await worker.run()

@@ -192,10 +192,11 @@ _LOST: Final = {"stage_id": LOST, "stage_changed_at": HAPPENED}
 _CLOSED: Final = {"stage_id": WON, "status": "WON", "closed_at": MOVED_AT}
 _DELETED: Final = {"deleted_at": MOVED_AT}
 _ERASED: Final[Fields] = {
-    **dict.fromkeys(("first_name", "last_name", "email", "phone", "phone_e164", "company_id", "job_title", "source")),
-    "external_id": None,
-    "custom_data": {},
-    "tags": [],
+    **{
+        name: type(value)() if isinstance(value, list | dict) else None
+        for name, value in _RECORDS["contact"].items()
+        if name not in {"id", "owner_id", "shares", "merged_into"}
+    },
     "deleted_at": HAPPENED,
     "erased_at": HAPPENED,
 }

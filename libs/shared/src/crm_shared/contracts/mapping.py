@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from crm_shared.contracts.changes import list_changes
 from crm_shared.contracts.event_types import SNAPSHOT, Change
 from crm_shared.contracts.writing import OutboxEvent, new_event
+from crm_shared.event_loop_turns import in_turns
+
+PIECE_EVENTS: Final = 50
+"""Some 5 ms of work."""
 
 
 class VersionedRecord(Protocol):
@@ -68,6 +72,10 @@ class EventMapping(Generic[RecordT, EventT]):
     def to_wire(self, events: Iterable[EventT], *, by: Author) -> list[OutboxEvent]:
         """Build the events of one act of `by`, in order."""
         return [self._build(event, by) for event in events]
+
+    async def to_wire_in_turns(self, events: Iterable[EventT], *, by: Author) -> list[OutboxEvent]:
+        """Do as `to_wire` for what one transaction does to hundreds: others have the event loop in between."""
+        return [self._build(event, by) async for event in in_turns(events, at_once=PIECE_EVENTS)]
 
     def snapshot(
         self,

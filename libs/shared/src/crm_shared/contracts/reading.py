@@ -38,7 +38,8 @@ class Event:
 
     (aggregate_id, version) names an event; `snapshot` repeats the version that the record has.
     `changed` is None on creation, `actor_id` None for the system, `history` None on all but a
-    deal's snapshot, `value_history` on all but snapshots of deals and pipelines.
+    deal's snapshot, `value_history` on all but snapshots of deals and pipelines. `restored_from`: the versions after it
+    and before `version` are no longer so, since their service was restored to a moment before them.
     """
 
     id: UUID
@@ -54,6 +55,7 @@ class Event:
     traceparent: str | None = None
     history: list[Any] | None = None
     value_history: list[Any] | None = None
+    restored_from: int | None = None
 
     @property
     def verb(self) -> str:
@@ -162,6 +164,7 @@ def decode(
         traceparent=_read_traceparent(found),
         history=told.history,
         value_history=told.value_history,
+        restored_from=told.restored_from,
     )
 
 

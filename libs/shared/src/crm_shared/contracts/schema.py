@@ -13,6 +13,11 @@ from crm_shared.contracts.states import ADDED_IN, STATE_MODELS, StageEntry
 
 Schema: TypeAlias = dict[str, Any]
 
+RESTORED_FROM: Final = (
+    "only after the service's database was restored to an earlier moment: the version that the record had then (0: it"
+    " was not there). What was told of versions between that and this one is no longer so"
+)
+
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -55,6 +60,9 @@ def value_model(event_type: str) -> type[BaseModel]:
     }
     if (aggregate, verb) == ("deal", SNAPSHOT):
         fields["history"] = (list[StageEntry], Field(description="every stage the deal was in, oldest first"))
+    if verb == SNAPSHOT:
+        told = Field(description=RESTORED_FROM, json_schema_extra={ADDED_IN: "0.2"}, ge=0)
+        fields["restored_from"] = (int, told)
     if verb == SNAPSHOT and aggregate in VALUE_ENTRIES:
         entries: Any = list[VALUE_ENTRIES[aggregate]]  # type: ignore[valid-type]  # a type made at run time
         described = Field(

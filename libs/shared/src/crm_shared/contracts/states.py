@@ -69,7 +69,10 @@ class Value(BaseModel):
 
 
 class State(Value):
-    """What every record carries. `version` rises by exactly one with each event."""
+    """What every record carries.
+
+    `version` rises by exactly one with each event, but after a restoration (`restored_from` of snapshots).
+    """
 
     aggregate: ClassVar[str]
 

@@ -33,6 +33,7 @@ class ToldValue(NamedTuple):
     actor_id: UUID | None
     history: list[Any] | None
     value_history: list[Any] | None
+    restored_from: int | None = None
 
 
 def read_value(value: bytes | None, event_type: str, aggregate: str, subject: str, version: int) -> ToldValue:
@@ -49,6 +50,7 @@ def read_value(value: bytes | None, event_type: str, aggregate: str, subject: st
             _read_actor(data),
             _read_list(data, "history"),
             _read_list(data, "value_history"),
+            _read_restored_from(data, version),
         )
     except BadRecord:
         if event_type.rpartition(".")[2] not in {DELETED, ERASED}:
@@ -108,4 +110,13 @@ def _read_list(data: dict[str, Any], name: str) -> list[Any] | None:
     found = data.get(name)
     if found is not None and not isinstance(found, list):
         raise BadRecord(f"field {name} is not a list")
+    return found
+
+
+def _read_restored_from(data: dict[str, Any], version: int) -> int | None:
+    found = data.get("restored_from")
+    if found is None:
+        return None
+    if type(found) is not int or not 0 <= found < version:
+        raise BadRecord("field restored_from is not a version before header ce_sequence")
     return found

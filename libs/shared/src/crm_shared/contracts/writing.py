@@ -1,12 +1,13 @@
 """From a new version of a record to an outbox row's event, and from that row to the headers on the wire."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from uuid_utils.compat import uuid7
 
 from crm_shared.contracts.dated_values import VALUE_ENTRIES
@@ -152,6 +153,17 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
         changed=changed,
         actor_id=actor_id,
     )
+
+
+def restored(snapshot: OutboxEvent, restored_from: int) -> OutboxEvent:
+    """Return a snapshot that also says that the versions after `restored_from` and before its own are no longer so.
+
+    Raises ValueError where it has no such versions.
+    """
+    if not 0 <= restored_from < snapshot.version:
+        raise ValueError(f"version {snapshot.version} can't be restored from {restored_from}")
+    value = from_json(snapshot.payload) | {"restored_from": restored_from}
+    return replace(snapshot, payload=to_json(value))
 
 
 def to_headers(  # noqa: PLR0913 - one argument for each header, all by name

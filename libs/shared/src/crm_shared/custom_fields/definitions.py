@@ -26,7 +26,7 @@ class UnknownCustomField(InvalidField):
 class Definitions:
     """The living fields by key. Read them in the transaction that writes the record: `load_definitions`."""
 
-    def __init__(self, tenant_id: UUID, entity_type: EntityType, fields: Iterable[CustomField]) -> None:
+    def __init__(self, tenant_id: UUID, entity_type: EntityType | None, fields: Iterable[CustomField]) -> None:
         self.tenant_id = tenant_id
         self.entity_type = entity_type
         self.fields: Mapping[str, CustomField] = {field.key: field for field in fields}

@@ -4,6 +4,7 @@ Tenant and key stand in it as literals, or the planner could not prove that an i
 are checked here: a UUID, and a key within its pattern. All other values are parameters.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import md5
 from uuid import UUID
@@ -12,7 +13,7 @@ from crm_shared.custom_fields.domain import KEY, CustomField
 from crm_shared.custom_fields.kinds import EntityType, FieldType
 
 TABLES = {EntityType.CONTACT: "contacts", EntityType.COMPANY: "companies", EntityType.DEAL: "deals"}
-ALIASES = {EntityType.CONTACT: "c", EntityType.COMPANY: "c", EntityType.DEAL: "d"}
+ALIASES: Mapping[EntityType | None, str] = {EntityType.CONTACT: "c", EntityType.COMPANY: "c", EntityType.DEAL: "d"}
 """How every statement of a service calls the table."""
 
 KEY_CHARACTERS = 100

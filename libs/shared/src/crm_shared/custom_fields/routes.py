@@ -63,7 +63,7 @@ def _make_reads(entity_types: Collection[EntityType]) -> APIRouter:
         page = to_page(query, parse_order(query.sort, SORTS, id_column="f.id"))
         async with context.database.read(context.caller.tenant_id) as connection:
             rows = await queries.select_fields(context.caller, query.entity_type, page).fetch(connection)
-        return context.reply_sorted(rows, page)
+        return await context.reply_sorted(rows, page)
 
     @router.get(
         "/{field_id}",

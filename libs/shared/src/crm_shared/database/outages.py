@@ -2,12 +2,17 @@
 
 import asyncpg
 
+
+class StatementTimeout(TimeoutError):
+    """A statement was stopped, as it had not ended within the time that statements have."""
+
+
 _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InternalClientError,  # the server was killed in the middle of an answer: asyncpg's state no longer fits
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # no connection, lock, memory or disk is left to be had
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -25,6 +30,11 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return any(sign in str(error) for sign in _LOST)
     return isinstance(error, _AWAY)
+
+
+def is_overlong(error: BaseException) -> bool:
+    """Tell whether a statement was stopped for its length: less work would pass, the same again hardly."""
+    return isinstance(error, StatementTimeout | asyncpg.QueryCanceledError)
 
 
 def is_contended(error: BaseException) -> bool:

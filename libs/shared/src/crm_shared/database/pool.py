@@ -6,17 +6,22 @@ another one, and a release sends no reset query. Measured on two cores, one row 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol, Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 from pydantic_core import from_json, to_json
 
 from crm_shared.database.decimals import set_decimal_codec
+from crm_shared.database.metrics import ACQUIRE_S, ACQUIRE_TIMEOUTS, POOLS
 from crm_shared.database.moments import set_time_codecs
+from crm_shared.database.outages import StatementTimeout
 from crm_shared.database.transaction import Transaction
+from crm_shared.json_text import JsonText
 
 STATEMENT_TIMEOUT_S: Final = 30.0
 
@@ -31,9 +36,15 @@ class Connection(Protocol):
 
 
 class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
-    """Remembers which tenant its session is set to."""
+    """Remembers which tenant its session is set to, and tells a statement's timeout from any other."""
 
     held_tenant: UUID | None = None
+
+    async def _execute(self, *args: Any, **named: Any) -> Any:
+        try:
+            return await super()._execute(*args, **named)
+        except TimeoutError as error:
+            raise StatementTimeout("the statement was stopped") from error
 
     async def hold_tenant(self, tenant_id: UUID) -> None:
         """Set the session to `tenant_id`; no round trip if it is already."""
@@ -44,11 +55,15 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
         self.held_tenant = tenant_id
 
 
+def _to_jsonb(value: Any) -> bytes:
+    return b"\x01" + (value if isinstance(value, JsonText) else to_json(value))  # the version byte of its binary form
+
+
 async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: b"\x01" + to_json(value),  # 0x01: the version byte of jsonb's binary form
+        encoder=_to_jsonb,
         decoder=lambda raw: from_json(raw[1:]),
         format="binary",
     )
@@ -58,6 +73,14 @@ async def _prepare(connection: asyncpg.Connection) -> None:
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
     """Replace asyncpg's reset query: the session holds nothing but the tenant, which every acquire checks."""
+
+
+def _is_lost(connection: asyncpg.pool.PoolConnectionProxy) -> bool:
+    """Tell whether the server has ended it. The pool may have taken it away by then, and it answers no question."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 class Reading:
@@ -82,10 +105,12 @@ class Reading:
 class Database:
     """A pool for one role of one service. Open with `await Database.open(dsn)`, close with `await close()`."""
 
-    def __init__(self, pool: asyncpg.Pool, *, wait_s: float, behind_pooler: bool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, login: str, wait_s: float, behind_pooler: bool) -> None:
+        self.login = login
         self._pool = pool
         self._wait_s = wait_s
         self._behind_pooler = behind_pooler
+        POOLS.add(self)
 
     @classmethod
     async def open(
@@ -96,8 +121,12 @@ class Database:
         wait_s: float = 5.0,
         behind_pooler: bool = False,
         statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+        search_path: str | None = None,
     ) -> Self:
-        """Make the pool without connecting: a process may start while PostgreSQL is away."""
+        """Make the pool without connecting: a process may start while PostgreSQL is away.
+
+        `search_path`: the schema in which unqualified names are looked for, where it is not the usual one.
+        """
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
@@ -108,8 +137,9 @@ class Database:
             timeout=wait_s,
             command_timeout=statement_timeout_s,
             statement_cache_size=0 if behind_pooler else 1024,
+            server_settings=None if search_path is None else {"search_path": search_path},
         )
-        return cls(pool, wait_s=wait_s, behind_pooler=behind_pooler)
+        return cls(pool, login=urlsplit(dsn).username or "unnamed", wait_s=wait_s, behind_pooler=behind_pooler)
 
     @classmethod
     @asynccontextmanager
@@ -125,11 +155,16 @@ class Database:
 
     async def close(self) -> None:
         """Wait for what runs, then close; after 5 s, cut."""
+        POOLS.remove(self)
         try:
             async with asyncio.timeout(5):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+    def cut(self) -> None:
+        """Close at once: whoever waits for an answer hears that the connection was lost."""
+        self._pool.terminate()
 
     def read(self, tenant_id: UUID) -> "Reading":
         """Lend a connection for single statements under `tenant_id`: `async with database.read(tenant_id) as …`."""
@@ -150,7 +185,7 @@ class Database:
 
     async def take_back(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         try:
-            if self._behind_pooler and not connection.is_closed():
+            if self._behind_pooler and not _is_lost(connection):
                 await connection.execute("COMMIT")
         finally:
             await self._pool.release(connection)
@@ -162,7 +197,27 @@ class Database:
         """
         if not self._pool._queue.empty():  # noqa: SLF001 - its public count walks all connections, a tenth of a GET
             return await self._pool.acquire()
-        return await self._pool.acquire(timeout=self._wait_s)
+        started_at_s = time.perf_counter()
+        try:
+            return await self._pool.acquire(timeout=self._wait_s)
+        except TimeoutError:
+            ACQUIRE_TIMEOUTS.labels(self.login).inc()
+            raise
+        finally:
+            ACQUIRE_S.labels(self.login).observe(time.perf_counter() - started_at_s)
+
+    @asynccontextmanager
+    async def _lend_any(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        connection = await self._acquire()
+        try:
+            yield connection
+        finally:
+            await self._pool.release(connection)
+
+    def count_connections(self) -> tuple[int, int, int]:
+        """Give how many are in use, how many are open and idle, and how many there may be."""
+        idle = self._pool.get_idle_size()
+        return self._pool.get_size() - idle, idle, self._pool.get_max_size()
 
     @asynccontextmanager
     async def snapshot(self, tenant_id: UUID, *, reads_many: bool = False) -> AsyncIterator[Connection]:
@@ -172,20 +227,20 @@ class Database:
         loaded it knows nothing, takes it for a row or two, and would look at all rows for each of them.
         """
         planning = "; SET LOCAL enable_nestloop = off" if reads_many else ""
-        async with self._pool.acquire(timeout=self._wait_s) as connection:
+        async with self._lend_any() as connection:
             await connection.execute(
                 f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL crm.tenant_id = '{tenant_id}'{planning}"
             )
             try:
                 yield connection
             finally:
-                if not connection.is_closed():
+                if not _is_lost(connection):
                     await connection.execute("ROLLBACK")
 
     @asynccontextmanager
     async def read_as_worker(self) -> AsyncIterator[Connection]:
         """Lend a connection without a tenant: only a worker's role sees rows through it."""
-        async with self._pool.acquire(timeout=self._wait_s) as connection:
+        async with self._lend_any() as connection:
             yield connection
 
     async def open_transaction(self, tenant_id: UUID | None) -> Transaction:
@@ -222,5 +277,5 @@ class Database:
 
     async def ping(self) -> None:
         """Raise if PostgreSQL does not answer."""
-        async with self._pool.acquire(timeout=self._wait_s) as connection:
+        async with self._lend_any() as connection:
             await connection.fetchval("SELECT 1", timeout=self._wait_s)

@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from crm_shared.custom_fields.schema import functions_ddl
+from crm_shared.database import public_functions
+from crm_shared.database_access import BI_SERVICES
 
 RoleKind = Literal["owner", "app", "worker"]
 ROLE_KINDS: tuple[RoleKind, ...] = ("owner", "app", "worker")
@@ -38,7 +40,8 @@ async def provision(
     superuser or may bypass row-level security, or connect to another service's database or to `postgres`. What the
     other two may do with the owner's tables is said by `crm_shared.database.grants`. A superuser also makes the
     leak-proof functions that indexes on custom fields need (docs/decisions/0014-custom-field-indexes.md); without them
-    such lists are as right, and slower.
+    such lists are as right, and slower. Where strangers have logins, for BI tools, a superuser closes to them what they
+    could stop the services with (`public_functions`).
     """
     database = database or f"crm_{service}"
     admin = await asyncpg.connect(admin_dsn)
@@ -48,6 +51,8 @@ async def provision(
         await admin.execute(CLOSE_SHARED_DATABASES)
         for kind in ROLE_KINDS:
             await _create_role(admin, f"{service}_{kind}", password_of(f"{service}_{kind}"))
+        if service in BI_SERVICES:
+            await _create_group(admin, f"{service}_bi")
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
             await admin.execute(f'CREATE DATABASE "{database}" OWNER {service}_owner')
         inside = await asyncpg.connect(admin_dsn, database=database)
@@ -55,6 +60,8 @@ async def provision(
             await inside.execute(_grants(service, database))
             if await inside.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
                 await inside.execute(functions_ddl(leakproof=True))
+                if service in BI_SERVICES:
+                    await inside.execute(public_functions.closing([f"{service}_{kind}" for kind in ROLE_KINDS]))
         finally:
             await inside.close()
     finally:
@@ -65,6 +72,16 @@ def password_by_role(dsns: Iterable[str]) -> dict[str, str]:
     """Read roles and their passwords from the DSNs that the service itself will use."""
     parts = [urlsplit(dsn) for dsn in dsns]
     return {unquote(part.username or ""): unquote(part.password or "") for part in parts}
+
+
+async def _create_group(admin: asyncpg.Connection, group: str) -> None:
+    """Make a role that nobody logs in as: what it may do is the migrations' to say, who is in it others'."""
+    await admin.execute(f"""
+        DO $$ BEGIN
+            CREATE ROLE {group} NOLOGIN;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END $$;
+    """)
 
 
 async def _create_role(admin: asyncpg.Connection, role: str, password: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from crm_shared.record_fields import field_names
+from crm_shared.record_fields import FieldReader
 
 GIVEN_ROW: Final = " WHERE t.tenant_id = $1 AND t.id = r.id"
 
@@ -18,7 +18,8 @@ class RecordTable:
     """
 
     def __init__(self, table: str, record: type[Any], *, alias: str, selected: Mapping[str, str] | None = None) -> None:
-        self.fields = field_names(record)
+        reader = FieldReader(record)
+        self.fields, self._read = reader.names, reader.read_tuple
         written = [name for name in self.fields if name != "id"]
         expressions = {name: alias + "." + name for name in self.fields} | dict(selected or {})
         self.columns = "\n           " + ", ".join(expressions.values()) + "\n"
@@ -45,7 +46,7 @@ class RecordTable:
 
     def to_row(self, tenant_id: UUID, record: Any) -> tuple[Any, ...]:
         """Return the parameters of `insert` and `update`."""
-        return tenant_id, *(getattr(record, name) for name in self.fields)
+        return tenant_id, *self._read(record)
 
 
 def count_rows(status: str) -> int:

@@ -1,12 +1,17 @@
 """Walks a whole table over all tenants, page by page: no long transaction, no cursor held open."""
 
-from collections.abc import AsyncIterator
-from typing import Any, Final, LiteralString
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final, LiteralString, TypeAlias
 from uuid import UUID
+
+import asyncpg
 
 from crm_shared.database.pool import Database
 
 PAGE_ROWS = 500
+
+Page: TypeAlias = list[tuple[UUID, dict[str, Any]]]
+"""(tenant id, the row's other columns), in order of (tenant, id)."""
 
 PAGE_OF: Final = """
          , {alias}.tenant_id
@@ -25,7 +30,7 @@ def select_pages(
     return "SELECT" + columns + PAGE_OF.format_map(names)
 
 
-async def walk_pages(database: Database, query: str) -> AsyncIterator[list[tuple[UUID, dict[str, Any]]]]:
+async def walk_pages(database: Database, query: str) -> AsyncIterator[Page]:
     """Give pages of (tenant id, the row's other columns), in order of (tenant, id).
 
     `database` is the worker role's. `query` selects tenant_id and id among others, takes the last row's (tenant, id)
@@ -37,12 +42,10 @@ async def walk_pages(database: Database, query: str) -> AsyncIterator[list[tuple
             rows = await connection.fetch(query, *after, PAGE_ROWS)
         if not rows:
             return
-        yield [(row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}) for row in rows]
+        yield to_page(rows)
         after = (rows[-1]["tenant_id"], rows[-1]["id"])
 
 
-async def walk_rows(database: Database, query: str) -> AsyncIterator[tuple[UUID, dict[str, Any]]]:
-    """Give the same row by row."""
-    async for page in walk_pages(database, query):
-        for row in page:
-            yield row
+def to_page(rows: Iterable[asyncpg.Record]) -> Page:
+    """Give rows of such a query as (tenant id, the row's other columns)."""
+    return [(row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}) for row in rows]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crm_shared.database.outages import is_away, is_contended
+from crm_shared.database.outages import is_away, is_contended, is_overlong
 from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.http.rate_limit import RATE_HEADERS
 from crm_shared.refusals import InvalidField, Refusal, Unavailable
@@ -21,6 +21,8 @@ from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from crm_shared.telemetry.traces import continue_trace
 
 logger = structlog.get_logger(__name__)
+# Shown before there is any: of a counter whose first value is 1 no increase is seen.
+OUR_FAULT: Final = (500, 503)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -28,11 +30,17 @@ class InternalError(Refusal):
     status, slug, title = 500, "internal-error", "Something went wrong on our side"
 
 
+class TookTooLong(Unavailable):
+    title = "The question took too long"
+
+
 def answering(route: APIRoute, serve: Handler) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """Return what answers `route`'s requests, whatever `serve` raises. Metrics go by the path's template."""
     path, method = route.path, min(route.methods or {"GET"})
     seconds = HTTP_SECONDS.labels(path, method)
     count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
+    for status in OUR_FAULT:
+        count(status)
 
     async def handle(request: Request) -> Response:
         started = time.perf_counter()
@@ -57,8 +65,7 @@ def to_refusal(error: Exception) -> Refusal:
     if isinstance(error, RequestValidationError):
         return refusal_of_validation(error.errors())
     if is_away(error) or is_contended(error):
-        logger.warning("database_away", error=type(error).__name__)
-        return Unavailable("The database can't be reached right now. Nothing was lost; try again.")
+        return _refuse_for_now(error)
     if isinstance(error, asyncpg.DataError):  # a value that passed every model and still fits no column
         logger.warning("unstorable_value", error=type(error).__name__)
         return InvalidField("A value is out of the range that can be stored.")
@@ -66,6 +73,16 @@ def to_refusal(error: Exception) -> Refusal:
         return to_http_refusal(error)
     logger.error("request_failed", exc_info=error)
     return InternalError("It was logged. Try again, or tell the operator the trace id in `traceparent`.")
+
+
+def _refuse_for_now(error: Exception) -> Unavailable:
+    if is_overlong(error):
+        logger.warning("statement_took_too_long", error=type(error).__name__)
+        return TookTooLong(
+            "It was stopped, and nothing was changed. Ask for less: a shorter time, fewer owners, a smaller page."
+        )
+    logger.warning("database_away", error=type(error).__name__)
+    return Unavailable("The database can't be reached right now. Nothing was lost; try again.")
 
 
 class _Answered(Refusal):

@@ -26,6 +26,7 @@ from crm_shared.http.openapi import describe, serve_document
 from crm_shared.http.problems import problem_response
 from crm_shared.http.rate_limit import RateLimits
 from crm_shared.http.route import CrmRoute
+from crm_shared.http.unchanged import list_readers
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.health import Check, health_routes
 from crm_shared.telemetry.loop_lag import watching_loop
@@ -72,6 +73,9 @@ def create_app(
     else:
         app.router.routes.extend(route for route in health_routes(checks) if route.path == "/livez")
         app.state.operations = _make_operations_app(settings, app, checks)
+    app.state.readers = {
+        path: route.bind_endpoint() for path, route in list_readers(app.routes).items() if isinstance(route, CrmRoute)
+    }
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     serve_document(app, app)
     app.middleware_stack = _put_paths_first(app, routers)

@@ -1,7 +1,7 @@
 """HTTP of batches, the same for every collection: the request, its items one by one, and the 207 that answers."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
@@ -11,19 +11,25 @@ from starlette.responses import Response
 from crm_shared.batches import BatchItem, Outcome, Target
 from crm_shared.batches.plan import NewT
 from crm_shared.batches.writing import PAUSE_EVERY
+from crm_shared.event_loop_turns import in_turns
 from crm_shared.http import positions
-from crm_shared.http.bodies import require_storable
+from crm_shared.http.bodies import beside_the_loop, may_hold_unstorable, require_storable
 from crm_shared.http.context import RequestContext
 from crm_shared.http.ids import NO_ID, parse_id
+from crm_shared.http.long_answers import JSON
 from crm_shared.http.models import RequestBody
 from crm_shared.http.problems import Problem, refusal_of_validation, to_problem
 from crm_shared.http.route import CrmRoute
-from crm_shared.json_text import to_json
+from crm_shared.json_pieces import write_json
 from crm_shared.outbox.partitioning import hash_key
 from crm_shared.refusals import InvalidField, Refusal
 from crm_shared.settings import ServiceSettings
 
 MAX_ITEMS = 1000
+MAX_PIECE_VALUES = 1000
+"""Read before others have their turn: names that are not known cost as much as values, and so do a list's items."""
+CHARS_A_VALUE = 100
+"""Of a text, which cost as much to look at as a short value."""
 ItemT = TypeVar("ItemT")
 Mode = Literal["create", "upsert", "update"]
 _ITEMS_SCHEMA = {
@@ -143,15 +149,32 @@ async def read_items(
     context.process.batch_limit.count(context.caller.tenant_id, len(items))
     found: list[ItemT] = []
     refused: dict[int, Refusal] = {}
-    for index, raw in enumerate(items):
-        if index % PAUSE_EVERY == 0:
-            await asyncio.sleep(0)
+    is_suspect = may_hold_unstorable(context.request)
+    numbered = in_turns(enumerate(items), at_once=PAUSE_EVERY, weigh=count_values, at_most=MAX_PIECE_VALUES)
+    async for index, raw in numbered:
         try:
-            require_storable(raw)
+            if is_suspect:
+                await beside_the_loop(require_storable, raw)
             found.append(read(index, raw))
         except (ValidationError, Refusal) as error:
             refused[index] = _to_refusal(error)
     return found, refused
+
+
+def count_values(item: tuple[int, object]) -> int:
+    """Return how much there is to look at: an item's names, and what stands in them.
+
+    Of one that is more than a piece it tells no more than that: to count its millions of values would hold the loop.
+    """
+    counted, held = 0, [item[1]]
+    while held and counted <= MAX_PIECE_VALUES:
+        value = held.pop()
+        counted += 1
+        if isinstance(value, str):
+            counted += len(value) // CHARS_A_VALUE
+        elif isinstance(value, dict | list):
+            held += islice(value.values() if isinstance(value, dict) else value, MAX_PIECE_VALUES)
+    return counted
 
 
 def _read_id(raw: Mapping[str, Any]) -> UUID | None:
@@ -170,16 +193,17 @@ def _to_refusal(error: ValidationError | Refusal) -> Refusal:
     return refusal_of_validation([{**each, "loc": ("body", *each["loc"])} for each in found])
 
 
-def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping[int, Outcome | Refusal]) -> Response:
+async def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping[int, Outcome | Refusal]) -> Response:
     """Answer 207 with what became of each item, and a Crm-Position that waits for all that was written."""
     instance = context.request.url.path
     items = [
         {"index": index, "status": outcome.status, "id": outcome.id}
         if isinstance(outcome, Outcome)
         else {"index": index, "status": outcome.status, "problem": to_problem(outcome, instance=instance)}
-        for index, outcome in sorted(outcomes.items())
+        async for index, outcome in in_turns(sorted(outcomes.items()), at_once=PAUSE_EVERY)
     ]
-    response = Response(to_json({"items": items}), status_code=207, media_type="application/json")
+    body = b"".join(await write_json({"items": items}))
+    response = Response(body, status_code=207, media_type=JSON)
     written = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, Outcome)]
     if written:
         told = [each for each in written if each.is_told] or written

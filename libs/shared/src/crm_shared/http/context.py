@@ -22,8 +22,11 @@ from crm_shared.http import positions
 from crm_shared.http.batch_limit import BatchLimit
 from crm_shared.http.cursors import next_cursor
 from crm_shared.http.idempotency import IdempotencyKey, ShownOnce
+from crm_shared.http.long_answers import JSON, LongAnswer
+from crm_shared.http.methods import READS
 from crm_shared.http.preconditions import parse_if_match
 from crm_shared.http.rate_limit import RateLimits
+from crm_shared.json_pieces import PAGE_LEVELS, write_json
 from crm_shared.json_text import to_json
 from crm_shared.listing import Page, Rows
 from crm_shared.settings import ServiceSettings
@@ -51,6 +54,8 @@ class RequestContext:
     request: Request
     idempotency: IdempotencyKey | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    compared_version: int | None = None
+    """Of the record whose read-only fields the body's were held against: that version alone is to be changed."""
 
     @property
     def database(self) -> Database:
@@ -67,6 +72,12 @@ class RequestContext:
 
     @property
     def if_match(self) -> tuple[int, ...] | None:
+        """The versions that the write is meant for, None for any. Raises MalformedRequest."""
+        named, compared = self.named_versions, self.compared_version
+        return named if compared is None or (named is not None and compared not in named) else (compared,)
+
+    @property
+    def named_versions(self) -> tuple[int, ...] | None:
         """The versions that the caller expects, None for any. Raises MalformedRequest."""
         return parse_if_match(self.request.headers.get("if-match"))
 
@@ -74,7 +85,7 @@ class RequestContext:
         """Answer with one record: `state` as GET gives it, its version as ETag."""
         headers = {"ETag": f'"{state["version"]}"'}
         if status == HTTPStatus.CREATED:
-            headers["Location"] = f"{self.request.url.path}/{state['id']}"
+            headers["Location"] = f"{self.request.scope['path']}/{state['id']}"
         return Response(to_json(state), status_code=status, media_type="application/json", headers=headers)
 
     def reply_written(self, aggregate: str, state: Mapping[str, Any], *, status: int = 200) -> Response:
@@ -110,21 +121,21 @@ class RequestContext:
     def reply_deleted(self, aggregate: str, state: Mapping[str, Any]) -> Response:
         return Response(status_code=204, headers={positions.HEADER: _position(aggregate, state)})
 
-    def reply_json(self, body: Mapping[str, Any]) -> Response:
-        """Answer with what is no versioned record: a board, a report."""
-        return Response(to_json(body), media_type="application/json")
+    async def reply_json(self, body: Mapping[str, Any], *, levels: int = PAGE_LEVELS) -> Response:
+        """Answer with what is no versioned record: a board, a report. `levels` as `write_json` takes it."""
+        return await self._reply_long(body, levels=levels)
 
-    def reply_sorted(self, rows: Rows, page: Page, *, hidden: Collection[str] = ()) -> Response:
+    async def reply_sorted(self, rows: Rows, page: Page, *, hidden: Collection[str] = ()) -> Response:
         """Answer a list. `hidden`: columns that rows are sorted by and that are no part of the answer."""
         items = rows[: page.limit]
         if hidden:
             items = [{name: value for name, value in row.items() if name not in hidden} for row in items]
-        return self.reply_page(items, next_cursor(page, rows))
+        return await self.reply_page(items, next_cursor(page, rows))
 
-    def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
+    async def reply_page(self, items: Sequence[Mapping[str, Any]], next_cursor: str | None, **more: Any) -> Response:
         """Answer a list, with `Link: …; rel="next"` while there is more. `more` stands beside the items (facets)."""
-        body = to_json({"items": items, "next_cursor": next_cursor, **more})
-        return Response(body, media_type="application/json", headers=self.link_next(next_cursor))
+        body = {"items": items, "next_cursor": next_cursor, **more}
+        return await self._reply_long(body, headers=self.link_next(next_cursor))
 
     def link_next(self, next_cursor: str | None) -> dict[str, str]:
         """Return the header that names the page after this one; none on the last."""
@@ -133,6 +144,15 @@ class RequestContext:
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
         query = urlencode([*kept, ("cursor", next_cursor)])
         return {"Link": f'<{self.request.url.path}?{query}>; rel="next"'}
+
+    async def _reply_long(
+        self, body: Mapping[str, Any], *, levels: int = PAGE_LEVELS, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        pieces = await write_json(body, levels=levels)
+        if len(pieces) > 1 and self.request.method in READS:
+            return LongAnswer(pieces, headers=headers or {})
+        # A write's answer is one text: it may be kept beside its Idempotency-Key.
+        return Response(b"".join(pieces), media_type=JSON, headers=headers)
 
 
 def _position(aggregate: str, state: Mapping[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """What a connection may cost before anybody knows who calls: the limits of the one server that every API runs."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from crm_shared.secret_files import SettingsByFile
 
 
-class EdgeSettings(BaseSettings):
+class EdgeSettings(SettingsByFile):
     """Every limit with its unit. The defaults suit an API that is reached directly; see docs/guides/edge.md."""
 
     model_config = SettingsConfigDict(env_prefix="CRM_", extra="ignore", frozen=True)

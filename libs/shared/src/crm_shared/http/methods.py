@@ -8,6 +8,7 @@ from typing import Final
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
+READS: Final = frozenset({"GET", "HEAD"})
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
 

@@ -78,10 +78,22 @@ def describe(app: FastAPI) -> Json:
         components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         document["security"] = [{"bearer": []}]
         for path, operations in document["paths"].items():
+            if {"get", "patch"} <= operations.keys():
+                _add_read_only(operations["patch"], components["schemas"])
             for method, operation in operations.items():
                 _complete(path, method, operation, shared)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_read_only(operation: Json, schemas: Json) -> None:
+    """Say of a PATCH that it takes what GET shows beside its own fields, unchanged."""
+    taken, shown = (
+        schemas[part["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        for part in (operation["requestBody"], operation["responses"]["200"])
+    )
+    for name in shown.keys() - taken.keys():
+        taken[name] = {**shown[name], "readOnly": True}
 
 
 def serve_document(page: FastAPI, app: FastAPI) -> None:

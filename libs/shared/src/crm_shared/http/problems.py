@@ -9,7 +9,15 @@ from starlette.responses import Response
 
 from crm_shared.http.secret_paths import to_shown_path
 from crm_shared.json_text import to_json
-from crm_shared.refusals import FieldProblem, InvalidField, MalformedRequest, NotFound, Refusal, escape
+from crm_shared.refusals import (
+    MAX_FIELD_PROBLEMS,
+    FieldProblem,
+    InvalidField,
+    MalformedRequest,
+    NotFound,
+    Refusal,
+    escape,
+)
 
 MEDIA_TYPE = "application/problem+json"
 DECLARED: Final = "x-problems"
@@ -73,7 +81,7 @@ def refusal_of_validation(errors: Sequence[Mapping[str, Any]]) -> Refusal:
         return NotFound("There is no such record.")
     if any(error["type"] == "json_invalid" for error in errors):
         return MalformedRequest("The body is not valid JSON.")
-    fields = [FieldProblem(to_pointer(error["loc"]), _describe(error)) for error in errors]
+    fields = [FieldProblem(to_pointer(error["loc"]), _describe(error)) for error in errors[:MAX_FIELD_PROBLEMS]]
     return InvalidField("; ".join(f"{field.pointer or 'body'}: {field.detail}" for field in fields[:3]), errors=fields)
 
 

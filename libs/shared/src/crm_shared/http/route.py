@@ -18,6 +18,7 @@ from starlette.responses import Response
 from crm_shared.access.caller import Caller
 from crm_shared.access.permissions import Permission
 from crm_shared.database.outages import is_contended
+from crm_shared.http import unchanged
 from crm_shared.http.address_text import require_utf8, to_one_text
 from crm_shared.http.answering import Handler, answering
 from crm_shared.http.bodies import read_fields, read_json_body
@@ -25,6 +26,7 @@ from crm_shared.http.client_networks import to_client_network
 from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.http.direct import bind_direct, with_path_ids
 from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
+from crm_shared.http.methods import READS
 from crm_shared.http.query_names import QueryNames, list_query_names, require_known
 from crm_shared.http.rate_limit import count_request
 from crm_shared.refusals import (
@@ -38,7 +40,6 @@ from crm_shared.refusals import (
 from crm_shared.settings import ServiceSettings
 
 _SINGLE = frozenset({b"authorization", b"content-type", b"host", b"idempotency-key", b"if-match"})
-READS = frozenset({"GET", "HEAD"})
 CONTENDED_RETRIES = 3
 CONTENDED_PAUSE_S = 0.05
 
@@ -67,8 +68,14 @@ class CrmRoute(APIRoute):
             raise InvalidField("This call takes no body.", errors=[FieldProblem("", "is not taken by this call")])
         return body
 
+    def bind_endpoint(self) -> Handler:
+        """Return what calls the endpoint, once it is settled who calls and whether they may."""
+        return bind_direct(self) or with_path_ids(self, super().get_route_handler())
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        endpoint = bind_direct(self) or with_path_ids(self, super().get_route_handler())
+        endpoint = self.bind_endpoint()
+        if unchanged.METHOD in (self.methods or ()):
+            endpoint = unchanged.taking_unchanged(self, endpoint)
         known, read_body = list_query_names(self), self._read_declared_body
         return answering(self, lambda request: _serve(request, endpoint, known, read_body))
 
@@ -117,18 +124,21 @@ def require_single(request: Request) -> None:
 
 async def _identify(request: Request, process: ProcessContext) -> Caller:
     """Find the caller. Who tries token after token hears 429, and costs no more verifying; good tokens still pass."""
-    authorization, client = request.headers.get("authorization"), request.client
-    network = "" if client is None else to_client_network(client.host)
+    authorization = request.headers.get("authorization")
     bad_tokens = process.rate_limits.bad_tokens
     if authorization is not None and not process.sign_in.remembers(authorization):
-        bad_tokens.require_left(network)
+        bad_tokens.require_left(_network_of(request))
     try:
         return await process.sign_in.identify(authorization)
     except Unauthenticated:
         if authorization is not None:
             with contextlib.suppress(RateLimited):
-                bad_tokens.count(network)
+                bad_tokens.count(_network_of(request))
         raise
+
+
+def _network_of(request: Request) -> str:
+    return "" if request.client is None else to_client_network(request.client.host)
 
 
 async def _serve_write(context: RequestContext, body: bytes, endpoint: Callable[[], Awaitable[Response]]) -> Response:

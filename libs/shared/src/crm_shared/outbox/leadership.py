@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from crm_shared.bus.backoff import wait_or_stop
-from crm_shared.outbox.metrics import IS_LEADER
+from crm_shared.outbox.metrics import BACKLOG_ROWS, IS_LEADER, OLDEST_ROW_AGE_S
 
 logger = structlog.get_logger(__name__)
 
@@ -52,6 +52,9 @@ async def lead(
         yield connection if is_leader else None
     finally:
         IS_LEADER.set(0)
+        # The next leader measures them; what this one saw last would stand here for ever.
+        BACKLOG_ROWS.set(0)
+        OLDEST_ROW_AGE_S.set(0)
         with suppress(
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
         ):

@@ -72,7 +72,8 @@ class Term:
         while not self._stopping.is_set():
             # The next rows are read while Kafka still writes the last ones.
             has_worked = bool(self._acknowledged or self._sent)
-            rows = await self._take(limit=self._settings.batch_rows)
+            is_idle = not has_worked and await self._queue.is_empty()
+            rows = [] if is_idle else await self._take(limit=self._settings.batch_rows)
             await self._settle()
             if rows:
                 await self._send(rows)

@@ -1,15 +1,20 @@
 """The consumers that every service has: its replica of the directory, and of the records it refers to."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Concatenate
+from uuid import UUID
 
 from crm_shared.access.directory import apply_directory_events
 from crm_shared.bus import Consumer, subscribe
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
-from crm_shared.database import Database
+from crm_shared.database import Database, Transaction
 from crm_shared.pacing import Pace
 from crm_shared.replicas.following import Movers, follow_merges
 from crm_shared.replicas.records import from_event, save_records
+
+Forget = Callable[[Transaction, Sequence[tuple[UUID, UUID]]], Awaitable[None]]
+"""Takes out of a service's own tables what they hold of contacts, each (tenant, id)."""
 
 
 def keep_directory(service: str) -> Consumer[[Database]]:
@@ -23,8 +28,12 @@ def keep_directory(service: str) -> Consumer[[Database]]:
     return keep
 
 
-def keep_replicas(service: str, *topics: str, followers: Movers | None = None) -> Consumer[Concatenate[Database, ...]]:
+def keep_replicas(
+    service: str, *topics: str, followers: Movers | None = None, forget: Forget | None = None
+) -> Consumer[Concatenate[Database, ...]]:
     """Keep the names, owners and parents of the records on `topics`; what refers to merged contacts follows them.
+
+    `forget` is told of contacts that were erased, while the replica still has what it knew of them.
 
     The consumer depends on the database of the worker's role and, for a worker, on the pace of what follows.
     """
@@ -34,6 +43,14 @@ def keep_replicas(service: str, *topics: str, followers: Movers | None = None) -
     async def keep(batch: list[Event], database: Database, pace: Pace | None = None) -> None:
         records = [from_event(event) for event in batch]
         async with database.begin_as_worker() as transaction:
+            erased = [(event.tenant_id, event.aggregate_id) for event in batch if _is_erased_contact(event)]
+            if forget is not None and erased:
+                await forget(transaction, erased)
+                # And what they were called last, should the same batch tell of it.
+                before = [record for record in records if (record.tenant_id, record.id) in set(erased) and record.name]
+                if before:
+                    await save_records(transaction, before)
+                    await forget(transaction, erased)
             await save_records(transaction, records)
         if followers is not None:
             # By transactions of their own, after the replica's: a contact may have ten thousand records to move, and
@@ -42,3 +59,7 @@ def keep_replicas(service: str, *topics: str, followers: Movers | None = None) -
             await follow_merges(database, followers, contacts, clock, pace)
 
     return keep
+
+
+def _is_erased_contact(event: Event) -> bool:
+    return event.aggregate == "contact" and event.tells_of_erasure

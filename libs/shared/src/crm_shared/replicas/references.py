@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from crm_shared.access.active_users import find_active
 from crm_shared.access.caller import Caller
 from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import add_visible, governed_by
@@ -129,14 +130,8 @@ class References:
 
     async def find_read_only(self, caller: Caller, records: Collection[ReplicaRecord]) -> frozenset[tuple[str, UUID]]:
         """Return those, by (aggregate, id), that the caller sees through a share to read alone."""
-        others = [one for one in records if one.owner_id != caller.user_id]
-        if caller.can(Permission.SEE_ALL) or not others:
-            return frozenset()
-        where = Where([one.aggregate for one in others], [one.id for one in others], caller.tenant_id, caller.user_id)
-        statement = FIND_READ_ONLY + governed_by(where, caller, "r.owner_id")
         async with self.database.read(caller.tenant_id) as connection:
-            rows = await connection.fetch(statement, *where.parameters)
-        return frozenset((row["aggregate"], row["id"]) for row in rows)
+            return await find_read_only(connection, caller, records)
 
     async def _ask_owner(self, caller: Caller, reference: Reference) -> ReplicaRecord | None:
         """Ask the owner, who applies the caller's sight itself. What it says is kept, so that it is asked once."""
@@ -168,6 +163,27 @@ class References:
             return answer is not None and (UserState.model_validate(answer).active or reference.may_have_left)
         except ValidationError:
             raise Unavailable(UNREADABLE) from None
+
+
+async def find_known(connection: Connection, caller: Caller, wanted: Collection[Reference]) -> Found:
+    """Look many up in what is kept here, and ask nobody: for work without a caller's token."""
+    records = [reference for reference in wanted if reference.aggregate != "user"]
+    found = await _find_records(connection, caller, records) if records else {}
+    users = {reference.id for reference in wanted if reference.aggregate == "user"}
+    return Found(found, await find_active(connection, caller, users))
+
+
+async def find_read_only(
+    connection: Connection, caller: Caller, records: Collection[ReplicaRecord]
+) -> frozenset[tuple[str, UUID]]:
+    """Return those, by (aggregate, id), that the caller sees through a share to read alone."""
+    others = [one for one in records if one.owner_id != caller.user_id]
+    if caller.can(Permission.SEE_ALL) or not others:
+        return frozenset()
+    where = Where([one.aggregate for one in others], [one.id for one in others], caller.tenant_id, caller.user_id)
+    statement = FIND_READ_ONLY + governed_by(where, caller, "r.owner_id")
+    rows = await connection.fetch(statement, *where.parameters)
+    return frozenset((row["aggregate"], row["id"]) for row in rows)
 
 
 def refuse_read_only(named: Mapping[str, tuple[str, UUID]], read_only: Collection[tuple[str, UUID]]) -> None:

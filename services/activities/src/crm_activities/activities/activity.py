@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+from crm_shared.record_fields import FieldReader
 
 
 class ActivityType(StrEnum):
@@ -140,3 +142,7 @@ class NewActivity:
     recurrence_id: str | None = None
     system_kind: str | None = None
     facts: Mapping[str, Any] | None = None
+
+
+FIELDS: Final = FieldReader(Activity)
+SAID_FIELDS: Final = FieldReader(NewActivity)

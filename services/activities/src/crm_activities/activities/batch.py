@@ -67,7 +67,7 @@ async def write_activities(
 ) -> dict[int, Outcome | Refusal]:
     """Carry out a batch, return what became of each item by its index. Raises Unavailable; then nothing is written."""
     # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
-    named = list_references(_list_named(command.items))
+    named = list_references(list_named(command.items))
     found = await references.find(command.caller, named, most_asked=MOST_ASKED)
     read_only = await references.find_read_only(command.caller, found.records.values())
     held = ItemReferences(command.caller, found, read_only)
@@ -84,7 +84,7 @@ def _name_user(item: BatchItem[ImportActivity], caller: Caller) -> BatchItem[Imp
     return replace(item, target=Target("message_id", value))
 
 
-def _list_named(items: Sequence[BatchItem[ImportActivity]]) -> list[Mapping[str, Any]]:
+def list_named(items: Sequence[BatchItem[ImportActivity]]) -> list[Mapping[str, Any]]:
     """Return the references that each item names, as fields of a change or of what is to be."""
     named: list[Mapping[str, Any]] = []
     for item in items:
@@ -209,10 +209,13 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
             raise InvalidField.at("/recurrence", "begins a series by a call of its own, not in a batch")
         placed = self._references.place_new(sent, self._require_homes())
         self._require_sight(sent.user_id, sent.in_reply_to)
-        to_log = replace(sent, **placed, user_id=sent.user_id or self._caller.user_id)
+        settled = {**placed, "user_id": sent.user_id or self._caller.user_id}
         at = new.created_at or self._now
-        logged = replace(domain.log(new_id(), to_log, now=at).activity, updated_at=self._now)
-        return self._to_decided(domain.Decision(logged, (ActivityLogged(logged, at=at),)))
+        decision = domain.log(new_id(), sent, now=at, settled=settled)
+        if at != self._now:
+            logged = replace(decision.activity, updated_at=self._now)
+            decision = domain.Decision(logged, (ActivityLogged(logged, at=at),))
+        return self._to_decided(decision)
 
     def edit(self, record: Activity, changes: Mapping[str, Any]) -> Decided[Activity]:
         fields = self._references.settle(record, changes, self._require_homes())

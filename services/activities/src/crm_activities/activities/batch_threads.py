@@ -13,9 +13,11 @@ from crm_activities.threads import repository
 from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller
 from crm_shared.batches import Plan
+from crm_shared.batches.writing import PAUSE_EVERY, PIECE_BYTES
 from crm_shared.clock import new_id
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction
+from crm_shared.event_loop_turns import in_turns
 
 
 def to_value(tenant_id: UUID, message_id: str | None, user_id: UUID | None) -> str | None:
@@ -58,14 +60,19 @@ async def place(
     placed = {
         after.id: after
         for change, after in zip(changes, await threads.place(transaction, caller, changes, now), strict=True)
-        if after != change.after
+        if after is not change.after and after != change.after
     }
     if not placed:
         return wire
     for step in plan.steps:
         for records in (step.inserts, step.saves):
             records |= {key: _join(records[key], placed[key]) for key in records.keys() & placed.keys()}
-    return [event for one in wire for event in _rewrite(one, held, placed, caller)]
+    in_pieces = in_turns(wire, at_once=PAUSE_EVERY, weigh=_count_bytes, at_most=PIECE_BYTES)
+    return [event async for one in in_pieces for event in _rewrite(one, held, placed, caller)]
+
+
+def _count_bytes(event: OutboxEvent) -> int:
+    return len(event.payload)
 
 
 def _join(activity: Activity, placed: Activity) -> Activity:

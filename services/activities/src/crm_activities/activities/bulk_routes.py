@@ -38,4 +38,4 @@ async def write_activities(body: BatchRequest, context: Context, references: Ref
     items, refused = await reader.read(context, read_new, read_changes)
     command = WriteActivities(context.caller, items)
     written = await batch.write_activities(command, context.unit_of_work, references, context.clock)
-    return reply_batch(context, "activity", {**refused, **written})
+    return await reply_batch(context, "activity", {**refused, **written})

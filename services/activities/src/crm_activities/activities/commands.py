@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -95,8 +95,8 @@ async def log_activity(
         homes = await hold_homes(transaction, caller.tenant_id, frozenset(given))
         for contact_id in named:
             contacts.require_home(contact_id, homes, pointers)
-        new = replace(sent, **contacts.place(given, homes), user_id=sent.user_id or caller.user_id)
-        decision = domain.log(new_id(), place_first(new, new_id()), now=clock.now())
+        settled = {**contacts.place(given, homes), "user_id": sent.user_id or caller.user_id}
+        decision = domain.log(new_id(), place_first(sent, new_id()), now=clock.now(), settled=settled)
         await _require_sight(transaction, caller, user_id=sent.user_id, in_reply_to=sent.in_reply_to)
         decision = await _place(transaction, caller, decision)
         await repository.insert_unique(transaction, caller, decision.activity)

@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from crm_activities.activities.activity import TO_DO_TYPES, TYPES_WITH, Activity, ActivityType, NewActivity
+from crm_activities.activities.activity import (
+    SAID_FIELDS,
+    TO_DO_TYPES,
+    TYPES_WITH,
+    Activity,
+    ActivityType,
+    NewActivity,
+)
 from crm_activities.activities.contacts import list_given, place
-from crm_shared.record_fields import field_values
 from crm_shared.refusals import Conflict, FieldProblem, Forbidden, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -55,9 +62,6 @@ class DuplicateExternalId(ValueTaken):
 
     slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
-
-NOTHING = (None, False, ())
-"""What a field holds of which nothing was said."""
 
 MOST_ANSWERED = 1000
 """How far a chain of answers is followed when one is given another to answer."""
@@ -121,20 +125,31 @@ class Decision:
 
 def settle(decision: Decision, activity: Activity) -> Decision:
     """Return the decision with fields added that only others' records tell."""
+    if activity is decision.activity:
+        return decision
     return Decision(activity, tuple(replace(event, activity=activity) for event in decision.events))
 
 
-def log(activity_id: UUID, new: NewActivity, *, now: datetime) -> Decision:
-    """Make an activity. Raises InvalidField for fields that its type has not."""
-    activity = begin(activity_id, new, now=now)
+def log(
+    activity_id: UUID, new: NewActivity, *, now: datetime, settled: Mapping[str, Any] = MappingProxyType({})
+) -> Decision:
+    """Make an activity; `settled` are fields that are known by now. Raises InvalidField for what its type has not."""
+    activity = begin(activity_id, new, now=now, settled=settled)
     _require_fitting(activity)
     return Decision(activity, (ActivityLogged(activity, at=now),))
 
 
-def begin(activity_id: UUID, new: NewActivity, *, now: datetime, system: bool = False) -> Activity:
+def begin(
+    activity_id: UUID,
+    new: NewActivity,
+    *,
+    now: datetime,
+    system: bool = False,
+    settled: Mapping[str, Any] = MappingProxyType({}),
+) -> Activity:
     """Return the first version of an activity."""
     return Activity(
-        **field_values(replace(new, occurred_at=new.occurred_at or now)),
+        **{**SAID_FIELDS.read(new), "occurred_at": new.occurred_at or now, **settled},
         id=activity_id,
         version=1,
         system=system,
@@ -246,12 +261,17 @@ def _require_to_do(activity: Activity) -> None:
         raise NothingToDo(activity.type)
 
 
+def _is_said(value: object) -> bool:
+    """Tell whether a field says anything. A duration of 0 does, though it is equal to False."""
+    return value is not None and value is not False and value != ()
+
+
 def _require_fitting(activity: Activity) -> None:
     """Hold each field against the activity's type. Raises InvalidField that names all that don't fit."""
     problems = [
         FieldProblem(f"/{name}", f"belongs to {' or '.join(sorted(types))}, not to {activity.type}")
         for name, types in TYPES_WITH.items()
-        if getattr(activity, name) not in NOTHING and activity.type not in types
+        if activity.type not in types and _is_said(getattr(activity, name))
     ]
     if activity.scheduled_at is not None and activity.scheduled_on is not None:
         problems.append(FieldProblem("/scheduled_on", "is a day without a time, instead of scheduled_at"))

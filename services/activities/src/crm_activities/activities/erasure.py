@@ -12,6 +12,7 @@ from crm_shared.audit.forgetting import forget_values
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
+from crm_shared.database.walks import to_page
 from crm_shared.erasure.answers import rewrite_answers
 from crm_shared.erasure.echoes import note_erased
 from crm_shared.publishing import publish
@@ -78,7 +79,8 @@ async def _erase_batch(transaction: Transaction, tenant_id: UUID, contact_id: UU
     await rewrite_answers(transaction, tenant_id, {key: events.to_state(shell) for key, shell in shells.items()})
     await forget_values(transaction, tenant_id, events.MAPPING.aggregate, list(shells))
     await note_erased(transaction, tenant_id, list(shells), now)
-    await publish(transaction, events.MAPPING.to_wire(erased, by=Actor(tenant_id)), audited=True)
+    wire = await events.MAPPING.to_wire_in_turns(erased, by=Actor(tenant_id))
+    await publish(transaction, wire, audited=True)
     return len(rows)
 
 
@@ -91,7 +93,4 @@ async def load_snapshots(connection: Connection, keys: Sequence[tuple[UUID, UUID
 async def _lock(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, Activity]]:
     """Lock activities by (tenant id, id), in that order; give each with its tenant id."""
     rows = await connection.fetch(LOCK_ACTIVITIES, [tenant_id for tenant_id, _ in keys], [key for _, key in keys])
-    return [
-        (row["tenant_id"], to_activity({name: value for name, value in row.items() if name != "tenant_id"}))
-        for row in rows
-    ]
+    return [(tenant_id, to_activity(columns)) for tenant_id, columns in to_page(rows)]

@@ -1,9 +1,8 @@
 """Where the activity's classes meet their names on the wire."""
 
-from dataclasses import fields
 from typing import Any, Final
 
-from crm_activities.activities.activity import Activity
+from crm_activities.activities.activity import FIELDS, Activity
 from crm_activities.activities.domain import (
     ActivityDeleted,
     ActivityEdited,
@@ -16,12 +15,12 @@ from crm_activities.activities.domain import (
 from crm_shared.contracts import Change, EventMapping
 from crm_shared.contracts.changes import conceal
 
-STATE_FIELDS = tuple(field.name for field in fields(Activity))
+STATE_FIELDS = FIELDS.names
 
 
 def to_state(activity: Activity) -> dict[str, Any]:
     """Return the whole state: what GET answers and what events carry."""
-    return {name: getattr(activity, name) for name in STATE_FIELDS}
+    return FIELDS.read(activity)
 
 
 def _verb_of_edit(event: ActivityEdited) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.domain import ActivityNotFound
+from crm_activities.activities.few_in_sight import find_few_in_sight
 from crm_activities.activities.visibility import FROM_MANY, FROM_ONE, add_in_sight, add_one_in_sight
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
@@ -42,6 +43,9 @@ async def load_activity(connection: Connection, caller: Caller, activity_id: UUI
 async def list_activities(connection: Connection, caller: Caller, filters: Where, page: Page) -> Rows:
     """Return up to a page's limit + 1 visible activities. `filters` begins with the tenant as $1."""
     owner_ids = await list_visible_owners(connection, caller)
+    few = await find_few_in_sight(connection, caller, owner_ids)
+    if few is not None:
+        filters = filters.copy().add("a.id = ANY({})", few)
     return await select_activities(caller, filters, page, owner_ids).fetch(connection)
 
 

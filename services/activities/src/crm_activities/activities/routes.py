@@ -63,7 +63,7 @@ async def log_activity(body: LogActivityRequest, context: Context, references: R
 async def list_activities(query: Annotated[ActivityList, Query()], context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         rows, page = await read_page(connection, context.caller, query)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 async def read_page(connection: Connection, caller: Caller, query: ActivityList) -> tuple[Rows, Page]:

@@ -14,7 +14,7 @@ from crm_activities.threads.domain import MOST_REFERENCES
 from crm_activities.threads.message_ids import require_message_id
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ActivityState
-from crm_shared.http.emptiness import IsEmpty
+from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.models import Day, Instant, LineText, ListQuery, LongText, PageQuery, RequestBody, ShortText
 from crm_shared.time_window import FIRST_INSTANT, InstantOrDay, is_day
 
@@ -138,6 +138,7 @@ class WithinTimes(BaseModel):
         return is_day(self.from_at) or is_day(self.to_at)
 
 
+@asking_emptiness(but=("completed",))
 class ActivityList(WithinTimes, ListQuery):
     type: Types = ()
     contact_id: UUID | None = None
@@ -149,15 +150,6 @@ class ActivityList(WithinTimes, ListQuery):
     direction: Direction | None = None
     completed: bool | None = Field(default=None, description="false: not completed, or never to be")
     external_id: ShortText | None = None
-    type_empty: IsEmpty = Field(default=None, alias="type.empty")
-    contact_id_empty: IsEmpty = Field(default=None, alias="contact_id.empty")
-    deal_id_empty: IsEmpty = Field(default=None, alias="deal_id.empty")
-    user_id_empty: IsEmpty = Field(default=None, alias="user_id.empty")
-    series_id_empty: IsEmpty = Field(default=None, alias="series_id.empty")
-    in_reply_to_empty: IsEmpty = Field(default=None, alias="in_reply_to.empty")
-    thread_id_empty: IsEmpty = Field(default=None, alias="thread_id.empty")
-    direction_empty: IsEmpty = Field(default=None, alias="direction.empty")
-    external_id_empty: IsEmpty = Field(default=None, alias="external_id.empty")
 
 
 class TimelineQuery(WithinTimes, PageQuery):

@@ -90,4 +90,4 @@ async def _require_in_sight(references: References, caller: Caller, aggregate: s
 async def _reply(context: RequestContext, page: Page, statement: ListStatement) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await statement.fetch(connection)
-    return context.reply_sorted(rows, page, hidden={DEAL_VERSION})
+    return await context.reply_sorted(rows, page, hidden={DEAL_VERSION})

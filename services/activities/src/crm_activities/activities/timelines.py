@@ -18,6 +18,7 @@ from crm_shared.access.visibility import governed_by, shared_with
 from crm_shared.database import Where
 from crm_shared.listing import ListStatement, Page
 from crm_shared.listing.statements import first_rows, to_halves
+from crm_shared.replicas.references import CONTACT_OF_RECORD
 
 # What stands in a timeline, by one name for each column. The planner sees through to the table and its index.
 OF_CONTACTS: Final = """(
@@ -32,8 +33,6 @@ SELECT_KEYS: Final = "SELECT e.id, e.occurred_at, e.deal_version FROM "
 SELECT_ENTRIES: Final = "SELECT" + ACTIVITY_COLUMNS + ", a.deal_version FROM ("
 OF_KEYS: Final = ") AS e JOIN activities a ON a.tenant_id = $1 AND a.id = e.id ORDER BY "
 
-# The contact whose share lets a record be seen: a contact itself, or a deal's.
-CONTACT_OF_RECORD: Final[LiteralString] = "CASE r.aggregate WHEN 'contact' THEN r.id ELSE r.contact_id END"
 SELECT_MEMBERS: Final = """
     SELECT r.aggregate, r.id FROM replica_records r
      WHERE r.tenant_id = $1 AND NOT r.is_deleted AND r.aggregate IN ('contact', 'deal') AND r.company_id = """

@@ -46,16 +46,26 @@ def add_some_in_sight(where: Where, caller: Caller, activity_ids: Collection[UUI
     return _add_sight(where.add("a.id = ANY({})", list(activity_ids)), caller)
 
 
-def _add_sight(where: Where, caller: Caller) -> Where:
+def add_seen(where: Where, caller: Caller, column: LiteralString) -> Where:
+    """Leave rows whose `column` is the id of an activity that the caller sees, in any statement."""
     if caller.can(Permission.SEE_ALL):
         return where
+    sight = _to_sight(where, caller)
+    return where.add_sql("EXISTS (SELECT 1" + FROM_ONE + "a.id = " + column + " AND " + sight + ")")
+
+
+def _add_sight(where: Where, caller: Caller) -> Where:
+    return where if caller.can(Permission.SEE_ALL) else where.add_sql(_to_sight(where, caller))
+
+
+def _to_sight(where: Where, caller: Caller) -> str:
     ways = [governed_by(where, caller, "a.user_id", "d.owner_id")]
     of_contact = [governed_by(where, caller, "c.owner_id")]
     if caller.has_shares:
         ways.append(shared_with(where, caller, "d.contact_id"))
         of_contact.append(shared_with(where, caller, "l.contact_id"))
     ways.append(CONTACT_IN_SIGHT + "(" + " OR ".join(of_contact) + "))")
-    return where.add_sql("(" + " OR ".join(ways) + ")")
+    return "(" + " OR ".join(ways) + ")"
 
 
 # In an OR, an IN (SELECT …) is hashed once a statement, however many contacts the owners have: a row costs a probe.

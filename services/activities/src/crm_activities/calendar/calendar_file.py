@@ -1,6 +1,5 @@
 """The iCalendar file of a feed (RFC 5545 and 7986), and the tag that changes when anything in it does."""
 
-import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from typing import Final
 from crm_activities.activities.activity import ActivityType
 from crm_activities.calendar.content_lines import escape, fold, write_moment, write_start_or_end
 from crm_activities.calendar.domain import Entry, Feed, Mark, end_of
+from crm_shared.event_loop_turns import next_turn
 
+MOST_SEQUENCE: Final = 2**31 - 1
 FORM: Final = 2
 """Goes up when what is written of an entry changes, so that every reader fetches it anew."""
 
@@ -44,6 +45,7 @@ class CalendarFile:
 
     async def write(self, entries: Sequence[Entry]) -> bytes:
         """Return the file, having left the event loop to others after each piece of it."""
+        await next_turn()
         pieces, piece, size = [], [*map(fold, self._list_head())], 0
         for entry in entries:
             written = self._write_entry(entry)
@@ -52,7 +54,7 @@ class CalendarFile:
             if size > PIECE_BYTES:
                 pieces.append(b"".join(piece))
                 piece, size = [], 0
-                await asyncio.sleep(0)
+                await next_turn()
         piece += map(fold, [*(() if entries else NOTHING_PLANNED), "END:VCALENDAR"])
         return b"".join([*pieces, *piece])
 
@@ -70,7 +72,7 @@ class CalendarFile:
         is_free = is_deleted or entry.type is ActivityType.TASK
         # Together, as none of these can be too long for its line.
         short = (
-            f"BEGIN:VEVENT\r\nUID:{entry.id}\r\nSEQUENCE:{entry.version}\r\nDTSTAMP:{updated}\r\n"
+            f"BEGIN:VEVENT\r\nUID:{entry.id}\r\nSEQUENCE:{to_sequence(entry.version)}\r\nDTSTAMP:{updated}\r\n"
             f"CREATED:{write_moment(entry.created_at)}\r\nLAST-MODIFIED:{updated}\r\n"
             f"{write_start_or_end('DTSTART', starts)}{write_start_or_end('DTEND', ends)}"
             f"STATUS:{'CANCELLED' if is_deleted else 'CONFIRMED'}\r\n"
@@ -90,3 +92,12 @@ class CalendarFile:
             yield f"PRIORITY:{PRIORITIES[entry.priority]}"
         if self.page_url is not None:
             yield f"URL:{self.page_url.replace('{id}', str(entry.id))}"
+
+
+def to_sequence(version: int) -> int:
+    """Return what says of a version which is later: the version itself, as far as RFC 5545's integers reach (32 bits).
+
+    After a restoration versions are moments in milliseconds (decision 0060). Their seconds are told: of two of one
+    second DTSTAMP decides.
+    """
+    return version if version <= MOST_SEQUENCE else min(version // 1000, MOST_SEQUENCE)

@@ -32,6 +32,9 @@ def fold(line: str) -> bytes:
     octets = line.encode()
     if len(octets) <= FOLD_OCTETS:
         return octets + b"\r\n"
+    if len(octets) == len(line):  # no character has more octets than one
+        ends = range(FOLD_OCTETS, len(octets), FOLD_OCTETS - 1)
+        return b"\r\n ".join([octets[:FOLD_OCTETS], *[octets[at : at + FOLD_OCTETS - 1] for at in ends], b""])[:-1]
     pieces, start, room = [], 0, FOLD_OCTETS
     while len(octets) - start > room:
         end = start + room

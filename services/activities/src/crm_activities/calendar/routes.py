@@ -50,7 +50,7 @@ async def list_feeds(query: Annotated[FeedList, Query()], context: Context) -> R
     user_id, page = _whose(context.caller, query.user_id), to_page(query, FEEDS)
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await queries.select_calendar_feeds(context.caller.tenant_id, user_id, page).fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def get_feed(feed_id: UUID, whose: Annotated[WhoseFeed, Query()], context:
     caller = context.caller
     async with context.database.read(caller.tenant_id) as connection:
         feed = await queries.load_feed(connection, caller.tenant_id, _whose(caller, whose.user_id), feed_id)
-    return context.reply_json(feed)
+    return await context.reply_json(feed)
 
 
 @router.delete(

@@ -1,14 +1,16 @@
 """From rows of the list to lines of a file. Headers are the fields' names, so that an import needs no mapping."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, Final, LiteralString
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.access import Caller
-from crm_shared.access.visibility import add_visible
-from crm_shared.database import Connection, Where
+from crm_shared.database import Connection
+from crm_shared.event_loop_turns import in_turns
+from crm_shared.imports.forms import join_values
 from crm_shared.json_text import to_json
+from crm_shared.replicas.names import find_emails, find_names
+from crm_shared.spreadsheets import PIECE_ROWS
 
 COLUMNS: Final = (
     "id", "type", "subject", "body", "contact_id", "contact", "contact_ids", "deal_id", "deal", "user_id", "user",
@@ -18,17 +20,10 @@ COLUMNS: Final = (
 )  # fmt: skip
 """`contact`, `deal` and `user` are names beside the ids, for people; an import goes by the ids."""
 
-SEPARATOR: Final = ";"
 AS_JSON: Final = frozenset({"attachments", "recurrence", "facts"})
-
-FIND_USERS: Final = "SELECT id, email FROM directory_users WHERE tenant_id = $1 AND id = ANY ($2)"
-
-CONTACT_OF_RECORD: LiteralString = "CASE r.aggregate WHEN 'contact' THEN r.id ELSE r.contact_id END"
-FIND_RECORDS: Final = """
-    SELECT r.aggregate, r.id, r.name
-      FROM replica_records r
-      JOIN unnest($2::text[], $3::uuid[]) AS wanted (aggregate, id) USING (aggregate, id)
-     WHERE r.tenant_id = $1 AND NOT r.is_deleted AND """
+LISTS: Final = ("contact_ids", "reference_ids", "attachments")
+PIECE_VALUES: Final = 10_000
+"""Of rows' lists, written without letting others have the event loop: a row may have a thousand."""
 
 
 async def to_lines(
@@ -38,13 +33,13 @@ async def to_lines(
     users: Mapping[UUID | None, str] = {}
     records: Mapping[tuple[str, UUID | None], str] = {}
     if "user" in columns:
-        users = await _find_users(connection, caller, {row["user_id"] for row in rows} - {None})
+        users = await find_emails(connection, caller.tenant_id, {row["user_id"] for row in rows} - {None})
     named = [name for name in ("contact", "deal") if name in columns]
     if named:
         wanted = {(name, row[f"{name}_id"]) for name in named for row in rows if row[f"{name}_id"] is not None}
-        records = await _find_records(connection, caller, wanted)
+        records = await find_names(connection, caller, wanted)
     lines = []
-    for row in rows:
+    async for row in in_turns(rows, at_once=PIECE_ROWS, weigh=_count_values, at_most=PIECE_VALUES):
         names = {
             "user": users.get(row["user_id"]),
             "contact": records.get(("contact", row["contact_id"])),
@@ -54,29 +49,15 @@ async def to_lines(
     return lines
 
 
+def _count_values(row: Mapping[str, Any]) -> int:
+    return 1 + sum(len(row[name] or ()) for name in LISTS)
+
+
 def _to_cell(name: str, value: Any) -> object:
     if name in AS_JSON:
         return to_json(value).decode() if value else None
     if isinstance(value, list | tuple):
-        return SEPARATOR.join(str(one) for one in value)
+        return join_values(str(one) for one in value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else value
-
-
-async def _find_users(connection: Connection, caller: Caller, ids: Collection[UUID]) -> dict[UUID | None, str]:
-    rows = await connection.fetch(FIND_USERS, caller.tenant_id, list(ids))
-    return {row["id"]: row["email"] for row in rows}
-
-
-async def _find_records(
-    connection: Connection, caller: Caller, wanted: Collection[tuple[str, UUID]]
-) -> dict[tuple[str, UUID | None], str]:
-    """Return the names, by (aggregate, id), of those that the caller sees."""
-    keys = list(wanted)
-    where = Where(caller.tenant_id, [aggregate for aggregate, _ in keys], [record_id for _, record_id in keys])
-    add_visible(where, caller, "r.owner_id", contact_id=CONTACT_OF_RECORD)
-    rows = await connection.fetch(FIND_RECORDS + where.sql, *where.parameters)
-    return {(row["aggregate"], row["id"]): row["name"] for row in rows}
+    return value

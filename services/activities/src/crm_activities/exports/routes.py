@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from crm_activities.activities.routes import read_page
@@ -11,7 +10,7 @@ from crm_activities.activities.schemas import ActivityList
 from crm_activities.exports.files import COLUMNS, to_lines
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import next_cursor
-from crm_shared.http.exports import EXPORT_ANSWER, Lines, choose_fields, reply_file, require_whole
+from crm_shared.http.exports import EXPORT_ANSWER, ExportOptions, Lines, choose_fields, reply_file, require_whole
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 
@@ -20,12 +19,8 @@ router = APIRouter(prefix="/exports", tags=["exports"], route_class=CrmRoute)
 PAGE_ROWS = 1000
 
 
-class ActivityExport(ActivityList):
-    fields: Annotated[
-        tuple[Annotated[str, Field(max_length=1000)], ...],
-        Field(max_length=50, description="the columns, by commas or repeated; default all"),
-    ] = ()
-    excel: Annotated[bool, Field(description="begin with a byte order mark, by which Excel knows UTF-8")] = False
+class ActivityExport(ActivityList, ExportOptions):
+    """The list's filters, and which columns."""
 
 
 @router.get(

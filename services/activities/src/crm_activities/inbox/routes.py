@@ -1,6 +1,6 @@
 """HTTP of the inbox."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -17,6 +17,9 @@ from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import InvalidField, NotFound, UnknownReference
 from crm_shared.replicas.dependency import ReferenceLookup
 from crm_shared.replicas.references import Reference, References
+
+SECTION_LEVELS: Final = 3
+"""Tasks stand in a section's list, beside its count."""
 
 router = APIRouter(prefix="/inbox", tags=["inbox"], route_class=CrmRoute)
 
@@ -42,7 +45,7 @@ async def read_inbox(query: Annotated[InboxQuery, Query()], context: Context, re
     async with context.database.snapshot(caller.tenant_id) as connection:
         pages = await queries.load_inbox(connection, asked)
     answers: dict[str, Any] = {section: _to_answer(section, page, asked) for section, page in pages.items()}
-    return context.reply_json({"time_zone": zone, "at": at, **answers})
+    return await context.reply_json({"time_zone": zone, "at": at, **answers}, levels=SECTION_LEVELS)
 
 
 async def _find_zone(context: RequestContext, references: References, user_id: UUID) -> str:

@@ -22,8 +22,8 @@ from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Transaction
 from crm_shared.publishing import publish
 
-BATCH_RECORDS: Final = 100
-BATCH_BYTES: Final = 500_000
+BATCH_RECORDS: Final = 50
+BATCH_BYTES: Final = 250_000
 """Of texts. So many are written and told of at once: some 10 ms of the event loop."""
 
 
@@ -132,4 +132,4 @@ async def _delete(transaction: Transaction, caller: Caller, instances: Collectio
     decisions = [activities.delete(instance, now=now) for instance in instances]
     await repository.save_activities(transaction, caller.tenant_id, [decision.activity for decision in decisions])
     told = [event for decision in decisions for event in decision.events]
-    await publish(transaction, events.MAPPING.to_wire(told, by=caller), audited=True)
+    await publish(transaction, await events.MAPPING.to_wire_in_turns(told, by=caller), audited=True)

@@ -137,7 +137,8 @@ async def make_batch(database: Database, tenant_id: UUID, series_ids: Sequence[U
         instances = await _place(transaction, tenant_id, plans, now)
         inserted = await repository.insert_instances(transaction, tenant_id, instances) if instances else set()
         logged = [ActivityLogged(instance, at=now) for instance in instances if instance.id in inserted]
-        await publish(transaction, events.MAPPING.to_wire(logged, by=Actor(tenant_id)), audited=True)
+        wire = await events.MAPPING.to_wire_in_turns(logged, by=Actor(tenant_id))
+        await publish(transaction, wire, audited=True)
         await repository.save(transaction, tenant_id, [planned.series for _, planned in plans])
     MADE.inc(len(logged))
     return len(plans), len(logged)

@@ -28,11 +28,12 @@ FOLLOWING: Final = """
      WHERE a.tenant_id = $1 AND a.series_id = $2
        AND a.recurrence_id COLLATE "C" >= (SELECT recurrence_id FROM activities WHERE tenant_id = $1 AND id = $3)
 """
-# By id, as whoever locks many of them does. Sizes are read without the texts.
+# By id, as whoever locks many of them does. Sizes are told without the texts, as they are when they are read:
+# what a column takes is compressed.
 LOCK_FOLLOWING: Final = (
     """
     SELECT a.id, a.recurrence_id, a.user_id, a.completed_at,
-           COALESCE(octet_length(a.body), 0) + COALESCE(pg_column_size(a.attachments), 0) AS size_bytes
+           COALESCE(octet_length(a.body), 0) + COALESCE(octet_length(a.attachments::text), 0) AS size_bytes
 """
     + FOLLOWING
     + " AND a.deleted_at IS NULL ORDER BY a.id FOR UPDATE OF a"

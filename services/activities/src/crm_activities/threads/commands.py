@@ -5,7 +5,7 @@ of the transaction's e-mails, and write what that returns.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from crm_activities.threads.domain import DuplicateMessage, Message, attach, con
 from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller
 from crm_shared.database import Transaction
+from crm_shared.event_loop_turns import in_turns
 
 LINKING: Final = frozenset({"type", "message_id", "reference_ids", "in_reply_to", "occurred_at"})
 """The fields that threads follow from."""
@@ -29,8 +30,11 @@ HELD: Final = LINKING | {"user_id"}
 MOVED_AT_ONCE: Final = 200
 """Events of so many are written out in some 20 ms, in which nothing else runs."""
 
-PARTED_AT_ONCE: Final = 500
-"""Larger threads are worked out beside the event loop."""
+PARTED_AT_ONCE: Final = 2_000
+"""Messages and what they name. Larger threads are worked out beside the event loop."""
+
+NAMED_AT_ONCE: Final = 2_000
+"""Message ids whose keys are made in a turn of the event loop: digests, of some 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +63,23 @@ async def place(transaction: Transaction, caller: Caller, changes: Sequence[Chan
 
     What other e-mails' threads become is written and told here. Raises DuplicateMessage.
     """
-    linking = [change for change in changes if _is_linking(change)]
-    answered = await _find_answered(transaction, caller.tenant_id, linking)
-    placed = {change.after.id: _add_references(change, answered) for change in linking}
     await require_one(transaction, caller, [change.after for change in changes if _is_taking(change)])
+    return await settle(transaction, caller.tenant_id, changes, now)
+
+
+async def settle(transaction: Transaction, tenant_id: UUID, changes: Sequence[Change], now: datetime) -> list[Activity]:
+    """Do the same for messages that are known to be their users' own, once."""
+    linking = [change for change in changes if _is_linking(change)]
+    answered = await _find_answered(transaction, tenant_id, linking)
+    placed = {change.after.id: _add_references(change, answered) for change in linking}
     links = [replace(change, after=placed[change.after.id]) for change in linking]
-    threads = await _find_threads(
-        transaction, caller.tenant_id, links, now, written={change.after.id for change in changes}
-    )
+    threads = await _find_threads(transaction, tenant_id, links, now, written={change.after.id for change in changes})
     return [
         replace(placed[change.after.id], thread_id=threads.get(change.after.id))
         if change.after.id in placed
-        else replace(change.after, thread_id=threads.get(change.after.id, change.after.thread_id))
+        else replace(change.after, thread_id=threads[change.after.id])
+        if change.after.id in threads
+        else change.after
         for change in changes
     ]
 
@@ -88,24 +97,37 @@ async def find_duplicates(
 
     For whoever is to write these, under `lock`: edited, logged, or brought back. They are what they will be.
     """
+    holders = await _find_holders(transaction, caller.tenant_id, activities)
+    seen = await find_seen_activities(transaction, caller, set(holders.values())) if holders else frozenset()
+    return {
+        activity_id: DuplicateMessage(holder if holder in seen else None) for activity_id, holder in holders.items()
+    }
+
+
+async def find_repeated(transaction: Transaction, tenant_id: UUID, changes: Sequence[Change]) -> Collection[UUID]:
+    """Return those that would make a message their user's that this user has in another living activity."""
+    taking = [change.after for change in changes if _is_taking(change)]
+    return (await _find_holders(transaction, tenant_id, taking)).keys()
+
+
+async def _find_holders(
+    transaction: Transaction, tenant_id: UUID, activities: Sequence[Activity]
+) -> Mapping[UUID, UUID]:
     wanted = [
-        (activity.id, to_key(caller.tenant_id, activity.message_id), activity.user_id)
+        (activity.id, to_key(tenant_id, activity.message_id), activity.user_id)
         for activity in activities
         if activity.message_id is not None and activity.deleted_at is None
     ]
     if not wanted:
         return {}
     written = {activity.id for activity in activities}
-    found = await repository.find_holders(transaction, caller.tenant_id, wanted)
+    found = await repository.find_holders(transaction, tenant_id, wanted)
     holders = {activity_id: holder for activity_id, holder in found.items() if holder not in written}
     first: dict[tuple[UUID, UUID | None], UUID] = {}
     for activity_id, key, user_id in wanted:  # among themselves the first has it
         if first.setdefault((key, user_id), activity_id) != activity_id:
             holders.setdefault(activity_id, first[key, user_id])
-    seen = await find_seen_activities(transaction, caller, set(holders.values())) if holders else frozenset()
-    return {
-        activity_id: DuplicateMessage(holder if holder in seen else None) for activity_id, holder in holders.items()
-    }
+    return holders
 
 
 def _is_linking(change: Change) -> bool:
@@ -188,8 +210,8 @@ async def _part(
 
     Not `written`: whoever changes these otherwise writes their next version, with the thread that is returned.
     """
-    after = {change.after.id: _to_message(tenant_id, change.after) for change in changes}
-    before = {c.before.id: _to_message(tenant_id, c.before) for c in changes if c.before is not None}
+    after = await _to_messages(tenant_id, [change.after for change in changes])
+    before = await _to_messages(tenant_id, [change.before for change in changes if change.before is not None])
     messages = [*after.values(), *before.values()]
     changing = {message.key for message in messages if message.key is not None}
     keys = changing.union(*(message.names for message in messages))
@@ -218,7 +240,9 @@ async def _work_out(
     def work_out() -> Mapping[UUID, UUID]:
         return partition([*(repository.to_message(row) for row in rows if row["id"] not in changed), *emails])
 
-    return await asyncio.to_thread(work_out) if len(rows) > PARTED_AT_ONCE else work_out()
+    named = sum(len(row["names"]) for row in rows) + sum(len(email.names) for email in emails)
+    is_long = len(rows) + len(emails) + named > PARTED_AT_ONCE
+    return await asyncio.to_thread(work_out) if is_long else work_out()
 
 
 async def _move(transaction: Transaction, tenant_id: UUID, moved: Mapping[UUID, UUID], now: datetime) -> None:
@@ -229,6 +253,16 @@ async def _move(transaction: Transaction, tenant_id: UUID, moved: Mapping[UUID, 
         edits = [ACTIVITIES.edit(one, now=now, thread_id=moved[one.id]) for one in found]
         await repository.move(transaction, tenant_id, [edit.record for edit in edits], now)
         await ACTIVITIES.publish_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
+
+
+async def _to_messages(tenant_id: UUID, activities: Iterable[Activity]) -> dict[UUID, Message]:
+    """Return what threads see of each, by id."""
+    in_pieces = in_turns(activities, at_once=NAMED_AT_ONCE, weigh=_count_names, at_most=NAMED_AT_ONCE)
+    return {activity.id: _to_message(tenant_id, activity) async for activity in in_pieces}
+
+
+def _count_names(activity: Activity) -> int:
+    return 1 + len(activity.reference_ids)
 
 
 def _to_message(tenant_id: UUID, activity: Activity) -> Message:

@@ -1,4 +1,9 @@
-"""SQL that finds and writes threads. All of it under `lock`: what it reads then stands until the commit."""
+"""SQL that finds and writes threads. All of it under `lock`: what it reads then stands until the commit.
+
+An activity is asked for by its id in a query of its own (`SELECT (SELECT …)`, OFFSET 0), never joined: of a tenant that
+statistics don't know yet PostgreSQL expects one activity, and holds all that there are against each link. What else is
+asked of it stands outside: an index by that would look as good as the one by id.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -16,9 +21,9 @@ FIND_KNOWN: Final = """
     SELECT k.key, found.thread_id, found.is_there
       FROM unnest($2::uuid[]) AS k (key)
      CROSS JOIN LATERAL (
-         SELECT a.thread_id, l.position = 0 AS is_there
+         SELECT (SELECT a.thread_id FROM activities a WHERE a.tenant_id = $1 AND a.id = l.activity_id) AS thread_id,
+                l.position = 0 AS is_there
            FROM thread_links l
-           JOIN activities a ON a.tenant_id = l.tenant_id AND a.id = l.activity_id
           WHERE l.tenant_id = $1 AND l.key = k.key
           ORDER BY l.position
           LIMIT 1) AS found
@@ -35,20 +40,28 @@ FIND_ANSWERED: Final = """
 FIND_HOLDERS: Final = """
     SELECT DISTINCT ON (w.id) w.id, a.id AS holder_id
       FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS w (id, key, user_id)
-      JOIN thread_links l ON l.tenant_id = $1 AND l.key = w.key AND l.position = 0 AND l.activity_id <> w.id
-      JOIN activities a ON a.tenant_id = $1 AND a.id = l.activity_id AND a.user_id = w.user_id
-                       AND a.deleted_at IS NULL AND a.message_id IS NOT NULL
+     CROSS JOIN LATERAL (SELECT l.activity_id FROM thread_links l
+                          WHERE l.tenant_id = $1 AND l.key = w.key AND l.position = 0 AND l.activity_id <> w.id
+                         OFFSET 0) AS l
+     CROSS JOIN LATERAL (SELECT a.id, a.user_id, a.deleted_at, a.message_id FROM activities a
+                          WHERE a.tenant_id = $1 AND a.id = l.activity_id
+                         OFFSET 0) AS a
+     WHERE a.user_id = w.user_id AND a.deleted_at IS NULL AND a.message_id IS NOT NULL
      ORDER BY w.id, a.id
 """
 
 # Probes by each key: a message that a whole team has is looked at as often as those who are asked about have it.
 FIND_HELD: Final = """
-    SELECT DISTINCT ON (l.key, a.user_id) l.key, a.user_id, a.id
+    SELECT DISTINCT ON (w.key, a.user_id) w.key, a.user_id, a.id
       FROM unnest($2::uuid[]) AS w (key)
-      JOIN thread_links l ON l.tenant_id = $1 AND l.key = w.key AND l.position = 0
-      JOIN activities a ON a.tenant_id = $1 AND a.id = l.activity_id AND a.user_id = ANY($3)
-                       AND a.deleted_at IS NULL AND a.message_id IS NOT NULL
-     ORDER BY l.key, a.user_id, a.id
+     CROSS JOIN LATERAL (SELECT l.activity_id FROM thread_links l
+                          WHERE l.tenant_id = $1 AND l.key = w.key AND l.position = 0
+                         OFFSET 0) AS l
+     CROSS JOIN LATERAL (SELECT a.id, a.user_id, a.deleted_at, a.message_id FROM activities a
+                          WHERE a.tenant_id = $1 AND a.id = l.activity_id
+                         OFFSET 0) AS a
+     WHERE a.user_id = ANY($3) AND a.deleted_at IS NULL AND a.message_id IS NOT NULL
+     ORDER BY w.key, a.user_id, a.id
 """
 
 # What the root names, or answers, of those that are there and no copy of it.
@@ -84,9 +97,8 @@ FIND_TOUCHED: Final = """
     SELECT found.thread_id
       FROM unnest($4::uuid[]) AS k (key)
      CROSS JOIN LATERAL (
-         SELECT a.thread_id
+         SELECT (SELECT a.thread_id FROM activities a WHERE a.tenant_id = $1 AND a.id = l.activity_id) AS thread_id
            FROM thread_links l
-           JOIN activities a ON a.tenant_id = l.tenant_id AND a.id = l.activity_id
           WHERE l.tenant_id = $1 AND l.key = k.key
           ORDER BY l.position
           LIMIT 1) AS found
@@ -103,15 +115,13 @@ FIND_FALLING_BACK: Final = """
     )
     SELECT (SELECT a.thread_id FROM activities a WHERE a.tenant_id = $1 AND a.id = n.id) AS thread_id FROM naming n
     UNION
-    SELECT (SELECT p.thread_id
+    SELECT (SELECT (SELECT p.thread_id FROM activities p WHERE p.tenant_id = $1 AND p.id = a.in_reply_to)
               FROM activities a
-              JOIN activities p ON p.tenant_id = a.tenant_id AND p.id = a.in_reply_to
              WHERE a.tenant_id = $1 AND a.id = n.id)
       FROM naming n
     UNION
-    SELECT (SELECT a.thread_id
+    SELECT (SELECT (SELECT a.thread_id FROM activities a WHERE a.tenant_id = $1 AND a.id = l.activity_id)
               FROM thread_links l
-              JOIN activities a ON a.tenant_id = l.tenant_id AND a.id = l.activity_id
              WHERE l.tenant_id = $1 AND l.key = n.key AND l.position = 0
              LIMIT 1)
       FROM named n
@@ -147,11 +157,10 @@ LOAD_THREADS: Final = """
           SELECT l.position, p.thread_id
             FROM thread_links l
            CROSS JOIN LATERAL (
-               SELECT a.thread_id
+               SELECT (SELECT a.thread_id FROM activities a WHERE a.tenant_id = $1 AND a.id = p.activity_id)
                  FROM thread_links p
-                 JOIN activities a ON a.tenant_id = p.tenant_id AND a.id = p.activity_id
                 WHERE p.tenant_id = $1 AND p.key = l.key AND p.position = 0
-                LIMIT 1) AS p
+                LIMIT 1) AS p (thread_id)
            WHERE l.tenant_id = $1 AND l.activity_id = m.id AND l.position > 0 AND l.key <> ALL($3)
            ORDER BY l.position DESC
            LIMIT 1) AS nearest ON true

@@ -29,4 +29,4 @@ async def read_thread(thread_id: UUID, query: Annotated[PageQuery, Query()], con
     page = to_page(query, OLDEST_FIRST)
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await queries.read_thread(connection, context.caller, thread_id, page)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)

@@ -9,8 +9,9 @@ from crm_contacts.companies import domain, events, repository
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.domain import Company, CompanyEvent, CompanyNotFound
 from crm_contacts.companies.holders import UNIQUE_FIELDS, find_holders, find_seen_companies, to_conflict
-from crm_contacts.owners import find_active, require_active
+from crm_contacts.owners import require_active
 from crm_shared.access import Caller
+from crm_shared.access.active_users import find_active
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
     BatchItem,

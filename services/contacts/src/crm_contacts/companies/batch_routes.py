@@ -35,4 +35,4 @@ async def write_companies(body: BatchRequest, context: Context) -> Response:
     items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
     command = WriteCompanies(context.caller, items)
     written = await batch.write_companies(command, context.unit_of_work, context.clock)
-    return reply_batch(context, "company", {**refused, **written})
+    return await reply_batch(context, "company", {**refused, **written})

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_shared.record_fields import field_values
+from crm_shared.record_fields import Versioned, field_values
 from crm_shared.refusals import NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -24,20 +24,27 @@ class DuplicateDomain(ValueTaken):
     slug, title, value = "duplicate-domain", "The domain is taken", "domain"
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
-    """An organisation. `domain` is in its one form; `size` is a number of employees or a range of it, as given."""
+@dataclass(frozen=True, kw_only=True)
+class NewCompany:
+    """What a caller says of a company to be: the owner is checked.
 
-    id: UUID
-    version: int
+    `domain` is in its one form; `size` is a number of employees or a range of it, as given.
+    """
+
     name: str
-    domain: str | None
-    industry: str | None
-    size: str | None
-    website: str | None
+    domain: str | None = None
+    industry: str | None = None
+    size: str | None = None
+    website: str | None = None
     owner_id: UUID
-    tags: tuple[str, ...]
-    custom_data: Mapping[str, Any]
+    tags: tuple[str, ...] = ()
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company(NewCompany, Versioned):
+    """An organisation: all that was said of it, and what the service keeps beside it."""
+
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
@@ -71,20 +78,6 @@ class CompanyRestored:
 
 
 CompanyEvent = CompanyCreated | CompanyEdited | CompanyDeleted | CompanyRestored
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCompany:
-    """What a caller says of a company to be: the owner is checked."""
-
-    name: str
-    domain: str | None = None
-    industry: str | None = None
-    size: str | None = None
-    website: str | None = None
-    owner_id: UUID
-    tags: tuple[str, ...] = ()
-    custom_data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(company_id: UUID, new: NewCompany, *, now: datetime) -> CompanyCreated:

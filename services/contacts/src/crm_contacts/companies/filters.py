@@ -10,11 +10,13 @@ from crm_contacts.tag_filters import Filters
 from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.listing.emptiness import add_emptiness
+from crm_shared.listing.equality import add_equality, list_equalities
 
+EXACT: Final = list_equalities(CompanyList, "c")
+"""What is asked for as it is."""
 COLUMNS: Final[Mapping[str, LiteralString]] = {
+    **EXACT,
     "owner_id": "c.owner_id",
-    "domain": "c.domain",
-    "industry": "c.industry",
     "tag": "nullif(c.tags, '{{}}')",
 }
 """What `.empty` asks, by filter."""
@@ -24,10 +26,7 @@ def to_filters(query: CompanyList, caller: Caller) -> Filters:
     """Return the filters. Values are parameters, columns stand here in full."""
     where = Where(caller.tenant_id)
     add_deleted(where, deleted=query.deleted)
-    if query.domain is not None:
-        where.add("c.domain = {}", query.domain)
-    if query.industry is not None:
-        where.add("c.industry = {}", query.industry)
+    add_equality(where, query, EXACT)
     if query.q is not None:
         where.add_sql(starts_with(where, query.q, ("c.name_key",), ("c.domain",)))
     add_emptiness(where, query, COLUMNS)

@@ -59,7 +59,7 @@ async def list_companies(query: Annotated[CompanyList, Query()], context: Contex
             connection, tenant_id, EntityType.COMPANY, query, filters.where, sorts=SORTS, id_column="c.id"
         )
         rows = await queries.list_companies(connection, context.caller, filters, page)
-    return context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
+    return await context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
 
 
 @router.get(

@@ -14,7 +14,8 @@ from crm_shared.access import Caller
 from crm_shared.contracts.states import CompanyState
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
-from crm_shared.http.emptiness import IsEmpty
+from crm_shared.http.emptiness import asking_emptiness
+from crm_shared.http.equality import Equal
 from crm_shared.http.models import RequestBody, ShortText
 
 
@@ -62,17 +63,14 @@ class EditCompanyRequest(CompanyFields):
         return EditCompany(caller, company_id, self.to_changes(), expected_version)
 
 
+@asking_emptiness(but=("q", "deleted"))
 class CompanyList(CustomFieldQuery):
     owner_id: Owners = Field(default=[])
-    domain: InternetDomain | None = None
-    industry: ShortText | None = None
+    domain: Equal[InternetDomain] = None
+    industry: Equal[ShortText] = None
     tag: WantedTags = Field(default=[])
     q: ShortText | None = Field(default=None, description="the beginning of the name or domain")
     deleted: Deleted = False
-    owner_id_empty: IsEmpty = Field(default=None, alias="owner_id.empty")
-    domain_empty: IsEmpty = Field(default=None, alias="domain.empty")
-    industry_empty: IsEmpty = Field(default=None, alias="industry.empty")
-    tag_empty: IsEmpty = Field(default=None, alias="tag.empty")
 
 
 class CompanyPage(BaseModel):

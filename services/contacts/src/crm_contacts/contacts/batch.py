@@ -11,9 +11,10 @@ from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.domain import Contact, ContactEvent, ContactNotFound
 from crm_contacts.contacts.holders import UNIQUE_FIELDS, find_holders, find_seen_contacts, to_conflict
 from crm_contacts.contacts.rights import Right, find_right, require_right
-from crm_contacts.owners import find_active, require_active
+from crm_contacts.owners import require_active
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
+from crm_shared.access.active_users import find_active
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
     BatchItem,

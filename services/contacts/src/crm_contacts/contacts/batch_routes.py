@@ -35,4 +35,4 @@ async def write_contacts(body: BatchRequest, context: Context) -> Response:
     items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
     command = WriteContacts(context.caller, items)
     written = await batch.write_contacts(command, context.unit_of_work, context.clock)
-    return reply_batch(context, "contact", {**refused, **written})
+    return await reply_batch(context, "contact", {**refused, **written})

@@ -3,25 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.tags import MAX_TAGS
 from crm_shared.contracts.states import ContactSource
-from crm_shared.record_fields import field_values
+from crm_shared.record_fields import Versioned, field_values
 from crm_shared.refusals import Conflict, FieldProblem, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
 NAMING_FIELDS = ("first_name", "last_name", "email", "phone")
 """A contact has one of them at least: without any, nobody could tell who it is."""
-
-NOTHING_PERSONAL: Mapping[str, Any] = {
-    **dict.fromkeys((*NAMING_FIELDS, "phone_e164", "company_id", "job_title", "source", "external_id")),
-    "tags": (),
-    "custom_data": {},
-    "shares": [],
-}
-"""What each field that says something of the person holds once they are erased."""
 
 
 class ContactNotFound(NotFound):
@@ -49,24 +41,31 @@ class DuplicateExternalId(ValueTaken):
     slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A person. `phone` is as given, `phone_e164` its one form where it has one; `tags` each once, in order."""
+@dataclass(frozen=True, kw_only=True)
+class NewContact:
+    """What a caller says of a contact to be: references are checked, the phone has its E.164 form beside it.
 
-    id: UUID
-    version: int
-    first_name: str | None
-    last_name: str | None
-    email: str | None
-    phone: str | None
-    phone_e164: str | None
-    company_id: UUID | None
-    job_title: str | None
-    source: ContactSource | None
+    `phone` is as given, `phone_e164` its one form where it has one; `tags` each once, in order.
+    """
+
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    phone_e164: str | None = None
+    company_id: UUID | None = None
+    job_title: str | None = None
+    source: ContactSource | None = None
     owner_id: UUID
-    tags: tuple[str, ...]
-    custom_data: Mapping[str, Any]
-    external_id: str | None
+    tags: tuple[str, ...] = ()
+    custom_data: Mapping[str, Any] = field(default_factory=dict)
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact(NewContact, Versioned):
+    """A person: all that was said of them, and what the service keeps beside it."""
+
     shares: Sequence[Mapping[str, Any]]
     merged_into: UUID | None
     created_at: datetime
@@ -158,22 +157,11 @@ ContactEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewContact:
-    """What a caller says of a contact to be: references are checked, the phone has its E.164 form beside it."""
-
-    first_name: str | None = None
-    last_name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    phone_e164: str | None = None
-    company_id: UUID | None = None
-    job_title: str | None = None
-    source: ContactSource | None = None
-    owner_id: UUID
-    tags: tuple[str, ...] = ()
-    external_id: str | None = None
-    custom_data: Mapping[str, Any] = field(default_factory=dict)
+NOTHING_PERSONAL: Final[Mapping[str, Any]] = {
+    **{name: value for name, value in field_values(NewContact(owner_id=UUID(int=0))).items() if name != "owner_id"},
+    "shares": [],
+}
+"""What each field that says something of the person holds once they are erased: all that can be said but the owner."""
 
 
 def create(contact_id: UUID, new: NewContact, *, now: datetime) -> ContactCreated:

@@ -11,15 +11,16 @@ from crm_contacts.tag_filters import Filters
 from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.listing.emptiness import add_emptiness
+from crm_shared.listing.equality import add_equality, list_equalities
 
+EXACT: Final = list_equalities(ContactList, "c")
+"""What is asked for as it is."""
 COLUMNS: Final[Mapping[str, LiteralString]] = {
+    **EXACT,
     "owner_id": "c.owner_id",
-    "company_id": "c.company_id",
-    "source": "c.source",
     "tag": "nullif(c.tags, '{{}}')",
     "email": "c.email_key",  # which has an index, and is null where the address is
     "phone": "c.phone",
-    "external_id": "c.external_id",
 }
 """What `.empty` asks, by filter."""
 
@@ -33,16 +34,11 @@ def to_filters(query: ContactList, caller: Caller, *, region: str | None) -> Fil
     add_deleted(where, deleted=query.deleted)
     if query.deleted:
         where.add("c.merged_into IS NULL").add("c.erased_at IS NULL")
-    if query.company_id is not None:
-        where.add("c.company_id = {}", query.company_id)
-    if query.source is not None:
-        where.add("c.source = {}", query.source)
+    add_equality(where, query, EXACT)
     if query.email is not None:
         where.add("c.email_key = fold_case({})", query.email)
     if query.phone is not None:
         _add_phone(where, query.phone, region)
-    if query.external_id is not None:
-        where.add("c.external_id = {}", query.external_id)
     if query.q is not None:
         where.add_sql(starts_with(where, query.q, ("c.name_key", "c.surname_key"), ("c.email_key",)))
     add_emptiness(where, query, COLUMNS)

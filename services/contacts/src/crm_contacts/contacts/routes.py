@@ -63,7 +63,7 @@ async def list_contacts(query: Annotated[ContactList, Query()], context: Context
             connection, tenant_id, EntityType.CONTACT, query, filters.where, sorts=SORTS, id_column="c.id"
         )
         rows = await queries.list_contacts(connection, context.caller, filters, page)
-    return context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
+    return await context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
 
 
 @router.get(

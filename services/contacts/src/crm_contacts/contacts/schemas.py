@@ -15,7 +15,8 @@ from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactSource, ContactState
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
-from crm_shared.http.emptiness import IsEmpty
+from crm_shared.http.emptiness import asking_emptiness
+from crm_shared.http.equality import Equal
 from crm_shared.http.models import RequestBody, ShortText
 
 
@@ -59,23 +60,17 @@ class EditContactRequest(ContactFields):
         return EditContact(caller, contact_id, self.to_changes(), expected_version)
 
 
+@asking_emptiness(but=("q", "deleted"))
 class ContactList(CustomFieldQuery):
     owner_id: Owners = Field(default=[])
-    company_id: UUID | None = None
-    source: ContactSource | None = None
+    company_id: Equal[UUID] = None
+    source: Equal[ContactSource] = None
     tag: WantedTags = Field(default=[])
     email: WantedEmail | None = None
     phone: Annotated[ShortText | None, Field(description="however it is written")] = None
-    external_id: ShortText | None = None
+    external_id: Equal[ShortText] = None
     q: Annotated[ShortText | None, Field(description="the beginning of a name or of the e-mail address")] = None
     deleted: Deleted = False
-    owner_id_empty: IsEmpty = Field(default=None, alias="owner_id.empty")
-    company_id_empty: IsEmpty = Field(default=None, alias="company_id.empty")
-    source_empty: IsEmpty = Field(default=None, alias="source.empty")
-    tag_empty: IsEmpty = Field(default=None, alias="tag.empty")
-    email_empty: IsEmpty = Field(default=None, alias="email.empty")
-    phone_empty: IsEmpty = Field(default=None, alias="phone.empty")
-    external_id_empty: IsEmpty = Field(default=None, alias="external_id.empty")
 
 
 class ContactPage(BaseModel):

@@ -48,7 +48,7 @@ async def read_me(context: Context) -> Response:
         user = await queries.load_user(connection, caller, caller.user_id)
         tenant = await queries.load_tenant(connection, caller)
         count = await queries.count_visible_owners(connection, caller)
-    return context.reply_json({"user": user, "tenant": tenant, "role": caller.role, "visible_owner_count": count})
+    return await context.reply_json({"user": user, "tenant": tenant, "role": caller.role, "visible_owner_count": count})
 
 
 @router.get("/tenant", response_model=TenantState, summary="Get your tenant", responses=problems(NotFound))
@@ -91,7 +91,7 @@ async def list_users(query: Annotated[UserList, Query()], context: Context) -> R
     statement = queries.select_users(to_where(query, context.caller), page)
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await statement.fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get("/users/{user_id}", response_model=UserState, summary="Get one user", responses=problems(UserNotFound))

@@ -11,7 +11,7 @@ from crm_contacts.emails import Email, WantedEmail
 from crm_contacts.phones import Region
 from crm_shared.access import Caller, Role
 from crm_shared.contracts.states import ManagerScope, RoleName, TenantState, UserState
-from crm_shared.http.emptiness import IsEmpty
+from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.models import ListQuery, RequestBody, ShortText
 from crm_shared.money import CurrencyCode
 from crm_shared.time_zones import TimeZone
@@ -61,16 +61,13 @@ class EditUserRequest(RequestBody):
         return EditUser(caller, user_id, self.given(), expected_version)
 
 
+@asking_emptiness(but=("q",))
 class UserList(ListQuery):
     email: WantedEmail | None = None
     role: RoleName | None = None
     manager_id: UUID | None = None
     active: bool | None = None
     q: Annotated[ShortText | None, Field(description="how the name, or the e-mail address, begins")] = None
-    email_empty: IsEmpty = Field(default=None, alias="email.empty")
-    role_empty: IsEmpty = Field(default=None, alias="role.empty")
-    manager_id_empty: IsEmpty = Field(default=None, alias="manager_id.empty")
-    active_empty: IsEmpty = Field(default=None, alias="active.empty")
 
 
 class UserPage(BaseModel):

@@ -6,13 +6,14 @@ from typing import Final
 
 import phonenumbers
 
+from crm_contacts.duplicates.caches import CACHED
 from crm_contacts.duplicates.weights import WEIGHTS
 
 SUBSCRIBER_DIGITS: Final = 7
 """A number of which so many last digits are alike or run on was typed to fill the field in, whatever its area code."""
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=CACHED)
 def identifying_digits(phone_e164: str | None) -> str:
     """Give the digits of a number that stands for one line; nothing for none, and for `0000000` or `1234567`."""
     if phone_e164 is None:

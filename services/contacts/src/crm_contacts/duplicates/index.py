@@ -7,11 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_contacts.duplicates.keys import MAX_HOLDERS, keys_of, terms_of
-from crm_contacts.duplicates.profiles import Profile
+from crm_contacts.duplicates.profiles import AT_ONCE, Profile
 from crm_shared.custom_fields import EntityType, read_definitions
 from crm_shared.custom_fields.columns import CONTACT_CUSTOM_DATA
 from crm_shared.database import Connection, Transaction
+from crm_shared.event_loop_turns import in_turns
 
+ROWS_AT_ONCE: Final = 500
+"""Reading more rows of one answer would hold the event loop."""
 MAX_PARTNERS: Final = 30
 """Contacts that one is compared with at most: those that share the most keys with it."""
 
@@ -126,8 +129,12 @@ async def load_rows(
     connection: Connection, tenant_id: UUID, contact_ids: Collection[UUID]
 ) -> dict[UUID, Mapping[str, Any]]:
     """Give these contacts as they are now, deleted ones too, each with its company's name and domain."""
-    rows = await connection.fetch(LOAD_ROWS, tenant_id, list(contact_ids))
-    return {row["id"]: row for row in rows}
+    ids = sorted(contact_ids)
+    found: dict[UUID, Mapping[str, Any]] = {}
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        rows = await connection.fetch(LOAD_ROWS, tenant_id, ids[start : start + ROWS_AT_ONCE])
+        found |= {row["id"]: row for row in rows}
+    return found
 
 
 async def load_custom_keys(connection: Connection, tenant_id: UUID) -> frozenset[str]:
@@ -142,7 +149,7 @@ async def save_profiles(
     """Keep new or changed profiles with their keys and terms. `known` are the ones they replace."""
     kept = {
         profile.contact_id: Known(profile.version, profile.fingerprint, keys_of(profile), terms_of(profile))
-        for profile in profiles
+        async for profile in in_turns(profiles, at_once=AT_ONCE)
     }
     before = {contact_id: known[contact_id] for contact_id in kept.keys() & known.keys()}
     await transaction.execute(

@@ -9,6 +9,7 @@ from crm_contacts.contacts.domain import Contact
 from crm_contacts.duplicates import index, repository
 from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Status, choose_survivor
 from crm_contacts.duplicates.finding import load_frequencies
+from crm_contacts.duplicates.learning import load_lessons
 from crm_contacts.duplicates.permission import hold_directory, may_merge
 from crm_contacts.duplicates.profiles import to_profile
 from crm_contacts.duplicates.scoring import score
@@ -68,4 +69,5 @@ async def _is_sure(transaction: Transaction, tenant_id: UUID, candidate: Candida
     custom_keys = await index.load_custom_keys(transaction, tenant_id)
     ours, theirs = (to_profile(row, custom_keys) for row in rows.values())
     frequencies = await load_frequencies(transaction, tenant_id, [ours, theirs])
-    return score(ours, theirs, frequencies).band is Band.AUTO
+    lessons = await load_lessons(transaction, tenant_id)
+    return score(ours, theirs, frequencies, lessons).band is Band.AUTO

@@ -13,6 +13,8 @@ from anyascii import anyascii
 from jellyfish import metaphone
 from nicknames import NickNamer
 
+from crm_contacts.duplicates.caches import CACHED
+
 _WORDS: Final = tomllib.loads(files(__package__).joinpath("words.toml").read_text("utf-8"))
 TITLES: Final = frozenset(_WORDS["titles"])
 LEGAL_FORMS: Final = frozenset(_WORDS["legal_forms"])
@@ -24,7 +26,7 @@ _APOSTROPHES: Final = re.compile("['`\u00b4\u02bc\u2018\u2019]")
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]+")
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=CACHED)
 def fold(text: str) -> str:
     """Give `zoe mueller-ludenscheidt` its plain form: Latin letters, lower case, words parted by one space."""
     latin = anyascii(_APOSTROPHES.sub("", text)).lower()
@@ -74,13 +76,13 @@ def _nicknames() -> NickNamer:
     return NickNamer(nickname_lookup=lookup)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=CACHED)
 def roots_of(first: str) -> frozenset[str]:
     """Give the names that `first` may be short for, itself included; few, in a fixed choice, so that keys stay few."""
     return frozenset([first, *sorted(_nicknames().canonicals_of(first))[: MAX_ROOTS - 1]])
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=CACHED)
 def is_nickname(one: str, other: str) -> bool:
     """Is one short for the other, or are both short for the same name? Symmetric."""
     if one == other:
@@ -94,7 +96,7 @@ def _full_names_of(name: str, found: set[str]) -> set[str]:
     return {full for full in found if name not in _nicknames().canonicals_of(full)}
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=CACHED)
 def sound_of(name: str) -> str:
     """Give how a folded name sounds in English; the name itself where nothing is left of it."""
     return metaphone(name.replace(" ", "")) or name

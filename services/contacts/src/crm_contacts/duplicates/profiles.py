@@ -8,9 +8,13 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from crm_contacts.duplicates.caches import CACHED
 from crm_contacts.duplicates.identifying import identifying_digits, is_filler
 from crm_contacts.duplicates.names import LEGAL_FORMS, Name, fold, to_name
 from crm_contacts.duplicates.weights import WEIGHTS
+
+AT_ONCE: Final = 50
+"""So many contacts are read, or pairs scored, before others get the event loop: some ten milliseconds."""
 
 LAST_DIGITS: Final = 8
 """As many as tell two numbers apart whatever their country code and trunk prefix."""
@@ -83,7 +87,7 @@ def to_profile(row: Mapping[str, Any], custom_keys: frozenset[str] = frozenset()
     )
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=CACHED)
 def to_mailbox(email: str | None) -> Mailbox | None:
     if not email:
         return None

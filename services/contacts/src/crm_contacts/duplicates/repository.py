@@ -38,6 +38,7 @@ DELETE_OTHERS = """
      WHERE d.tenant_id = $1 AND d.status <> 'MERGED' AND (d.low_id = ANY($2) OR d.high_id = ANY($2))
        AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::uuid[]) AS kept (low_id, high_id)
                         WHERE kept.low_id = d.low_id AND kept.high_id = d.high_id)
+       AND NOT ($5 AND d.decided_at IS NOT NULL)
 """
 
 MARK_MERGED_AWAY = """
@@ -129,12 +130,19 @@ async def save_candidates(
 
 
 async def delete_others(
-    transaction: Transaction, tenant_id: UUID, contact_ids: Collection[UUID], kept: Collection[Pair]
+    transaction: Transaction,
+    tenant_id: UUID,
+    contact_ids: Collection[UUID],
+    kept: Collection[Pair],
+    *,
+    spare_decided: bool = False,
 ) -> None:
-    """Drop all candidates of these contacts but `kept`; what was merged stays, as a memory of it."""
-    await transaction.execute(
-        DELETE_OTHERS, tenant_id, list(contact_ids), [pair.low_id for pair in kept], [pair.high_id for pair in kept]
-    )
+    """Drop all candidates of these contacts but `kept`; what was merged stays, as a memory of it.
+
+    `spare_decided`: so does whatever a person once decided about.
+    """
+    lows, highs = [pair.low_id for pair in kept], [pair.high_id for pair in kept]
+    await transaction.execute(DELETE_OTHERS, tenant_id, list(contact_ids), lows, highs, spare_decided)
 
 
 async def remove_gone(

@@ -64,7 +64,7 @@ async def merge_duplicate(candidate_id: UUID, context: Context, body: MergeDupli
     request = body or MergeDuplicateRequest()
     command = request.to_command(candidate_id, caller=context.caller, expected_version=context.if_match)
     outcome = await commands.merge_candidate(command, context.unit_of_work, context.clock)
-    response = context.reply_json({"merge_id": outcome.merge_id, "contact": to_state(outcome.survivor)})
+    response = await context.reply_json({"merge_id": outcome.merge_id, "contact": to_state(outcome.survivor)})
     response.headers["ETag"] = f'"{outcome.survivor.version}"'
     response.headers[positions.HEADER] = positions.to_token(
         [Position("contact", contact.id, contact.version) for contact in (outcome.survivor, outcome.other)]
@@ -82,7 +82,7 @@ async def dismiss_duplicate(
     candidate_id: UUID, context: Context, body: DismissDuplicateRequest | None = None
 ) -> Response:
     command = (body or DismissDuplicateRequest()).to_command(candidate_id, caller=context.caller)
-    return context.reply_json(await commands.dismiss_candidate(command, context.unit_of_work, context.clock))
+    return await context.reply_json(await commands.dismiss_candidate(command, context.unit_of_work, context.clock))
 
 
 async def _reply(query: DuplicateList, context: Context, *, contact_id: UUID | None) -> Response:
@@ -95,4 +95,4 @@ async def _reply(query: DuplicateList, context: Context, *, contact_id: UUID | N
         )
         rows = await statement.fetch(connection)
         items = await queries.to_items(connection, context.caller, rows[: page.limit], of=contact_id)
-    return context.reply_page(items, next_cursor(page, rows))
+    return await context.reply_page(items, next_cursor(page, rows))

@@ -27,6 +27,9 @@ class Reason(BaseModel):
     field: str
     comparison: str
     weight: float
+    learnt_from: Annotated[
+        int | None, Field(description="the tenant's own sure pairs behind the weight; absent: an assumed figure")
+    ] = None
 
 
 class Duplicate(BaseModel):

@@ -25,14 +25,34 @@ OTHERS: Final = (Kind.STRANGER, Kind.COLLEAGUE, Kind.KIN)
 class Level:
     """How likely a finding is among pairs of each kind, 0 to 1.
 
-    `breadth`: among kinds without a figure it is the value's frequency times this. `agrees`: it speaks for one person
-    by itself; AUTO needs such a finding. `contradicts`: it speaks for two, and no AUTO goes past it.
+    `breadth`: among kinds without a figure it is the value's frequency times this. `beside`: among relatives and
+    colleagues who share another value too, as who lives in one street lives in one town. `agrees`: it speaks for one
+    person by itself; AUTO needs such a finding. `contradicts`: it speaks for two, and no AUTO goes past it.
     """
 
     probability: Mapping[Kind, float]
     breadth: float | None
+    beside: float | None
     agrees: bool
     contradicts: bool
+
+    @property
+    def same(self) -> float:
+        return self.probability[Kind.SAME]
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How far a tenant's own pairs move the figures: see weights.toml."""
+
+    contacts: float
+    pairs: float
+    sure_share: float
+    fewest_duplicates: float
+    most_duplicates: float
+    most_times: float
+    most_likely: float
+    sure_bits: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,7 @@ class Weights:
     fewest_contacts: int
     least_frequency: float
     prior_strength: float
+    beside_strength: float
     common_names: Mapping[str, float]
     rare_frequency: float
     free_mail_domains: frozenset[str]
@@ -52,6 +73,7 @@ class Weights:
     words_for_nothing: frozenset[str]
     auto_above: float
     suggest_from: float
+    learning: Learning
 
 
 def load_weights() -> Weights:
@@ -65,6 +87,7 @@ def load_weights() -> Weights:
         fewest_contacts=prior["fewest_contacts"],
         least_frequency=frequency["least"],
         prior_strength=frequency["prior_strength"],
+        beside_strength=frequency["beside_strength"],
         common_names=found["common_names"],
         rare_frequency=frequency["rare"],
         free_mail_domains=frozenset(found["mail"]["free_domains"]),
@@ -72,6 +95,7 @@ def load_weights() -> Weights:
         words_for_nothing=frozenset(found["custom"]["words_for_nothing"]),
         auto_above=bands["auto_above"],
         suggest_from=bands["suggest_from"],
+        learning=Learning(**found["learning"]),
     )
 
 
@@ -84,7 +108,7 @@ def _to_level(where: str, given: Mapping[str, Any]) -> Level:
     probability = {kind: float(given[kind]) for kind in Kind if kind in given or breadth is None}
     if not all(0 < value <= 1 and math.isfinite(value) for value in probability.values()):
         raise ValueError(f"{where}: a probability lies above 0 and is 1 at most")
-    return Level(probability, breadth, given.get("agrees", False), given.get("contradicts", False))
+    return Level(probability, breadth, given.get("beside"), given.get("agrees", False), given.get("contradicts", False))
 
 
 WEIGHTS: Final = load_weights()

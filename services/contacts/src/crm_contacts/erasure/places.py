@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_contacts.duplicates import finding as duplicates
 from crm_contacts.erasure import repository
-from crm_contacts.imports import housekeeping as imports
+from crm_contacts.imports import forgetting as imports
 from crm_contacts.merges import repository as merges
 from crm_shared.audit.forgetting import forget_values
 from crm_shared.database import Transaction

@@ -5,21 +5,33 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from crm_contacts.imports.values import TAG_SEPARATOR
+from crm_contacts.companies.domain import NewCompany
+from crm_contacts.contacts.domain import NewContact
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.custom_fields import Definitions
 from crm_shared.custom_fields.values import to_text
 from crm_shared.database import Connection, Where
+from crm_shared.event_loop_turns import in_turns
+from crm_shared.imports.forms import join_values
+from crm_shared.record_fields import field_names
+from crm_shared.spreadsheets import PIECE_ROWS, write_moment
 
-CONTACT_COLUMNS: Final = (
-    "id", "first_name", "last_name", "email", "phone", "company_id", "company", "job_title", "source", "owner_id",
-    "owner", "tags", "external_id", "created_at", "updated_at",
-)  # fmt: skip
-COMPANY_COLUMNS: Final = (
-    "id", "name", "domain", "industry", "size", "website", "owner_id", "owner", "tags", "created_at", "updated_at",
-)  # fmt: skip
-"""`company` and `owner` are names beside the ids, for people; an import goes by the ids."""
+NAME_OF_ID: Final = {"company_id": "company", "owner_id": "owner"}
+"""Names beside the ids, for people; an import goes by the ids."""
+NO_COLUMN: Final = {"phone_e164", "custom_data"}
+"""What follows from the phone, and custom fields, each of which has a column of its own."""
+
+
+def _list_columns(new: type[Any]) -> tuple[str, ...]:
+    """List what can be said of a record, in the order of its fields, between its id and its times."""
+    said = [name for name in field_names(new) if name not in NO_COLUMN]
+    columns = [column for name in said for column in (name, NAME_OF_ID.get(name)) if column is not None]
+    return ("id", *columns, "created_at", "updated_at")
+
+
+CONTACT_COLUMNS: Final = _list_columns(NewContact)
+COMPANY_COLUMNS: Final = _list_columns(NewCompany)
 
 FIND_OWNERS: Final = "SELECT id, email FROM directory_users WHERE tenant_id = $1 AND id = ANY ($2)"
 FIND_COMPANIES: Final = "SELECT c.id, c.name FROM companies c WHERE c.tenant_id = $1 AND c.id = ANY ($2) AND "
@@ -41,7 +53,7 @@ async def to_lines(
     wanted = {row["company_id"] for row in rows if "company" in columns} - {None}
     companies = await _find_companies(connection, caller, wanted)
     lines = []
-    for row in rows:
+    async for row in in_turns(rows, at_once=PIECE_ROWS):
         named = {**row, "owner": owners.get(row["owner_id"]), "company": companies.get(row.get("company_id"))}
         custom_data = row["custom_data"]
         cells = [_to_cell(named[name]) for name in columns]
@@ -51,8 +63,8 @@ async def to_lines(
 
 def _to_cell(value: object) -> object:
     if isinstance(value, list | tuple):
-        return TAG_SEPARATOR.join(value)
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        return join_values(value)
+    return write_moment(value) if isinstance(value, datetime) else value
 
 
 async def _find_owners(connection: Connection, caller: Caller, ids: set[UUID]) -> dict[UUID, str]:

@@ -20,7 +20,7 @@ from crm_shared.custom_fields.listing import apply_query
 from crm_shared.database import Connection
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import next_cursor
-from crm_shared.http.exports import EXPORT_ANSWER, Lines, reply_file, require_whole
+from crm_shared.http.exports import EXPORT_ANSWER, ExportOptions, Lines, choose_fields, reply_file, require_whole
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.listing import Page, Rows
@@ -28,7 +28,17 @@ from crm_shared.listing import Page, Rows
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=CrmRoute)
 
 PAGE_ROWS: Final = 1000
-QueryT = TypeVar("QueryT", ContactList, CompanyList)
+
+
+class ContactExport(ContactList, ExportOptions):
+    """The list's filters, and which columns."""
+
+
+class CompanyExport(CompanyList, ExportOptions):
+    """The list's filters, and which columns."""
+
+
+QueryT = TypeVar("QueryT", ContactExport, CompanyExport)
 LoadPage = Callable[[Connection, QueryT], Awaitable[tuple[Rows, Page]]]
 
 
@@ -38,8 +48,8 @@ LoadPage = Callable[[Connection, QueryT], Awaitable[tuple[Rows, Page]]]
     responses={**EXPORT_ANSWER, **problems()},
     summary="Download the contacts you may see",
 )
-async def export_contacts(query: Annotated[ContactList, Query()], context: Context) -> Response:
-    async def load_page(connection: Connection, query: ContactList) -> tuple[Rows, Page]:
+async def export_contacts(query: Annotated[ContactExport, Query()], context: Context) -> Response:
+    async def load_page(connection: Connection, query: ContactExport) -> tuple[Rows, Page]:
         caller = context.caller
         region = await contact_queries.load_region(connection, caller) if query.phone is not None else None
         filters = contact_filters.to_filters(query, caller, region=region)
@@ -63,8 +73,8 @@ async def export_contacts(query: Annotated[ContactList, Query()], context: Conte
     responses={**EXPORT_ANSWER, **problems()},
     summary="Download the companies you may see",
 )
-async def export_companies(query: Annotated[CompanyList, Query()], context: Context) -> Response:
-    async def load_page(connection: Connection, query: CompanyList) -> tuple[Rows, Page]:
+async def export_companies(query: Annotated[CompanyExport, Query()], context: Context) -> Response:
+    async def load_page(connection: Connection, query: CompanyExport) -> tuple[Rows, Page]:
         caller = context.caller
         filters = company_filters.to_filters(query, caller)
         page = await apply_query(
@@ -93,11 +103,14 @@ async def _reply(
     whole = query.model_copy(update={"limit": PAGE_ROWS})
     async with context.database.read(context.caller.tenant_id) as connection:
         definitions = await read_definitions(connection, context.caller.tenant_id, entity_type)
+    headers = list_headers(columns, definitions)
+    chosen = choose_fields(query.fields, headers)
+    places = [headers.index(name) for name in chosen]
 
     async def read(cursor: str | None) -> Lines:
         async with context.database.read(context.caller.tenant_id) as connection:
             rows, page = await load_page(connection, whole.model_copy(update={"cursor": cursor}))
             lines = await to_lines(connection, context.caller, rows[:PAGE_ROWS], columns, definitions)
-        return lines, next_cursor(page, rows)
+        return [[line[place] for place in places] for line in lines], next_cursor(page, rows)
 
-    return await reply_file(context, name, list_headers(columns, definitions), read)
+    return await reply_file(context, name, chosen, read, excel=query.excel)

@@ -59,7 +59,7 @@ async def give_contacts(transaction: Transaction, hand_over: HandOver, now: date
         [contact.updated_at for contact in contacts],
         [to_json(contact.shares).decode() for contact in contacts],
     )
-    wire = events.MAPPING.to_wire(given, by=Actor(tenant_id, hand_over.actor_id))
+    wire = await events.MAPPING.to_wire_in_turns(given, by=Actor(tenant_id, hand_over.actor_id))
     await publish(transaction, wire, audited=True)
     return len(given)
 

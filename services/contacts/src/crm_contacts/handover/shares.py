@@ -36,7 +36,7 @@ async def end_shares(transaction: Transaction, hand_over: HandOver, now: datetim
     ended = [unshare(contact, leaver_id, now=now) for contact in shared]
     for event in ended:
         await repository.save(transaction, tenant_id, event.contact)
-    wire = events.MAPPING.to_wire(ended, by=Actor(tenant_id, hand_over.actor_id))
+    wire = await events.MAPPING.to_wire_in_turns(ended, by=Actor(tenant_id, hand_over.actor_id))
     await publish(transaction, wire, audited=True)
     return len(ended)
 

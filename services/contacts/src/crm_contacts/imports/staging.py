@@ -4,30 +4,36 @@ The temporary table goes with its transaction: behind a pooler the session is ev
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
-from crm_contacts.imports.domain import Import, ImportedType, ImportMode
-from crm_contacts.imports.references import Found
-from crm_contacts.imports.rows import ROW_KINDS
 from crm_shared.contracts.event_types import dataschema_of
 from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
 from crm_shared.contracts.writing import format_time
 from crm_shared.database import Transaction
 from crm_shared.database.unique_values import try_update
+from crm_shared.imports.domain import Import, ImportMode
+from crm_shared.imports.references import Found
 from crm_shared.publishing import INSERT_AUDIT, INSERT_OUTBOX
 from crm_shared.record_fields import field_names
 from crm_shared.telemetry.traces import current_traceparent
 
-# A table of each type: prepared statements on one that changed its columns would be refused.
-TABLE: Final[Mapping[ImportedType, str]] = {
-    ImportedType.CONTACT: "staged_contacts",
-    ImportedType.COMPANY: "staged_companies",
-}
-RECORDS: Final[Mapping[ImportedType, str]] = {
-    ImportedType.CONTACT: "contacts",
-    ImportedType.COMPANY: "companies",
-}
+
+class Staged(Protocol):
+    """What is asked of a type of record whose rows are staged."""
+
+    @property
+    def records(self) -> str: ...
+    @property
+    def record(self) -> type[Any]: ...
+    @property
+    def aggregate(self) -> str: ...
+    @property
+    def staged_records(self) -> str: ...
+    @property
+    def staged(self) -> Sequence[str]: ...
+
+
 # Each column is of the type that it has in the records' own table, and may be empty.
 CREATE: Final = """
     CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS
@@ -75,32 +81,31 @@ INSERT_AND_PUBLISH: Final = """
 LIST_ROWS: Final = "SELECT s.* FROM {table} s WHERE s.number = ANY ($1::integer[]) ORDER BY s.number"
 
 
-def _make_create(entity_type: ImportedType) -> str:
-    staged = ", ".join("r." + name for name in ROW_KINDS[entity_type].staged)
-    return CREATE.format(table=TABLE[entity_type], records=RECORDS[entity_type], staged=staged)
+def _make_create(kind: Staged) -> str:
+    staged = ", ".join("r." + name for name in kind.staged)
+    return CREATE.format(table=kind.staged_records, records=kind.records, staged=staged)
 
 
-def _make_insert(entity_type: ImportedType) -> str:
-    kind = ROW_KINDS[entity_type]
+def _make_insert(kind: Staged) -> str:
     values = {**{name: "s." + name for name in kind.staged}, **GIVEN}
     columns = [name for name in field_names(kind.record) if name in values]
     return INSERT.format(
-        records=RECORDS[entity_type],
+        records=kind.records,
         columns=", ".join(columns),
         values=", ".join(values[name] for name in columns),
-        table=TABLE[entity_type],
+        table=kind.staged_records,
     )
 
 
-async def copy_rows(transaction: Transaction, entity_type: ImportedType, rows: bytes) -> None:
+async def copy_rows(transaction: Transaction, kind: Staged, rows: bytes) -> None:
     """Bring the lines of COPY's text format into the staging table."""
-    await transaction.execute(_make_create(entity_type))
-    columns = ("number", "id", *ROW_KINDS[entity_type].staged, "custom_data", "refusal", "payload")
-    await transaction.copy_text(TABLE[entity_type], columns, rows)
+    await transaction.execute(_make_create(kind))
+    columns = ("number", "id", *kind.staged, "custom_data", "refusal", "payload")
+    await transaction.copy_text(kind.staged_records, columns, rows)
 
 
 async def insert_staged(
-    transaction: Transaction, job: Import, found: Found, *, owners: Collection[UUID] | None
+    transaction: Transaction, job: Import, kind: Staged, found: Found, *, owners: Collection[UUID] | None
 ) -> list[UUID | None]:
     """Write and publish every staged row that can be new and whose unique values are free.
 
@@ -110,7 +115,7 @@ async def insert_staged(
     inserted: list[UUID | None] = []
 
     async def insert(on_conflict: str) -> None:
-        inserted.extend(await _insert(transaction, on_conflict, job, found, owners))
+        inserted.extend(await _insert(transaction, on_conflict, job, kind, found, owners))
 
     # As long as every row of a file was new, the next ones are too: without ON CONFLICT the statement takes four
     # fifths of the time, as it need not look for each value before it writes it.
@@ -121,13 +126,18 @@ async def insert_staged(
 
 
 async def _insert(
-    transaction: Transaction, on_conflict: str, job: Import, found: Found, owners: Collection[UUID] | None
+    transaction: Transaction,
+    on_conflict: str,
+    job: Import,
+    kind: Staged,
+    found: Found,
+    owners: Collection[UUID] | None,
 ) -> list[UUID | None]:
-    aggregate = ROW_KINDS[job.entity_type].aggregate
+    aggregate = kind.aggregate
     event_type = f"crm.{aggregate}.created"
     statement = INSERT_AND_PUBLISH.format(
-        insert=_make_insert(job.entity_type),
-        table=TABLE[job.entity_type],
+        insert=_make_insert(kind),
+        table=kind.staged_records,
         on_conflict=on_conflict,
         insert_audit=INSERT_AUDIT,
         insert_outbox=INSERT_OUTBOX,
@@ -140,8 +150,6 @@ async def _insert(
     return [row["id"] for row in rows]
 
 
-async def list_staged(
-    transaction: Transaction, entity_type: ImportedType, numbers: Sequence[int]
-) -> list[Mapping[str, Any]]:
+async def list_staged(transaction: Transaction, kind: Staged, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
     """Give these rows as they were prepared, in their order; null where a cell was empty."""
-    return [dict(row) for row in await transaction.fetch(LIST_ROWS.format(table=TABLE[entity_type]), numbers)]
+    return [dict(row) for row in await transaction.fetch(LIST_ROWS.format(table=kind.staged_records), numbers)]

@@ -11,19 +11,25 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from crm_contacts.contacts.domain import NAMING_FIELDS, Contact, ContactMerged, ContactUnmerged, shares_beside
+from crm_contacts.contacts.domain import (
+    NAMING_FIELDS,
+    Contact,
+    ContactMerged,
+    ContactUnmerged,
+    NewContact,
+    shares_beside,
+)
 from crm_contacts.tags import to_tags
+from crm_shared.record_fields import field_names
 from crm_shared.refusals import Conflict, InvalidField, NotFound
 
-COMPANIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    **{name: (name,) for name in ("first_name", "last_name", "email", "company_id", "job_title", "source")},
-    "phone": ("phone", "phone_e164"),
-    "external_id": ("external_id",),
-    "owner_id": ("owner_id",),
-}
-"""The fields that may be chosen, each with the columns that go with it."""
-
 UNITED: Final = ("tags", "custom_data", "shares")
+COMPANIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{name: (name,) for name in field_names(NewContact) if name not in {*UNITED, "phone_e164"}},
+    "phone": ("phone", "phone_e164"),
+}
+"""The fields that may be chosen, each with the columns that go with it: all that can be said and is not united."""
+
 CUSTOM_PREFIX: Final = "custom_data."
 MERGED_FIELDS: Final = (*(column for columns in COMPANIONS.values() for column in columns), *UNITED)
 ABSENT: Final = object()

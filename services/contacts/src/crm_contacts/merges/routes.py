@@ -45,7 +45,7 @@ async def merge_contacts(contact_id: UUID, body: MergeRequest, context: Context)
     command = body.to_command(contact_id, caller=context.caller, expected_version=context.if_match)
     outcome = await commands.merge_contacts(command, context.unit_of_work, context.clock)
     answer = {"merge_id": outcome.merge_id, "contact": to_state(outcome.survivor)}
-    response = context.reply_json(answer)
+    response = await context.reply_json(answer)
     return response if outcome.merge_id is None else _mark(response, outcome)
 
 
@@ -57,14 +57,14 @@ async def list_merges(query: Annotated[MergeList, Query()], context: Context) ->
     )
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await statement.fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get("/merges/{merge_id}", response_model=MergeState, summary="Get one merge", responses=problems(MergeNotFound))
 async def get_merge(merge_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         merge = await queries.load_merge(connection, context.caller, merge_id)
-    return context.reply_json(merge)
+    return await context.reply_json(merge)
 
 
 @router.post(
@@ -88,7 +88,7 @@ async def undo_merge(merge_id: UUID, context: Context) -> Response:
     outcome = await commands.undo_merge(command, context.unit_of_work, context.clock)
     other = to_state(outcome.other) if outcome.sees_other else None
     answer = {"merge_id": merge_id, "contact": to_state(outcome.survivor), "other": other}
-    return _mark(context.reply_json(answer), outcome)
+    return _mark(await context.reply_json(answer), outcome)
 
 
 def _mark(response: Response, outcome: Outcome) -> Response:

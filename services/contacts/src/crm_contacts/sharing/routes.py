@@ -39,7 +39,7 @@ async def list_shares(contact_id: UUID, query: Annotated[PageQuery, Query()], co
         await load_contact(connection, context.caller, contact_id)
         page = to_page(query, ORDER)
         rows = await queries.select_shares(context.caller, contact_id, page).fetch(connection)
-    return context.reply_page([queries.to_share(row) for row in rows[: page.limit]], next_cursor(page, rows))
+    return await context.reply_page([queries.to_share(row) for row in rows[: page.limit]], next_cursor(page, rows))
 
 
 @router.post(
@@ -66,7 +66,7 @@ async def share_contact(contact_id: UUID, body: ShareRequest, context: Context) 
 async def get_share(contact_id: UUID, user_id: UUID, context: Context) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
         share = await queries.load_share(connection, context.caller, contact_id, user_id)
-    return context.reply_json(share)
+    return await context.reply_json(share)
 
 
 @router.delete(

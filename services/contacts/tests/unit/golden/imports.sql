@@ -1,5 +1,5 @@
 -- == ADMIN
-SELECT i.tenant_id, i.id, i.version, i.created_by, i.entity_type, i.mode, i.id_property, i.dry_run, i.status, i.file_name, i.file_bytes, i.encoding, i.delimiter, i.columns, i.created_at, i.updated_at, i.rows_read, i.bytes_read, i.created, i.updated, i.unchanged, i.failed, i.problem, i.preview, i.reverted, i.started_at, i.finished_at, i.waits_for, i.turned_at
+SELECT i.tenant_id, i.id, i.version, i.created_by, i.entity_type, i.mode, i.id_property, i.dry_run, i.status, i.file_name, i.file_bytes, i.encoding, i.delimiter, i.columns, i.created_at, i.updated_at, i.options, i.warnings, i.rows_read, i.bytes_read, i.created, i.updated, i.unchanged, i.failed, i.problem, i.preview, i.reverted, i.started_at, i.finished_at, i.waits_for, i.turned_at
 FROM imports i
 WHERE i.tenant_id = $1
   AND true
@@ -9,7 +9,7 @@ LIMIT $2
 -- $2: 51
 
 -- == REP, status=FAILED, a later page
-SELECT i.tenant_id, i.id, i.version, i.created_by, i.entity_type, i.mode, i.id_property, i.dry_run, i.status, i.file_name, i.file_bytes, i.encoding, i.delimiter, i.columns, i.created_at, i.updated_at, i.rows_read, i.bytes_read, i.created, i.updated, i.unchanged, i.failed, i.problem, i.preview, i.reverted, i.started_at, i.finished_at, i.waits_for, i.turned_at
+SELECT i.tenant_id, i.id, i.version, i.created_by, i.entity_type, i.mode, i.id_property, i.dry_run, i.status, i.file_name, i.file_bytes, i.encoding, i.delimiter, i.columns, i.created_at, i.updated_at, i.options, i.warnings, i.rows_read, i.bytes_read, i.created, i.updated, i.unchanged, i.failed, i.problem, i.preview, i.reverted, i.started_at, i.finished_at, i.waits_for, i.turned_at
 FROM imports i
 WHERE i.tenant_id = $1
   AND i.created_by = $2

@@ -9,9 +9,18 @@ from uuid import UUID
 from crm_deals.deals import domain, events, repository
 from crm_deals.deals.columns import DEAL_TABLE
 from crm_deals.deals.commands import CreateDeal, to_new_deal
-from crm_deals.deals.domain import Deal, DealEvent, DealNotFound, DealNotYours, Decision, DuplicateExternalId
+from crm_deals.deals.domain import (
+    Deal,
+    DealEvent,
+    DealNotFound,
+    DealNotYours,
+    Decision,
+    DuplicateExternalId,
+    NewDeal,
+)
 from crm_deals.deals.editing import apply_changes, fit_amount
 from crm_deals.deals.stage_choice import StageChoice, load_stage_choice
+from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller, Permission
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.batches import (
@@ -30,7 +39,7 @@ from crm_shared.custom_fields import EntityType
 from crm_shared.custom_fields.definitions import Definitions
 from crm_shared.custom_fields.repository import load_definitions
 from crm_shared.database import RecordTable, Transaction, UnitOfWork
-from crm_shared.refusals import Conflict, Refusal, UnknownReference
+from crm_shared.refusals import Conflict, InvalidField, Refusal, UnknownReference
 from crm_shared.replicas.living import hold_living, require_living, settle_contact
 from crm_shared.replicas.references import Found, Reference, References
 
@@ -39,10 +48,11 @@ REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "use
 
 @dataclass(frozen=True, slots=True)
 class ImportDeal:
-    """A deal to be; `created_at` takes BACKDATE."""
+    """A deal to be; `created_at` takes BACKDATE, and so does `closed_at`, which only a file says."""
 
     command: CreateDeal
     created_at: datetime | None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,13 @@ async def write_deals(
 ) -> dict[int, Outcome | Refusal]:
     """Carry out a batch, give what became of each item by its index. Raises Unavailable; then nothing is written."""
     # Before the transaction: an owner's answer may take its time, and a lock must not wait for it.
-    found = await references.find(command.caller, _list_references(command.items))
+    found = await references.find(command.caller, list_references(command.items))
     async with unit_of_work.begin(command.caller) as transaction:
         return await write_batch(transaction, DealBatch(command.caller, found, clock), command.items)
 
 
-def _list_references(items: Sequence[BatchItem[ImportDeal]]) -> list[Reference]:
+def list_references(items: Sequence[BatchItem[ImportDeal]]) -> list[Reference]:
+    """Return what the items refer to."""
     named: list[tuple[str, UUID | None]] = []
     for item in items:
         named += [(name, item.changes.get(name)) for name in REFERENCES]
@@ -94,7 +105,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
     async def look(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> Plan[Deal]:
         """Hold contacts and stages first: those who move deals after a merge, or empty a stage, lock in this order."""
         self._happened = {}
-        contact_ids = {reference.id for reference in _list_references(items) if reference.aggregate == "contact"}
+        contact_ids = {reference.id for reference in list_references(items) if reference.aggregate == "contact"}
         living = await hold_living(transaction, [(self.tenant_id, contact_id) for contact_id in contact_ids])
         self._living = {contact_id: living_id for (_, contact_id), living_id in living.items()}
         self._stages = await load_stage_choice(transaction, self.tenant_id, self._clock)
@@ -129,7 +140,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
 
     def create(self, new: ImportDeal) -> Decided[Deal]:
         command = new.command
-        if new.created_at is not None:
+        if new.created_at is not None or new.closed_at is not None:
             self._caller.require(Permission.BACKDATE, "say when a deal was created")
         self._require_references({name: getattr(command, name) for name in REFERENCES})
         require_owner_in_sight(command.owner_id or self._caller.user_id, (self._caller.user_id, *self._owners_in_sight))
@@ -138,8 +149,25 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         custom_data = self._definitions.check(command.custom_data, partial=False)
         stage = self._stages.choose_first(command.pipeline_id, command.stage_id)
         checked = replace(to_new_deal(command, contact), custom_data=custom_data)
-        decision = domain.create(new_id(), checked, stage, at=new.created_at or self._now, now=self._now)
-        return self._to_decided(decision)
+        return self._to_decided(self._begin(checked, stage, new))
+
+    def _begin(self, checked: NewDeal, stage: Stage, new: ImportDeal) -> Decision:
+        """Make the deal. Until it was closed it stood in its pipeline's first open stage, as far as we know."""
+        at = new.created_at or new.closed_at or self._now
+        if new.closed_at is not None and stage.kind is StageKind.OPEN:
+            raise InvalidField.at("/closed_at", "belongs to a deal in a closed stage")
+        if new.closed_at is None or new.closed_at == at:
+            return domain.create(new_id(), checked, stage, at=at, now=self._now)
+        first = self._stages.choose_first(stage.pipeline_id, None)
+        begun = domain.create(new_id(), replace(checked, lost_reason=None), first, at=at, now=self._now)
+        try:
+            closed = domain.move(
+                begun.deal, first, stage, lost_reason=checked.lost_reason, at=new.closed_at, now=self._now
+            )
+        except InvalidField as refusal:
+            is_moment = refusal.errors[0].pointer == "/changed_at"
+            raise InvalidField.at("/closed_at", refusal.errors[0].detail) if is_moment else refusal from None
+        return begun.then(closed)
 
     def edit(self, record: Deal, changes: Mapping[str, Any]) -> Decided[Deal]:
         changed_at = changes.get("changed_at")
@@ -157,7 +185,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
 
     async def conclude(self, transaction: Transaction, wire: Sequence[OutboxEvent]) -> None:
         happened = [self._happened[event.aggregate_id, event.version] for event in wire]
-        await repository.record_history(transaction, self._caller, happened)
+        await repository.record_history(transaction, self._caller.tenant_id, self._caller.user_id, happened)
 
     def _to_decided(self, decision: Decision) -> Decided[Deal]:
         # Some of it may come to nothing: another item of the batch may have the external id.

@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
+from crm_shared.event_loop_turns import in_turns
 from crm_shared.listing import Listed, Page, Statement, list_branches, select_visible
 from crm_shared.money import digits_of
+
+PIECE_DEALS: Final = 1_000
+"""Of a board of many stages, made without letting others have the event loop."""
 
 # Maintained sums by owner, with the changes that are not folded in yet; both read in one snapshot are exact.
 OF_OWNERS = """
@@ -75,19 +79,28 @@ async def sum_stages(connection: Connection, caller: Caller, pipeline_id: UUID) 
 
 
 async def list_stage_deals(
-    connection: Connection, caller: Caller, pipeline_id: UUID, stage_ids: Sequence[UUID], *, page: Page, now: datetime
+    connection: Connection,
+    caller: Caller,
+    pipeline_id: UUID,
+    stages: Mapping[UUID, Mapping[str, Any]],
+    *,
+    page: Page,
+    now: datetime,
 ) -> dict[UUID, list[dict[str, Any]]]:
-    """Return up to a page's limit + 1 deals of each stage, by stage, with `last_activity_at` and `next_activity`."""
-    deals: dict[UUID, list[dict[str, Any]]] = {stage_id: [] for stage_id in stage_ids}
-    for row in await select_stage_deals(caller, pipeline_id, stage_ids, page=page, now=now).fetch(connection):
-        deals[row["stage_id"]].append(_to_shown(row))
+    """Return up to a page's limit + 1 deals of each stage, by stage, as the board shows them."""
+    deals: dict[UUID, list[dict[str, Any]]] = {stage_id: [] for stage_id in stages}
+    rows = await select_stage_deals(caller, pipeline_id, list(stages), page=page, now=now).fetch(connection)
+    async for row in in_turns(rows, at_once=PIECE_DEALS):
+        stage_id = row["stage_id"]
+        deals[stage_id].append(_to_shown(row, stages[stage_id], now=now))
     return deals
 
 
-def _to_shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Put what the row has of the next activity together, as the board shows it."""
+def _to_shown(row: dict[str, Any], stage: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Put what the row has of the next activity together, and tell whether the deal is rotting in its stage."""
     following = {name: row.pop(f"next_{name}") for name in SHOWN_OF_NEXT}
-    return {**row, "next_activity": None if following["id"] is None else following}
+    following_or_none = None if following["id"] is None else following
+    return {**row, "next_activity": following_or_none, "rotting": is_rotting(row, stage, now=now)}
 
 
 def select_stage_deals(

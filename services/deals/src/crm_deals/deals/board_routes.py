@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -19,6 +19,9 @@ from crm_shared.listing import Order, Page, SortField
 from crm_shared.refusals import InvalidField
 
 router = APIRouter(prefix="/pipelines", tags=["board"], route_class=CrmRoute)
+
+BOARD_LEVELS: Final = 4
+"""Deals stand in the list of their column, which stands in the list of columns."""
 
 ORDER = Order("-updated_at", SortField("d.updated_at", datetime), is_descending=True, id_column="d.id")
 
@@ -42,20 +45,19 @@ async def read_board(pipeline_id: UUID, query: Annotated[BoardQuery, Query()], c
                 raise InvalidField.at("?stage_id", "is not a stage of this pipeline")
         sums = await board.sum_stages(connection, caller, pipeline_id)
         page = to_page(query, ORDER)
-        deals = await board.list_stage_deals(connection, caller, pipeline_id, list(stages), page=page, now=now)
-    columns = [
-        _to_column(stage, sums.get(stage_id, []), deals[stage_id], page, now=now) for stage_id, stage in stages.items()
-    ]
-    return context.reply_json({"pipeline_id": pipeline_id, "pipeline_name": pipeline["name"], "stages": columns})
+        deals = await board.list_stage_deals(connection, caller, pipeline_id, stages, page=page, now=now)
+    columns = [_to_column(stage, sums.get(stage_id, []), deals[stage_id], page) for stage_id, stage in stages.items()]
+    answer = {"pipeline_id": pipeline_id, "pipeline_name": pipeline["name"], "stages": columns}
+    return await context.reply_json(answer, levels=BOARD_LEVELS)
 
 
 def _to_column(
-    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[dict[str, Any]], page: Page, *, now: datetime
+    stage: Mapping[str, Any], sums: list[Mapping[str, Any]], deals: list[dict[str, Any]], page: Page
 ) -> dict[str, Any]:
     return {
         "stage": stage,
         "count": sum(row["count"] for row in sums),
         "totals": board.to_totals(sums, stage["win_probability"]),
-        "deals": [{**deal, "rotting": board.is_rotting(deal, stage, now=now)} for deal in deals[: page.limit]],
+        "deals": deals[: page.limit],
         "next_cursor": next_cursor(page, deals),
     }

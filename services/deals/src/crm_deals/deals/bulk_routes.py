@@ -36,7 +36,7 @@ async def move_deals(body: BulkMoveRequest, context: Context, references: Refere
     )
     command = WriteDeals(context.caller, items)
     moved = await batch.write_deals(command, context.unit_of_work, references, context.clock)
-    return reply_batch(context, "deal", {**refused, **moved})
+    return await reply_batch(context, "deal", {**refused, **moved})
 
 
 @router.post(
@@ -58,4 +58,4 @@ async def write_deals(body: BatchRequest, context: Context, references: Referenc
     items, refused = await ItemReader(body, id_properties=DealBatch.unique_fields).read(context, read_new, read_changes)
     command = WriteDeals(context.caller, items)
     written = await batch.write_deals(command, context.unit_of_work, references, context.clock)
-    return reply_batch(context, "deal", {**refused, **written})
+    return await reply_batch(context, "deal", {**refused, **written})

@@ -88,7 +88,7 @@ async def create_deal(
         require_living(new.contact_id, await hold_living_one(transaction, caller.tenant_id, new.contact_id))
         custom_data = await check_new(transaction, caller.tenant_id, EntityType.DEAL, command.custom_data)
         decision = await _insert(transaction, command, replace(new, custom_data=custom_data), clock)
-        await repository.record_history(transaction, caller, decision.events)
+        await repository.record_history(transaction, caller.tenant_id, caller.user_id, decision.events)
         await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
 
@@ -149,7 +149,7 @@ async def edit_deal(
         decision = apply_changes(deal, changes, stages, at=max(now, deal.stage_changed_at), now=now)
         if decision.events:
             await repository.save_unique(transaction, caller, decision.deal, before=deal)
-            await repository.record_history(transaction, caller, decision.events)
+            await repository.record_history(transaction, caller.tenant_id, caller.user_id, decision.events)
             await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
 
@@ -192,7 +192,7 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
         )
         if decision.events:
             await repository.save(transaction, caller.tenant_id, decision.deal)
-            await repository.record_history(transaction, caller, decision.events)
+            await repository.record_history(transaction, caller.tenant_id, caller.user_id, decision.events)
             await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
 

@@ -31,8 +31,8 @@ def apply_changes(
     A reason for the loss goes with the change that loses the deal. Raises InvalidField.
     """
     fields = {name: value for name, value in changes.items() if name not in NO_FIELDS}
-    if stages is None:
-        return domain.edit(deal, fields, now=now)
+    if stages is None or stages[1].id == deal.stage_id:
+        return domain.edit(deal, fields, now=now)  # a reason for the loss too: it is lost already
     lost_reason = fields.pop("lost_reason", None)
     edited = domain.edit(deal, fields, now=now)
     return edited.then(

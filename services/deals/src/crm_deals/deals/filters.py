@@ -6,38 +6,24 @@ from crm_deals.deals.schemas import DealList
 from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.listing.emptiness import add_emptiness
+from crm_shared.listing.equality import add_equality, list_equalities
+
+EXACT: Final = list_equalities(DealList, "d")
+"""What is asked for as it is."""
 
 CLAUSES: Final[dict[str, LiteralString]] = {
-    "owner_id": "d.owner_id = {}",
-    "contact_id": "d.contact_id = {}",
-    "company_id": "d.company_id = {}",
-    "pipeline_id": "d.pipeline_id = {}",
-    "stage_id": "d.stage_id = {}",
-    "status": "d.status = {}",
-    "external_id": "d.external_id = {}",
-    "currency": "d.currency = {}",
     "close_date_from": "d.close_date >= {}",
     "close_date_to": "d.close_date <= {}",
     "updated_since": "d.updated_at >= {}",
 }
 
-COLUMNS: Final[dict[str, LiteralString]] = {
-    "owner_id": "d.owner_id",
-    "contact_id": "d.contact_id",
-    "company_id": "d.company_id",
-    "pipeline_id": "d.pipeline_id",
-    "stage_id": "d.stage_id",
-    "status": "d.status",
-    "external_id": "d.external_id",
-    "currency": "d.currency",
-    "close_date": "d.close_date",
-}
+COLUMNS: Final[dict[str, LiteralString]] = {**EXACT, "close_date": "d.close_date"}
 """What `.empty` asks, by filter."""
 
 
 def to_where(query: DealList, caller: Caller) -> Where:
     """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
-    where = Where(caller.tenant_id)
+    where = add_equality(Where(caller.tenant_id), query, EXACT)
     for name, clause in CLAUSES.items():
         value = getattr(query, name)
         if value is not None:

@@ -1,7 +1,7 @@
 """What deals keep of activities: when something last happened with a deal, and what is still to be done about it."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -10,6 +10,7 @@ from crm_deals.deals import day_ends, next_steps
 from crm_shared.contracts import Event
 from crm_shared.contracts.states import ActivityState
 from crm_shared.database import Transaction
+from crm_shared.record_fields import field_values
 
 TO_DO_TYPES: Final = frozenset({"TASK", "MEETING"})
 
@@ -64,7 +65,7 @@ async def save_activities(transaction: Transaction, batch: Sequence[Event]) -> N
         if key not in newest or newest[key].version < event.version:
             newest[key] = kept
     rows = await _date([kept for _, kept in sorted(newest.items())], transaction)  # one lock order for all batches
-    columns = zip(*map(astuple, rows), strict=True)
+    columns = zip(*(field_values(row).values() for row in rows), strict=True)
     changed = await transaction.fetch(UPSERT, *(list(column) for column in columns))
     deals = {(row["tenant_id"], row[name]) for row in changed for name in ("left_id", "joined_id") if row[name]}
     await next_steps.settle(transaction, deals)

@@ -76,6 +76,6 @@ async def move_all(
             decisions.append(domain.move(deal, stage, to, lost_reason=None, at=at, now=at))
         happened = [event for decision in decisions for event in decision.events]
         await repository.save_many(transaction, caller.tenant_id, [decision.deal for decision in decisions])
-        await repository.record_history(transaction, caller, happened)
+        await repository.record_history(transaction, caller.tenant_id, caller.user_id, happened)
         await publish(transaction, events.MAPPING.to_wire(happened, by=caller), audited=True)
         moved += len(rows)

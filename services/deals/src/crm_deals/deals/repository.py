@@ -170,7 +170,9 @@ async def save_many(transaction: Transaction, tenant_id: UUID, deals: Sequence[D
         await transaction.execute(DEAL_TABLE.update_many, tenant_id, [to_state(deal) for deal in deals])
 
 
-async def record_history(transaction: Transaction, caller: Caller, events: Sequence[DealEvent]) -> None:
+async def record_history(
+    transaction: Transaction, tenant_id: UUID, user_id: UUID | None, events: Sequence[DealEvent]
+) -> None:
     """Keep each entry into a stage, with the stages' names of that time."""
     entries = [event for event in events if isinstance(event, DealCreated | DealMoved)]
     if not entries:
@@ -179,8 +181,8 @@ async def record_history(transaction: Transaction, caller: Caller, events: Seque
     targets = [event.to_stage if isinstance(event, DealMoved) else event.stage for event in entries]
     await transaction.execute(
         INSERT_HISTORY,
-        caller.tenant_id,
-        caller.user_id,
+        tenant_id,
+        user_id,
         [event.deal.id for event in entries],
         [event.deal.version for event in entries],
         [None if stage is None else stage.id for stage in sources],

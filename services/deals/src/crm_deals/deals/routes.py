@@ -25,7 +25,7 @@ from crm_shared.custom_fields.definitions import UnknownCustomField
 from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.database import Connection, Where
 from crm_shared.database.collations import PEOPLE_ORDER
-from crm_shared.http.context import Context
+from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import next_cursor, to_page
 from crm_shared.http.models import PageQuery
 from crm_shared.http.problems import problems
@@ -65,19 +65,24 @@ async def create_deal(body: CreateDealRequest, context: Context, references: Ref
     description=DESCRIPTION,
 )
 async def list_deals(query: Annotated[DealList, Query()], context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        rows, page = await read_page(connection, context, query)
+    return await context.reply_sorted(rows, page)
+
+
+async def read_page(connection: Connection, context: RequestContext, query: DealList) -> tuple[Rows, Page]:
+    """Return the rows that a list's parameters ask for, one beyond the page. Raises InvalidField."""
     tenant_id = context.caller.tenant_id
     if query.as_of is not None and query.as_of > context.clock.now():
         raise InvalidField.at("?as_of", "lies in the future")
     if query.as_of is not None and query.next_step is not None:
         raise InvalidField.at("?next_step", "is asked of the present alone, not with as_of")
     filters = to_where(query, context.caller)
-    async with context.database.read(tenant_id) as connection:
-        page = await apply_query(connection, tenant_id, EntityType.DEAL, query, filters, sorts=SORTS, id_column="d.id")
-        rows = await _fetch(connection, query, context, filters, page)
-    return context.reply_sorted(rows, page)
+    page = await apply_query(connection, tenant_id, EntityType.DEAL, query, filters, sorts=SORTS, id_column="d.id")
+    return await _fetch(connection, query, context, filters, page), page
 
 
-async def _fetch(connection: Connection, query: DealList, context: Context, filters: Where, page: Page) -> Rows:
+async def _fetch(connection: Connection, query: DealList, context: RequestContext, filters: Where, page: Page) -> Rows:
     if query.as_of is not None:
         statement = select_deals_as_of(context.caller, filters, page, query.as_of)
     elif query.next_step is not None:
@@ -159,4 +164,4 @@ async def list_history(deal_id: UUID, query: Annotated[PageQuery, Query()], cont
     async with context.database.read(context.caller.tenant_id) as connection:
         entries = await queries.list_history(connection, context.caller, deal_id, now=context.clock.now(), page=page)
     rows = [{"id": deal_id, **entry} for entry in entries]
-    return context.reply_page(entries[: page.limit], next_cursor(page, rows))
+    return await context.reply_page(entries[: page.limit], next_cursor(page, rows))

@@ -18,7 +18,8 @@ from crm_shared.contracts.states import DealState, NamedStage, Stage
 from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
 from crm_shared.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.batches import MAX_ITEMS
-from crm_shared.http.emptiness import IsEmpty
+from crm_shared.http.emptiness import asking_emptiness
+from crm_shared.http.equality import Equal
 from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText
 from crm_shared.money import Amount, CurrencyCode
 
@@ -122,26 +123,21 @@ class BulkMoveRequest(RequestBody):
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS), WithJsonSchema(ITEMS_SCHEMA)]
 
 
-class DealList(CustomFieldQuery):
-    owner_id: UUID | None = None
-    contact_id: UUID | None = None
-    company_id: UUID | None = None
-    pipeline_id: UUID | None = None
-    stage_id: UUID | None = None
-    status: DealStatus | None = None
-    external_id: ShortText | None = None
-    currency: CurrencyCode | None = None
+@asking_emptiness(but=("close_date_from", "close_date_to"), also=("close_date",))
+class DealFilters(CustomFieldQuery):
+    owner_id: Equal[UUID] = None
+    contact_id: Equal[UUID] = None
+    company_id: Equal[UUID] = None
+    pipeline_id: Equal[UUID] = None
+    stage_id: Equal[UUID] = None
+    status: Equal[DealStatus] = None
+    external_id: Equal[ShortText] = None
+    currency: Equal[CurrencyCode] = None
     close_date_from: Day | None = None
     close_date_to: Day | None = None
-    owner_id_empty: IsEmpty = Field(default=None, alias="owner_id.empty")
-    contact_id_empty: IsEmpty = Field(default=None, alias="contact_id.empty")
-    company_id_empty: IsEmpty = Field(default=None, alias="company_id.empty")
-    pipeline_id_empty: IsEmpty = Field(default=None, alias="pipeline_id.empty")
-    stage_id_empty: IsEmpty = Field(default=None, alias="stage_id.empty")
-    status_empty: IsEmpty = Field(default=None, alias="status.empty")
-    external_id_empty: IsEmpty = Field(default=None, alias="external_id.empty")
-    currency_empty: IsEmpty = Field(default=None, alias="currency.empty")
-    close_date_empty: IsEmpty = Field(default=None, alias="close_date.empty")
+
+
+class DealList(DealFilters):
     next_step: Annotated[
         NextStep | None, Field(description="of open deals, by the earliest open task or meeting: none, due or planned")
     ] = None

@@ -142,9 +142,14 @@ DEFAULT_STAGES: tuple[tuple[str, int, StageKind], ...] = (
 """What a new tenant gets (api.md)."""
 
 
+def to_default_id(tenant_id: UUID) -> UUID:
+    """Return the id of the pipeline that a tenant begins with."""
+    return uuid5(tenant_id, "default-pipeline")
+
+
 def create_default(tenant_id: UUID, *, now: datetime) -> PipelineCreated:
     """Make a tenant's first pipeline. Its ids follow from the tenant's, so making it twice makes the same one."""
-    pipeline_id = uuid5(tenant_id, "default-pipeline")
+    pipeline_id = to_default_id(tenant_id)
     stages = tuple(
         Stage(uuid5(pipeline_id, f"stage-{position}"), pipeline_id, name, probability, kind, None, position)
         for position, (name, probability, kind) in enumerate(DEFAULT_STAGES)

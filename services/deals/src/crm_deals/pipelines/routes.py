@@ -53,7 +53,7 @@ async def list_pipelines(query: Annotated[PipelineList, Query()], context: Conte
         await commands.ensure_default_pipeline(ensure, context.unit_of_work, context.clock)
     async with context.database.read(tenant_id) as connection:
         rows = await queries.select_pipelines(context.caller, page, archived=query.archived).fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get(

@@ -123,6 +123,8 @@ class Dispatcher:
         async with self._database.read_as_worker() as connection:
             webhook = await repository.load(connection, delivery["tenant_id"], delivery["webhook_id"])
         now = self._clock.now()
+        if delivery["first_attempt_at"] is None:
+            metrics.FIRST_ATTEMPT_S.observe((now - delivery["created_at"]).total_seconds())
         headers = {
             "content-type": CONTENT_TYPE,
             "user-agent": "crm-webhooks/1",

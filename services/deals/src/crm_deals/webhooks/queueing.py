@@ -1,8 +1,9 @@
 """From an event to the deliveries that webhooks want of it."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_deals.webhooks.forgetting import forget_erased, list_erased
@@ -14,10 +15,19 @@ from crm_shared.contracts.event_types import SPEC_VERSION, dataschema_of
 from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
 from crm_shared.contracts.writing import format_time
 from crm_shared.database import Transaction
+from crm_shared.event_loop_turns import in_turns
 from crm_shared.json_text import to_json
 
 CONTENT_TYPE = "application/cloudevents+json"
 TOPICS = tuple(TOPIC_OF_AGGREGATE[aggregate].name for aggregate in SENT_AGGREGATES)
+
+Delivery = tuple[UUID, UUID, UUID, UUID, str, UUID, int, bytes, datetime]
+"""A row, in the order in which ENQUEUE takes them."""
+
+PIECE_EVENTS: Final = 25
+STATEMENT_ROWS: Final = 1000
+STATEMENT_BYTES: Final = 1_000_000
+"""Every webhook of a tenant may want every event: fifty times a batch, so it is made and written in pieces of 10 ms."""
 
 # Switched off ones too: what happens meanwhile waits for them.
 FIND_WEBHOOKS = """
@@ -70,22 +80,34 @@ async def _queue(transaction: Transaction, batch: Sequence[Event]) -> None:
     found = await transaction.fetch(
         FIND_WEBHOOKS, list({event.tenant_id for event in wanted}), list({event.type for event in wanted})
     )
-    rows = [
-        (event.tenant_id, new_id(), webhook["id"], event.id, event.type, event.aggregate_id, event.version, at, event)
-        for event in wanted
-        for at in (told_at(event),)
-        for webhook in _list_receivers(found, event, at)
-    ]
+    webhooks: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+    for webhook in found:
+        webhooks[webhook["tenant_id"]].append(webhook)
+    rows, size_bytes = list[Delivery](), 0
+    async for event in in_turns(wanted, at_once=PIECE_EVENTS):
+        deliveries = _list_deliveries(event, webhooks[event.tenant_id])
+        rows += deliveries
+        size_bytes += sum(len(delivery[-2]) for delivery in deliveries)
+        if len(rows) >= STATEMENT_ROWS or size_bytes >= STATEMENT_BYTES:
+            await transaction.execute(ENQUEUE, *(list(column) for column in zip(*rows, strict=True)))
+            rows, size_bytes = [], 0
     if rows:
-        *columns, times, events = (list(column) for column in zip(*rows, strict=True))
-        await transaction.execute(ENQUEUE, *columns, [to_body(event) for event in events], times)
+        await transaction.execute(ENQUEUE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _list_deliveries(event: Event, webhooks: Sequence[Mapping[str, Any]]) -> list[Delivery]:
+    at = told_at(event)
+    receivers = _list_receivers(webhooks, event, at)
+    if not receivers:
+        return []
+    told = (event.id, event.type, event.aggregate_id, event.version, to_body(event), at)
+    return [(event.tenant_id, new_id(), webhook["id"], *told) for webhook in receivers]
 
 
 def _list_receivers(webhooks: Sequence[Mapping[str, Any]], event: Event, at: datetime) -> list[Mapping[str, UUID]]:
     return [
         webhook
         for webhook in webhooks
-        if webhook["tenant_id"] == event.tenant_id
-        and event.type in webhook["event_types"]
+        if event.type in webhook["event_types"]
         and at >= webhook["created_at"].replace(microsecond=webhook["created_at"].microsecond // 1000 * 1000)
     ]

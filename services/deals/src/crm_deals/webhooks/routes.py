@@ -60,7 +60,7 @@ async def list_webhooks(query: Annotated[PageQuery, Query()], context: Context) 
     page = to_page(query, WEBHOOKS)
     async with context.database.read(tenant_id) as connection:
         rows = await queries.list_webhooks(connection, queries.select_webhooks(tenant_id, page))
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get(
@@ -118,7 +118,7 @@ async def list_deliveries(webhook_id: UUID, query: Annotated[DeliveryList, Query
         await queries.load_webhook(connection, tenant_id, webhook_id)
         page = to_page(query, DELIVERIES)
         rows = await queries.select_deliveries(where, page).fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.get(
@@ -130,7 +130,7 @@ async def list_deliveries(webhook_id: UUID, query: Annotated[DeliveryList, Query
 async def get_delivery(webhook_id: UUID, delivery_id: UUID, context: Context) -> Response:
     tenant_id = context.caller.tenant_id
     async with context.database.read(tenant_id) as connection:
-        return context.reply_json(await queries.load_delivery(connection, tenant_id, webhook_id, delivery_id))
+        return await context.reply_json(await queries.load_delivery(connection, tenant_id, webhook_id, delivery_id))
 
 
 @router.post(
@@ -141,7 +141,7 @@ async def get_delivery(webhook_id: UUID, delivery_id: UUID, context: Context) ->
 )
 async def redeliver(webhook_id: UUID, delivery_id: UUID, context: Context) -> Response:
     command = Redeliver(context.caller, webhook_id, delivery_id)
-    return context.reply_json(await commands.redeliver(command, context.unit_of_work))
+    return await context.reply_json(await commands.redeliver(command, context.unit_of_work))
 
 
 @router.post(
@@ -152,7 +152,7 @@ async def redeliver(webhook_id: UUID, delivery_id: UUID, context: Context) -> Re
 )
 async def replay(webhook_id: UUID, body: ReplayRequest, context: Context) -> Response:
     command = Replay(context.caller, webhook_id, body.since, _settings(context).webhook_replays_per_hour)
-    return context.reply_json({"count": await commands.replay(command, context.unit_of_work, context.clock)})
+    return await context.reply_json({"count": await commands.replay(command, context.unit_of_work, context.clock)})
 
 
 def _settings(context: RequestContext) -> DealsSettings:

@@ -47,6 +47,14 @@ LOAD_ALL_RATES = """
                      LIMIT 1) AS found ON true
 """
 
+# Between two of these days every rate is what it was on the first.
+LIST_RATE_DAYS = """
+    SELECT DISTINCT r.effective_on
+      FROM exchange_rates r
+     WHERE r.tenant_id = $1 AND r.base_currency = $2 AND r.effective_on >= COALESCE($3, '-infinity'::date)
+       AND r.effective_on <= COALESCE($4, 'infinity'::date)
+"""
+
 
 def select_rates(filters: Where, page: Page) -> ListStatement:
     """Return a page of rates. `filters` begins with the tenant as $1."""
@@ -68,3 +76,11 @@ async def load_all_rates(connection: Connection, caller: Caller, days: Iterable[
     """Read every currency's rate on each of these days, for statements that need rates to find what there is."""
     rows = await connection.fetch(LOAD_ALL_RATES, caller.tenant_id, caller.base_currency, sorted(set(days)))
     return DatedRates(caller.base_currency, {(row["currency"], row["day"]): row["rate"] for row in rows})
+
+
+async def list_rate_days(
+    connection: Connection, caller: Caller, first: date | None = None, last: date | None = None
+) -> list[date]:
+    """Return the days on which some rate changes: ever, or from `first` to `last`, both included."""
+    rows = await connection.fetch(LIST_RATE_DAYS, caller.tenant_id, caller.base_currency, first, last)
+    return [row["effective_on"] for row in rows]

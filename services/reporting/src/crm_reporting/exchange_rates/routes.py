@@ -53,7 +53,7 @@ async def list_exchange_rates(query: Annotated[ExchangeRateList, Query()], conte
         where.add("r.base_currency = {}", query.base_currency)
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await queries.select_rates(where, page).fetch(connection)
-    return context.reply_sorted(rows, page)
+    return await context.reply_sorted(rows, page)
 
 
 @router.delete(

@@ -4,9 +4,11 @@ Whoever writes here holds the deals' facts locked: two batches can't make one de
 """
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from crm_reporting.history.projections import DealVersion, StageVersion
+from crm_reporting.history.sums import LIST_SUMS, FormerFact, PeriodChange
 from crm_reporting.row_arrays import to_columns
 from crm_shared.database import Transaction
 
@@ -29,10 +31,13 @@ SAVE_DEAL_VERSIONS = """
 
 # Moves have their own time, which may lie before edits that came earlier. So each group of values is taken from the
 # newest version, of those that changed it and had happened by then. The oldest version that is known stands for all
-# before it: from the deal's creation on.
-MAKE_PERIODS = """
+# before it: from the deal's creation on. NOT IN hashes the periods; NOT EXISTS held each row against each, as the
+# planner takes them for one row. It gives what changed as sums: by the deal's present owner; where that is another than
+# before, or whoever created it when ($3 on), by the former one all that there was is taken off first.
+MAKE_PERIODS: Final = (
+    """
     WITH touched AS (
-        SELECT DISTINCT t.tenant_id, t.deal_id, f.created_at
+        SELECT DISTINCT t.tenant_id, t.deal_id, f.created_at, f.owner_id
           FROM unnest($1::uuid[], $2::uuid[]) AS t (tenant_id, deal_id)
           JOIN deal_facts f USING (tenant_id, deal_id)
     ), known AS (
@@ -62,23 +67,43 @@ MAKE_PERIODS = """
         DELETE FROM deal_periods p
          USING touched t
          WHERE (p.tenant_id, p.deal_id) = (t.tenant_id, t.deal_id)
-           AND NOT EXISTS (SELECT FROM periods n
-                            WHERE (n.tenant_id, n.deal_id, n.valid_from) = (p.tenant_id, p.deal_id, p.valid_from))
-    )
-    INSERT INTO deal_periods AS p (tenant_id, deal_id, valid_from, valid_to, pipeline_id, stage_id, stage_changed_at,
-                                   status, closed_at, amount, currency, owner_id, close_date)
-    SELECT * FROM periods
-    ON CONFLICT (tenant_id, deal_id, valid_from) DO UPDATE
-       SET valid_to = excluded.valid_to, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
-           stage_changed_at = excluded.stage_changed_at, status = excluded.status, closed_at = excluded.closed_at,
-           amount = excluded.amount, currency = excluded.currency, owner_id = excluded.owner_id,
-           close_date = excluded.close_date
-     WHERE (p.valid_to, p.pipeline_id, p.stage_id, p.stage_changed_at, p.status, p.closed_at, p.amount, p.currency,
-            p.owner_id, p.close_date)
-           IS DISTINCT FROM (excluded.valid_to, excluded.pipeline_id, excluded.stage_id, excluded.stage_changed_at,
-                             excluded.status, excluded.closed_at, excluded.amount, excluded.currency,
-                             excluded.owner_id, excluded.close_date)
-"""
+           AND (p.tenant_id, p.deal_id, p.valid_from)
+               NOT IN (SELECT n.tenant_id, n.deal_id, n.valid_from FROM periods n)
+        RETURNING p.*
+    ), written AS (
+        INSERT INTO deal_periods AS p (tenant_id, deal_id, valid_from, valid_to, pipeline_id, stage_id,
+                                       stage_changed_at, status, closed_at, amount, currency, owner_id, close_date)
+        SELECT * FROM periods
+        ON CONFLICT (tenant_id, deal_id, valid_from) DO UPDATE
+           SET valid_to = excluded.valid_to, pipeline_id = excluded.pipeline_id, stage_id = excluded.stage_id,
+               stage_changed_at = excluded.stage_changed_at, status = excluded.status, closed_at = excluded.closed_at,
+               amount = excluded.amount, currency = excluded.currency, owner_id = excluded.owner_id,
+               close_date = excluded.close_date
+         WHERE (p.valid_to, p.pipeline_id, p.stage_id, p.stage_changed_at, p.status, p.closed_at, p.amount, p.currency,
+                p.owner_id, p.close_date)
+               IS DISTINCT FROM (excluded.valid_to, excluded.pipeline_id, excluded.stage_id, excluded.stage_changed_at,
+                                 excluded.status, excluded.closed_at, excluded.amount, excluded.currency,
+                                 excluded.owner_id, excluded.close_date)
+        RETURNING old AS before, new AS after
+    ), sides AS (
+        SELECT t.owner_id AS present_owner_id, t.created_at, s.*
+          FROM touched t
+          JOIN (SELECT -1 AS sign, r.* FROM removed r
+                 UNION ALL
+                SELECT -1, (before).* FROM written WHERE (before).deal_id IS NOT NULL
+                 UNION ALL
+                SELECT 1, (after).* FROM written) s USING (tenant_id, deal_id)
+         UNION ALL
+        SELECT s.owner_id, s.created_at, s.sign, p.*
+          FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[])
+               AS f (tenant_id, deal_id, owner_id, created_at)
+          JOIN touched t USING (tenant_id, deal_id)
+          JOIN deal_periods p USING (tenant_id, deal_id)
+         CROSS JOIN LATERAL (VALUES (-1, f.owner_id, f.created_at), (1, t.owner_id, t.created_at))
+               AS s (sign, owner_id, created_at)
+    )"""  # noqa: S608 - texts of ours
+    + LIST_SUMS.format(sides="sides")
+)
 
 SAVE_STAGE_VERSIONS = """
     INSERT INTO stage_versions (tenant_id, pipeline_id, version, stage_id, changed_at, name, win_probability, kind,
@@ -102,17 +127,27 @@ FILL_IN_REMOVED_STAGES = """
 """
 
 
-async def save_deal_versions(transaction: Transaction, versions: Sequence[DealVersion]) -> None:
+async def save_deal_versions(
+    transaction: Transaction,
+    versions: Sequence[DealVersion],
+    former: Sequence[FormerFact],
+    forgotten: Sequence[tuple[UUID, UUID]] = (),
+) -> list[PeriodChange]:
     """Write the versions that are not there yet, and make the periods of their deals anew.
 
-    `versions` are sorted by key, one row each.
+    `versions` are sorted by key, one row each. `former`: deals whose facts were written and belong to another now.
+    `forgotten`: deals of which versions were deleted, as (tenant, id).
+    Returns what it is to the periods' sums: for `add_periods`, later on.
     """
-    if not versions:
-        return
-    written = await transaction.fetch(SAVE_DEAL_VERSIONS, *to_columns(versions, width=len(DealVersion._fields)))
-    if written:
-        deals: list[tuple[UUID, UUID]] = sorted({(row["tenant_id"], row["deal_id"]) for row in written})
-        await transaction.execute(MAKE_PERIODS, *to_columns(deals, width=2))
+    touched = [*(fact[:2] for fact in former), *forgotten]
+    if versions:
+        written = await transaction.fetch(SAVE_DEAL_VERSIONS, *to_columns(versions, width=len(DealVersion._fields)))
+        touched += [(row["tenant_id"], row["deal_id"]) for row in written]
+    if not touched:
+        return []
+    formerly = to_columns(former, width=len(FormerFact._fields))
+    rows = await transaction.fetch(MAKE_PERIODS, *to_columns(touched, width=2), *formerly)
+    return [PeriodChange(*row) for row in rows]
 
 
 async def save_stage_versions(transaction: Transaction, versions: Sequence[StageVersion]) -> None:

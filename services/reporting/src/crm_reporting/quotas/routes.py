@@ -50,7 +50,7 @@ async def list_quotas(query: Annotated[QuotaList, Query()], context: Context) ->
     )
     async with context.database.read(context.caller.tenant_id) as connection:
         rows = await statement.fetch(connection)
-    return context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
+    return await context.reply_sorted(rows, page, hidden=queries.SORT_KEYS)
 
 
 def to_where(query: QuotaList, tenant_id: UUID) -> Where:

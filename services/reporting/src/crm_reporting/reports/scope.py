@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, LiteralString, Protocol
 from uuid import UUID
 
-from crm_reporting.parts import ReportSource
+from crm_reporting.replica.sources import ReportSource
 from crm_reporting.reports.schemas import AsOfQuery, ReportQuery, WindowQuery
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where

@@ -1,14 +1,12 @@
 """Reports as CSV, for spreadsheets: RFC 4180, UTF-8, and no cell that a spreadsheet would run."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
 
-from crm_shared.spreadsheets import to_cell
+from crm_shared.http.exports import write_in_turns
+from crm_shared.spreadsheets import CSV_TYPE, attachment, write_rows
 
 CSV: Final = "text/csv"
 JSON: Final = "application/json"
@@ -32,19 +30,13 @@ def _read_range(part: str) -> tuple[str, float]:
         return name.lower(), 0.0
 
 
-def reply_csv(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Response:
-    """Answer with `rows`, a header line first. `name` is the file's, without its ending; a null is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_write(row[column]) for column in columns] for row in rows)
-    return Response(
-        text.getvalue(),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Vary": "Accept"},
-    )
+async def reply_csv(
+    name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], shared: Mapping[str, Any]
+) -> Response:
+    """Answer with `rows`, a header line first. `name` is the file's, without its ending; a null is an empty cell.
 
-
-def _write(value: object) -> object:
-    """Write an instant as JSON does, and disarm texts."""
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else to_cell(value)
+    `shared` is what the rows have in common; a row's own value goes before.
+    """
+    lines = ([row[column] if column in row else shared[column] for column in columns] for row in rows)
+    text = [write_rows([columns]), *[piece async for piece in write_in_turns(lines)]]
+    return Response(b"".join(text), media_type=CSV_TYPE, headers={**attachment(name), "Vary": "Accept"})

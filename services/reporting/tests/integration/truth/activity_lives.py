@@ -18,13 +18,13 @@ OTHERS: Final = 700
 OTHER_TYPES: Final = ("CALL", "MEETING", "NOTE", "TASK", "TASK")
 
 
-def log_activities(business: Business, chance: random.Random) -> None:
+def log_activities(business: Business, chance: random.Random, *, threads: int = THREADS, others: int = OTHERS) -> None:
     """Add activities to the business, and what is told of them to its events."""
-    for _ in range(THREADS):
+    for _ in range(threads):
         for told, events in _hold_conversation(business, chance):
             business.activities.append(told)
             business.events += events
-    for _ in range(OTHERS):
+    for _ in range(others):
         told = ToldRecord.new("activity", business.tenant.id, **_draw_common(business, chance), **_draw_other(chance))
         business.activities.append(told)
         business.events += _tell(told, chance)

@@ -16,16 +16,27 @@ FROM (
       AND p.valid_from > $3
       AND p.valid_from <= $4
       AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
-JOIN deal_facts d ON d.tenant_id = $1
-  AND d.deal_id = t.deal_id
-LEFT JOIN deal_periods b ON b.tenant_id = $1
-  AND b.deal_id = t.deal_id
-  AND b.valid_from <= $3
+CROSS JOIN LATERAL (
+    SELECT d.*
+    FROM deal_facts d
+    WHERE d.tenant_id = $1
+      AND d.deal_id = t.deal_id OFFSET 0) d
+LEFT JOIN LATERAL (
+    SELECT p.*
+    FROM deal_periods p
+    WHERE p.tenant_id = $1
+      AND p.deal_id BETWEEN t.deal_id
+      AND t.deal_id
+    ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
   AND b.valid_to > $3
   AND b.valid_to <= $4
-LEFT JOIN deal_periods a ON a.tenant_id = $1
-  AND a.deal_id = t.deal_id
-  AND a.valid_from > $3
+LEFT JOIN LATERAL (
+    SELECT p.*
+    FROM deal_periods p
+    WHERE p.tenant_id = $1
+      AND p.deal_id BETWEEN t.deal_id
+      AND t.deal_id
+    ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
   AND a.valid_from <= $4
   AND (a.valid_to > $4 OR a.valid_to IS NULL)
 LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
@@ -95,16 +106,27 @@ FROM (
               AND p.valid_from > $3
               AND p.valid_from <= $4
               AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
-        JOIN deal_facts d ON d.tenant_id = $1
-          AND d.deal_id = t.deal_id
-        LEFT JOIN deal_periods b ON b.tenant_id = $1
-          AND b.deal_id = t.deal_id
-          AND b.valid_from <= $3
+        CROSS JOIN LATERAL (
+            SELECT d.*
+            FROM deal_facts d
+            WHERE d.tenant_id = $1
+              AND d.deal_id = t.deal_id OFFSET 0) d
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
           AND b.valid_to > $3
           AND b.valid_to <= $4
-        LEFT JOIN deal_periods a ON a.tenant_id = $1
-          AND a.deal_id = t.deal_id
-          AND a.valid_from > $3
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
           AND a.valid_from <= $4
           AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
@@ -170,16 +192,27 @@ FROM (
               AND p.valid_from > $3
               AND p.valid_from <= $4
               AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
-        JOIN deal_facts d ON d.tenant_id = $1
-          AND d.deal_id = t.deal_id
-        LEFT JOIN deal_periods b ON b.tenant_id = $1
-          AND b.deal_id = t.deal_id
-          AND b.valid_from <= $3
+        CROSS JOIN LATERAL (
+            SELECT d.*
+            FROM deal_facts d
+            WHERE d.tenant_id = $1
+              AND d.deal_id = t.deal_id OFFSET 0) d
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
           AND b.valid_to > $3
           AND b.valid_to <= $4
-        LEFT JOIN deal_periods a ON a.tenant_id = $1
-          AND a.deal_id = t.deal_id
-          AND a.valid_from > $3
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
           AND a.valid_from <= $4
           AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
@@ -218,16 +251,27 @@ FROM (
               AND p.valid_from > $3
               AND p.valid_from <= $4
               AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
-        JOIN deal_facts d ON d.tenant_id = $1
-          AND d.deal_id = t.deal_id
-        LEFT JOIN deal_periods b ON b.tenant_id = $1
-          AND b.deal_id = t.deal_id
-          AND b.valid_from <= $3
+        CROSS JOIN LATERAL (
+            SELECT d.*
+            FROM deal_facts d
+            WHERE d.tenant_id = $1
+              AND d.deal_id = t.deal_id OFFSET 0) d
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
           AND b.valid_to > $3
           AND b.valid_to <= $4
-        LEFT JOIN deal_periods a ON a.tenant_id = $1
-          AND a.deal_id = t.deal_id
-          AND a.valid_from > $3
+        LEFT JOIN LATERAL (
+            SELECT p.*
+            FROM deal_periods p
+            WHERE p.tenant_id = $1
+              AND p.deal_id BETWEEN t.deal_id
+              AND t.deal_id
+            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
           AND a.valid_from <= $4
           AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency

@@ -18,10 +18,10 @@ async def compile_report(connection: Connection, scope: ActivityScope, window: W
     """Return the activity metrics (semantics.md) of what the caller sees."""
     days = await queries.count_days(connection, scope, window)
     responses = {found.user_id: found for found in await queries.count_responses(connection, scope, window)}
-    user_ids = sorted({day.user_id for day in days})
+    user_ids = sorted({day["user_id"] for day in days})
     return {
         "as_of": scope.now,
-        "items": [asdict(day) for day in days],
+        "items": days,
         "users": [_to_user(user_id, responses.get(user_id)) for user_id in user_ids],
     }
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
-from crm_reporting.parts import Source
+from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.attainment.figures import to_csv_rows
 from crm_reporting.reports.attainment.report import compile_report, to_months
@@ -12,10 +12,9 @@ from crm_reporting.reports.attainment.schemas import AttainmentQuery, Attainment
 from crm_reporting.reports.scope import open_scope
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import NotFound
 
-router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=ReportRoute)
 
 COLUMNS: Final = (
     "user_id",
@@ -43,4 +42,4 @@ COLUMNS: Final = (
 async def report_attainment(query: Annotated[AttainmentQuery, Query()], context: Context, source: Source) -> Response:
     async with open_scope(source, context.caller, query, now=context.clock.now()) as (connection, scope):
         report = await compile_report(connection, scope, to_months(query, scope))
-    return reply_report(context, source, "attainment", report, columns=COLUMNS, rows=to_csv_rows(report["items"]))
+    return await reply_report(context, source, "attainment", report, columns=COLUMNS, rows=to_csv_rows(report["items"]))

@@ -32,6 +32,24 @@ class ClosedGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedSum:
+    """Deals of one stretch of days that closed alike, in one currency. `number` is None where no moment is known.
+
+    The owner and the stage are None where they were not asked for. `total_cycle_s`: from creation to closing.
+    """
+
+    number: int | None
+    owner_id: UUID | None
+    stage_id: UUID | None
+    status: str
+    currency: str
+    deal_count: int
+    valued_count: int
+    total_amount: Decimal
+    total_cycle_s: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class WonSum:
     """What a group's won deals come to, in one currency and closed on one day."""
 
@@ -64,6 +82,19 @@ class WonMoney:
 
 
 NOTHING_WON = WonMoney(0, 0, Decimal(0))
+
+
+def to_groups(keyed: Iterable[tuple[Group, ClosedSum]], medians: Mapping[Group, float]) -> list[ClosedGroup]:
+    """Put the groups' sums together; without a median, as of a report that prints none, it is None."""
+    counted: dict[Group, tuple[int, int, Decimal]] = {}
+    for key, found in keyed:
+        won, lost, cycle_s = counted.get(key, (0, 0, Decimal(0)))
+        if found.status == "WON":
+            counted[key] = won + found.deal_count, lost, cycle_s + found.total_cycle_s
+        else:
+            counted[key] = won, lost + found.deal_count, cycle_s
+    in_all = sum(won + lost for won, lost, _ in counted.values())
+    return [ClosedGroup(key, *figures, medians.get(key), in_all) for key, figures in counted.items()]
 
 
 def convert_won(sums: Sequence[WonSum], rates: DatedRates, currency: str) -> dict[Group, WonMoney]:

@@ -1,10 +1,16 @@
 """SQL that reads closed deals by when they closed, for the caller's eyes only."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Final, LiteralString
 from uuid import UUID
 
-from crm_reporting.reports.closings.figures import ClosedGroup, Grouping, WonSum
+from crm_reporting.exchange_rates.queries import list_rate_days
+from crm_reporting.months import first_day_of
+from crm_reporting.reports.closings.figures import ClosedGroup, ClosedSum, Group, Grouping, WonSum, to_groups
+from crm_reporting.reports.closings.stretches import cut_window
+from crm_reporting.reports.closings.sums import sum_of_window
 from crm_reporting.reports.scope import Scope, Window
 from crm_shared.database import Connection, Where
 
@@ -22,12 +28,13 @@ CLOSED = """
 WON_ALONE = "d.status = 'WON'"
 LOST_ALONE = "d.status = 'LOST'"
 
+# Of texts that came equally often the order is the letters', whatever order the database was made with.
 GROUP_COLUMNS: Final[Mapping[Grouping, LiteralString]] = {
     "all": "NULL::text",
     "owner": "d.owner_id",
     "month": "date_trunc('month', d.closed_on::timestamp)::date",
-    "source": "c.source",
-    "lost_reason": "d.lost_reason",
+    "source": 'c.source COLLATE "C"',
+    "lost_reason": 'd.lost_reason COLLATE "C"',
 }
 JOIN_CONTACTS = " LEFT JOIN contacts c ON c.tenant_id = $1 AND c.id = d.contact_id"
 
@@ -39,6 +46,9 @@ COUNT_CLOSED = """ AS group_key,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', d.cycle))
              FILTER (WHERE d.status = 'WON') AS median_cycle_s,
            (sum(count(*)) OVER ())::bigint AS closed_in_all
+      FROM ("""
+MEDIANS = """ AS group_key,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', d.cycle)) AS median_cycle_s
       FROM ("""
 BY_COUNT = " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT "
 
@@ -57,8 +67,47 @@ LIST_NAMES = """
 """
 
 
-async def count_closed(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[ClosedGroup]:
-    """Count what closed in the window, by group; the biggest groups first. By reason only lost deals."""
+@dataclass(frozen=True, slots=True)
+class Closings:
+    """What closed in a window, by group: how many deals and how long they took, and the money that was won."""
+
+    groups: Sequence[ClosedGroup]
+    won: Sequence[WonSum]
+
+
+async def load_closings(
+    connection: Connection, scope: Scope, window: Window, grouping: Grouping, *, with_medians: bool = False
+) -> Closings:
+    """Read what closed in the window, by group; the groups of others than of owners and months are the biggest first.
+
+    By owner or month, or in all, it comes from sums of days, whatever number of deals there is; a median can't be
+    added up, and is made of the deals. By source or reason all is. By reason only lost deals.
+    """
+    if grouping in {"source", "lost_reason"}:
+        groups = await _count_closed(connection, scope, window, grouping)
+        return Closings(
+            groups, [] if grouping == "lost_reason" else await _sum_won(connection, scope, window, grouping)
+        )
+    by_month = grouping == "month"
+    rate_days = await list_rate_days(connection, scope.caller, window.first_day, window.last_day)
+    stretches = cut_window(window, scope.time_zone, by_month=by_month, rate_days=rate_days)
+    sums = await sum_of_window(connection, scope, stretches, by_owner=grouping == "owner")
+    medians = await _find_medians(connection, scope, window, grouping) if with_medians else {}
+    keyed: list[tuple[Group, ClosedSum, date]] = []
+    for found in sums:
+        day = stretches.first_day_of(found.number or 0)
+        keyed.append((first_day_of(day) if by_month else found.owner_id, found, day))
+    return Closings(
+        to_groups(((key, found) for key, found, _ in keyed), medians),
+        [
+            WonSum(key, found.currency, day, found.deal_count, found.valued_count, found.total_amount)
+            for key, found, day in keyed
+            if found.status == "WON"
+        ],
+    )
+
+
+async def _count_closed(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[ClosedGroup]:
     where = scope.where(scope.time_zone, window.begin, window.end)
     limit = None
     if grouping == "lost_reason":
@@ -68,12 +117,18 @@ async def count_closed(connection: Connection, scope: Scope, window: Window, gro
     return [ClosedGroup(**row) for row in await connection.fetch(statement, *where.parameters)]
 
 
-async def sum_won(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[WonSum]:
-    """Add up what was won in the window, by group, currency and the day of closing in the report's time zone."""
+async def _sum_won(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[WonSum]:
     where = scope.where(scope.time_zone, window.begin, window.end, scope.currency, window.last_day)
     where.add_sql(WON_ALONE)
     statement = _by_group(scope, where, grouping, SUM_WON) + BY_DAY
     return [WonSum(**row) for row in await connection.fetch(statement, *where.parameters)]
+
+
+async def _find_medians(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> dict[Group, float]:
+    where = scope.where(scope.time_zone, window.begin, window.end)
+    where.add_sql(WON_ALONE)
+    statement = _by_group(scope, where, grouping, MEDIANS) + " GROUP BY 1"
+    return {row["group_key"]: row["median_cycle_s"] for row in await connection.fetch(statement, *where.parameters)}
 
 
 def _by_group(scope: Scope, where: Where, grouping: Grouping, figures: str) -> str:

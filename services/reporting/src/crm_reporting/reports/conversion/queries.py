@@ -23,13 +23,15 @@ OF_COHORT = """), candidates AS (
           FROM stage_transitions t
          WHERE t.tenant_id = $1 AND t.to_stage_id = ANY($4) AND t.changed_at >= $2 AND t.changed_at < $3
     ), entries AS (
-        SELECT t.deal_id, t.to_stage_id AS stage_id, t.changed_at, t.version, d.is_open,
-               lag(t.changed_at) OVER of_stage AS before_at, lag(t.version) OVER of_stage AS before_version
-          FROM candidates c
-          JOIN seen d ON d.deal_id = c.deal_id
-          JOIN stage_transitions t ON t.deal_id = c.deal_id
-         WHERE t.tenant_id = $1
-        WINDOW of_stage AS (PARTITION BY t.deal_id, t.to_stage_id ORDER BY t.changed_at, t.version)
+        SELECT c.deal_id, t.stage_id, t.changed_at, t.version, c.is_open, t.before_at, t.before_version
+          FROM (SELECT DISTINCT deal_id, is_open FROM candidates JOIN seen USING (deal_id)) c
+         CROSS JOIN LATERAL (
+            SELECT t.to_stage_id AS stage_id, t.changed_at, t.version, lag(t.changed_at) OVER of_stage AS before_at,
+                   lag(t.version) OVER of_stage AS before_version
+              FROM stage_transitions t
+             WHERE t.tenant_id = $1 AND t.deal_id = c.deal_id
+            WINDOW of_stage AS (PARTITION BY t.to_stage_id ORDER BY t.changed_at, t.version)
+            OFFSET 0) t
     ), cohort AS (
         SELECT e.deal_id, e.stage_id, e.changed_at, e.version, e.is_open
           FROM entries e

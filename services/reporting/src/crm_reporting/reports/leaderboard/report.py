@@ -21,7 +21,8 @@ def to_month_window(query: LeaderboardQuery, scope: Scope) -> Window:
 
 async def compile_report(connection: Connection, scope: Scope, window: Window) -> dict[str, Any]:
     """Return what each owner has won in the window, of the deals that the caller sees. What has none is nobody's."""
-    sums = [won for won in await queries.sum_won(connection, scope, window, "owner") if won.group_key is not None]
+    closings = await queries.load_closings(connection, scope, window, "owner")
+    sums = [won for won in closings.won if won.group_key is not None]
     winners = sorted({won.group_key for won in sums if isinstance(won.group_key, UUID)})
     names = await queries.list_names(connection, scope, winners) if winners else {}
     rates = await load_rates(

@@ -4,17 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from crm_reporting.parts import Source
+from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.leaderboard.report import compile_report, to_month_window
 from crm_reporting.reports.leaderboard.schemas import LeaderboardItem, LeaderboardQuery, LeaderboardReport
 from crm_reporting.reports.scope import open_scope
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import NotFound
 
-router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=ReportRoute)
 
 COLUMNS = (*LeaderboardItem.model_fields, "currency", "missing_rates")
 
@@ -28,4 +27,4 @@ COLUMNS = (*LeaderboardItem.model_fields, "currency", "missing_rates")
 async def report_leaderboard(query: Annotated[LeaderboardQuery, Query()], context: Context, source: Source) -> Response:
     async with open_scope(source, context.caller, query, now=context.clock.now()) as (connection, scope):
         report = await compile_report(connection, scope, to_month_window(query, scope))
-    return reply_report(context, source, "leaderboard", report, columns=COLUMNS)
+    return await reply_report(context, source, "leaderboard", report, columns=COLUMNS)

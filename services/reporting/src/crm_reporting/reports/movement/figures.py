@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from crm_reporting.exchange_rates.conversion import exact_arithmetic, round_money
-from crm_reporting.reports.movement.buckets import CAME, CHANGED, WENT, Bucket
+from crm_reporting.reports.movement.buckets import CAME, CHANGED, KEPT, WENT, Bucket
 from crm_reporting.reports.movement.rates import EndRates
+from crm_reporting.reports.standing import Standing
 from crm_shared.money import digits_of
 
 ZERO = Decimal(0)
@@ -29,6 +30,28 @@ class Side:
     deal_count: int
     valued_count: int
     amount: Decimal
+
+
+def find_kept(stood: Iterable[Standing], changed: Iterable[Side]) -> list[Side]:
+    """Return both sides of the deals that are the same at either end: those that were in, less those that changed."""
+    kept = {
+        (found.stage_id, found.currency): (found.deal_count, found.valued_count, found.total_amount) for found in stood
+    }
+    with exact_arithmetic():
+        for side in changed:
+            if not side.is_end:
+                count, valued, amount = kept[side.stage_id, side.currency]
+                kept[side.stage_id, side.currency] = (
+                    count - side.deal_count,
+                    valued - side.valued_count,
+                    amount - side.amount,
+                )
+    return [
+        Side(KEPT, is_end, stage_id, currency, *figures)
+        for (stage_id, currency), figures in kept.items()
+        if figures[0]
+        for is_end in (False, True)
+    ]
 
 
 def to_figures(

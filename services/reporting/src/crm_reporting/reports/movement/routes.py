@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
-from crm_reporting.parts import Source
+from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.movement import queries, report
 from crm_reporting.reports.movement.schemas import MovedDealPage, MovementDealsQuery, MovementQuery, MovementReport
@@ -14,10 +14,9 @@ from crm_reporting.reports.scope import open_scope
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import next_cursor, to_page
 from crm_shared.http.problems import problems
-from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import NotFound
 
-router = APIRouter(prefix="/reports/movement", tags=["reports"], route_class=CrmRoute)
+router = APIRouter(prefix="/reports/movement", tags=["reports"], route_class=ReportRoute)
 
 COLUMNS: Final = ("bucket", "deal_count", "amount", "weighted", "from", "to", "currency", "missing_rates")
 DEAL_COLUMNS: Final = (
@@ -38,7 +37,7 @@ async def report_movement(query: Annotated[MovementQuery, Query()], context: Con
     span = to_span(query, now=now)
     async with open_scope(source, context.caller, query, now=now) as (connection, scope):
         found = await report.compile_report(connection, scope, span)
-    return reply_report(context, source, "movement", found, columns=COLUMNS, rows=_list_rows(found))
+    return await reply_report(context, source, "movement", found, columns=COLUMNS, rows=_list_rows(found))
 
 
 @router.get(
@@ -56,7 +55,7 @@ async def list_moved_deals(query: Annotated[MovementDealsQuery, Query()], contex
     cursor = next_cursor(page, rows)
     answer = {**found, "next_cursor": cursor}
     flat = [_flatten(item) for item in found["items"]]
-    response = reply_report(context, source, "movement-deals", answer, columns=DEAL_COLUMNS, rows=flat)
+    response = await reply_report(context, source, "movement-deals", answer, columns=DEAL_COLUMNS, rows=flat)
     response.headers.update(context.link_next(cursor))
     return response
 

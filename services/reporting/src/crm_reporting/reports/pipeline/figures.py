@@ -31,7 +31,7 @@ class StageSum:
 
 @dataclass(frozen=True, slots=True)
 class ClosedSum:
-    """What one stage's deals that closed on one day amount to, in one currency."""
+    """What one stage's deals that closed on one day, or on days of the same rates, amount to, in one currency."""
 
     stage_id: UUID
     currency: str

@@ -14,8 +14,8 @@ from crm_shared.database import Connection
 async def compile_report(connection: Connection, scope: Scope) -> dict[str, Any]:
     """Return the pipeline report (semantics.md) of what the caller sees.
 
-    Costs the same at any number of deals, but for closed deals in other currencies than the report's. At a past moment
-    it costs what reading every deal of then costs.
+    Costs the same at any number of deals: what closed in other currencies than the report's is added up by day, and a
+    past moment from sums of months and days.
     """
     currency = scope.currency
     if scope.as_of is None:

@@ -15,10 +15,10 @@ from crm_shared.database import Connection, Where
 EMAILS: Final = """
     WITH emails AS MATERIALIZED (
         SELECT a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.direction = 'OUTBOUND' AS is_ours,
-               row_number() OVER (ORDER BY a.occurred_at, a.activity_id) AS place, """
-FROM_SEEN: Final = """ AS is_asked_for
-          FROM activity_facts a
-         WHERE a.tenant_id = $1 AND a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND """
+               row_number() OVER (ORDER BY a.occurred_at, a.activity_id) AS place,
+               {is_asked_for} AS is_asked_for
+          FROM activity_facts a{joins}
+         WHERE a.tenant_id = $1 AND a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND {is_seen}"""
 # 168 hours, as 7 days would be an hour more or less where clocks change.
 MEASURE: Final = """
     ), threads AS (
@@ -80,5 +80,5 @@ class Measured:
 async def measure(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
     """Measure by rep: the blocks that began in the window and were answered, and all that waits."""
     where = Where(scope.caller.tenant_id, window.begin, window.end)
-    statement = EMAILS + scope.asked_for(where) + FROM_SEEN + scope.in_sight(where) + MEASURE
+    statement = EMAILS.format(**scope.seek(where)._asdict()) + MEASURE
     return [Measured(**row) for row in await connection.fetch(statement, *where.parameters)]

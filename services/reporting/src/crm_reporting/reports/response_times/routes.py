@@ -4,17 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from crm_reporting.parts import Source
+from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.activity_sight import open_activity_scope
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.response_times.report import compile_report
 from crm_reporting.reports.response_times.schemas import RepResponseTimes, ResponseTimes, ResponseTimesQuery
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import InvalidField, NotFound
 
-router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=ReportRoute)
 
 
 @router.get(
@@ -28,4 +27,4 @@ async def report_response_times(
 ) -> Response:
     async with open_activity_scope(source, context.caller, query, now=context.clock.now()) as opened:
         report = await compile_report(*opened)
-    return reply_report(context, source, "response-times", report, columns=tuple(RepResponseTimes.model_fields))
+    return await reply_report(context, source, "response-times", report, columns=tuple(RepResponseTimes.model_fields))

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from itertools import groupby
+from math import floor
+from typing import Any, Final
 from uuid import UUID
 
 from crm_reporting.reports.rounding import to_days
 from crm_reporting.reports.stages import ReportStage
+
+PERCENTILES: Final = (0.5, 0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,70 @@ class StageStays:
     average_s: float | None
     median_s: float | None
     p90_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LengthClass:
+    """The stays of one stage that are over and about as long."""
+
+    stage_id: UUID
+    length_class: int
+    stay_count: int
+    total_s: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a percentile of one stage's stays lies: behind `passed` stays of its class, counted from the shortest.
+
+    `fraction`: how far it is from the length there to the next one, which is of `next_class`.
+    """
+
+    stage_id: UUID
+    length_class: int
+    next_class: int
+    passed: int
+    fraction: float
+
+    def interpolate(self, lengths: Sequence[float]) -> float:
+        """Return the percentile from the length at the place and, unless it is the last, the next."""
+        return lengths[0] + self.fraction * (lengths[-1] - lengths[0])
+
+
+def list_places(classes: Iterable[LengthClass]) -> list[Place]:
+    """Return the places of the PERCENTILES, stage by stage. `classes` are in the order of stages and lengths."""
+    stages = [list(held) for _, held in groupby(classes, key=lambda found: found.stage_id)]
+    return [_find_place(held, percentile) for held in stages for percentile in PERCENTILES]
+
+
+def to_stays(classes: Iterable[LengthClass], percentiles_s: Sequence[float]) -> list[StageStays]:
+    """Put each stage's stays together with its percentiles, which stand as `list_places` has them."""
+    stays = []
+    for number, (stage_id, held) in enumerate(groupby(classes, key=lambda found: found.stage_id)):
+        summed = list(held)
+        count = sum(found.stay_count for found in summed)
+        average_s = float(sum((found.total_s for found in summed), Decimal(0)) / count)
+        of_stage = percentiles_s[number * len(PERCENTILES) : (number + 1) * len(PERCENTILES)]
+        stays.append(StageStays(stage_id, is_over=True, stay_count=count, average_s=average_s, **_name(of_stage)))
+    return stays
+
+
+def _name(percentiles_s: Sequence[float]) -> dict[str, float]:
+    return dict(zip(("median_s", "p90_s"), percentiles_s, strict=True))
+
+
+def _find_place(classes: Sequence[LengthClass], percentile: float) -> Place:
+    """Find the place as percentile_cont does."""
+    at = percentile * (sum(found.stay_count for found in classes) - 1)
+    passed = floor(at)
+    fraction = at - passed
+    for found, following in zip(classes, [*classes[1:], classes[-1]], strict=True):
+        if passed < found.stay_count:
+            is_last = passed == found.stay_count - 1
+            next_class = (following if is_last else found).length_class
+            return Place(found.stage_id, found.length_class, next_class, passed, fraction)
+        passed -= found.stay_count
+    raise ValueError("a percentile lies among the stays")
 
 
 def to_items(stages: Sequence[ReportStage], stays: Iterable[StageStays]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from crm_shared.database import Connection
 
 
 async def compile_report(connection: Connection, scope: Scope) -> dict[str, Any]:
-    """Return the report on stages' ages (semantics.md) of what the caller sees: one statement over all entries."""
+    """Return the report on stages' ages (semantics.md) of what the caller sees."""
     stages = await list_stages(connection, scope)
     stays = await queries.measure_stays(connection, scope, [stage.id for stage in stages])
     return {"pipeline_id": scope.pipeline_id, "as_of": scope.now, "items": figures.to_items(stages, stays)}

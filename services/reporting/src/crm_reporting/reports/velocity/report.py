@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_reporting.exchange_rates.queries import load_rates
 from crm_reporting.reports.closings.figures import Group, Grouping
-from crm_reporting.reports.closings.queries import count_closed, list_names, sum_won
+from crm_reporting.reports.closings.queries import list_names, load_closings
 from crm_reporting.reports.money import list_rates_wanted
 from crm_reporting.reports.scope import Scope, Window
 from crm_reporting.reports.velocity import figures, queries
@@ -21,8 +21,8 @@ async def compile_report(
     """Return the velocity of the deals that the caller sees. Months that are yet to begin have no row."""
     grouping: Grouping = group_by or "all"
     open_deals = await _count_open(connection, scope, window, grouping)
-    groups = await count_closed(connection, scope, window, grouping)
-    sums = await sum_won(connection, scope, window, grouping)
+    closings = await load_closings(connection, scope, window, grouping)
+    groups, sums = closings.groups, closings.won
     owner_ids = [key for key in {*open_deals, *(group.group_key for group in groups)} if isinstance(key, UUID)]
     names = await list_names(connection, scope, owner_ids) if owner_ids else {}
     wanted = list_rates_wanted((won.to_dated() for won in sums), scope.currency)

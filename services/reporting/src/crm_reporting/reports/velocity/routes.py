@@ -4,17 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from crm_reporting.parts import Source
+from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.scope import open_scope, to_recent_window
 from crm_reporting.reports.velocity.report import compile_report
 from crm_reporting.reports.velocity.schemas import VelocityItem, VelocityQuery, VelocityReport
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import NotFound
 
-router = APIRouter(prefix="/reports", tags=["reports"], route_class=CrmRoute)
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=ReportRoute)
 
 BY_OWNER = (*VelocityItem.model_fields, "currency", "missing_rates")
 BY_OTHERS = tuple(column for column in BY_OWNER if column != "owner_name")
@@ -30,4 +29,4 @@ async def report_velocity(query: Annotated[VelocityQuery, Query()], context: Con
     async with open_scope(source, context.caller, query, now=context.clock.now()) as (connection, scope):
         report = await compile_report(connection, scope, to_recent_window(query, scope), query.group_by)
     columns = BY_OWNER if query.group_by == "owner" else BY_OTHERS
-    return reply_report(context, source, "velocity", report, columns=columns)
+    return await reply_report(context, source, "velocity", report, columns=columns)

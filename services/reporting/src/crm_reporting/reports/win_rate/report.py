@@ -14,8 +14,8 @@ from crm_shared.database import Connection
 
 async def compile_report(connection: Connection, scope: Scope, window: Window, grouping: GroupBy) -> dict[str, Any]:
     """Return what of the deals that the caller sees closed in the window, and how, by group."""
-    groups = await queries.count_closed(connection, scope, window, grouping)
-    sums = [] if grouping == "lost_reason" else await queries.sum_won(connection, scope, window, grouping)
+    closings = await queries.load_closings(connection, scope, window, grouping, with_medians=True)
+    groups, sums = closings.groups, closings.won
     owner_ids = [group.group_key for group in groups if isinstance(group.group_key, UUID)]
     names = await queries.list_names(connection, scope, owner_ids) if owner_ids else {}
     wanted = list_rates_wanted((won.to_dated() for won in sums), scope.currency)

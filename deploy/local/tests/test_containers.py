@@ -1,0 +1,145 @@
+"""`make compose-up` in a clone of this checkout, on real containers: what the guide of the gateway promises holds."""
+
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from crm_local.compose_suite import CREATE_TENANT
+from crm_local.plan import SERVICES
+
+ROOT: Final = Path(__file__).parents[3]
+PORT: Final = "9443"
+PORTS: Final = {
+    "CRM_GATEWAY_PORT": PORT,
+    **{f"CRM_{service}_PORT": str(9301 + at) for at, service in enumerate(("CONTACTS", "DEALS", "ACTIVITIES"))},
+    "CRM_SEARCH_PORT": "9304",
+    "CRM_REPORTING_PORT": "9305",
+    "CRM_EDGE_SUBNET": "172.31.251.0/24",
+    "CRM_GATEWAY_ADDRESS": "172.31.251.250",
+    "COMPOSE_PROJECT_NAME": "crm-test",
+}
+URL: Final = f"https://localhost:{PORT}"
+
+LOOK: Final = """
+import json, os, shutil
+with open("/opt/crm/inventory/bom.cdx.json") as file:
+    kinds = {part["purl"].partition("/")[0] for part in json.load(file)["components"]}
+print(json.dumps({
+    "user": os.getuid(),
+    "builders": [tool for tool in ("pip", "pip3", "uv", "cc", "gcc", "strip", "make") if shutil.which(tool)],
+    "kinds": sorted(kinds),
+    "has_licences": os.path.getsize("/opt/crm/inventory/licences.md") > 1000,
+}))
+"""
+
+pytestmark = [
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        os.environ.get("CRM_TEST_CONTAINERS") != "yes",
+        reason="builds and starts eighteen containers: CRM_TEST_CONTAINERS=yes where docker and the public images are",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a clone in which everything runs."""
+    folder = tmp_path_factory.mktemp("clone") / "crm"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)  # noqa: S603, S607 - this checkout
+    environment = {**os.environ, **PORTS}
+    try:
+        started = subprocess.run(
+            ["make", "compose-up"],  # noqa: S607 - of the PATH
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert started.returncode == 0, started.stdout[-3000:] + started.stderr[-3000:]
+        (folder / "said").write_text(started.stdout)
+        yield folder
+    finally:
+        subprocess.run(["docker", "compose", "down", "--volumes"], cwd=folder, env=environment, check=False)  # noqa: S607
+
+
+@pytest.fixture
+def client(checkout: Path) -> Iterator[httpx.Client]:
+    trusted = ssl.create_default_context(cafile=str(checkout / ".secrets" / "tls_certificate"))
+    with httpx.Client(base_url=URL, verify=trusted) as client:
+        yield client
+
+
+def test_a_move_arrives_everywhere_through_the_gateway(checkout: Path) -> None:
+    said = (checkout / "said").read_text()
+    _, _, move = said.partition("Acme renewal: moved from ")
+    assert all(f"  {place}" in move for place in ("timeline", "search", "report"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/metrics", "/deals/metrics", "/deals/readyz", "/deals/docs", "/deals/openapi.json", "//deals/v1/deals"],
+)
+def test_what_is_not_of_the_api_is_not_there(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"{URL}{path}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_answers_say_each_thing_once(client: httpx.Client) -> None:
+    answer = client.get("/deals/v1/deals")
+    assert answer.status_code == 401
+    for name in ("cache-control", "x-content-type-options", "strict-transport-security"):
+        assert len(answer.headers.get_list(name)) == 1
+
+
+def test_bodies_have_their_limits(client: httpx.Client) -> None:
+    assert client.post("/deals/v1/deals", content=b"x" * 9_000_000).status_code == 413
+    # Of a file to import it is read; who sends it is unknown.
+    assert client.post("/contacts/v1/imports", content=b"x" * 9_000_000).status_code == 401
+
+
+def test_without_tls_nobody_is_answered(checkout: Path) -> None:
+    assert checkout.exists()
+    answer = httpx.get(f"http://localhost:{PORT}/deals/v1/deals")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "This port speaks TLS: https://")
+
+
+def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Client) -> None:
+    made = subprocess.run(  # noqa: S603 - this checkout's own command
+        [*CREATE_TENANT, "--name", "Acme", "--admin-email", "you@acme.example"],
+        cwd=checkout,
+        env={**os.environ, **PORTS},
+        capture_output=True,
+        check=True,
+    )
+    ids = httpx.Response(200, content=made.stdout).json()
+    form = {"grant_type": "client_credentials", "tenant_id": ids["tenant_id"], "user_id": ids["admin_id"]}
+    secret = (checkout / ".secrets" / "issuer_secret").read_text().strip()
+    assert client.post("/issuer/token", data=form, auth=("crm", "guess")).status_code == 401
+    token = client.post("/issuer/token", data=form, auth=("crm", secret)).json()["access_token"]
+    whose = {"Authorization": f"Bearer {token}"}
+    assert client.get("/contacts/v1/me", headers=whose).json()["user"]["id"] == ids["admin_id"]
+    created = client.post("/contacts/v1/contacts", headers=whose, json={"first_name": "Zoë"})
+    assert created.headers["location"] == f"/contacts/v1/contacts/{created.json()['id']}"
+    assert client.get(created.headers["location"], headers=whose).status_code == 200
+
+
+@pytest.mark.parametrize("image", [*SERVICES, "issuer"])
+def test_an_image_holds_its_inventory_and_nothing_that_builds(checkout: Path, image: str) -> None:
+    look = ["docker", "run", "--rm", "--read-only", "--entrypoint", "python", f"crm-{image}", "-c", LOOK]
+    said = subprocess.run(look, cwd=checkout, capture_output=True, check=True)  # noqa: S603 - of this checkout
+    assert json.loads(said.stdout) == {
+        "user": 10001,
+        "builders": [],
+        "kinds": ["pkg:deb", "pkg:generic", "pkg:pypi"],
+        "has_licences": True,
+    }

@@ -1,0 +1,1 @@
+"""Files that become records: what every kind of record does alike. Knows no kind."""

@@ -1,0 +1,1 @@
+"""What a service owes the others once its database was restored to an earlier moment: `crm-<service> restored`."""

@@ -1,0 +1,12 @@
+"""Files name records without minding the case of letters, as in contacts: the replica keeps names folded."""
+
+from alembic import op
+
+from crm_shared.replicas.schema import ADD_NAME_KEY
+
+revision = "0023"
+down_revision = "0022"
+
+
+def upgrade() -> None:
+    op.execute(ADD_NAME_KEY)

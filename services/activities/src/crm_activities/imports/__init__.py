@@ -1,0 +1,1 @@
+"""CSV files of activities: what the shared engine must know of them."""

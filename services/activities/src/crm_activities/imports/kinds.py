@@ -1,0 +1,9 @@
+"""The types of records that can be imported, each by its adapter."""
+
+from typing import Final
+
+from crm_activities.imports.activity_kind import ActivityKind
+from crm_shared.imports.domain import ImportedType
+from crm_shared.imports.kind import Kinds
+
+KINDS: Final[Kinds] = {ImportedType.ACTIVITY: ActivityKind()}

@@ -1,0 +1,66 @@
+"""Companies that a file of contacts names and nobody has made yet: made, left out, or against the row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+from crm_contacts.companies.batch import CompanyBatch
+from crm_contacts.companies.commands import CreateCompany
+from crm_contacts.companies.domain import NewCompany
+from crm_contacts.imports.company_names import find_companies, to_spaced
+from crm_shared.access import Caller
+from crm_shared.batches import BatchItem, write_batch
+from crm_shared.clock import Clock, FixedClock
+from crm_shared.database import Database, Transaction
+from crm_shared.imports import repository
+from crm_shared.imports.domain import Import, ImportedType
+from crm_shared.imports.references import NO_COMPANY, NameKey
+from crm_shared.imports.values import read_short_text
+from crm_shared.refusals import Refusal
+
+# A name may be had by several companies, so no constraint keeps two imports from making one each.
+LOCK_COMPANIES: Final = "SELECT pg_advisory_xact_lock(hashtextextended('imported companies ' || $1::uuid, 0))"
+
+
+async def create_companies(
+    database: Database, caller: Caller, missing: Sequence[NameKey], job: Import, clock: Clock
+) -> Mapping[NameKey, UUID | str | None]:
+    """Make what nobody has made meanwhile, in a transaction of its own. Returns an id, or why there can be none."""
+    async with database.begin(job.tenant_id) as transaction:
+        return await _create(transaction, caller, missing, job, FixedClock(clock.now()))
+
+
+async def _create(
+    transaction: Transaction, caller: Caller, missing: Sequence[NameKey], job: Import, clock: FixedClock
+) -> dict[NameKey, UUID | str | None]:
+    """Make one company for each name, however its letters' case and spaces are; a name that can be none says why."""
+    await transaction.execute(LOCK_COMPANIES, job.tenant_id)
+    found = await find_companies(transaction, caller, missing)
+    items: list[BatchItem[CreateCompany]] = []
+    numbers: dict[str, int] = {}
+    for key, company in found.items():
+        if company != NO_COMPANY:
+            continue
+        try:
+            name = _read_name(key)
+        except ValueError as error:
+            found[key] = f"can't be made: {error}"
+            continue
+        if (folded := name.casefold()) not in numbers:
+            numbers[folded] = len(items)
+            new = NewCompany(name=name, domain=key[1], owner_id=caller.user_id)
+            items.append(BatchItem(len(items), new=CreateCompany(caller, new)))
+    outcomes = await write_batch(transaction, CompanyBatch(caller, clock), items)
+    for key, company in found.items():
+        if company == NO_COMPANY:
+            outcome = outcomes[numbers[_read_name(key).casefold()]]
+            found[key] = f"can't be made: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.id
+    created = [one.id for one in outcomes.values() if not isinstance(one, Refusal)]
+    await repository.add_chunk(
+        transaction, job, written_at=clock.at, created_ids=created, updated=(), entity_type=ImportedType.COMPANY
+    )
+    return found
+
+
+def _read_name(key: NameKey) -> str:
+    return read_short_text(to_spaced(str(key[0])))

@@ -1,0 +1,1 @@
+"""Deals as CSV: what the list shows, whole."""

@@ -1,0 +1,1 @@
+"""What closed on each day: the sums that reports of closings are made of."""

@@ -1,0 +1,116 @@
+"""SQL that adds up closings, stretch by stretch, for the caller's eyes only: sums of days, and facts at the edges."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from crm_reporting.reports.closings.figures import ClosedSum
+from crm_reporting.reports.closings.stretches import Stretches
+from crm_reporting.reports.scope import Scope
+from crm_shared.access import Permission
+from crm_shared.database import Connection, Where
+
+COUNTED: Final = """
+    SELECT c.number, {owner_id} AS owner_id, {stage_id} AS stage_id, c.status, c.currency,
+           sum(c.deal_count)::bigint AS deal_count, sum(c.valued_count)::bigint AS valued_count,
+           sum(c.total_amount) AS total_amount, sum(c.total_cycle_s) AS total_cycle_s
+      FROM ("""
+ROLLED: Final = """
+    SELECT width_bucket((r.closed_day + time '12:00') AT TIME ZONE 'UTC', $3::timestamptz[]) AS number, r.owner_id,
+           r.stage_id, r.status, r.currency, r.deal_count, r.valued_count, r.total_amount, r.total_cycle_s
+      FROM closing_rollup r
+     WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
+OF_ALL: Final = "r.is_of_all AND r.owner_id IS NULL"
+OF_OWNERS: Final = "NOT r.is_of_all"
+
+# A fact at an edge is taken from the stretch that its day's sum went to, and put where it belongs. One probe of an
+# index for each edge, whatever the planner knows of the rows.
+AT_EDGES: Final = """
+    UNION ALL
+    SELECT s.number, d.owner_id, d.stage_id, d.status, d.currency, s.sign, s.sign * d.valued, s.sign * d.amount,
+           s.sign * d.cycle_s
+      FROM unnest($4::timestamptz[], $5::timestamptz[], $6::boolean[]) AS e (begins_at, ends_at, is_of_rates)
+     CROSS JOIN LATERAL (
+        SELECT d.owner_id, {stage_id} AS stage_id, d.status, d.currency, d.closed_at, {values}
+          FROM deal_facts d
+         WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.status <> 'OPEN' AND NOT d.is_deleted
+           AND d.closed_at >= e.begins_at AND d.closed_at < e.ends_at AND (NOT e.is_of_rates OR d.currency <> $7)
+           AND {seen}
+        OFFSET 0) d
+     CROSS JOIN LATERAL (
+        VALUES (1, width_bucket(d.closed_at, $3::timestamptz[])),
+               (-1, width_bucket(date_trunc('day', d.closed_at, 'UTC') + interval '12 hours', $3::timestamptz[]))
+        ) AS s (sign, number)"""
+# What a contact's share alone shows, deal by deal: sums know no contacts.
+SHARED: Final = """
+    UNION ALL
+    SELECT width_bucket(d.closed_at, $3::timestamptz[]), d.owner_id, {stage_id}, d.status, d.currency, 1, {values}
+      FROM deal_facts d
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.status <> 'OPEN' AND NOT d.is_deleted AND {seen}"""
+VALUES: Final = """COALESCE(d.amount <> 0, false)::int AS valued, COALESCE(d.amount, 0) AS amount,
+               extract(epoch FROM GREATEST(d.closed_at - d.created_at, interval '0')) AS cycle_s"""
+BY_STRETCH: Final = ") c WHERE {kept} GROUP BY 1, 2, 3, 4, 5 HAVING sum(c.deal_count) <> 0"
+
+
+async def sum_of_window(
+    connection: Connection, scope: Scope, stretches: Stretches, *, by_owner: bool
+) -> list[ClosedSum]:
+    """Add up what closed in the stretches, all of a window."""
+    where = _begin(scope, stretches)
+    count = where.number(len(stretches.first_days))
+    first, last = where.number(stretches.cuts[0]), where.number(stretches.cuts[-1])
+    days = " AND ".join(f"({instant}::timestamptz AT TIME ZONE 'UTC')::date" for instant in (first, last))
+    parts = _Parts(f"r.closed_day BETWEEN {days}", "true", f"d.closed_at >= {first} AND d.closed_at < {last}")
+    statement = _compose(scope, where, parts, by_owner=by_owner) + BY_STRETCH.format(
+        kept=f"c.number BETWEEN 1 AND {count}"
+    )
+    rows = await connection.fetch(statement, *where.parameters)
+    return [ClosedSum(**row) for row in rows]
+
+
+async def sum_of_stages(
+    connection: Connection, scope: Scope, stretches: Stretches, currencies: Sequence[str]
+) -> list[ClosedSum]:
+    """Add up by stage what ever closed in these currencies."""
+    where = _begin(scope, stretches)
+    taken = where.number(currencies)
+    of_facts = f"d.currency = ANY ({taken})"
+    statement = _compose(scope, where, _Parts(f"r.currency = ANY ({taken})", of_facts, of_facts), by_stage=True)
+    rows = await connection.fetch(statement + BY_STRETCH.format(kept="true"), *where.parameters)
+    return [ClosedSum(**row) for row in rows]
+
+
+class _Parts(NamedTuple):
+    """Clauses for the parts of one statement: over days' sums, over facts at edges, over facts that a share shows."""
+
+    of_days: str
+    of_edges: str
+    of_shares: str
+
+
+def _begin(scope: Scope, stretches: Stretches) -> Where:
+    edges = stretches.edges
+    return scope.where(
+        stretches.cuts,
+        [edge.begin for edge in edges],
+        [edge.end for edge in edges],
+        [edge.is_of_rates for edge in edges],
+        scope.currency,
+    )
+
+
+def _compose(scope: Scope, where: Where, parts: _Parts, *, by_owner: bool = False, by_stage: bool = False) -> str:
+    sees_all = scope.caller.can(Permission.SEE_ALL)
+    needs_owners = by_owner or bool(scope.owner_ids) or not sees_all
+    rolled = where.fork().add_sql(OF_OWNERS if needs_owners else OF_ALL).add_sql(parts.of_days)
+    [of_days] = scope.list_branches(rolled, "r.owner_id", contact_id=None)
+    [of_edges] = scope.list_branches(where.fork().add_sql(parts.of_edges), "d.owner_id", contact_id=None)
+    stage_id = "d.stage_id" if by_stage else "NULL::uuid"
+    statement = COUNTED.format(
+        owner_id="c.owner_id" if by_owner else "NULL::uuid", stage_id="c.stage_id" if by_stage else "NULL::uuid"
+    )
+    statement += ROLLED + of_days + AT_EDGES.format(stage_id=stage_id, values=VALUES, seen=of_edges)
+    if scope.caller.has_shares and not sees_all:
+        shared = where.fork().add_sql(parts.of_shares)
+        for seen in scope.list_branches(shared, "d.owner_id", contact_id="d.contact_id")[1:]:
+            statement += SHARED.format(stage_id=stage_id, values=VALUES, seen=seen)
+    return statement

@@ -1,0 +1,129 @@
+"""The questions of docs/guides/bi.md, asked as a BI tool asks them: they agree with the API's reports."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from services.reporting.tests.integration.bi_stories import Login, reading
+from services.reporting.tests.integration.mail_stories import Reporting, tell_activity
+
+from crm_reporting.consumers import keep_activities, project_deals
+from crm_shared.local_days import day_at
+from crm_shared.testing.answers import require_ok
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_shared.testing.people import SeededTenant
+
+pytestmark = pytest.mark.engines
+
+GUIDE: Final = (Path(__file__).parents[4] / "docs" / "guides" / "bi.md").read_text("utf-8")
+QUESTIONS: Final = dict(re.findall(r"^### (.+)\n```sql\n([^`]+)```$", GUIDE, re.MULTILINE))
+ZONE: Final = "Europe/Berlin"
+
+
+@pytest.fixture
+async def login(
+    reporting: Reporting, postgres_admin_dsn: str, tenant: SeededTenant, pipeline: ToldPipeline
+) -> AsyncIterator[Login]:
+    """Give a login of a tenant with a hundred days of selling, in two currencies."""
+    now = datetime.now(UTC)
+    stories = []
+    for number in range(40):
+        began = now - timedelta(days=100 - 2 * number, hours=1)
+        owner = (tenant.rep, tenant.manager, tenant.other_rep)[number % 3]
+        story = DealStory(
+            pipeline,
+            owner.id,
+            Decimal(number) * 100,
+            currency="USD" if number % 4 == 0 else "EUR",
+            close_date=(now + timedelta(days=3 * number)).date(),
+            at=began,
+        )
+        story.create()
+        story.move("Proposal", at=began + timedelta(days=1))
+        if number % 5 in (1, 2, 3):
+            story.move("Closed Lost" if number % 5 == 3 else "Closed Won", at=began + timedelta(days=10))
+        stories.append(story)
+    await project_deals([event for story in stories for event in story.events], reporting.database)
+    rates = {"currency": "USD", "effective_on": "2020-01-01", "rate": "0.875"}
+    require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=rates))
+    acts = [
+        tell_activity(tenant, type_, tenant.rep, now - timedelta(days=days))
+        for days, type_ in enumerate(("CALL", "EMAIL", "MEETING", "CALL"))
+    ]
+    await keep_activities([act.tell() for act in acts], reporting.database)
+    async with reading(reporting, postgres_admin_dsn, tenant) as login:
+        yield login
+
+
+async def ask(login: Login, question: str) -> list[dict[str, Any]]:
+    """Return the answer's rows, figures as the API writes them."""
+    rows = await login.fetch(QUESTIONS[question])
+    return [{name: str(value) if isinstance(value, Decimal) else value for name, value in row.items()} for row in rows]
+
+
+def pick(items: list[dict[str, Any]], **names: str) -> list[dict[str, Any]]:
+    return [{name: item[field] for name, field in names.items()} for item in items]
+
+
+def test_there_are_six() -> None:
+    assert len(QUESTIONS) == 6
+
+
+async def test_questions_about_deals_agree_with_the_reports(
+    reporting: Reporting, tenant: SeededTenant, login: Login
+) -> None:
+    async def report(name: str, **parameters: str) -> list[dict[str, Any]]:
+        answer = require_ok(await reporting.client(tenant.admin).get(f"/v1/reports/{name}", params=parameters))
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+    today = day_at(datetime.now(UTC), ZONE)
+    stages = [item for item in await report("pipeline") if item["kind"] == "OPEN"]
+    assert await ask(login, "Open pipeline by stage") == pick(
+        stages, stage="stage_name", deals="deal_count", amount="total", weighted="weighted"
+    )
+    months = await report("forecast", **{"from": str(today.replace(day=1)), "to": str(today + timedelta(days=400))})
+    months = [item for item in months if item["deal_count"]]
+    assert await ask(login, "Forecast by month") == pick(
+        months, month="month", committed="committed", weighted="weighted", deals="deal_count"
+    )
+    leaders = await report("leaderboard", **{"from": str(today - timedelta(days=29)), "to": str(today)})
+    assert await ask(login, "Who won how much") == pick(
+        leaders, owner="owner_name", won="won_count", amount="won_amount"
+    )
+    rates = await report("win-rate", group_by="month", **{"from": str(today - timedelta(days=200)), "to": str(today)})
+    asked = await ask(login, "Win rate by month")
+    assert [{**row, "rate": float(row["rate"])} for row in asked] == pick(
+        rates, month="group", won="won", lost="lost", rate="rate"
+    )
+    assert len(asked) >= 3
+
+
+async def test_the_pipeline_of_past_weeks_is_what_as_of_tells(
+    reporting: Reporting, tenant: SeededTenant, login: Login
+) -> None:
+    weeks = await ask(login, "The open pipeline as it was, week by week")
+    assert len(weeks) == 12
+    moments = await login.fetch(
+        "SELECT (date_trunc('week', now() AT TIME ZONE 'Europe/Berlin') - make_interval(weeks => n))"
+        " AT TIME ZONE 'Europe/Berlin' AS at FROM generate_series(11, 0, -1) AS n"
+    )
+    client = reporting.client(tenant.admin)
+    for row, week in list(zip(moments, weeks, strict=True))[::5]:
+        answer = require_ok(await client.get("/v1/reports/pipeline", params={"as_of": row["at"].isoformat()}))
+        total = sum(Decimal(item["total"]) for item in answer["items"] if item["kind"] == "OPEN")
+        assert answer["missing_rates"] == []
+        assert Decimal(week["amount"]) <= total
+        assert week["deals"] <= sum(item["deal_count"] for item in answer["items"] if item["kind"] == "OPEN")
+    euros = await login.fetch("SELECT count(*) AS n FROM bi.deals WHERE status = 'OPEN' AND currency = 'EUR'")
+    assert 0 < weeks[-1]["deals"] <= euros[0]["n"] + 5
+
+
+async def test_what_reps_did_adds_up(tenant: SeededTenant, login: Login) -> None:
+    rows = await ask(login, "What reps did, week by week")
+    assert {row["rep"] for row in rows} == {tenant.rep.full_name}
+    assert [sum(row[kind] for row in rows) for kind in ("calls", "emails", "meetings")] == [2, 1, 1]

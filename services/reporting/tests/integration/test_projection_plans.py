@@ -1,0 +1,50 @@
+"""Making a batch's periods and stays anew costs what its deals' rows cost: no row is held against each other."""
+
+import json
+from decimal import Decimal
+from typing import Final
+
+import pytest
+from services.reporting.tests.integration.plans import list_nodes
+
+from crm_reporting.consumers import project_deals
+from crm_reporting.history.store import MAKE_PERIODS
+from crm_reporting.history.sums import FormerFact
+from crm_reporting.row_arrays import to_columns
+from crm_reporting.settings import ReportingSettings
+from crm_reporting.stays.store import MAKE
+from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_shared.testing.people import SeededTenant
+from crm_shared.testing.service_kit import ServiceKit
+
+pytestmark = pytest.mark.engines
+
+DEALS: Final = 120
+ROWS: Final = 4 * DEALS
+"""Of their versions, periods and entries."""
+STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE}
+
+
+@pytest.mark.parametrize("what", STATEMENTS)
+async def test_no_row_is_held_against_each_other(
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline, what: str
+) -> None:
+    stories = [DealStory(pipeline, tenant.rep.id, Decimal(number)) for number in range(DEALS)]
+    for story in stories:
+        story.create()
+        story.move("Discovery")
+        story.edit(amount=Decimal(7))
+        story.move("Proposal")
+    await project_deals([event for story in stories for event in story.events], reporting.database)
+    deals = sorted((tenant.id, story.id) for story in stories)
+    former = [FormerFact(*deal, tenant.other_rep.id, stories[0].state["created_at"]) for deal in deals]
+    parameters = to_columns(deals, width=2) + (to_columns(former, width=4) if what == "periods" else [])
+    async with reporting.database.begin_as_worker() as transaction:
+        [found] = json.loads(
+            await transaction.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {STATEMENTS[what]}", *parameters)
+        )
+    compared = sum(
+        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0))
+        for node in list_nodes(found["Plan"])
+    )
+    assert compared < 60 * ROWS

@@ -1,0 +1,41 @@
+"""Merges that search was told of before it kept them: the upgrade finds them in the rows."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from crm_search.projections import to_record
+from crm_shared.testing.told_records import TOLD_AT, ToldRecord
+from crm_shared.testing.upgrades import upgrading
+
+pytestmark = pytest.mark.engines
+
+MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
+BEFORE: Final = "0009"
+TENANT: Final = UUID(int=1)
+INSERT: Final = """
+    INSERT INTO search_records (tenant_id, type, id, version, state, face, is_hidden, revision, indexed_revision)
+    VALUES ($1, $2, $3, 1, $4, $5, $6, 1, 1)
+"""
+
+
+async def test_merges_of_before_are_known_after_the_upgrade(postgres_admin_dsn: str) -> None:
+    kept = ToldRecord.new("contact", TENANT, first_name="Anna")
+    gone = ToldRecord.new("contact", TENANT, last_name="Quagga", merged_into=kept.id, deleted_at=TOLD_AT)
+    deleted = ToldRecord.new("contact", TENANT, last_name="Zebra", deleted_at=TOLD_AT)
+    told = [to_record(record.tell()) for record in (kept, gone, deleted)]
+    faces: dict[UUID, dict[str, Any]] = {record.id: dict(record.face) for record in told}
+    async with upgrading("search", MIGRATIONS, admin_dsn=postgres_admin_dsn, until=BEFORE) as upgrade:
+        for record in told:
+            face = {name: value for name, value in record.face.items() if name != "former"}
+            texts = json.dumps(record.state), json.dumps(face)
+            await upgrade.admin.execute(INSERT, TENANT, "contact", record.id, *texts, record.is_hidden)
+        await upgrade.finish()
+        merges = await upgrade.admin.fetch("SELECT contact_id, survivor_id, is_over FROM former_contacts")
+        assert [tuple(row) for row in merges] == [(gone.id, kept.id, False)]
+        rows = await upgrade.admin.fetch("SELECT id, face FROM search_records")
+        assert {row["id"]: json.loads(row["face"]) for row in rows} == faces
+        assert await upgrade.admin.fetch("SELECT FROM pg_policies WHERE policyname = 'owner_fills'") == []

@@ -1,0 +1,142 @@
+"""No panel is empty: each one's questions are put to a Prometheus that has scraped a running suite."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import yaml  # type: ignore[import-untyped]  # PyYAML has no types
+
+from crm_local import suite
+from crm_local.engines.ports import LOOPBACK, free_ports
+from crm_local.testing.running import RunningCrm
+from crm_local.testing.tenant import Tenant
+from crm_observability.dashboards import make_dashboards
+from crm_observability.generate import FOLDER
+from crm_observability.objectives import PERIOD_DAYS
+from crm_observability.prometheus_tools import find_tool
+from crm_shared.testing.waiting import wait_until
+
+pytestmark = pytest.mark.engines
+
+EVERY: Final = "1s"
+RATE_OVER: Final = "1m"
+
+
+def list_questions() -> Iterator[tuple[str, str]]:
+    for name, text in make_dashboards().items():
+        for panel in json.loads(text)["panels"]:
+            for target in panel.get("targets", ()):
+                question = target["expr"].replace("$__rate_interval", RATE_OVER)
+                # A subquery looks at whole steps of its own: a suite of a minute has not lived to see one of five.
+                yield f"{name}: {panel['title']}", question.replace(f"[{PERIOD_DAYS}d:5m]", f"[10m:{EVERY}]")
+
+
+def write_config(crm: RunningCrm, file: Path) -> None:
+    targets = [
+        {
+            "targets": [f"{LOOPBACK}:{process['port']}"],
+            "labels": {"service": process["service"], "role": process["role"]},
+        }
+        for process in suite.list_processes(crm.home)
+        if process["role"] != "engine"
+    ]
+    config = {
+        "global": {"scrape_interval": EVERY, "evaluation_interval": EVERY},
+        "rule_files": [str(FOLDER / "prometheus" / "rules" / "*.yml")],
+        "scrape_configs": [{"job_name": "crm", "static_configs": targets}],
+    }
+    file.write_text(yaml.safe_dump(config), "utf-8")
+
+
+class Prometheus:
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def ask(self, question: str) -> list[Any]:
+        answer = await self._client.get("/api/v1/query", params={"query": question})
+        body = answer.json()
+        assert body["status"] == "success", f"{question}: {body}"
+        found: list[Any] = body["data"]["result"]
+        return found
+
+    async def has_scraped(self, processes: int) -> bool:
+        """Tell whether every process answered."""
+        try:
+            if not (await self._client.get("/-/ready")).is_success:
+                return False
+        except httpx.TransportError:
+            return False
+        return len(await self.ask('up{job="crm"} == 1')) == processes
+
+    async def list_empty(self, questions: list[tuple[str, str]]) -> list[str]:
+        answers = await asyncio.gather(*(self.ask(question) for _, question in questions))
+        return [
+            f"{panel}: {question}" for (panel, question), found in zip(questions, answers, strict=True) if not found
+        ]
+
+
+@contextmanager
+def running(folder: Path, port: int) -> Iterator[None]:
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - Prometheus itself
+            [
+                find_tool("prometheus"),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={LOOPBACK}:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@asynccontextmanager
+async def scraping(crm: RunningCrm, folder: Path) -> AsyncIterator[Prometheus]:
+    write_config(crm, folder / "prometheus.yml")
+    await asyncio.to_thread(find_tool, "prometheus")  # the first time it is fetched
+    (port,) = free_ports(1)
+    with running(folder, port):
+        async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=30) as client:
+            yield Prometheus(client)
+
+
+async def make_traffic(crm: RunningCrm, tenant: Tenant) -> None:
+    """Let something pass every hop, webhooks included: their endpoint is nowhere, which is an attempt all the same."""
+    admin = tenant.admin
+    webhook = {"url": "https://nowhere.invalid/hook", "event_types": ["crm.deal.created"]}
+    await admin.post("deals", "/v1/webhooks", webhook)
+    contact = await admin.post("contacts", "/v1/contacts", {"first_name": "Ada"})
+    deal = await admin.post("deals", "/v1/deals", {"name": "Watched", "contact_id": contact["id"]})
+    await admin.post("activities", "/v1/activities", {"type": "NOTE", "deal_id": deal["id"], "body": "Seen"})
+    await admin.search("watched")
+    await admin.report()
+    await crm.drain()
+
+
+async def test_no_panel_of_any_dashboard_is_empty(crm: RunningCrm, tenant: Tenant, tmp_path: Path) -> None:
+    questions = list(list_questions())
+    processes = len(await crm.read_metrics())
+    async with scraping(crm, tmp_path) as prometheus:
+        await wait_until(lambda: prometheus.has_scraped(processes))
+        await make_traffic(crm, tenant)
+        empty: list[str] = []
+
+        async def none_is_empty() -> bool:
+            empty[:] = await prometheus.list_empty(questions)
+            return not empty
+
+        try:
+            await wait_until(none_is_empty, timeout_s=60)
+        except TimeoutError:
+            pytest.fail("\n".join(empty))
