@@ -23,6 +23,7 @@ WORKDIR /opt/crm
 # The workspace's outline first: the dependencies' layer lasts until the lock changes.
 COPY pyproject.toml uv.lock ./
 COPY libs/shared/pyproject.toml libs/shared/
+COPY libs/testing/pyproject.toml libs/testing/
 COPY services/contacts/pyproject.toml services/contacts/
 COPY services/deals/pyproject.toml services/deals/
 COPY services/activities/pyproject.toml services/activities/
@@ -59,7 +60,7 @@ COPY deploy/issuer deploy/issuer
 # What the service does without goes. Its own is compiled too: the root is read-only, and each start would do it again.
 RUN uv sync --frozen --no-dev --package "crm-$SERVICE" \
     && find services deploy -mindepth 1 -maxdepth 1 ! -name "$SERVICE" -exec rm -rf {} + \
-    && rm -rf integrations pyproject.toml uv.lock .venv/.lock .venv/bin/activate* \
+    && rm -rf integrations libs/testing pyproject.toml uv.lock .venv/.lock .venv/bin/activate* \
     && python -m compileall -q --invalidation-mode unchecked-hash libs services deploy \
     && ln -s "/opt/crm/.venv/bin/crm-$SERVICE" crm-service
 

@@ -17,10 +17,10 @@ from crm_local.engines.ports import free_ports, http_get
 from crm_shared.bus.topics import create_topics
 from crm_shared.database import Database
 from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
-from crm_shared.testing.issuers import ThrowAwayIssuer
-from crm_shared.testing.people import SeededTenant, seed_tenant
-from crm_shared.testing.service_kit import PASSWORD
+from crm_shared.entry_points.provision import provision
+from crm_testing.issuers import ThrowAwayIssuer
+from crm_testing.people import SeededTenant, seed_tenant
+from crm_testing.service_kit import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[1]
 UP_WITHIN_S = 300.0

@@ -13,8 +13,8 @@ import httpx
 
 from benchmarks.arena import Row
 from benchmarks.load import percentile
-from crm_local.testing.running import RunningCrm, find_port_base
-from crm_local.testing.tenant import User
+from crm_testing.suite.running import RunningCrm, find_port_base
+from crm_testing.suite.tenant import User
 
 MOVES = 60
 

@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.arena import Row
 from crm_local.plan import SERVICES
-from crm_local.testing.running import RunningCrm, find_port_base
-from crm_local.testing.tenant import User
+from crm_testing.suite.running import RunningCrm, find_port_base
+from crm_testing.suite.tenant import User
 
 Item = TypeVar("Item")
 

@@ -17,7 +17,7 @@ from benchmarks.importing import make_file, measure_mib
 from benchmarks.load import percentile
 from benchmarks.size import sized
 from crm_shared.database import Database
-from crm_shared.testing.people import seed_tenant
+from crm_testing.people import seed_tenant
 
 # As many as a file may have, beside its header.
 ROWS = int(os.environ.get("BENCH_LONG_IMPORT_ROWS", sized("999999", tiny="600")))

@@ -21,7 +21,7 @@ from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.database import Database
 from crm_shared.publishing import PUBLISH
-from crm_shared.testing.records import RawRecord, write_records
+from crm_testing.records import RawRecord, write_records
 
 MOVES, ROUNDS, BATCH = sized((20_000, 3, 500), tiny=(200, 1, 50))
 

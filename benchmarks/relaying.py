@@ -24,7 +24,7 @@ from crm_shared.database import Database
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
-from crm_shared.testing.records import read_ends
+from crm_testing.records import read_ends
 
 EVENTS, CHUNK, ROUNDS = sized((60_000, 2000, 3), tiny=(400, 100, 1))
 SAMPLES = sized(400, tiny=10)

@@ -19,7 +19,7 @@ from crm_shared.clock import new_id
 from crm_shared.database import Database
 from crm_shared.http.cursors import encode_cursor
 from crm_shared.listing import Key
-from crm_shared.testing.people import JOINED_AT, Person, SeededTenant, make_person, seed_people, seed_tenant
+from crm_testing.people import JOINED_AT, Person, SeededTenant, make_person, seed_people, seed_tenant
 
 SMALL, LARGE = sized((10_000, 1_000_000), tiny=(400, 2_000))
 OWNERS, REPORTS = 100, 50

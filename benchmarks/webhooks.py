@@ -23,7 +23,7 @@ from crm_deals.webhooks.sending import Sender
 from crm_local.engines.ports import free_ports
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.database import Database
-from crm_shared.testing.waiting import wait_until
+from crm_testing.waiting import wait_until
 
 DELIVERIES, AT_ONCE = sized((3_000, 16), tiny=(40, 4))
 BODY = b'{"specversion": "1.0", "type": "crm.deal.won", "data": {"deal": {"name": "Acme renewal"}}}' + b" " * 1200

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from crm_local.testing.running import RunningCrm, find_port_base
-from crm_local.testing.tenant import Tenant
+from crm_testing.suite.running import RunningCrm, find_port_base
+from crm_testing.suite.tenant import Tenant
 
 RUNNING: Final = pytest.StashKey[RunningCrm]()
 LEFT: Final = pytest.StashKey[int]()

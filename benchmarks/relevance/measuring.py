@@ -12,7 +12,7 @@ from benchmarks.relevance.office import Office
 from crm_search.consumers import index_records
 from crm_search.store import DocumentStore
 from crm_shared.database import Database
-from crm_shared.testing.answers import require_ok
+from crm_testing.answers import require_ok
 
 PAGE = 10
 BATCH = 500

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from benchmarks.duplicates.names import RARE_SURNAMES, SHORT_FORMS, draw_culture, draw_first, draw_last
-from crm_shared.testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.told_records import TOLD_AT, ToldRecord
 
 WORDS: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 TOPICS: Final = tuple(begin + end for begin in WORDS["topic_beginnings"] for end in WORDS["topic_ends"])

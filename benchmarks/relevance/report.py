@@ -12,7 +12,7 @@ from crm_search.app import make_app
 from crm_search.index import open_client, prepare_index
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.testing.service_kit import running_service
+from crm_testing.service_kit import running_service
 
 RECORDS, EACH, SEED = sized(50_000, tiny=400), sized(30, tiny=2), 11
 NOISE_TENANTS, NOISE_RECORDS = 3, sized(4_000, tiny=50)

@@ -16,8 +16,8 @@ from crm_reporting.stays.store import REMAKE
 from crm_reporting.store import SUM_UP
 from crm_shared.access import Role
 from crm_shared.database import Database
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import Person, make_person, seed_people
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import Person, make_person, seed_people
 
 OWNERS, REPORTS = 100, 50
 NEIGHBOURS, DEALS_OF_A_NEIGHBOUR = 1000, 100

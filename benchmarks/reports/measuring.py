@@ -12,7 +12,7 @@ from benchmarks.reports import bare_duckdb
 from benchmarks.reports.filling import Filled, fill
 from benchmarks.size import sized
 from crm_shared.database import Database
-from crm_shared.testing.people import Person
+from crm_testing.people import Person
 
 DEALS: Final = sized(5_000_000, tiny=2_000)
 SECONDS: Final = sized(3.0, tiny=0.05)

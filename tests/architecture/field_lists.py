@@ -9,7 +9,7 @@ from crm_search.projections import to_document
 from crm_shared.contracts.examples import build_example
 from crm_shared.contracts.states import STATE_MODELS
 from crm_shared.record_fields import field_names
-from crm_shared.testing.told_records import make_empty
+from crm_testing.told_records import make_empty
 
 OURS: Final = "id version created_at updated_at deleted_at"
 """What the service itself keeps of every record."""

@@ -11,6 +11,11 @@ from crm_shared.garbage import loading
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("contacts", "deals", "activities", "search", "reporting")
 
+ALONE = (
+    *("libs/shared", "libs/testing", "integrations/warehouse"),
+    *("deploy/issuer", "deploy/local", "deploy/observability"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -46,7 +51,14 @@ def read_sources() -> list[SourceFile]:
 
     They are kept until the process ends, and half a million nodes are not walked at each collection of garbage.
     """
-    alone = ("libs/shared", "integrations/warehouse", "deploy/issuer", "deploy/local", "deploy/observability")
+    alone = (
+        "libs/shared",
+        "libs/testing",
+        "integrations/warehouse",
+        "deploy/issuer",
+        "deploy/local",
+        "deploy/observability",
+    )
     folders = [*(ROOT / folder / "src" for folder in alone), *(ROOT / f"services/{s}/src" for s in SERVICES)]
     with loading():
         return [

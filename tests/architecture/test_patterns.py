@@ -30,12 +30,12 @@ from crm_search.phones import looks_like_phone, parse_phone
 from crm_search.projections import to_document
 from crm_search.query_words import read_query
 from crm_search.snippets import SnippetCutter
-from crm_shared.custom_fields.values import read_day, read_number, read_text
+from crm_shared.features.custom_fields.values import read_day, read_number, read_text
+from crm_shared.features.imports import forms
+from crm_shared.features.imports.encodings import find_misread
+from crm_shared.features.imports.formats import read_beginning
 from crm_shared.http.positions import from_token
 from crm_shared.http.preconditions import parse_if_match
-from crm_shared.imports import forms
-from crm_shared.imports.encodings import find_misread
-from crm_shared.imports.formats import read_beginning
 from crm_shared.refusals import Refusal
 from crm_shared.spreadsheets import from_cell, to_cell
 from crm_shared.telemetry.traces import continue_trace
@@ -157,7 +157,7 @@ def test_a_pattern_that_reads_a_text_twice_is_stopped(text: str) -> None:
 COMPILED_LATER: Final = {
     "libs/shared/src/crm_shared/http/direct.py": "routes' paths, of our own making",
     "services/contacts/src/crm_contacts/imports/plain_values.py": "numbering plans, of at most 20 digits",
-    "libs/shared/src/crm_shared/imports/forms.py": "a form of a day, made of three parts of our own",
+    "libs/shared/src/crm_shared/features/imports/forms.py": "a form of a day, made of three parts of our own",
 }
 USES: Final = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 

@@ -21,12 +21,12 @@ from crm_local.engines.ports import free_ports
 from crm_shared.bus.topics import administering, create_topics
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
+from crm_shared.entry_points.provision import provision
 from crm_shared.outbox.cleaner import Cleaner
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
-from crm_shared.testing.records import read_ends, read_topic
-from crm_shared.testing.waiting import wait_until
+from crm_testing.records import read_ends, read_topic
+from crm_testing.waiting import wait_until
 
 ROOT: Final = Path(__file__).parents[2]
 MIGRATIONS: Final = ROOT / "services" / "deals" / "migrations" / "versions"

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant, User, eventually
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant, User, eventually
 
 pytestmark = pytest.mark.engines
 

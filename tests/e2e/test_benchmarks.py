@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from benchmarks import arrival, costs
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]

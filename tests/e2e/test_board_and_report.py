@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant, User
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant, User
 
 pytestmark = pytest.mark.engines
 

@@ -14,13 +14,13 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
 from crm_local import suite
 from crm_local.engines.ports import LOOPBACK, free_ports
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant
 from crm_observability.dashboards import make_dashboards
 from crm_observability.generate import FOLDER
 from crm_observability.objectives import PERIOD_DAYS
 from crm_observability.prometheus_tools import find_tool
-from crm_shared.testing.waiting import wait_until
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

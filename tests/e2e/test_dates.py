@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Json, User
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Json, User
 
 pytestmark = pytest.mark.engines
 

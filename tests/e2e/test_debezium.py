@@ -20,8 +20,8 @@ from crm_shared.contracts import OutboxEvent, decode, new_event
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.traces import continue_trace
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 # With the outbox's own tests in one process: both count what comes to `crm.deal` of the shared broker.
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.xdist_group("outbox")]

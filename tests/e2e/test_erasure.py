@@ -23,13 +23,13 @@ from elasticsearch import AsyncElasticsearch
 
 from crm_activities.activities import erasure as activities
 from crm_contacts.erasure import commands as contacts
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant, User, eventually
 from crm_search.store import DocumentStore
 from crm_shared.contracts.topics import dead_letter_topic
 from crm_shared.database import Database
-from crm_shared.erasure.echoes import TIMES, Echoes, LoadSnapshots
-from crm_shared.testing.records import RawRecord, read_topic, write_records
+from crm_shared.features.erasure.echoes import TIMES, Echoes, LoadSnapshots
+from crm_testing.records import RawRecord, read_topic, write_records
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant, User, eventually
 
 pytestmark = pytest.mark.engines
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Json, Tenant, User
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Json, Tenant, User
 
 pytestmark = pytest.mark.engines
 

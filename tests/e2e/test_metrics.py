@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from crm_local.testing.metrics_page import list_declared_labels, read_families, write_page
-from crm_local.testing.running import RunningCrm
+from crm_testing.suite.metrics_page import list_declared_labels, read_families, write_page
+from crm_testing.suite.running import RunningCrm
 
 pytestmark = pytest.mark.engines
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 import structlog
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Json, Tenant, User, eventually
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Json, Tenant, User, eventually
 
 pytestmark = pytest.mark.engines
 

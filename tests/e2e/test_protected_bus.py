@@ -36,7 +36,6 @@ from crm_shared.bus.acls import apply, list_acls, name_principals
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.producers import producing
 from crm_shared.bus.redrive import redrive
-from crm_shared.bus.republish import republish
 from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.topics import create_topics
 from crm_shared.bus.worker import Worker
@@ -44,13 +43,14 @@ from crm_shared.contracts.topics import dead_letter_topic
 from crm_shared.kafka_access import KafkaAccess
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.certificates import ThrowAwayAuthority
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.records import RawRecord, read_topic, write_records
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.waiting import wait_until
+from crm_shared.snapshots.republish import republish
+from crm_shared.snapshots.sources import list_snapshots
 from crm_shared.tls import TlsFiles
+from crm_testing.certificates import ThrowAwayAuthority
+from crm_testing.people import Person, SeededTenant
+from crm_testing.records import RawRecord, read_topic, write_records
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.waiting import wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from crm_local.testing.running import RunningCrm
+from crm_testing.suite.running import RunningCrm
 
 pytestmark = pytest.mark.engines
 ROOT: Final = Path(__file__).parents[2]

@@ -19,12 +19,12 @@ from aiokafka import ConsumerRecord
 
 from crm_local.debezium import forget_former_debezium, let_debezium_in
 from crm_local.plan import PUBLISHERS, Plan
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Json, Tenant, User, eventually
 from crm_shared.contracts import decode
 from crm_shared.outbox.cleaner import Cleaner
 from crm_shared.outbox.settings import RelaySettings
-from crm_shared.testing.records import read_ends, read_topic
+from crm_testing.records import read_ends, read_topic
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Json, Tenant, User, eventually
 
 pytestmark = pytest.mark.engines
 

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from crm_local.reports.catalogue import ReportName
-from crm_local.testing.running import RunningCrm
+from crm_testing.suite.running import RunningCrm
 
 pytestmark = pytest.mark.engines
 

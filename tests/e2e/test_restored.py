@@ -32,17 +32,17 @@ from crm_shared.bus.topics import create_topics
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event, decode
 from crm_shared.contracts.topics import topic_of
+from crm_shared.features.restoring import steps
+from crm_shared.features.restoring.command import tell_of_restoration
+from crm_shared.features.restoring.raising import raise_versions, to_epoch
+from crm_shared.features.restoring.rewinding import WorkersRun, require_idle, rewind
 from crm_shared.outbox.batches import headers_of
-from crm_shared.restoring import steps
-from crm_shared.restoring.command import tell_of_restoration
-from crm_shared.restoring.raising import raise_versions, to_epoch
-from crm_shared.restoring.rewinding import WorkersRun, require_idle, rewind
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.published import TAKE, to_event
-from crm_shared.testing.records import RawRecord, make_topic, write_records
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_shared.snapshots.sources import list_snapshots
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.published import TAKE, to_event
+from crm_testing.records import RawRecord, make_topic, write_records
+from crm_testing.service_kit import ServiceKit, running_service
 
 # Others write to these topics on the shared broker, and some count what is in them.
 pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("outbox")]

@@ -8,8 +8,8 @@ from typing import Final
 import asyncpg
 import pytest
 
-from crm_local.testing.running import RunningCrm
 from crm_observability.runbook_lines import read_lines
+from crm_testing.suite.running import RunningCrm
 
 pytestmark = pytest.mark.engines
 RUNBOOKS: Final = Path(__file__).parents[2] / "docs" / "operations" / "runbooks"

@@ -12,10 +12,10 @@ from elasticsearch.helpers import async_scan
 from pydantic_core import to_json
 
 from crm_local.plan import SERVICES
-from crm_local.testing.running import RunningCrm
 from crm_shared.bus.topic_settings import read_settings
 from crm_shared.bus.topics import administering
-from crm_shared.testing.records import read_topic
+from crm_testing.records import read_topic
+from crm_testing.suite.running import RunningCrm
 
 # The server writes the statements, for every table that it has: none can be forgotten.
 WRITE_STATEMENTS: Final = """

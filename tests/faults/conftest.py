@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from crm_local.testing.event_loops import list_held_up
-from crm_local.testing.running import RunningCrm
+from crm_testing.suite.event_loops import list_held_up
+from crm_testing.suite.running import RunningCrm
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from crm_local.plan import SERVICES
-from crm_local.testing.running import READY_WITHIN_S, RunningCrm
-from crm_local.testing.tenant import Tenant, User, eventually
+from crm_testing.suite.running import READY_WITHIN_S, RunningCrm
+from crm_testing.suite.tenant import Tenant, User, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Json, Tenant, User, eventually
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Json, Tenant, User, eventually
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

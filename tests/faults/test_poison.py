@@ -2,9 +2,9 @@
 
 import pytest
 
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant
-from crm_shared.testing.records import RawRecord, read_topic, write_records
+from crm_testing.records import RawRecord, read_topic, write_records
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -4,9 +4,9 @@ import asyncpg
 import pytest
 
 from crm_local.plan import SERVICES
-from crm_local.testing.running import RunningCrm
-from crm_local.testing.tenant import Tenant
-from crm_shared.testing.waiting import wait_until
+from crm_testing.suite.running import RunningCrm
+from crm_testing.suite.tenant import Tenant
+from crm_testing.waiting import wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

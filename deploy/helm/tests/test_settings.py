@@ -11,7 +11,7 @@ from deploy.helm.tests.rendering import SITES, read
 from deploy.helm.tests.test_processes import BOTH, MIGRATIONS, SETTINGS
 
 from crm_shared.database_access import list_dsns
-from crm_shared.testing.certificates import ThrowAwayAuthority
+from crm_testing.certificates import ThrowAwayAuthority
 
 
 def list_mounted(pod: dict[str, Any], container: dict[str, Any]) -> Iterator[str]:

@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from crm_local.testing.event_loops import MOST_S, list_held_up
 from crm_shared.telemetry.loop_lag import BUCKETS_S
+from crm_testing.suite.event_loops import MOST_S, list_held_up
 
 
 def write_page(**seconds: float) -> str:

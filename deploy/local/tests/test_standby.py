@@ -8,7 +8,7 @@ import pytest
 from crm_local.engines import Postgres, PostgresStandby
 from crm_local.engines.native import streaming_pair
 from crm_local.engines.postgres_standby import SLOT, forget_standby
-from crm_shared.testing.waiting import wait_until
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -19,7 +19,7 @@ import pytest
 from crm_local import suite
 from crm_local.home import Home
 from crm_local.plan import SERVICES, Plan
-from crm_local.testing.running import find_port_base
+from crm_testing.suite.running import find_port_base
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 STAND_IN = Path(__file__).parent / "stand_ins" / "stand_in.py"

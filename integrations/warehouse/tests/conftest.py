@@ -11,7 +11,7 @@ from integrations.warehouse.tests.business import Business
 from integrations.warehouse.tests.warehouses import Warehouse
 
 from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
+from crm_shared.entry_points.provision import provision
 from crm_warehouse import access
 from crm_warehouse.settings import WarehouseSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crm_shared.testing.golden import Golden
+from crm_testing.golden import Golden
 from crm_warehouse.ddl import write_ddl, write_page
 from crm_warehouse.settings import DestinationName
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from crm_shared.background import background, repeat
-from crm_shared.testing.waiting import wait_until
+from crm_testing.waiting import wait_until
 
 
 class Rounds:

@@ -3,7 +3,7 @@
 import asyncio
 
 from crm_shared.event_loop_turns import in_turns, next_turn
-from crm_shared.testing.loop_rounds import LoopRounds
+from crm_testing.loop_rounds import LoopRounds
 
 PIECES = 20
 

@@ -9,11 +9,11 @@ from pydantic import AliasChoices, Field, SecretStr
 
 from crm_shared.bus.clients import make_admin, make_consumer, make_producer
 from crm_shared.database_access import DSNS, dsn_variable, list_dsns
-from crm_shared.entry_points import load_settings
+from crm_shared.entry_points.loading import load_settings
 from crm_shared.kafka_access import KafkaAccess, WrongKafkaAccess
 from crm_shared.settings import NOT_GIVEN, ServiceSettings
-from crm_shared.testing.certificates import ThrowAwayAuthority
 from crm_shared.tls import TlsFiles, WrongTls
+from crm_testing.certificates import ThrowAwayAuthority
 
 
 class Settings(ServiceSettings):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crm_local.home import Home
 from crm_local.plan import Plan
-from crm_shared.database.provision import provision
+from crm_shared.entry_points.provision import provision
 
 LOG_TAIL_LINES = 12
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Never
 import structlog
 from prometheus_client import Counter
 
-from crm_shared.bus.world import is_world_error
+from crm_shared.transient import is_world_error
 
 logger = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from crm_shared.bus.readers import Readers
-from crm_shared.bus.world import WorldAway
 from crm_shared.contracts.topics import TOPICS
 from crm_shared.database import Database
 from crm_shared.settings import ServiceSettings
+from crm_shared.transient import WorldAway
 
 PATIENCE_S: Final = 10.0
 

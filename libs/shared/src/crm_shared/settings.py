@@ -7,10 +7,11 @@ from pydantic import AnyUrl, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from crm_shared.contracts.topics import COMPACTION_LAG_S
-from crm_shared.http.edge_settings import EdgeSettings
+from crm_shared.edge_settings import EdgeSettings
 from crm_shared.kafka_access import KafkaAccess, SaslMechanism, SecurityProtocol
-from crm_shared.outbox.settings import RelayKind
 from crm_shared.tls import TlsFiles
+
+RelayKind = Literal["built-in", "debezium"]
 
 NOT_GIVEN: Final = SecretStr("")
 """A DSN that this process was not told of, as it has no use for it. Entry points ask for theirs by name."""

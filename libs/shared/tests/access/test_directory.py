@@ -15,8 +15,8 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_shared.database import Database
 from crm_shared.refusals import Forbidden
-from crm_shared.testing.published import to_event
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.published import to_event
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -10,9 +10,9 @@ from libs.shared.tests.http.things import ThingsSettings
 from crm_shared.access import Permission, Role, permissions
 from crm_shared.access.permissions import list_roles
 from crm_shared.contracts.states import UserState
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 Things = ServiceKit[ThingsSettings]
 

@@ -13,8 +13,8 @@ from crm_shared.access.visibility import add_visible
 from crm_shared.clock import new_id
 from crm_shared.database import Database, Where
 from crm_shared.listing import list_branches
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

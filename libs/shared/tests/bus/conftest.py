@@ -10,7 +10,7 @@ import pytest
 from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.worker import Worker
-from crm_shared.testing.records import make_topic
+from crm_testing.records import make_topic
 
 
 @pytest.fixture

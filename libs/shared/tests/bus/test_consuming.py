@@ -12,10 +12,10 @@ from crm_shared.bus.broker import WaitingConsumer
 from crm_shared.bus.redrive import redrive
 from crm_shared.bus.worker import Worker
 from crm_shared.contracts import BadRecord, Event, OutboxEvent
-from crm_shared.testing.drain import Bus, DeadLettered, NoRest, drain, redeliver
-from crm_shared.testing.outboxes import make_deal_event
-from crm_shared.testing.records import RawRecord, read_topic, write_records
-from crm_shared.testing.waiting import wait_until
+from crm_testing.drain import Bus, DeadLettered, NoRest, drain, redeliver
+from crm_testing.outboxes import make_deal_event
+from crm_testing.records import RawRecord, read_topic, write_records
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -19,10 +19,10 @@ from crm_shared.bus.topics import administering, create_topics, specify_dead_let
 from crm_shared.bus.worker import Worker
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, OutboxEvent, new_event
-from crm_shared.testing.outboxes import OCCURRED_AT, TENANT_ID
-from crm_shared.testing.records import RawRecord, read_ends, read_topic, write_records
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.outboxes import OCCURRED_AT, TENANT_ID
+from crm_testing.records import RawRecord, read_ends, read_topic, write_records
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

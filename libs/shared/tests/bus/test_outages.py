@@ -18,8 +18,8 @@ from crm_shared.contracts import Event
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
-from crm_shared.testing.drain import Bus, drain
-from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
+from crm_testing.drain import Bus, drain
+from crm_testing.outboxes import OutboxDatabase, make_deal_event
 
 pytestmark = [
     pytest.mark.engines,

@@ -20,10 +20,10 @@ from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
 from crm_shared.telemetry.health import health_app
-from crm_shared.testing.drain import Bus, drain
-from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
-from crm_shared.testing.records import RawRecord, write_records
-from crm_shared.testing.waiting import wait_until
+from crm_testing.drain import Bus, drain
+from crm_testing.outboxes import OutboxDatabase, make_deal_event
+from crm_testing.records import RawRecord, write_records
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaConsumer
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.readers import Readers
 from crm_shared.bus.topics import list_partitions
-from crm_shared.bus.world import WorldAway
-from crm_shared.testing.records import RawRecord, make_topic, write_records
-from crm_shared.testing.waiting import wait_until
+from crm_shared.transient import WorldAway
+from crm_testing.records import RawRecord, make_topic, write_records
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from crm_shared.bus.republish import republish
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
+from crm_shared.snapshots.republish import republish
+from crm_testing.outboxes import OutboxDatabase, make_deal_event
 
 pytestmark = pytest.mark.engines
 

@@ -10,8 +10,8 @@ from crm_shared.bus import Subscription, batch
 from crm_shared.bus.batch import PART_BYTES, PIECE_RECORDS, BatchReader
 from crm_shared.bus.dead_letters import DeadLetters
 from crm_shared.contracts import Event
-from crm_shared.testing.loop_rounds import LoopRounds
-from crm_shared.testing.outboxes import make_deal_event
+from crm_testing.loop_rounds import LoopRounds
+from crm_testing.outboxes import make_deal_event
 
 TOPIC = "test.turns"
 RECORDS = 3 * PIECE_RECORDS

@@ -16,9 +16,9 @@ from crm_shared.bus.topics import administering, list_partitions
 from crm_shared.bus.unhandled import UnhandledWatch
 from crm_shared.clock import time_of_id_s
 from crm_shared.contracts import Event
-from crm_shared.testing.outboxes import make_deal_event
-from crm_shared.testing.records import RawRecord, write_records
-from crm_shared.testing.waiting import wait_until
+from crm_testing.outboxes import make_deal_event
+from crm_testing.records import RawRecord, write_records
+from crm_testing.waiting import wait_until
 
 NOWHERE = "127.0.0.1:9"
 

@@ -11,7 +11,7 @@ import pytest
 
 from crm_shared.contracts import Actor, Change, EventMapping, mapping
 from crm_shared.contracts.changes import conceal
-from crm_shared.testing.loop_rounds import LoopRounds
+from crm_testing.loop_rounds import LoopRounds
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 TENANT, USER = UUID(int=1), UUID(int=2)

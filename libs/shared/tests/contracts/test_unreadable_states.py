@@ -14,7 +14,7 @@ from crm_shared.bus.dead_letters import verb_of
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Event, OutboxEvent, decode, new_event
 from crm_shared.contracts.states import STATE_MODELS
-from crm_shared.testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.told_records import TOLD_AT, ToldRecord
 
 NAIVE = datetime(2026, 11, 22, 3, 51, 54)  # noqa: DTZ001 - without a zone on purpose
 YEAR_1 = datetime.min.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
 from crm_shared.database import Database
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.service_kit import ServiceKit
 
 
 @pytest.fixture

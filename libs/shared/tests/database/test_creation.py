@@ -13,9 +13,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from crm_shared.database.grants import WrongGrants
 from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
 from crm_shared.database.rls import list_unprotected
-from crm_shared.testing.privileges import list_privileges
+from crm_shared.entry_points.provision import provision
+from crm_testing.privileges import list_privileges
 
 pytestmark = pytest.mark.engines
 

@@ -7,8 +7,8 @@ from prometheus_client import REGISTRY
 
 from crm_shared.clock import new_id
 from crm_shared.database import Database
-from crm_shared.database.cluster_watch import CLOCK_OFFSET_S, look
-from crm_shared.testing.waiting import wait_until
+from crm_shared.telemetry.cluster_watch import CLOCK_OFFSET_S, look
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -18,8 +18,8 @@ from crm_local.engines.ports import free_ports
 from crm_local.engines.postgres import VOLATILE, Postgres
 from crm_shared.database import Database
 from crm_shared.database.migrations import migrate
-from crm_shared.database.provision import provision
-from crm_shared.testing.certificates import ThrowAwayAuthority
+from crm_shared.entry_points.provision import provision
+from crm_testing.certificates import ThrowAwayAuthority
 
 pytestmark = pytest.mark.engines
 

@@ -4,8 +4,8 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 
 @pytest.fixture

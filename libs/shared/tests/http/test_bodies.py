@@ -12,8 +12,8 @@ import pytest
 from crm_shared.http import bodies
 from crm_shared.http.bodies import IN_A_THREAD_BYTES, MAX_CONTAINERS, MAX_NAMES
 from crm_shared.refusals import MAX_FIELD_PROBLEMS
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.loop_rounds import LoopRounds
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.loop_rounds import LoopRounds
 
 pytestmark = pytest.mark.engines
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -13,10 +13,10 @@ from libs.shared.tests.http.things import ThingsSettings, make_app
 
 from crm_shared.http import openapi
 from crm_shared.http.problems import Problem
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.declared_problems import DeclaredProblems
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.declared_problems import DeclaredProblems
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

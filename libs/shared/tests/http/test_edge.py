@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from libs.shared.tests.http.plain_app import PLAIN_APP
 
-from crm_shared.testing.raw_http import Served, edge_settings, read_to_end, send, serving_on_socket, status_of
+from crm_testing.raw_http import Served, edge_settings, read_to_end, send, serving_on_socket, status_of
 
 GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\n"

@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 
 from crm_shared.http.ids import CanonicalIds, is_id, parse_id
 from crm_shared.http.models import RequestBody
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.service_kit import ServiceKit
 
 Things = ServiceKit[ThingsSettings]
 ID = "0195a5f0-0000-7000-8000-00000000000a"

@@ -13,7 +13,7 @@ from crm_shared.http.long_answers import LongAnswer
 from crm_shared.json_pieces import write_json
 from crm_shared.json_text import to_json
 from crm_shared.spreadsheets import write_rows
-from crm_shared.testing.loop_rounds import LoopRounds
+from crm_testing.loop_rounds import LoopRounds
 
 RECORD = {"id": 1, "body": 'ü"\n\x01', "tags": ["a", "b"], "custom_data": {"x": None}, "amount": float("nan")}
 

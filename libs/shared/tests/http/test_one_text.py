@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from crm_shared.testing.answers import require_ok, require_problem
+from crm_testing.answers import require_ok, require_problem
 
 pytestmark = pytest.mark.engines
 

@@ -10,8 +10,8 @@ import pytest
 from libs.shared.tests.http.things import ThingsSettings, make_app
 
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_problem
-from crm_shared.testing.issuers import ThrowAwayIssuer
+from crm_testing.answers import require_problem
+from crm_testing.issuers import ThrowAwayIssuer
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from libs.shared.tests.http.things import ThingsSettings, make_app
 
 from crm_shared.http.direct import entrance
 from crm_shared.http.server import make_server, serving_beside
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.raw_http import serving_on_socket, status_of
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.raw_http import serving_on_socket, status_of
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.service_kit import running_service
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.service_kit import running_service
 
 pytestmark = pytest.mark.engines
 

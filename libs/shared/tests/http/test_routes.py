@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from crm_shared.http.direct import DirectRoutes
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -5,12 +5,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from crm_shared.custom_fields import EntityType, FieldType
-from crm_shared.custom_fields.sorting import find_order
 from crm_shared.database import Where
+from crm_shared.features.custom_fields import EntityType, FieldType
+from crm_shared.features.custom_fields.sorting import find_order
 from crm_shared.http.cursors import decode_cursor, encode_cursor
 from crm_shared.listing import Key, Order, Page, Statement, select_page
-from crm_shared.testing.golden import RECORD, TENANT, after, define, first
+from crm_testing.golden import RECORD, TENANT, after, define, first
 
 SELECT = "SELECT c.id FROM contacts c WHERE c.tenant_id = $1 AND "
 

@@ -10,8 +10,8 @@ import pytest
 from crm_shared.bus.topics import create_topics
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
-from crm_shared.testing.outboxes import OutboxDatabase
-from crm_shared.testing.waiting import wait_until
+from crm_testing.outboxes import OutboxDatabase
+from crm_testing.waiting import wait_until
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -13,8 +13,8 @@ import pytest
 from crm_shared.outbox.cleaner import DELETE, LOOK_EVERY_S, Cleaner, slot_name
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
-from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
-from crm_shared.testing.waiting import wait_until
+from crm_testing.outboxes import OutboxDatabase, make_deal_event
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

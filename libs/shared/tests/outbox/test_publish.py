@@ -7,11 +7,11 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from crm_shared.audit import AUDIT_DDL
 from crm_shared.contracts import Change
+from crm_shared.features.audit import AUDIT_DDL
 from crm_shared.publishing import publish
 from crm_shared.telemetry.traces import continue_trace
-from crm_shared.testing.outboxes import OCCURRED_AT, TENANT_ID, OutboxDatabase, make_deal_event
+from crm_testing.outboxes import OCCURRED_AT, TENANT_ID, OutboxDatabase, make_deal_event
 
 pytestmark = pytest.mark.engines
 

@@ -4,7 +4,7 @@ import pytest
 
 from crm_shared.outbox.queue import ANY, BACKLOG, OutboxQueue
 from crm_shared.publishing import publish
-from crm_shared.testing.outboxes import OutboxDatabase, make_deal_event
+from crm_testing.outboxes import OutboxDatabase, make_deal_event
 
 pytestmark = pytest.mark.engines
 

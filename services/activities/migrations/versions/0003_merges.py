@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.replicas.schema import ADD_MERGED_INTO
+from crm_shared.features.replicas.schema import ADD_MERGED_INTO
 
 revision = "0003"
 down_revision = "0002"

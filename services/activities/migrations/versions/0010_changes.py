@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from crm_shared.audit import AUDIT_DDL
 from crm_shared.database.time_walls import wall
+from crm_shared.features.audit import AUDIT_DDL
 
 revision = "0010"
 down_revision = "0009"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.replicas.schema import ADD_KEYS
+from crm_shared.features.replicas.schema import ADD_KEYS
 
 revision = "0020"
 down_revision = "0019"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.imports.schema import FOLD_CASE, imports_ddl
+from crm_shared.features.imports.schema import FOLD_CASE, imports_ddl
 
 revision = "0021"
 down_revision = "0020"

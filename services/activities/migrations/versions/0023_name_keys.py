@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.replicas.schema import ADD_NAME_KEY
+from crm_shared.features.replicas.schema import ADD_NAME_KEY
 
 revision = "0023"
 down_revision = "0022"

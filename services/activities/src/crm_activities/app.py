@@ -11,11 +11,11 @@ from crm_activities.imports.kinds import KINDS as IMPORTED
 from crm_activities.inbox import routes as inbox_routes
 from crm_activities.settings import ActivitiesSettings
 from crm_activities.threads import routes as thread_routes
-from crm_shared.audit.routes import change_router
+from crm_shared.features.audit.routes import change_router
+from crm_shared.features.imports.routes import make_routers
+from crm_shared.features.replicas.dependency import ReferenceParts
+from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.app import create_app
-from crm_shared.imports.routes import make_routers
-from crm_shared.replicas.dependency import ReferenceParts
-from crm_shared.replicas.owner_api import OwnerApi
 
 ROUTERS = (
     bulk_routes.router,

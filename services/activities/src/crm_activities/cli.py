@@ -1,7 +1,7 @@
 """crm-activities api | worker | relay | migrate | redrive | republish | repair."""
 
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.command_line import make_cli
+from crm_shared.entry_points.command_line import make_cli
 
 main = make_cli("activities", ActivitiesSettings, publishes=True, repairs=True)
 

@@ -16,10 +16,10 @@ from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database, Transaction
-from crm_shared.handover import follow_hand_overs, owned
-from crm_shared.imports.forgetting_contacts import forget
-from crm_shared.replicas import consumers
-from crm_shared.restoring.lost_versions import LostVersions, list_lost
+from crm_shared.features.handover import follow_hand_overs, owned
+from crm_shared.features.imports.forgetting_contacts import forget
+from crm_shared.features.replicas import consumers
+from crm_shared.features.restoring.lost_versions import LostVersions, list_lost
 
 # What was done stays with who did it. As the partial index activities_to_do_by_user has it, word for word.
 TO_DO = "deleted_at IS NULL AND completed_at IS NULL AND type IN ('TASK', 'MEETING')"

@@ -10,7 +10,7 @@ from crm_activities.activities.repository import to_activity
 from crm_shared.contracts import Event, OutboxEvent
 from crm_shared.database import Connection
 from crm_shared.database.walks import Page
-from crm_shared.snapshots import SnapshotSource, delete_at
+from crm_shared.snapshots.sources import SnapshotSource, delete_at
 
 FIND_SERIES: Final = """
     SELECT s.tenant_id, s.id

@@ -10,12 +10,12 @@ from crm_activities.reminders.clockwork import reminding
 from crm_activities.series.making import making_series
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_shared.erasure.echoes import telling_again
-from crm_shared.handover import sweeping
+from crm_shared.entry_points.service_rooms import Consuming
+from crm_shared.features.erasure.echoes import telling_again
+from crm_shared.features.handover import sweeping
+from crm_shared.features.imports.write.running import importing
 from crm_shared.http.housekeeping import keeping_house
-from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
-from crm_shared.service_rooms import Consuming
 
 CONSUMERS = (
     consumers.keep_directory,

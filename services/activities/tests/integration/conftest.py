@@ -8,9 +8,9 @@ import pytest
 
 from crm_activities.app import make_app
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.testing.owners import OwnerStandIn, standing_in
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.owners import OwnerStandIn, standing_in
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
 

@@ -8,11 +8,11 @@ from crm_activities import consumers
 from crm_activities.imports.kinds import KINDS
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing import importing
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 Kit = ServiceKit[ActivitiesSettings]
 EXPORT = "/v1/exports/activities.csv"

@@ -11,8 +11,8 @@ import httpx
 from crm_activities.series.making import make_due
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import FixedClock
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.service_kit import ServiceKit
 
 PATH = "/v1/activities"
 BERLIN = "Europe/Berlin"

@@ -11,12 +11,12 @@ from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts.states import ActivityState
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.owners import OwnerStandIn
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.owners import OwnerStandIn
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

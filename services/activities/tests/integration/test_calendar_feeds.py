@@ -16,11 +16,11 @@ from crm_activities.calendar.domain import MOST_FEEDS
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.people import SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.people import SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -16,9 +16,9 @@ from crm_activities.calendar.feed_secrets import make_secret, read_secret
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_shared.database import Database
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

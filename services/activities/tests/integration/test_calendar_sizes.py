@@ -8,8 +8,8 @@ import pytest
 
 from crm_activities.calendar import queries
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -13,13 +13,13 @@ from crm_activities.settings import ActivitiesSettings
 from crm_activities.snapshots import SOURCES
 from crm_shared.clock import FixedClock, SystemClock, new_id
 from crm_shared.contracts import BadRecord, Event
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.published import to_event
-from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.snapshots.sources import list_snapshots
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.published import to_event
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -9,12 +9,12 @@ from crm_activities.activities.erasure import BATCH_RECORDS, load_snapshots
 from crm_activities.consumers import forget_contacts, keep_replicas, note_deal_moves
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.erasure.echoes import Echoes
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_shared.features.erasure.echoes import Echoes
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

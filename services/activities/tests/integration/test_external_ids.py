@@ -8,7 +8,7 @@ import pytest
 from services.activities.tests.integration.conftest import MIGRATIONS
 
 from crm_shared.clock import new_id
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
 

@@ -18,11 +18,11 @@ from crm_shared.access import Caller, Role
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

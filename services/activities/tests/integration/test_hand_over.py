@@ -7,9 +7,9 @@ import pytest
 from crm_activities import consumers
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

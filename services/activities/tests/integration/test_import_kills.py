@@ -9,10 +9,10 @@ import pytest
 from services.activities.tests.integration.importing import Kit
 
 from crm_activities.imports.kinds import KINDS
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.waiting import wait_until
+from crm_testing import importing
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -25,7 +25,7 @@ FILE = "type,message_id,reference_ids\n" + "".join(
 # A worker's imports alone, in a process that can be killed.
 WORKER = """
 import asyncio
-from crm_shared.imports.write.running import ImportRunner
+from crm_shared.features.imports.write.running import ImportRunner
 from crm_activities.imports.kinds import KINDS
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock

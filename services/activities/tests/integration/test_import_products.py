@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from services.activities.tests.integration.importing import Kit, know, list_activities, read_errors, run
 
-from crm_shared.testing.people import SeededTenant
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

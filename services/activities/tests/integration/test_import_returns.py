@@ -10,9 +10,9 @@ from services.activities.tests.integration.importing import EXPORT, Kit, know, l
 
 from crm_activities import consumers
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

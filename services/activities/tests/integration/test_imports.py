@@ -10,9 +10,9 @@ from services.activities.tests.integration.importing import Kit, know, list_acti
 
 from crm_activities import consumers
 from crm_activities.imports.kinds import KINDS
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing import importing
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -11,11 +11,11 @@ import pytest
 from crm_activities.consumers import forget_contacts, hand_over, keep_directory, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.owners import OwnerStandIn
-from crm_shared.testing.people import SeededTenant, make_person, seed_people, tell_user
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.owners import OwnerStandIn
+from crm_testing.people import SeededTenant, make_person, seed_people, tell_user
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -18,9 +18,9 @@ from crm_activities.activities.columns import ACTIVITY_TABLE
 from crm_activities.activities.domain import log
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -13,10 +13,10 @@ from crm_activities.consumers import note_deal_moves
 from crm_activities.snapshots import SOURCES
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
-from crm_shared.restoring.strays import end_strays, find_lost
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_shared.features.restoring.strays import end_strays, find_lost
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

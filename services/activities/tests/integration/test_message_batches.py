@@ -4,8 +4,8 @@ import httpx
 import pytest
 from services.activities.tests.integration.test_activity_batches import PATH, Kit, read, statuses, write
 
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

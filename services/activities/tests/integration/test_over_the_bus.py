@@ -15,12 +15,12 @@ from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.worker import Worker
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event, to_headers
-from crm_shared.testing.answers import walk_pages
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.drain import Bus, drain, redeliver
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.records import RawRecord, make_topic, write_records
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import walk_pages
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.drain import Bus, drain, redeliver
+from crm_testing.people import SeededTenant
+from crm_testing.records import RawRecord, make_topic, write_records
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -25,11 +25,11 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import Clock, FixedClock, SystemClock, new_id
 from crm_shared.contracts import Event
 from crm_shared.pacing import Pace
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

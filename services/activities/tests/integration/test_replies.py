@@ -9,9 +9,9 @@ import pytest
 
 from crm_activities.activities.domain import MOST_ANSWERED
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -11,10 +11,10 @@ import pytest
 from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.retention import RESTORABLE_FOR
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_merges import ToldContacts
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 

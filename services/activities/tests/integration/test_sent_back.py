@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.sent_back import list_patched, list_read_only, require_taken_back
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.sent_back import list_patched, list_read_only, require_taken_back
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -13,11 +13,11 @@ from crm_activities.series.making import make_batch, making_series
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.pacing import Pace
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

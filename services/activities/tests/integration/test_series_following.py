@@ -10,10 +10,10 @@ from services.activities.tests.integration.series_stories import PATH, Told, in_
 from crm_activities import consumers
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_merges import ToldContacts
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 

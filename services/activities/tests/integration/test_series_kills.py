@@ -14,8 +14,8 @@ from services.activities.tests.integration.series_stories import Told, in_days, 
 
 from crm_activities.app import make_app
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.waiting import wait_until
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

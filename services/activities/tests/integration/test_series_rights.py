@@ -7,10 +7,10 @@ from services.activities.tests.integration.series_stories import PATH, Told, sta
 from crm_activities.consumers import hand_over, keep_directory, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.people import SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.people import SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

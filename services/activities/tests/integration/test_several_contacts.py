@@ -10,13 +10,13 @@ import pytest
 from crm_activities.consumers import forget_contacts, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_merges import ToldContacts
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_merges import ToldContacts
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -24,10 +24,10 @@ from crm_activities.threads.domain import Message
 from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -9,9 +9,9 @@ import pytest
 
 from crm_activities.settings import ActivitiesSettings
 from crm_activities.threads import repository
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -18,9 +18,9 @@ from crm_activities.threads.domain import DuplicateMessage
 from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -10,10 +10,10 @@ from crm_activities.activities.erasure import erase_activities
 from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

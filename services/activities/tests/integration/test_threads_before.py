@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
 

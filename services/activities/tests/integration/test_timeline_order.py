@@ -19,13 +19,13 @@ from crm_shared.database import Where
 from crm_shared.database.migrations import migrate
 from crm_shared.http.cursors import decode_cursor
 from crm_shared.listing import Page
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.upgrades import upgrading
-from crm_shared.testing.vacuuming import vacuum
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.upgrades import upgrading
+from crm_testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 

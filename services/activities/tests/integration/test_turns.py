@@ -13,11 +13,11 @@ from crm_activities.threads import commands as thread_commands
 from crm_shared import json_pieces
 from crm_shared.clock import SystemClock
 from crm_shared.json_text import to_json
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.loop_rounds import LoopRounds
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.loop_rounds import LoopRounds
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

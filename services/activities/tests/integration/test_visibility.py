@@ -10,12 +10,12 @@ from crm_activities.consumers import keep_directory, keep_replicas, note_deal_mo
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import new_event
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import JOINED_AT, Person, SeededTenant
-from crm_shared.testing.published import to_event
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import JOINED_AT, Person, SeededTenant
+from crm_testing.published import to_event
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -18,7 +18,7 @@ from crm_activities.threads.queries import select_thread
 from crm_activities.threads.routes import OLDEST_FIRST
 from crm_shared.database import Where
 from crm_shared.http.cursors import parse_order
-from crm_shared.testing.golden import ADMIN, MOMENT, OTHER, RECORD, REP, SHARED_WITH, TENANT, USER, Golden, after, first
+from crm_testing.golden import ADMIN, MOMENT, OTHER, RECORD, REP, SHARED_WITH, TENANT, USER, Golden, after, first
 
 
 def test_activities(golden: Golden) -> None:

@@ -8,8 +8,8 @@ import pytest
 from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Change, Event, new_event
-from crm_shared.testing.published import to_event
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.published import to_event
+from crm_testing.told_records import ToldRecord
 
 TENANT, ADA, BEN = UUID(int=1), UUID(int=2), UUID(int=3)
 NAMES = {(TENANT, ADA): "Ada Lovelace", (TENANT, BEN): "Ben Cho"}

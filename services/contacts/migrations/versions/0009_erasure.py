@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.erasure.echoes import echo_ddl
+from crm_shared.features.erasure.echoes import echo_ddl
 
 revision = "0009"
 down_revision = "0008"

@@ -18,9 +18,9 @@ from crm_contacts.imports.kinds import KINDS as IMPORTED
 from crm_contacts.merges import routes as merge_routes
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.sharing import routes as sharing_routes
-from crm_shared.audit.routes import change_router
+from crm_shared.features.audit.routes import change_router
+from crm_shared.features.imports.routes import make_routers
 from crm_shared.http.app import create_app
-from crm_shared.imports.routes import make_routers
 
 ROUTERS = (
     directory_routes.router,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.command_line import make_cli
+from crm_shared.entry_points.command_line import make_cli
 
 main = make_cli("contacts", ContactsSettings, publishes=True)
 

@@ -3,7 +3,7 @@
 from crm_contacts.companies.kind import COMPANIES
 from crm_contacts.handover.contacts import CONTACTS
 from crm_contacts.handover.shares import SHARES
-from crm_shared.handover import follow_hand_overs, owned
+from crm_shared.features.handover import follow_hand_overs, owned
 
 HOLDINGS = (CONTACTS, owned(COMPANIES), SHARES)
 

@@ -11,7 +11,7 @@ from crm_contacts.directory.repository import TENANT_COLUMNS, USER_COLUMNS, to_t
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection
 from crm_shared.database.walks import Page
-from crm_shared.snapshots import SnapshotSource, delete_at
+from crm_shared.snapshots.sources import SnapshotSource, delete_at
 
 
 async def tell_tenants(_connection: Connection, rows: Page) -> list[OutboxEvent]:

@@ -12,15 +12,15 @@ from crm_contacts.erasure.commands import load_snapshots
 from crm_contacts.imports.kinds import KINDS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.cleaning import Holders
-from crm_shared.custom_fields.upkeep import keeping_custom_fields
-from crm_shared.erasure.echoes import telling_again
-from crm_shared.handover import sweeping
+from crm_shared.entry_points.service_rooms import Consuming
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.cleaning import Holders
+from crm_shared.features.custom_fields.upkeep import keeping_custom_fields
+from crm_shared.features.erasure.echoes import telling_again
+from crm_shared.features.handover import sweeping
+from crm_shared.features.imports.write.running import importing
 from crm_shared.http.housekeeping import keeping_house
-from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
-from crm_shared.service_rooms import Consuming
 
 HOLDERS: Holders = {EntityType.CONTACT: CONTACTS, EntityType.COMPANY: COMPANIES}
 CONSUMERS = (consumers.hand_over, follow_contacts)

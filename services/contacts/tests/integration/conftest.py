@@ -7,8 +7,8 @@ from services.contacts.tests.integration.duplicates_kit import Dedup
 from services.contacts.tests.integration.kits import running_contacts
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 
 @pytest.fixture(scope="session")

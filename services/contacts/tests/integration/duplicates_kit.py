@@ -7,9 +7,9 @@ from crm_contacts.duplicates.consumers import follow_contacts
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 MATCHING_TABLES = (
     "matching_profiles",

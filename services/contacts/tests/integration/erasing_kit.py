@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 Contacts = ServiceKit[ContactsSettings]
 

@@ -7,10 +7,10 @@ import httpx
 
 from crm_contacts.imports.kinds import KINDS
 from crm_contacts.settings import ContactsSettings
-from crm_shared.imports.write.running import ImportRunner
-from crm_shared.testing import importing
-from crm_shared.testing.people import Person
-from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.features.imports.write.running import ImportRunner
+from crm_testing import importing
+from crm_testing.people import Person
+from crm_testing.service_kit import ServiceKit
 
 Kit = ServiceKit[ContactsSettings]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from crm_contacts.app import make_app
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.importing import NO_RELAY
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.importing import NO_RELAY
+from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 

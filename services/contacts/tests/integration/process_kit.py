@@ -7,7 +7,7 @@ from typing import Any
 
 from crm_contacts.settings import ContactsSettings
 from crm_shared.http.batch_limit import BatchLimit
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.service_kit import ServiceKit
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 Contacts = ServiceKit[ContactsSettings]

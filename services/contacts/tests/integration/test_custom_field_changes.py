@@ -10,12 +10,12 @@ import pytest
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.worker import HOLDERS
 from crm_shared.clock import SystemClock
-from crm_shared.custom_fields.cleaning import ValueCleaner
-from crm_shared.custom_fields.domain import MAX_FIELDS, MAX_INDEXED
-from crm_shared.custom_fields.indexes import IndexKeeper
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.features.custom_fields.cleaning import ValueCleaner
+from crm_shared.features.custom_fields.domain import MAX_FIELDS, MAX_INDEXED
+from crm_shared.features.custom_fields.indexes import IndexKeeper
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -17,14 +17,14 @@ from crm_contacts.companies.routes import SORTS
 from crm_contacts.companies.schemas import CompanyList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Caller
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.indexes import TRY_LOCK, IndexKeeper
-from crm_shared.custom_fields.listing import apply_query
 from crm_shared.database import Connection, Database
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import JOINED_AT, Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.indexes import TRY_LOCK, IndexKeeper
+from crm_shared.features.custom_fields.listing import apply_query
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import JOINED_AT, Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

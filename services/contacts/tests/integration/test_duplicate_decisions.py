@@ -10,7 +10,7 @@ from services.contacts.tests.integration.duplicates_kit import AGAIN, JOHN, PERH
 from crm_contacts.duplicates import index
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -9,8 +9,8 @@ from crm_contacts.duplicates import index, learning
 from crm_contacts.duplicates.lessons import NOTHING_LEARNT, Lessons
 from crm_contacts.duplicates.reviewing import review_round
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -4,8 +4,8 @@ import pytest
 from services.contacts.tests.integration.duplicates_kit import AGAIN, JOHN, Dedup, list_rows
 
 from crm_contacts.duplicates import index
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

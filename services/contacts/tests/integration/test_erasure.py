@@ -13,8 +13,8 @@ from services.contacts.tests.integration.erasing_kit import (
     list_tables_with,
 )
 
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -21,11 +21,11 @@ from services.contacts.tests.integration.importing import list_errors, run_impor
 
 from crm_contacts.contacts import events as contact_events
 from crm_contacts.erasure.commands import load_snapshots
-from crm_shared.erasure import echoes
-from crm_shared.erasure.echoes import TIMES, Echoes, telling_again
+from crm_shared.features.erasure import echoes
+from crm_shared.features.erasure.echoes import TIMES, Echoes, telling_again
 from crm_shared.pacing import Pace
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

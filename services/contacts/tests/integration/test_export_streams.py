@@ -10,9 +10,9 @@ from crm_contacts.app import make_app
 from crm_contacts.exports import routes
 from crm_shared.database import Database
 from crm_shared.http.direct import entrance
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.raw_http import read_to_end, serving_on_socket, status_of
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.raw_http import read_to_end, serving_on_socket, status_of
 
 pytestmark = pytest.mark.engines
 

@@ -9,13 +9,13 @@ from crm_contacts import consumers
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.handover import following, sweeping
-from crm_shared.handover.following import hand_over_due
-from crm_shared.handover.leavers import hold, list_due
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_shared.features.handover import following, sweeping
+from crm_shared.features.handover.following import hand_over_due
+from crm_shared.features.handover.leavers import hold, list_due
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -6,8 +6,8 @@ import io
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, make_runner, revert, run_import, upload
 
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -6,10 +6,10 @@ import pytest
 from services.contacts.tests.integration.importing import Kit, list_errors, run_import, upload
 
 from crm_contacts.imports.forgetting import forget
-from crm_shared.imports.forgetting import Told, forget_told
-from crm_shared.imports.write.housekeeping import tidy
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant
+from crm_shared.features.imports.forgetting import Told, forget_told
+from crm_shared.features.imports.write.housekeeping import tidy
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -7,8 +7,8 @@ import pytest
 from services.contacts.tests.integration.importing import Kit, make_runner, upload
 from services.contacts.tests.integration.process_kit import changed_settings
 
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, list_errors, revert, run_import
 
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

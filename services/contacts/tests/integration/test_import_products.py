@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, run_import, upload
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

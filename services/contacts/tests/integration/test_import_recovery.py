@@ -11,10 +11,10 @@ import pytest
 from services.contacts.tests.integration.importing import Kit, counts, make_runner, upload
 from services.contacts.tests.integration.kits import running_contacts
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.importing import StoppingClock
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.importing import StoppingClock
+from crm_testing.people import SeededTenant
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -24,7 +24,7 @@ FILE = "email,first_name\n" + "".join(f"p{number}@acme.example,P{number}\n" for 
 # A worker's imports alone, in a process that can be killed.
 WORKER = """
 import asyncio
-from crm_shared.imports.write.running import ImportRunner
+from crm_shared.features.imports.write.running import ImportRunner
 from crm_contacts.imports.kinds import KINDS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock

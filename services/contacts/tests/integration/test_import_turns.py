@@ -11,11 +11,11 @@ from services.contacts.tests.integration.importing import Kit, make_runner, uplo
 
 from crm_shared.bus.readers import Readers
 from crm_shared.bus.topics import list_partitions
-from crm_shared.imports.write.running import ImportRunner
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.records import RawRecord, make_topic, write_records
-from crm_shared.testing.waiting import wait_until
+from crm_shared.features.imports.write.running import ImportRunner
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.records import RawRecord, make_topic, write_records
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

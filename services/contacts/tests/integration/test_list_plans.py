@@ -22,8 +22,8 @@ from crm_shared.access import Caller
 from crm_shared.database import Connection, Database
 from crm_shared.http.cursors import encode_cursor, parse_order, to_page
 from crm_shared.listing import Key
-from crm_shared.testing.people import JOINED_AT, Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import JOINED_AT, Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -9,8 +9,8 @@ from services.contacts.tests.integration.merging_kit import Contacts, create, me
 from crm_contacts.merges.commands import merge_in
 from crm_contacts.merges.repository import lock_pair
 from crm_shared.http.positions import Position, from_token
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

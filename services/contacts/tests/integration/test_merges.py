@@ -7,8 +7,8 @@ import httpx
 import pytest
 from services.contacts.tests.integration.merging_kit import Contacts, create, merge, read, undo, without_version
 
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

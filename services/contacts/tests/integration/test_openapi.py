@@ -3,10 +3,10 @@
 import pytest
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.openapi_calls import call_all
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.openapi_calls import call_all
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -14,13 +14,13 @@ from crm_contacts.settings import ContactsSettings
 from crm_contacts.snapshots import SOURCES
 from crm_contacts.worker import CONSUMERS, consuming
 from crm_shared.access import Role
-from crm_shared.bus.republish import republish
 from crm_shared.clock import new_id
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import NOBODY_URL, ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_shared.snapshots.republish import republish
+from crm_shared.snapshots.sources import list_snapshots
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import NOBODY_URL, ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -22,8 +22,8 @@ from services.contacts.tests.integration.strange_bytes import (
 
 from crm_contacts.app import make_app
 from crm_shared.http.direct import entrance
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.raw_http import serving_on_socket
+from crm_testing.people import SeededTenant
+from crm_testing.raw_http import serving_on_socket
 
 pytestmark = pytest.mark.engines
 

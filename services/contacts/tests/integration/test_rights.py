@@ -10,8 +10,8 @@ from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Role
 from crm_shared.clock import new_id
 from crm_shared.database import Database
-from crm_shared.testing.privileges import list_granted, list_privileges
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.privileges import list_granted, list_privileges
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -6,10 +6,10 @@ from typing import Any, Final
 import pytest
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.sent_back import list_patched, list_read_only, require_taken_back
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.sent_back import list_patched, list_read_only, require_taken_back
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -17,8 +17,8 @@ from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.database import Database
 from crm_shared.http.cursors import parse_order, to_page
-from crm_shared.testing.people import JOINED_AT, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import JOINED_AT, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -7,9 +7,9 @@ import pytest
 
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import Person, SeededTenant, make_person, seed_people
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import Person, SeededTenant, make_person, seed_people
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

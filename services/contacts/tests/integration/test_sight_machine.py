@@ -9,8 +9,8 @@ from services.contacts.tests.integration.duplicates_kit import Dedup
 from services.contacts.tests.integration.importing import run_import
 
 from crm_shared.access import Role
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.people import Person, make_person, seed_people
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.people import Person, make_person, seed_people
 
 pytestmark = pytest.mark.engines
 

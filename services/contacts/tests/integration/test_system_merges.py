@@ -11,8 +11,8 @@ from crm_contacts.directory import repository as directory
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.access.directory import refresh_visible_owners
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import Person
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import Person
 
 pytestmark = pytest.mark.engines
 

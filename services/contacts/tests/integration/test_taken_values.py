@@ -6,8 +6,8 @@ import httpx
 import pytest
 from services.contacts.tests.integration.importing import Kit, counts, list_errors, run_import
 
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import Person, SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
 

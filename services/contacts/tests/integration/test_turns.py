@@ -6,10 +6,10 @@ from crm_contacts import consumers
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import mapping
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.loop_rounds import LoopRounds
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.loop_rounds import LoopRounds
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

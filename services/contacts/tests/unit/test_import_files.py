@@ -13,20 +13,20 @@ from crm_contacts.emails import to_email
 from crm_contacts.imports.kinds import KINDS
 from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
 from crm_contacts.phones import to_e164, to_phone
-from crm_shared.imports.columns import require_identifiable
-from crm_shared.imports.domain import ImportedType, ImportMode
-from crm_shared.imports.encodings import (
+from crm_shared.features.imports.columns import require_identifiable
+from crm_shared.features.imports.domain import ImportedType, ImportMode
+from crm_shared.features.imports.encodings import (
     KEEPS_BYTES,
     EncodingDetector,
     choose_encoding,
     choose_errors,
     require_encoding,
 )
-from crm_shared.imports.formats import read_beginning, sniff_delimiter
-from crm_shared.imports.forms import join_values, split_values
-from crm_shared.imports.headers import to_columns
-from crm_shared.imports.problems import RowProblem
-from crm_shared.imports.records import Record, RecordReader
+from crm_shared.features.imports.formats import read_beginning, sniff_delimiter
+from crm_shared.features.imports.forms import join_values, split_values
+from crm_shared.features.imports.headers import to_columns
+from crm_shared.features.imports.problems import RowProblem
+from crm_shared.features.imports.records import Record, RecordReader
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
 from crm_shared.text import to_nfc

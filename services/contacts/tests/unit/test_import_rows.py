@@ -20,11 +20,11 @@ from crm_contacts.imports.contact_kind import ContactKind
 from crm_contacts.imports.kinds import KINDS
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller, Role
-from crm_shared.custom_fields import Definitions, EntityType
-from crm_shared.imports.domain import Import, ImportedType, ImportMode, ImportOptions, ImportStatus
-from crm_shared.imports.prepare.chunks import PreparedChunk
-from crm_shared.imports.prepare.preparing import Preparer
-from crm_shared.imports.references import Found, RowKey
+from crm_shared.features.custom_fields import Definitions, EntityType
+from crm_shared.features.imports.domain import Import, ImportedType, ImportMode, ImportOptions, ImportStatus
+from crm_shared.features.imports.prepare.chunks import PreparedChunk
+from crm_shared.features.imports.prepare.preparing import Preparer
+from crm_shared.features.imports.references import Found, RowKey
 from crm_shared.refusals import InvalidField
 
 NOW = datetime(2026, 11, 22, 3, 51, 54, 105000, tzinfo=UTC)

@@ -22,14 +22,14 @@ from crm_contacts.sharing import routes as sharing
 from crm_contacts.sharing.queries import select_shares
 from crm_contacts.tag_filters import TagReading
 from crm_shared.access import Caller
-from crm_shared.custom_fields import EntityType, FieldType
-from crm_shared.custom_fields.sorting import find_order
 from crm_shared.database import Where
+from crm_shared.features.custom_fields import EntityType, FieldType
+from crm_shared.features.custom_fields.sorting import find_order
+from crm_shared.features.imports import routes as imports
+from crm_shared.features.imports.queries import select_imports
 from crm_shared.http.cursors import parse_order
-from crm_shared.imports import routes as imports
-from crm_shared.imports.queries import select_imports
 from crm_shared.listing import ListStatement, Order, Page
-from crm_shared.testing.golden import (
+from crm_testing.golden import (
     ADMIN,
     MANAGER,
     MOMENT,

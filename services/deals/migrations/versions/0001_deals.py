@@ -4,9 +4,9 @@ from alembic import op
 
 from crm_shared.access.schema import directory_ddl
 from crm_shared.database.rls import protect
+from crm_shared.features.replicas.schema import replica_ddl
 from crm_shared.http.idempotency import idempotency_ddl
 from crm_shared.outbox import OUTBOX_DDL
-from crm_shared.replicas.schema import replica_ddl
 
 revision = "0001"
 down_revision = None

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.audit import AUDIT_DDL
+from crm_shared.features.audit import AUDIT_DDL
 
 revision = "0002"
 down_revision = "0001"

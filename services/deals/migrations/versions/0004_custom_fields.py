@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.custom_fields.schema import custom_fields_ddl
+from crm_shared.features.custom_fields.schema import custom_fields_ddl
 
 revision = "0004"
 down_revision = "0003"

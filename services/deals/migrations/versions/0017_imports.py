@@ -2,8 +2,8 @@
 
 from alembic import op
 
-from crm_shared.imports.schema import FOLD_CASE, imports_ddl
-from crm_shared.replicas.schema import ADD_KEYS
+from crm_shared.features.imports.schema import FOLD_CASE, imports_ddl
+from crm_shared.features.replicas.schema import ADD_KEYS
 
 revision = "0017"
 down_revision = "0016"

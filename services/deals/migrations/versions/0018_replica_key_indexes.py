@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.index_builds import to_rebuild
-from crm_shared.replicas.schema import KEY_INDEXES
+from crm_shared.features.replicas.schema import KEY_INDEXES
 
 revision = "0018"
 down_revision = "0017"

@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.index_builds import to_rebuild
-from crm_shared.replicas.schema import DROP_NAME_INDEX, NAME_KEY_INDEX
+from crm_shared.features.replicas.schema import DROP_NAME_INDEX, NAME_KEY_INDEX
 
 revision = "0020"
 down_revision = "0019"

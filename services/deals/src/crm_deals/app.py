@@ -13,11 +13,11 @@ from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.pipelines import stage_routes
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import routes as webhook_routes
-from crm_shared.audit.routes import change_router
+from crm_shared.features.audit.routes import change_router
+from crm_shared.features.imports.routes import make_routers
+from crm_shared.features.replicas.dependency import ReferenceParts
+from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.app import create_app
-from crm_shared.imports.routes import make_routers
-from crm_shared.replicas.dependency import ReferenceParts
-from crm_shared.replicas.owner_api import OwnerApi
 
 ROUTERS = (
     pipeline_routes.router,

@@ -1,7 +1,7 @@
 """crm-deals api | worker | relay | migrate | redrive | republish | repair."""
 
 from crm_deals.settings import DealsSettings
-from crm_shared.command_line import make_cli
+from crm_shared.entry_points.command_line import make_cli
 
 main = make_cli("deals", DealsSettings, publishes=True, repairs=True)
 

@@ -8,10 +8,10 @@ from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.handover import follow_hand_overs, owned
-from crm_shared.imports.forgetting_contacts import forget
-from crm_shared.replicas import consumers
-from crm_shared.replicas.following import Followers
+from crm_shared.features.handover import follow_hand_overs, owned
+from crm_shared.features.imports.forgetting_contacts import forget
+from crm_shared.features.replicas import consumers
+from crm_shared.features.replicas.following import Followers
 
 HOLDINGS = (owned(DEALS),)
 FOLLOWERS = Followers(DEALS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crm_deals import consumers
 from crm_shared.database import Database
-from crm_shared.replicas.repair import Held, hold_replicas, opening
+from crm_shared.features.replicas.repair import Held, hold_replicas, opening
 
 
 def list_held(database: Database) -> Sequence[Held]:

@@ -2,7 +2,7 @@
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from crm_shared.imports.settings import ImportSettings
+from crm_shared.features.imports.settings import ImportSettings
 from crm_shared.settings import NOT_GIVEN
 
 

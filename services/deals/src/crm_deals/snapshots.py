@@ -16,7 +16,7 @@ from crm_deals.webhooks.repository import WEBHOOK_COLUMNS, to_webhook
 from crm_shared.contracts import Event, OutboxEvent
 from crm_shared.database import Connection
 from crm_shared.database.walks import Page
-from crm_shared.snapshots import SnapshotSource, delete_at
+from crm_shared.snapshots.sources import SnapshotSource, delete_at
 
 SELECT_HISTORY = """
     SELECT deal_id, version, from_stage_id, from_stage_name, to_stage_id, to_stage_name, changed_at, changed_by

@@ -12,14 +12,14 @@ from crm_deals.imports.kinds import KINDS
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
 from crm_shared.clock import SystemClock
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.cleaning import Holders
-from crm_shared.custom_fields.upkeep import keeping_custom_fields
-from crm_shared.handover import sweeping
+from crm_shared.entry_points.service_rooms import Consuming
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.cleaning import Holders
+from crm_shared.features.custom_fields.upkeep import keeping_custom_fields
+from crm_shared.features.handover import sweeping
+from crm_shared.features.imports.write.running import importing
 from crm_shared.http.housekeeping import keeping_house
-from crm_shared.imports.write.running import importing
 from crm_shared.pacing import pacing
-from crm_shared.service_rooms import Consuming
 
 HOLDERS: Holders = {EntityType.DEAL: DEALS}
 CONSUMERS = (

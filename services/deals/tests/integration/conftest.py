@@ -10,8 +10,8 @@ from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_
 from services.deals.tests.integration.webhook_kit import Erp, open_erp
 
 from crm_deals.settings import DealsSettings
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from services.deals.tests.integration.sales import ContactsStandIn
 
 from crm_deals.app import make_app
 from crm_deals.settings import DealsSettings
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 

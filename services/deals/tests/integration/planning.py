@@ -8,8 +8,8 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.told_records import ToldRecord
 
 STEPS = ("none", "overdue", "planned")
 

@@ -9,9 +9,9 @@ import httpx
 from crm_deals.settings import DealsSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.test_board import do_something
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -17,9 +17,9 @@ from crm_deals import consumers
 from crm_deals.deals import totals
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.published import to_event
-from crm_shared.testing.told_records import make_empty
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.published import to_event
+from crm_testing.told_records import make_empty
 
 pytestmark = pytest.mark.engines
 

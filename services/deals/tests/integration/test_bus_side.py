@@ -14,10 +14,10 @@ from crm_deals.settings import DealsSettings
 from crm_deals.snapshots import SOURCES
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event, new_event
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.answers import require_ok, walk_pages
-from crm_shared.testing.published import to_event
-from crm_shared.testing.service_kit import ServiceKit
+from crm_shared.snapshots.sources import list_snapshots
+from crm_testing.answers import require_ok, walk_pages
+from crm_testing.published import to_event
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -8,11 +8,11 @@ import pytest
 from crm_deals.settings import DealsSettings
 from crm_deals.worker import HOLDERS
 from crm_shared.clock import SystemClock
-from crm_shared.custom_fields.upkeep import keeping_custom_fields
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_shared.features.custom_fields.upkeep import keeping_custom_fields
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

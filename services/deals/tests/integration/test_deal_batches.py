@@ -13,7 +13,7 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals.deals import repository
 from crm_shared.access import Caller
 from crm_shared.database import Transaction
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

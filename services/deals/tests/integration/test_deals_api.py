@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_shared.testing.answers import require_ok, require_problem
+from crm_testing.answers import require_ok, require_problem
 
 pytestmark = pytest.mark.engines
 

@@ -4,8 +4,8 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

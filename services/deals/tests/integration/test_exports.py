@@ -11,8 +11,8 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals import consumers
 from crm_deals.exports import routes
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
 
 pytestmark = pytest.mark.engines
 

@@ -14,10 +14,10 @@ from services.deals.tests.integration.sales import Sales, open_sales
 from crm_deals.consumers import FOLLOWERS, keep_replicas
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.replicas.following import Followers, follow_merges
-from crm_shared.replicas.living import Family, hold_family, hold_living
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.told_merges import ToldContacts
+from crm_shared.features.replicas.following import Followers, follow_merges
+from crm_shared.features.replicas.living import Family, hold_family, hold_living
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 
@@ -148,7 +148,7 @@ async def test_what_compaction_left_of_a_story_is_enough(sales: Sales) -> None:
 
 async def test_many_deals_move_in_batches(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     told, (first, second) = await open_contacts(sales, 2)
-    monkeypatch.setattr("crm_shared.replicas.following.BATCH_RECORDS", 7)
+    monkeypatch.setattr("crm_shared.features.replicas.following.BATCH_RECORDS", 7)
     for _ in range(30):
         await sales.create(contact_id=str(first))
     await sales.take_events()

@@ -8,9 +8,9 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals.consumers import keep_replicas
+from crm_shared.features.replicas import following
 from crm_shared.pacing import Pace
-from crm_shared.replicas import following
-from crm_shared.testing.told_merges import ToldContacts
+from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 

@@ -8,9 +8,9 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals import consumers
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
-from crm_shared.handover.following import hand_over_due
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import tell_user
+from crm_shared.features.handover.following import hand_over_due
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import tell_user
 
 pytestmark = pytest.mark.engines
 
@@ -74,7 +74,7 @@ async def test_chains_and_returns_come_in_any_order(sales: Sales) -> None:
 async def test_an_event_that_the_directory_has_not_heard_of_is_left_to_the_sweep(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("crm_shared.handover.following.CONSUMER_WITHIN_S", 0.1)
+    monkeypatch.setattr("crm_shared.features.handover.following.CONSUMER_WITHIN_S", 0.1)
     tenant = sales.tenant
     await sales.create()
     left = tell_user(tenant.rep, version=2, active=False, successor_id=tenant.manager.id)

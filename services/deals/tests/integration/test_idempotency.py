@@ -9,7 +9,7 @@ from services.deals.tests.integration.sales import Sales
 from structlog.testing import capture_logs
 
 from crm_shared.http.idempotency import FORGET, IdempotencyKey
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -4,8 +4,8 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals.imports.kinds import KINDS
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok
+from crm_testing import importing
+from crm_testing.answers import require_ok
 
 pytestmark = pytest.mark.engines
 

@@ -9,9 +9,9 @@ from services.deals.tests.integration.test_imports import know_contact, list_dea
 
 from crm_deals import consumers
 from crm_deals.imports.kinds import KINDS
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing import importing
+from crm_testing.answers import require_ok
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -13,11 +13,11 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals import consumers
 from crm_deals.imports.kinds import KINDS
 from crm_shared.clock import new_id
-from crm_shared.testing import importing
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.people import Person
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing import importing
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.people import Person
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crm_shared.database.migrations import migrate
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
 

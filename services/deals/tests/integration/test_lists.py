@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

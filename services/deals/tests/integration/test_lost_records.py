@@ -11,10 +11,10 @@ from crm_deals.pipelines.domain import to_default_id
 from crm_deals.snapshots import SOURCES
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.restoring.strays import find_lost
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.told_records import ToldRecord
+from crm_shared.features.restoring.strays import find_lost
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

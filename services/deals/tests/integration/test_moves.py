@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -17,9 +17,9 @@ from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
-from crm_shared.testing.people import JOINED_AT, Person
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.vacuuming import vacuum
+from crm_testing.people import JOINED_AT, Person
+from crm_testing.service_kit import ServiceKit
+from crm_testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 

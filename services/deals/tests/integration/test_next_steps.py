@@ -12,8 +12,8 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_deals.deals import next_steps
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

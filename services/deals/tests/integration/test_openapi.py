@@ -3,7 +3,7 @@
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_shared.testing.openapi_calls import call_all
+from crm_testing.openapi_calls import call_all
 
 pytestmark = pytest.mark.engines
 

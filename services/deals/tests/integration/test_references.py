@@ -8,7 +8,7 @@ import pytest
 from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
+from crm_testing.answers import require_ok, require_problem
 
 pytestmark = pytest.mark.engines
 

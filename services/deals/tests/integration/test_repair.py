@@ -7,10 +7,10 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_deals.consumers import keep_activity_times, keep_replicas
 from crm_deals.repairs import list_held
-from crm_shared.replicas.owner_lists import OwnerLists
-from crm_shared.replicas.repair import repair
-from crm_shared.testing.listed_records import ListedRecords
-from crm_shared.testing.told_records import ToldRecord
+from crm_shared.features.replicas.owner_lists import OwnerLists
+from crm_shared.features.replicas.repair import repair
+from crm_testing.listed_records import ListedRecords
+from crm_testing.told_records import ToldRecord
 
 FIND_GONE = "SELECT id FROM replica_records WHERE tenant_id = $1 AND is_deleted"
 COUNTING = "SELECT count(*) FROM deal_activities WHERE tenant_id = $1 AND counts"

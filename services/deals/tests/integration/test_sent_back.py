@@ -8,8 +8,8 @@ from services.deals.tests.integration.sales import Sales
 from starlette.requests import Request
 from starlette.responses import Response
 
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.sent_back import list_patched, list_read_only, require_taken_back
+from crm_testing.answers import require_ok
+from crm_testing.sent_back import list_patched, list_read_only, require_taken_back
 
 pytestmark = pytest.mark.engines
 

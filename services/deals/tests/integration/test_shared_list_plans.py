@@ -15,8 +15,8 @@ from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
-from crm_shared.testing.people import JOINED_AT, Person
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import JOINED_AT, Person
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

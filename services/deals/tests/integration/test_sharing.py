@@ -10,10 +10,10 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals import consumers
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.replicas.records import from_event, save_records
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.people import Person
+from crm_shared.features.replicas.records import from_event, save_records
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.builders import make_contact_event
+from crm_testing.people import Person
 
 pytestmark = pytest.mark.engines
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from crm_shared.database.time_walls import list_unwalled
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.upgrades import upgrading
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
 ADD_DEAL = """

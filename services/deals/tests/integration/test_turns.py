@@ -9,11 +9,11 @@ from crm_deals.consumers import queue_for_webhooks
 from crm_deals.deals import board
 from crm_deals.webhooks import queueing
 from crm_shared import json_pieces, publishing
-from crm_shared.batches import writing
-from crm_shared.http import batches, exports
+from crm_shared.features.batches import requests, writing
+from crm_shared.http import exports
 from crm_shared.json_text import to_json
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.loop_rounds import LoopRounds
+from crm_testing.answers import require_ok
+from crm_testing.loop_rounds import LoopRounds
 
 pytestmark = pytest.mark.engines
 
@@ -46,7 +46,7 @@ async def test_what_many_webhooks_want_of_a_batch_is_written_in_pieces(
 
 async def test_items_of_a_batch_are_read_and_decided_in_pieces(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     read, decided = LoopRounds(), LoopRounds()
-    read.watch_in(monkeypatch, batches, "BatchItem")
+    read.watch_in(monkeypatch, requests, "BatchItem")
     decided.watch_in(monkeypatch, writing, "Outcome")
     items = [{"name": f"Deal {number}"} for number in range(3 * writing.PAUSE_EVERY)]
     answer = await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items})
@@ -57,9 +57,9 @@ async def test_items_of_a_batch_are_read_and_decided_in_pieces(sales: Sales, mon
 
 async def test_items_with_many_names_are_read_fewer_at_once(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     read, told = LoopRounds(), LoopRounds()
-    monkeypatch.setattr(batches, "MAX_PIECE_VALUES", 63)
-    read.watch_in(monkeypatch, batches, "refusal_of_validation")
-    told.watch_in(monkeypatch, batches, "to_problem")
+    monkeypatch.setattr(requests, "MAX_PIECE_VALUES", 63)
+    read.watch_in(monkeypatch, requests, "refusal_of_validation")
+    told.watch_in(monkeypatch, requests, "to_problem")
     items = [{f"unknown_{name}": 1 for name in range(20)} for _ in range(3 * writing.PAUSE_EVERY)]
     answer = await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items})
     assert {item["status"] for item in require_ok(answer, 207)["items"]} == {422}
@@ -72,8 +72,8 @@ async def test_long_items_are_read_fewer_at_once(
     sales: Sales, monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
 ) -> None:
     read = LoopRounds()
-    monkeypatch.setattr(batches, "MAX_PIECE_VALUES", 100)
-    read.watch_in(monkeypatch, batches, "BatchItem")
+    monkeypatch.setattr(requests, "MAX_PIECE_VALUES", 100)
+    read.watch_in(monkeypatch, requests, "BatchItem")
     items = [{"name": f"Deal {number}", **fields} for number in range(3 * writing.PAUSE_EVERY)]
     require_ok(await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items}), 207)
     assert (read.calls, read.most) == (len(items), 3)

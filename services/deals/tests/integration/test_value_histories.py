@@ -9,9 +9,9 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals.snapshots import SOURCES
 from crm_shared.contracts import Event
 from crm_shared.contracts.dated_values import DealValueEntry, PipelineValueEntry, dated_fields
-from crm_shared.snapshots import list_snapshots
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.published import to_event
+from crm_shared.snapshots.sources import list_snapshots
+from crm_testing.answers import require_ok
+from crm_testing.published import to_event
 
 pytestmark = pytest.mark.engines
 

@@ -8,7 +8,7 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_shared.database.rls import list_unprotected
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -10,8 +10,8 @@ from services.deals.tests.integration.webhook_kit import ANYWHERE, Dispatching, 
 
 from crm_deals.webhooks.sending import Answer, Sender
 from crm_shared.clock import SystemClock
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 QUARTER_HOUR = {"webhook_backoff_s": 0.02, "webhook_backoff_max_s": 900}

@@ -11,7 +11,7 @@ from services.deals.tests.integration.receiving import Receiver, receiving
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_come, open_erp
 
-from crm_shared.testing.waiting import wait_until
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 STAGES = ("Discovery", "Proposal", "Negotiation", "Closed Won")

@@ -16,8 +16,8 @@ from services.deals.tests.integration.webhook_kit import (
 )
 
 from crm_deals import consumers
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

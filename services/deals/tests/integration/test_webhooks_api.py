@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.answers import require_ok, require_problem, walk_pages
 
 pytestmark = pytest.mark.engines
 BODY = {"url": "https://erp.example/hooks?key=abc", "event_types": ["crm.deal.won", "crm.deal.won"]}

@@ -12,9 +12,9 @@ from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_a
 from crm_deals import consumers
 from crm_deals.webhooks.sent_types import SENT_TYPES
 from crm_shared.contracts import VERBS, Event
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -3,7 +3,7 @@
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_shared.testing.answers import require_ok
+from crm_testing.answers import require_ok
 
 pytestmark = pytest.mark.engines
 

@@ -19,7 +19,7 @@ from crm_deals.webhooks.sending import Sender
 from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database, UnitOfWork
-from crm_shared.testing.answers import require_ok, walk_pages
+from crm_testing.answers import require_ok, walk_pages
 
 QUICK = {
     "webhook_backoff_s": 0.02,

@@ -13,12 +13,12 @@ from crm_deals.pipelines.routes import SORTS as PIPELINE_SORTS
 from crm_deals.webhooks.queries import select_deliveries, select_webhooks
 from crm_deals.webhooks.routes import DELIVERIES, WEBHOOKS
 from crm_shared.access import Caller
-from crm_shared.custom_fields import EntityType, FieldType
-from crm_shared.custom_fields.sorting import find_order
 from crm_shared.database import Where
+from crm_shared.features.custom_fields import EntityType, FieldType
+from crm_shared.features.custom_fields.sorting import find_order
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import ListStatement, Order, Page, Statement
-from crm_shared.testing.golden import (
+from crm_testing.golden import (
     ADMIN,
     MANAGER,
     MOMENT,

@@ -20,8 +20,8 @@ from crm_reporting.reports.velocity import routes as velocity_routes
 from crm_reporting.reports.win_rate import routes as win_rate_routes
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
+from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.app import create_app
-from crm_shared.replicas.owner_api import OwnerApi
 
 
 def make_app(settings: ReportingSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:

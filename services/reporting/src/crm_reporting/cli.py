@@ -9,10 +9,10 @@ import typer
 from crm_reporting.bi.command import bi
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import REMEDIES, TIMEOUT_S, Difference, look
-from crm_shared.command_line import make_cli, require_tenant
 from crm_shared.database import Database
-from crm_shared.entry_points import load_settings
-from crm_shared.processes import run
+from crm_shared.entry_points.command_line import make_cli, require_tenant
+from crm_shared.entry_points.loading import load_settings
+from crm_shared.entry_points.processes import run
 
 if TYPE_CHECKING:
     from crm_reporting.rebuild.run import IncompleteCopy, Swapped
@@ -98,7 +98,7 @@ async def _rebuild(settings: ReportingSettings, tenant_id: UUID | None, *, accep
     from crm_reporting.rebuild.copies import RebuildRefused
     from crm_reporting.rebuild.run import IncompleteCopy, Rebuild, rebuild
     from crm_reporting.worker import CONSUMERS
-    from crm_shared.bus.world import is_world_error
+    from crm_shared.transient import is_world_error
 
     handlers = {topic: consumer for consumer in CONSUMERS for topic in consumer.topics}
     dsn = settings.worker_dsn.get_secret_value()

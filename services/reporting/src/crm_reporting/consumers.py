@@ -16,8 +16,8 @@ from crm_reporting.stays import store as stay_store
 from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.replicas import consumers
-from crm_shared.restoring.lost_versions import list_lost
+from crm_shared.features.replicas import consumers
+from crm_shared.features.restoring.lost_versions import list_lost
 
 NAMES_AT_ONCE: Final = 2_000
 """Message ids that a batch of activities may refer to, whose digests are made without letting others have the loop."""

@@ -12,9 +12,9 @@ from crm_reporting.replica.sources import ReportSources
 from crm_reporting.replica.standby import Standby
 from crm_reporting.settings import ReportingSettings
 from crm_shared.background import background, repeat
+from crm_shared.features.replicas.owner_api import OwnerApi
+from crm_shared.features.replicas.references import References
 from crm_shared.http.context import ProcessContext
-from crm_shared.replicas.owner_api import OwnerApi
-from crm_shared.replicas.references import References
 from crm_shared.telemetry.health import Check
 
 

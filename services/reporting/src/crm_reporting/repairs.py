@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crm_reporting import consumers
 from crm_shared.database import Database
-from crm_shared.replicas.repair import Held, opening
+from crm_shared.features.replicas.repair import Held, opening
 
 SHOWN = """(NOT is_deleted AND (owner_id IS NOT NULL OR source IS NOT NULL)
              OR EXISTS (SELECT FROM contact_shares s

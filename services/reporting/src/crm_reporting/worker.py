@@ -9,7 +9,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import make_turn, watch_differences
 from crm_shared.background import background, repeat
 from crm_shared.database import Database
-from crm_shared.service_rooms import Consuming
+from crm_shared.entry_points.service_rooms import Consuming
 
 CONSUMERS = (
     consumers.keep_directory,

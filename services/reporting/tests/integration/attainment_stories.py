@@ -9,10 +9,10 @@ import httpx
 
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 Reporting = ServiceKit[ReportingSettings]
 

@@ -14,10 +14,10 @@ from crm_reporting.bi import readers
 from crm_reporting.bi.addresses import address_of, database_of
 from crm_reporting.bi.revocation import revoke_reader
 from crm_reporting.consumers import keep_activities, keep_shares, project_deals
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.told_records import ToldRecord
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from services.reporting.tests.integration.rebuild_kit import ToldService
 from crm_reporting.app import make_app
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.settings import ReportingSettings
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 
 OWNERS = [new_id(), new_id()]
 OPEN_STAGES = ["Qualification", "Discovery", "Proposal", "Negotiation"]

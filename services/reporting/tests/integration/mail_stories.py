@@ -12,10 +12,10 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Role
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 Reporting = ServiceKit[ReportingSettings]
 

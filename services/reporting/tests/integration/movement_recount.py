@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from services.reporting.tests.integration.lives import STAGES, as_of
 from services.reporting.tests.integration.movement_stories import BUCKETS
 
-from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
 
 CURRENCIES: Final = ("EUR", "USD", "JPY", "GBP")
 RATES: Final = {

@@ -27,11 +27,11 @@ from crm_shared.bus.topics import administering, specify_dead_letter_topics
 from crm_shared.bus.worker import Worker
 from crm_shared.contracts import Event, new_event
 from crm_shared.database import Database
-from crm_shared.testing import drain
-from crm_shared.testing.people import JOINED_AT, SeededTenant, tell_user
-from crm_shared.testing.records import RawRecord, write_records
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing import drain
+from crm_testing.people import JOINED_AT, SeededTenant, tell_user
+from crm_testing.records import RawRecord, write_records
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 AGGREGATES: Final = ("tenant", "user", "pipeline", "contact", "deal", "activity")
 DEALS: Final = 60

@@ -11,8 +11,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_shared.contracts import Event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person
 
 FIRST_ENTRY = datetime(2025, 2, 20, tzinfo=UTC)
 DAY_US = 86_400_000_000

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from services.reporting.tests.integration.mail_stories import Reporting, World
 
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok
+from crm_testing.people import Person, SeededTenant
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

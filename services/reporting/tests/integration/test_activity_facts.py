@@ -12,8 +12,8 @@ from crm_reporting.consumers import keep_activities, keep_shares
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.message_keys import to_key
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.people import SeededTenant
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

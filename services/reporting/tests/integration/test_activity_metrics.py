@@ -10,10 +10,10 @@ from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Rep
 
 from crm_reporting.consumers import keep_activities, keep_pipelines, keep_shares, project_deals
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -16,9 +16,9 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Connection, Database
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.vacuuming import vacuum
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.vacuuming import vacuum
 
 pytestmark = pytest.mark.engines
 

@@ -15,10 +15,10 @@ from crm_reporting.cli import main
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -13,9 +13,9 @@ from services.reporting.tests.integration.mail_stories import Reporting, tell_ac
 
 from crm_reporting.consumers import keep_activities, project_deals
 from crm_shared.local_days import day_at
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -8,7 +8,7 @@ from crm_reporting.bi.addresses import address_of, at_address
 from crm_reporting.bi.readers import GROUP, grant_reader
 from crm_reporting.bi.revocation import SessionsRemain, revoke_reader
 from crm_shared.clock import new_id
-from crm_shared.testing.waiting import wait_until
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -16,7 +16,7 @@ from crm_reporting.bi import readers
 from crm_reporting.bi.addresses import at_address, database_of
 from crm_reporting.cli import main
 from crm_shared.database.public_functions import LIST_OPEN
-from crm_shared.testing.people import SeededTenant
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

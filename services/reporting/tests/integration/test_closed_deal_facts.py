@@ -11,13 +11,13 @@ from services.reporting.tests.integration.closed_deals import Reporting, tell_cl
 from crm_reporting.consumers import keep_shares, project_deals
 from crm_reporting.repairs import list_held
 from crm_reporting.settings import ReportingSettings
-from crm_shared.replicas.owner_lists import OwnerLists
-from crm_shared.replicas.repair import repair
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.listed_records import ListedRecords
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_shared.features.replicas.owner_lists import OwnerLists
+from crm_shared.features.replicas.repair import repair
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.listed_records import ListedRecords
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

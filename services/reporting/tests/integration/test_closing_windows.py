@@ -7,9 +7,9 @@ import pytest
 from services.reporting.tests.integration.closed_deals import Reporting, project, tell_closed
 
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from crm_reporting.verification import find_differences
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
 

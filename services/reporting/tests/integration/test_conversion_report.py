@@ -17,9 +17,9 @@ from services.reporting.tests.integration.october import (
 )
 
 from crm_reporting.consumers import keep_pipelines, project_deals
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from crm_reporting.settings import ReportingSettings
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

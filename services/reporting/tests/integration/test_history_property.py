@@ -13,8 +13,8 @@ from services.reporting.tests.integration.lives import EDITED, MOVED, as_of, del
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -23,10 +23,10 @@ from services.reporting.tests.integration.movement_stories import (
 
 from crm_reporting.consumers import keep_pipelines, keep_shares
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

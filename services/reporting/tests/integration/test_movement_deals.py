@@ -21,9 +21,9 @@ from services.reporting.tests.integration.movement_stories import (
 )
 
 from crm_reporting.consumers import project_deals
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
 

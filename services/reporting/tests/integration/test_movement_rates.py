@@ -15,8 +15,8 @@ from services.reporting.tests.integration.movement_stories import (
     tell,
 )
 
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

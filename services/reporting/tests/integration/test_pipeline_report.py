@@ -13,10 +13,10 @@ import pytest
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -11,11 +11,11 @@ from crm_reporting.rebuild.swapping import HOLD
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
 from crm_shared.database import Database
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -13,9 +13,9 @@ from crm_reporting.history.sums import FormerFact
 from crm_reporting.row_arrays import to_columns
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import MAKE
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -9,9 +9,9 @@ import pytest
 from crm_reporting.consumers import keep_directory
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import JOINED_AT, Person, SeededTenant, tell_user
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import JOINED_AT, Person, SeededTenant, tell_user
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

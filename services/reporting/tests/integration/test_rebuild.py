@@ -12,7 +12,7 @@ from services.reporting.tests.integration.truth.business import Business
 
 from crm_reporting.rebuild.swapping import holding_writers
 from crm_shared.database import Database, Transaction
-from crm_shared.testing.answers import require_ok
+from crm_testing.answers import require_ok
 
 pytestmark = pytest.mark.engines
 

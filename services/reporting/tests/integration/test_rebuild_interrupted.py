@@ -20,8 +20,8 @@ from crm_reporting.rebuild.copies import RebuildRefused
 from crm_reporting.rebuild.run import IncompleteCopy, abandon
 from crm_shared.database import Database
 from crm_shared.database.turns import Turn
-from crm_shared.testing.deal_stories import DealStory
-from crm_shared.testing.records import RawRecord
+from crm_testing.deal_stories import DealStory
+from crm_testing.records import RawRecord
 
 pytestmark = pytest.mark.engines
 

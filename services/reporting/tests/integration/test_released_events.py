@@ -11,7 +11,7 @@ from crm_reporting.worker import CONSUMERS
 from crm_shared import contracts
 from crm_shared.contracts import Event, decode
 from crm_shared.contracts.topics import TOPICS, topic_of
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -7,13 +7,13 @@ import httpx
 from crm_reporting.consumers import keep_activities, keep_shares, project_deals
 from crm_reporting.repairs import list_held
 from crm_reporting.settings import ReportingSettings
-from crm_shared.replicas.owner_lists import OwnerLists
-from crm_shared.replicas.repair import repair
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.listed_records import ListedRecords
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_shared.features.replicas.owner_lists import OwnerLists
+from crm_shared.features.replicas.repair import repair
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.listed_records import ListedRecords
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 COUNTED = "SELECT activity_id, type FROM activity_facts WHERE tenant_id = $1 AND counts"
 SUMS = "SELECT deal_count FROM deal_rollup WHERE tenant_id = $1"

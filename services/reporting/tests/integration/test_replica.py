@@ -27,11 +27,11 @@ from crm_reporting.consumers import project_deals
 from crm_reporting.freshness.backlog import OldestWaiting
 from crm_reporting.replica.standby import Standby
 from crm_reporting.settings import ReportingSettings
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

@@ -7,8 +7,8 @@ import pytest
 from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Reporting
 
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person
+from crm_testing.answers import require_ok
+from crm_testing.people import Person
 
 pytestmark = pytest.mark.engines
 

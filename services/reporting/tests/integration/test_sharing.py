@@ -10,11 +10,11 @@ from crm_reporting.consumers import keep_shares, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -23,11 +23,11 @@ from services.reporting.tests.integration.stage_lives import (
 from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.builders import make_contact_event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.builders import make_contact_event
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import Person, SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

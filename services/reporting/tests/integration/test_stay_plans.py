@@ -16,8 +16,8 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Database
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

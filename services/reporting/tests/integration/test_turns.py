@@ -9,11 +9,11 @@ from crm_reporting.history import projections as histories
 from crm_reporting.reports.activity_metrics import queries as metrics_queries
 from crm_reporting.settings import ReportingSettings
 from crm_shared.http import exports
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.loop_rounds import LoopRounds
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.loop_rounds import LoopRounds
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

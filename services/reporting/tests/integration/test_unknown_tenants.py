@@ -22,10 +22,10 @@ from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import remake_stays
 from crm_reporting.store import SUM_UP
 from crm_shared.database.pool import TenantConnection
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import ToldPipeline
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import ToldPipeline
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
 
 pytestmark = pytest.mark.engines
 

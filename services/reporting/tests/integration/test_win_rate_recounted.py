@@ -22,9 +22,9 @@ from services.reporting.tests.integration.closed_deals import (
 )
 
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
-from crm_shared.testing.people import SeededTenant
+from crm_testing.answers import require_ok
+from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 

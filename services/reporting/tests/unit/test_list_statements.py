@@ -18,7 +18,7 @@ from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import ListStatement, Page
-from crm_shared.testing.golden import (
+from crm_testing.golden import (
     ADMIN,
     MANAGER,
     MOMENT,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from crm_reporting.projections import StageTransition, read_deals, to_facts, to_pipelines, to_transitions
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, ToldPipeline
 
 PIPELINE = ToldPipeline.sales(new_id())
 

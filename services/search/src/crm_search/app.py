@@ -5,8 +5,8 @@ from fastapi import FastAPI
 from crm_search import routes
 from crm_search.dependency import SearchParts
 from crm_search.settings import SearchSettings
+from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.app import create_app
-from crm_shared.replicas.owner_api import OwnerApi
 
 
 def make_app(settings: SearchSettings) -> FastAPI:

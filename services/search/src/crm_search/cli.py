@@ -8,10 +8,10 @@ from uuid import UUID
 import typer
 
 from crm_search.settings import SearchSettings
-from crm_shared.command_line import make_cli, require_tenant
 from crm_shared.database import Database
-from crm_shared.entry_points import load_settings
-from crm_shared.processes import run
+from crm_shared.entry_points.command_line import make_cli, require_tenant
+from crm_shared.entry_points.loading import load_settings
+from crm_shared.entry_points.processes import run
 
 if TYPE_CHECKING:
     from crm_search.indexes.cluster import IndexCluster

@@ -10,7 +10,7 @@ from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_shared.event_loop_turns import in_turns
-from crm_shared.replicas import consumers
+from crm_shared.features.replicas import consumers
 
 PIECE_EVENTS: Final = 100
 """Read without letting others have the event loop: some 5 ms."""

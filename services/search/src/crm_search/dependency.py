@@ -10,8 +10,8 @@ from starlette.requests import Request
 from crm_search.index import open_client
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
+from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.context import ProcessContext
-from crm_shared.replicas.owner_api import OwnerApi
 from crm_shared.telemetry.health import Check
 
 

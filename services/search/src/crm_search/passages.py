@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from crm_search import activities
-from crm_shared.replicas.records import full_name
+from crm_shared.features.replicas.records import full_name
 
 Fields = Mapping[str, Any]
 

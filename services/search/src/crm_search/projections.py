@@ -23,7 +23,7 @@ from crm_shared.contracts.states import (
     PipelineState,
     State,
 )
-from crm_shared.replicas.records import full_name
+from crm_shared.features.replicas.records import full_name
 
 MODELS: Final[dict[str, type[State]]] = {
     "contact": ContactState,

@@ -7,7 +7,7 @@ from crm_search import activities
 from crm_search.document_words import MAX_PASSAGE_CHARS, to_words
 from crm_search.folding import MAX_PHONE_DIGITS, digits_of, list_endings
 from crm_search.passages import list_custom_texts
-from crm_shared.replicas.records import full_name
+from crm_shared.features.replicas.records import full_name
 
 Fields = Mapping[str, Any]
 Face = Mapping[str, Any]

@@ -8,7 +8,7 @@ from crm_search.index import open_client
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.database import Database
-from crm_shared.replicas.repair import Held
+from crm_shared.features.replicas.repair import Held
 
 
 @asynccontextmanager

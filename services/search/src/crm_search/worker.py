@@ -22,7 +22,7 @@ from crm_shared.bus import is_world_error
 from crm_shared.bus.backoff import Backoff
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.service_rooms import Consuming
+from crm_shared.entry_points.service_rooms import Consuming
 
 CONSUMERS = (consumers.keep_directory, consumers.index_records)
 logger = structlog.get_logger(__name__)

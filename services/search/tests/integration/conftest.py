@@ -16,8 +16,8 @@ from crm_search.indexes.cluster import IndexCluster
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.contracts import Event
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.service_kit import ServiceKit, running_service
+from crm_testing.people import SeededTenant
+from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 Tell: TypeAlias = Callable[..., Awaitable[None]]

@@ -15,10 +15,10 @@ from crm_search.consumers import index_records
 from crm_search.index import open_client, prepare_index
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit, running_service
-from crm_shared.testing.told_records import ToldRecord
-from crm_shared.testing.waiting import wait_until
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit, running_service
+from crm_testing.told_records import ToldRecord
+from crm_testing.waiting import wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -15,10 +15,10 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_search.traces import SETTLE_S, drop_traces
 from crm_shared.clock import new_id
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 

@@ -29,10 +29,10 @@ from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.database import Database
 from crm_shared.refusals import Unavailable
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import TOLD_AT
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import TOLD_AT
 
 pytestmark = pytest.mark.engines
 

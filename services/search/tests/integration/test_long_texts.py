@@ -18,11 +18,11 @@ from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.worker import Worker
 from crm_shared.clock import new_id
 from crm_shared.telemetry.loop_lag import watching_loop
-from crm_shared.testing.answers import require_problem
-from crm_shared.testing.records import RawRecord, make_topic, write_records
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.waiting import wait_until
+from crm_testing.answers import require_problem
+from crm_testing.records import RawRecord, make_topic, write_records
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 

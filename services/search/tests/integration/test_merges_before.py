@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from crm_search.projections import to_record
-from crm_shared.testing.told_records import TOLD_AT, ToldRecord
-from crm_shared.testing.upgrades import upgrading
+from crm_testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
 

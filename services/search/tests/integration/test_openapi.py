@@ -6,10 +6,10 @@ import pytest
 from services.search.tests.integration.conftest import Tell
 
 from crm_search.settings import SearchSettings
-from crm_shared.testing.openapi_calls import call_all
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.openapi_calls import call_all
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

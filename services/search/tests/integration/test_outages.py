@@ -15,9 +15,9 @@ from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
 from crm_search.worker import heal
 from crm_shared.bus import is_world_error
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import running_service
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import running_service
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

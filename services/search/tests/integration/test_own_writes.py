@@ -13,10 +13,10 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.contracts import Event
 from crm_shared.http.positions import Position, to_token
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.answers import require_ok
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 

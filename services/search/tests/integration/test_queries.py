@@ -20,10 +20,10 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.clock import new_id
 from crm_shared.http.positions import Position, to_token
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -21,8 +21,8 @@ from crm_search.indexes.registry import Index, State
 from crm_search.indexes.verification import verify
 from crm_search.settings import SearchSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

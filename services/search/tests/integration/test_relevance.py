@@ -12,7 +12,7 @@ from benchmarks.relevance.office import Office
 
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 

@@ -13,13 +13,13 @@ import pytest
 from crm_search.repairs import holding
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.replicas.owner_lists import OwnerDiffers, OwnerLists
-from crm_shared.replicas.repair import Differences, repair
-from crm_shared.testing.listed_records import PROBLEM, ListedRecords
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import TOLD_AT, ToldRecord
+from crm_shared.features.replicas.owner_lists import OwnerDiffers, OwnerLists
+from crm_shared.features.replicas.repair import Differences, repair
+from crm_testing.listed_records import PROBLEM, ListedRecords
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import TOLD_AT, ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -5,9 +5,9 @@ import pytest
 from crm_search.consumers import index_records
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -13,11 +13,11 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.clock import new_id
 from crm_shared.http.positions import Position, to_token
-from crm_shared.testing.answers import require_ok, require_problem, walk_pages
-from crm_shared.testing.people import Person, SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
-from crm_shared.testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.people import Person, SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
+from crm_testing.told_records import TOLD_AT, ToldRecord
 
 pytestmark = pytest.mark.engines
 

@@ -6,10 +6,10 @@ from crm_search import consumers, indexing
 from crm_search.consumers import index_records
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.testing.loop_rounds import LoopRounds
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.loop_rounds import LoopRounds
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

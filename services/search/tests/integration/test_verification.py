@@ -21,8 +21,8 @@ from crm_search.records import FIRST_ID
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.clock import new_id
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

@@ -7,10 +7,10 @@ import pytest
 
 from crm_search.settings import SearchSettings
 from crm_shared.clock import new_id
-from crm_shared.testing.answers import require_ok, require_problem
-from crm_shared.testing.people import SeededTenant
-from crm_shared.testing.search_stories import SearchStory
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok, require_problem
+from crm_testing.people import SeededTenant
+from crm_testing.search_stories import SearchStory
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 

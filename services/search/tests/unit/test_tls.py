@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from crm_search.index import open_client, to_index_settings
 from crm_search.settings import SearchSettings
-from crm_shared.testing.certificates import ThrowAwayAuthority
+from crm_testing.certificates import ThrowAwayAuthority
 
 
 async def test_the_client_trusts_the_authority_named_and_shows_its_certificate(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.dead_letters import DeadLetters, Stopping
 from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, DEAD_LETTERED, FRESHNESS_S, HANDLER_S, RETRIES
 from crm_shared.bus.subscription import Subscription
-from crm_shared.bus.world import is_world_error
 from crm_shared.clock import time_of_id_s
 from crm_shared.contracts import BadRecord, Event, decode
 from crm_shared.contracts.event_types import SNAPSHOT, VERBS
 from crm_shared.contracts.topics import is_compacted
 from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.telemetry.traces import continue_trace
+from crm_shared.transient import is_world_error
 
 logger = structlog.get_logger(__name__)
 

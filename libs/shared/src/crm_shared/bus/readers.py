@@ -13,8 +13,8 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.group_offsets import read_group_offsets
 from crm_shared.bus.topics import administering, describe_partitions
-from crm_shared.bus.world import WorldAway
 from crm_shared.kafka_access import Kafka
+from crm_shared.transient import WorldAway
 
 logger = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ class Subscription:
     """One consumer group's reading of some topics.
 
     The handler must be idempotent by (aggregate id, version): a batch may come again, whole or in parts.
-    `world_errors` are the handler's own "a store is away" errors, beside those of `crm_shared.bus.world`.
+    `world_errors` are the handler's own "a store is away" errors, beside those of `crm_shared.transient`.
     """
 
     topics: tuple[str, ...]

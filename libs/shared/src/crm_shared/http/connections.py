@@ -17,8 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from crm_shared.edge_settings import EdgeSettings
 from crm_shared.http.client_networks import to_client_network
-from crm_shared.http.edge_settings import EdgeSettings
 from crm_shared.http.own_headers import SERVER_HEADERS
 from crm_shared.http.problems import problem_response
 from crm_shared.refusals import MalformedRequest, Refusal, Unavailable

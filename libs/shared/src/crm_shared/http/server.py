@@ -11,8 +11,8 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from crm_shared.edge_settings import EdgeSettings
 from crm_shared.http.connections import EdgeConfig, GuardedConnection
-from crm_shared.http.edge_settings import EdgeSettings
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.loop_lag import watching_loop
 

@@ -1,11 +1,11 @@
 """The relay's knobs."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from crm_shared.kafka_access import Kafka
+from crm_shared.settings import RelayKind
 
-RelayKind = Literal["built-in", "debezium"]
 LAST_IDLE_S: Final = 0.015  # commit to topic: p99 under 30 ms measured, for 1 % of a core in polls
 
 

@@ -24,7 +24,10 @@ from crm_activities.threads import commands as threads
 from crm_activities.threads.domain import DuplicateMessage
 from crm_shared.access import Caller, Permission
 from crm_shared.access.directory import list_visible_owners
-from crm_shared.batches import (
+from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import OutboxEvent
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.batches import (
     BatchItem,
     Decided,
     Holders,
@@ -35,12 +38,9 @@ from crm_shared.batches import (
     UniqueValue,
     write_batch,
 )
-from crm_shared.batches.records import TakenMeanwhile
-from crm_shared.clock import Clock, new_id
-from crm_shared.contracts import OutboxEvent
-from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.batches.records import TakenMeanwhile
+from crm_shared.features.replicas.references import References
 from crm_shared.refusals import Conflict, InvalidField, Refusal
-from crm_shared.replicas.references import References
 
 MOST_ASKED: Final = 200
 """Records not heard of here yet that one batch may ask their owners about, one by one: what an import is ahead by."""

@@ -8,8 +8,8 @@ from crm_activities.activities import contacts
 from crm_activities.activities.activity import Activity, NewActivity
 from crm_activities.activities.editing import Change
 from crm_shared.access import Caller
+from crm_shared.features.replicas.references import Found, Reference, refuse_read_only
 from crm_shared.refusals import FieldProblem, Unavailable, UnknownReference
-from crm_shared.replicas.references import Found, Reference, refuse_read_only
 
 Named = dict[str, tuple[str, UUID]]
 """pointer -> (aggregate, id)"""

@@ -12,12 +12,12 @@ from crm_activities.threads import commands as threads
 from crm_activities.threads import repository
 from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller
-from crm_shared.batches import Plan
-from crm_shared.batches.writing import PAUSE_EVERY, PIECE_BYTES
 from crm_shared.clock import new_id
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Transaction
 from crm_shared.event_loop_turns import in_turns
+from crm_shared.features.batches import Plan
+from crm_shared.features.batches.writing import PAUSE_EVERY, PIECE_BYTES
 
 
 def to_value(tenant_id: UUID, message_id: str | None, user_id: UUID | None) -> str | None:

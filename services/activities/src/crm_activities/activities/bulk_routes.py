@@ -9,11 +9,11 @@ from crm_activities.activities import batch
 from crm_activities.activities.batch import ActivityBatch, ImportActivity, WriteActivities
 from crm_activities.activities.bulk_schemas import ImportActivityRequest, UpsertActivityRequest
 from crm_activities.activities.schemas import EditActivityRequest
+from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
+from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.batch_limit import TooManyBatchItems
-from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/activities", tags=["activities"], route_class=BatchRoute)
 

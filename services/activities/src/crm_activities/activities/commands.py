@@ -25,9 +25,9 @@ from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.features.replicas.references import References
 from crm_shared.publishing import publish
 from crm_shared.refusals import UnknownReference, require_version
-from crm_shared.replicas.references import References
 
 
 @dataclass(frozen=True, slots=True)

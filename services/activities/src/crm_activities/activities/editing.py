@@ -9,9 +9,9 @@ from crm_activities.activities import contacts, repository
 from crm_activities.activities.activity import Activity
 from crm_shared.access import Caller
 from crm_shared.database import Transaction
-from crm_shared.replicas.living import hold_living
-from crm_shared.replicas.records import ReplicaRecord
-from crm_shared.replicas.references import Reference, References
+from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.records import ReplicaRecord
+from crm_shared.features.replicas.references import Reference, References
 
 REFERENCES = {"deal_id": "deal", "user_id": "user"}
 

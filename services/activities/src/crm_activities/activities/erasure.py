@@ -8,13 +8,13 @@ from crm_activities.activities import domain, events
 from crm_activities.activities.activity import Activity
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.repository import to_activity
-from crm_shared.audit.forgetting import forget_values
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.walks import to_page
-from crm_shared.erasure.answers import rewrite_answers
-from crm_shared.erasure.echoes import note_erased
+from crm_shared.features.audit.forgetting import forget_values
+from crm_shared.features.erasure.answers import rewrite_answers
+from crm_shared.features.erasure.echoes import note_erased
 from crm_shared.publishing import publish
 
 BATCH_RECORDS: Final = 500

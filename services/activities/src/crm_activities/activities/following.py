@@ -13,9 +13,9 @@ from crm_activities.activities.activity import Activity
 from crm_activities.activities.kind import ACTIVITIES
 from crm_activities.activities.repository import to_activity
 from crm_shared.database import Transaction
+from crm_shared.features.replicas.following import BATCH_RECORDS, FIND_RESTLESS, ORDER_RESTLESS
+from crm_shared.features.replicas.living import Family, find_living
 from crm_shared.record_kinds import Edit
-from crm_shared.replicas.following import BATCH_RECORDS, FIND_RESTLESS, ORDER_RESTLESS
-from crm_shared.replicas.living import Family, find_living
 
 HAS_GIVEN: Final = """
     SELECT FROM activity_contacts l

@@ -10,9 +10,9 @@ from crm_activities.threads import commands as threads
 from crm_shared.access import Caller
 from crm_shared.clock import Clock
 from crm_shared.database import UnitOfWork
+from crm_shared.features.replicas.living import hold_living
 from crm_shared.publishing import publish
 from crm_shared.refusals import Unavailable, require_version
-from crm_shared.replicas.living import hold_living
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
 from crm_shared.database.walks import to_page
+from crm_shared.features.restoring.lost_versions import LostVersions
 from crm_shared.publishing import publish
-from crm_shared.restoring.lost_versions import LostVersions
 
 # `deal_version` is the version of the record that a note tells of, a contact's too.
 FIND_LOST: Final[LiteralString] = (

@@ -16,8 +16,8 @@ from crm_shared.clock import Clock
 from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Transaction
 from crm_shared.event_loop_turns import in_turns
+from crm_shared.features.replicas.living import Contact, hold_living
 from crm_shared.publishing import publish
-from crm_shared.replicas.living import Contact, hold_living
 
 PIECE_NOTES: Final = 200
 """Written or told of without letting others have the event loop: some 8 ms. A snapshot tells of all a deal's moves."""

@@ -29,13 +29,13 @@ from crm_activities.threads.domain import DuplicateMessage
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ActivityState
 from crm_shared.database import Connection
+from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import parse_order, to_page
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.listing import Page, Rows, SortField
 from crm_shared.refusals import Forbidden, StaleVersion, UnknownReference
-from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/activities", tags=["activities"], route_class=CrmRoute)
 

@@ -16,14 +16,14 @@ from crm_activities.activities.timelines import (
     select_deal_timeline,
 )
 from crm_shared.access import Caller
+from crm_shared.features.replicas.dependency import ReferenceLookup
+from crm_shared.features.replicas.references import Reference, References
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import to_page
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.listing import ListStatement, Page
 from crm_shared.refusals import NotFound, UnknownReference
-from crm_shared.replicas.dependency import ReferenceLookup
-from crm_shared.replicas.references import Reference, References
 
 router = APIRouter(prefix="/timelines", tags=["timelines"], route_class=CrmRoute)
 

@@ -21,20 +21,20 @@ from crm_activities.imports.values import LIST_READERS, READERS
 from crm_activities.threads import commands as threads
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
-from crm_shared.batches import BatchItem, Holders, Target, UniqueValue
 from crm_shared.clock import Clock
-from crm_shared.custom_fields import Definitions
 from crm_shared.database import Connection, Transaction, Where
-from crm_shared.imports.domain import OnMissingCompany
-from crm_shared.imports.forms import ValueKind, split_cell
-from crm_shared.imports.kind import ImportKind, Read, Warn
-from crm_shared.imports.prepare.owners import find_owners
-from crm_shared.imports.references import Found, References, RowKey, Wanted, key_by_text
+from crm_shared.features.batches import BatchItem, Holders, Target, UniqueValue
+from crm_shared.features.custom_fields import Definitions
+from crm_shared.features.imports.domain import OnMissingCompany
+from crm_shared.features.imports.forms import ValueKind, split_cell
+from crm_shared.features.imports.kind import ImportKind, Read, Warn
+from crm_shared.features.imports.prepare.owners import find_owners
+from crm_shared.features.imports.references import Found, References, RowKey, Wanted, key_by_text
+from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.lookup import find_named, find_seen_ids
+from crm_shared.features.replicas.references import find_known, find_read_only
 from crm_shared.record_fields import field_names
 from crm_shared.refusals import InvalidField
-from crm_shared.replicas.living import hold_living
-from crm_shared.replicas.lookup import find_named, find_seen_ids
-from crm_shared.replicas.references import find_known, find_read_only
 
 # A message is looked for as its user's: named in the row by address, name or id, else the caller. The keys are made
 # before the join: under row-level security a comparison with a function's result can't use an index.

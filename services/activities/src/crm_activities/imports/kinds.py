@@ -3,7 +3,7 @@
 from typing import Final
 
 from crm_activities.imports.activity_kind import ActivityKind
-from crm_shared.imports.domain import ImportedType
-from crm_shared.imports.kind import Kinds
+from crm_shared.features.imports.domain import ImportedType
+from crm_shared.features.imports.kind import Kinds
 
 KINDS: Final[Kinds] = {ImportedType.ACTIVITY: ActivityKind()}

@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 from crm_activities.activities.activity import ActivityType
 from crm_activities.imports.values import READERS
-from crm_shared.imports.headers import FieldNames
-from crm_shared.imports.values import is_id
+from crm_shared.features.imports.headers import FieldNames
+from crm_shared.features.imports.values import is_id
 
 REFERENCES: Final = {"contact": "contact_id", "deal": "deal_id", "user": "user_id"}
 """What names another record, for people, and the field that it sets."""

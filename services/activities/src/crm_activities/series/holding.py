@@ -5,8 +5,8 @@ from typing import Final
 
 from crm_shared.database import Transaction
 from crm_shared.database.record_table import count_rows
-from crm_shared.handover import HandOver, Holding
-from crm_shared.handover.holdings import BATCH_RECORDS
+from crm_shared.features.handover import HandOver, Holding
+from crm_shared.features.handover.holdings import BATCH_RECORDS
 
 HAS_ANY: Final = """
     SELECT 1 FROM activity_series WHERE tenant_id = l.tenant_id AND user_id = l.leaver_id AND due_at IS NOT NULL

@@ -19,10 +19,10 @@ from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
 from crm_shared.database import Database, Transaction
+from crm_shared.features.replicas.living import hold_living
 from crm_shared.json_text import to_json
 from crm_shared.pacing import Pace
 from crm_shared.publishing import publish
-from crm_shared.replicas.living import hold_living
 
 logger = structlog.get_logger(__name__)
 

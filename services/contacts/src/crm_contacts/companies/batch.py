@@ -13,7 +13,9 @@ from crm_contacts.owners import require_active
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
-from crm_shared.batches import (
+from crm_shared.clock import Clock, new_id
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.batches import (
     BatchItem,
     Decided,
     Holders,
@@ -22,11 +24,9 @@ from crm_shared.batches import (
     UniqueValue,
     write_batch,
 )
-from crm_shared.clock import Clock, new_id
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import Definitions
-from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import Definitions
+from crm_shared.features.custom_fields.repository import load_definitions
 from crm_shared.refusals import Conflict, Refusal
 
 

@@ -10,8 +10,8 @@ from crm_contacts.companies.batch import WriteCompanies
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.holders import UNIQUE_FIELDS
 from crm_contacts.companies.schemas import CreateCompanyRequest, EditCompanyRequest
+from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
-from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 

@@ -12,10 +12,10 @@ from crm_contacts.owners import require_owner
 from crm_shared.access import Caller
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.clock import Clock, new_id
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.writing import check_new, merge_changes
 from crm_shared.publishing import publish
 from crm_shared.refusals import require_version
 

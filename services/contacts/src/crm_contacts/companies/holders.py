@@ -7,8 +7,8 @@ from uuid import UUID
 from crm_contacts.companies.domain import Company, DuplicateDomain
 from crm_shared.access import Caller
 from crm_shared.access.sight import find_seen
-from crm_shared.batches import Holders, UniqueValue
 from crm_shared.database import Connection
+from crm_shared.features.batches import Holders, UniqueValue
 from crm_shared.refusals import Conflict
 
 UNIQUE_FIELDS: Final = ("domain",)

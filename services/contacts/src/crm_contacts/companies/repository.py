@@ -7,8 +7,8 @@ from uuid import UUID
 from crm_contacts.companies.domain import Company, CompanyNotFound
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible, governed_by
-from crm_shared.custom_fields.columns import COMPANY_CUSTOM_DATA
 from crm_shared.database import Connection, RecordTable, Transaction, Where
+from crm_shared.features.custom_fields.columns import COMPANY_CUSTOM_DATA
 
 COMPANY_TABLE: Final = RecordTable("companies", Company, alias="c", selected={"custom_data": COMPANY_CUSTOM_DATA})
 COMPANY_COLUMNS: Final = COMPANY_TABLE.columns

@@ -12,10 +12,10 @@ from crm_contacts.companies.domain import CompanyNotFound, DuplicateDomain
 from crm_contacts.companies.filters import to_filters
 from crm_contacts.companies.schemas import CompanyList, CompanyPage, CreateCompanyRequest, EditCompanyRequest
 from crm_shared.contracts.states import CompanyState
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import UnknownCustomField
-from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.database.collations import PEOPLE_ORDER
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import UnknownCustomField
+from crm_shared.features.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute

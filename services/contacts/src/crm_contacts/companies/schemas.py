@@ -12,8 +12,8 @@ from crm_contacts.list_filters import Deleted, Owners, WantedTags
 from crm_contacts.tags import Tags, to_tags
 from crm_shared.access import Caller
 from crm_shared.contracts.states import CompanyState
-from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
-from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.features.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.features.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.equality import Equal
 from crm_shared.http.models import RequestBody, ShortText

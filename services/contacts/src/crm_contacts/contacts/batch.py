@@ -16,7 +16,9 @@ from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
-from crm_shared.batches import (
+from crm_shared.clock import Clock, new_id
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.batches import (
     BatchItem,
     Decided,
     Holders,
@@ -25,11 +27,9 @@ from crm_shared.batches import (
     UniqueValue,
     write_batch,
 )
-from crm_shared.clock import Clock, new_id
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import Definitions
-from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import Definitions
+from crm_shared.features.custom_fields.repository import load_definitions
 from crm_shared.refusals import Conflict, Refusal, UnknownReference
 
 

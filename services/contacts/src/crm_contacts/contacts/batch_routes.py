@@ -10,8 +10,8 @@ from crm_contacts.contacts.batch import WriteContacts
 from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.holders import UNIQUE_FIELDS
 from crm_contacts.contacts.schemas import CreateContactRequest, EditContactRequest
+from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
-from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 

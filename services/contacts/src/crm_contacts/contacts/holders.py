@@ -8,8 +8,8 @@ from crm_contacts.contacts.domain import Contact, DuplicateExternalId
 from crm_contacts.emails import DuplicateEmail
 from crm_shared.access import Caller
 from crm_shared.access.sight import find_seen
-from crm_shared.batches import Holders, UniqueValue
 from crm_shared.database import Connection
+from crm_shared.features.batches import Holders, UniqueValue
 from crm_shared.refusals import Conflict
 
 UNIQUE_FIELDS: Final = ("email", "external_id")

@@ -10,8 +10,8 @@ from crm_contacts.contacts.rights import Right, find_right, require_right
 from crm_contacts.contacts.survivors import explain_absence
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible, governed_by
-from crm_shared.custom_fields.columns import CONTACT_CUSTOM_DATA
 from crm_shared.database import Connection, RecordTable, Transaction, Where
+from crm_shared.features.custom_fields.columns import CONTACT_CUSTOM_DATA
 
 CONTACT_TABLE: Final = RecordTable("contacts", Contact, alias="c", selected={"custom_data": CONTACT_CUSTOM_DATA})
 CONTACT_COLUMNS: Final = CONTACT_TABLE.columns

@@ -14,10 +14,10 @@ from crm_contacts.contacts.restoring import RestoreContact
 from crm_contacts.contacts.schemas import ContactList, ContactPage, CreateContactRequest, EditContactRequest
 from crm_contacts.emails import DuplicateEmail
 from crm_shared.contracts.states import ContactState
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import UnknownCustomField
-from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.database.collations import PEOPLE_ORDER
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import UnknownCustomField
+from crm_shared.features.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute

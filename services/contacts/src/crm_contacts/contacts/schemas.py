@@ -13,8 +13,8 @@ from crm_contacts.phones import Phone
 from crm_contacts.tags import Tags, to_tags
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactSource, ContactState
-from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
-from crm_shared.custom_fields.listing import CustomFieldQuery
+from crm_shared.features.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.features.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.equality import Equal
 from crm_shared.http.models import RequestBody, ShortText

@@ -11,7 +11,7 @@ from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.database import Database, UnitOfWork
 from crm_shared.database.outages import is_away
-from crm_shared.entry_points import load_settings
+from crm_shared.entry_points.loading import load_settings
 from crm_shared.http.models import ShortText
 from crm_shared.json_text import to_json
 from crm_shared.money import CurrencyCode

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from crm_contacts.duplicates.keys import MAX_HOLDERS, keys_of, terms_of
 from crm_contacts.duplicates.profiles import AT_ONCE, Profile
-from crm_shared.custom_fields import EntityType, read_definitions
-from crm_shared.custom_fields.columns import CONTACT_CUSTOM_DATA
 from crm_shared.database import Connection, Transaction
 from crm_shared.event_loop_turns import in_turns
+from crm_shared.features.custom_fields import EntityType, read_definitions
+from crm_shared.features.custom_fields.columns import CONTACT_CUSTOM_DATA
 
 ROWS_AT_ONCE: Final = 500
 """Reading more rows of one answer would hold the event loop."""

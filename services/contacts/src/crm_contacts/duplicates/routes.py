@@ -20,7 +20,7 @@ from crm_contacts.duplicates.schemas import (
     MergeDuplicateRequest,
 )
 from crm_contacts.merges.schemas import MergeAnswer
-from crm_shared.custom_fields.definitions import UnknownCustomField
+from crm_shared.features.custom_fields.definitions import UnknownCustomField
 from crm_shared.http import positions
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import next_cursor, to_page

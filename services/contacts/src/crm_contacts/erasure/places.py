@@ -8,8 +8,8 @@ from crm_contacts.duplicates import finding as duplicates
 from crm_contacts.erasure import repository
 from crm_contacts.imports import forgetting as imports
 from crm_contacts.merges import repository as merges
-from crm_shared.audit.forgetting import forget_values
 from crm_shared.database import Transaction
+from crm_shared.features.audit.forgetting import forget_values
 
 Forget = Callable[[Transaction, UUID, Sequence[UUID]], Awaitable[None]]
 """Takes out of one room's tables, for good, what they hold of a tenant's contacts."""

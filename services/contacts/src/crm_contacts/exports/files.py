@@ -9,11 +9,11 @@ from crm_contacts.companies.domain import NewCompany
 from crm_contacts.contacts.domain import NewContact
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
-from crm_shared.custom_fields import Definitions
-from crm_shared.custom_fields.values import to_text
 from crm_shared.database import Connection, Where
 from crm_shared.event_loop_turns import in_turns
-from crm_shared.imports.forms import join_values
+from crm_shared.features.custom_fields import Definitions
+from crm_shared.features.custom_fields.values import to_text
+from crm_shared.features.imports.forms import join_values
 from crm_shared.record_fields import field_names
 from crm_shared.spreadsheets import PIECE_ROWS, write_moment
 

@@ -15,9 +15,9 @@ from crm_contacts.contacts import queries as contact_queries
 from crm_contacts.contacts import routes as contact_routes
 from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.exports.files import COMPANY_COLUMNS, CONTACT_COLUMNS, list_headers, to_lines
-from crm_shared.custom_fields import EntityType, read_definitions
-from crm_shared.custom_fields.listing import apply_query
 from crm_shared.database import Connection
+from crm_shared.features.custom_fields import EntityType, read_definitions
+from crm_shared.features.custom_fields.listing import apply_query
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import next_cursor
 from crm_shared.http.exports import EXPORT_ANSWER, ExportOptions, Lines, choose_fields, reply_file, require_whole

@@ -8,8 +8,8 @@ from crm_contacts.contacts.domain import ContactEdited, shares_beside
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
 from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
-from crm_shared.handover import HandOver, Holding
-from crm_shared.handover.holdings import BATCH_RECORDS
+from crm_shared.features.handover import HandOver, Holding
+from crm_shared.features.handover.holdings import BATCH_RECORDS
 from crm_shared.json_text import to_json
 from crm_shared.publishing import publish
 

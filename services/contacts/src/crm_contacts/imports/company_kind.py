@@ -15,12 +15,12 @@ from crm_contacts.exports.files import COMPANY_COLUMNS
 from crm_contacts.imports.names import FITS, UNSET, list_fields
 from crm_contacts.imports.staged_kind import StagedKind
 from crm_shared.access import Caller
-from crm_shared.batches import BatchItem, Holders
 from crm_shared.clock import Clock
-from crm_shared.custom_fields import EntityType
 from crm_shared.database import Connection, Transaction
-from crm_shared.imports.headers import FieldNames
-from crm_shared.imports.kind import NOBODY
+from crm_shared.features.batches import BatchItem, Holders
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.imports.headers import FieldNames
+from crm_shared.features.imports.kind import NOBODY
 
 FIND: Final = """
         SELECT w.number, c.id, c.owner_id

@@ -9,7 +9,7 @@ from crm_contacts.companies.internet import to_domain
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
-from crm_shared.imports.references import NO_COMPANY, NameKey
+from crm_shared.features.imports.references import NO_COMPANY, NameKey
 
 # Folded before the join: under row-level security a comparison with a function's result can't use an index.
 FIND_COMPANIES: Final = """

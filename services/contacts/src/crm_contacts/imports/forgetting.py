@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Transaction
-from crm_shared.imports.forgetting import Told, forget_told
+from crm_shared.features.imports.forgetting import Told, forget_told
 
 LIST_PEOPLE: Final = """
     SELECT c.email, c.phone, c.phone_e164, c.external_id FROM contacts c WHERE c.tenant_id = $1 AND c.id = ANY ($2)

@@ -9,13 +9,13 @@ from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.imports.company_names import find_companies, to_spaced
 from crm_shared.access import Caller
-from crm_shared.batches import BatchItem, write_batch
 from crm_shared.clock import Clock, FixedClock
 from crm_shared.database import Database, Transaction
-from crm_shared.imports import repository
-from crm_shared.imports.domain import Import, ImportedType
-from crm_shared.imports.references import NO_COMPANY, NameKey
-from crm_shared.imports.values import read_short_text
+from crm_shared.features.batches import BatchItem, write_batch
+from crm_shared.features.imports import repository
+from crm_shared.features.imports.domain import Import, ImportedType
+from crm_shared.features.imports.references import NO_COMPANY, NameKey
+from crm_shared.features.imports.values import read_short_text
 from crm_shared.refusals import Refusal
 
 # A name may be had by several companies, so no constraint keeps two imports from making one each.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from crm_contacts.exports.files import NO_COLUMN
 from crm_contacts.imports.values import CHOICES
-from crm_shared.imports.values import is_id
+from crm_shared.features.imports.values import is_id
 from crm_shared.record_fields import field_names
 
 EXACT: Final = {"company": "company_id", "owner": "owner_id"}

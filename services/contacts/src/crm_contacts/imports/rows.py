@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils
 
 from crm_shared.contracts.writing import require_readable, to_value
-from crm_shared.imports.kind import ChunkRows
+from crm_shared.features.imports.kind import ChunkRows
 from crm_shared.json_text import to_json
 
 _ARRAY_NEEDS_ESCAPE: Final = re.compile(r'["\\]')

@@ -20,13 +20,13 @@ from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.clock import Clock
-from crm_shared.custom_fields import Definitions
 from crm_shared.database import Connection, Database, Transaction
-from crm_shared.imports.domain import Import, ImportMode, OnMissingCompany
-from crm_shared.imports.forms import ValueKind
-from crm_shared.imports.kind import EventT, ImportKind, NewT, Read, RecordT
-from crm_shared.imports.prepare.owners import find_owners
-from crm_shared.imports.references import COMPANY, Found, NameKey, References, Wanted, key_by_text
+from crm_shared.features.custom_fields import Definitions
+from crm_shared.features.imports.domain import Import, ImportMode, OnMissingCompany
+from crm_shared.features.imports.forms import ValueKind
+from crm_shared.features.imports.kind import EventT, ImportKind, NewT, Read, RecordT
+from crm_shared.features.imports.prepare.owners import find_owners
+from crm_shared.features.imports.references import COMPANY, Found, NameKey, References, Wanted, key_by_text
 
 
 class StagedKind(ImportKind[RecordT, NewT, EventT]):

@@ -12,8 +12,8 @@ from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
 from crm_shared.contracts.writing import format_time
 from crm_shared.database import Transaction
 from crm_shared.database.unique_values import try_update
-from crm_shared.imports.domain import Import, ImportMode
-from crm_shared.imports.references import Found
+from crm_shared.features.imports.domain import Import, ImportMode
+from crm_shared.features.imports.references import Found
 from crm_shared.publishing import INSERT_AUDIT, INSERT_OUTBOX
 from crm_shared.record_fields import field_names
 from crm_shared.telemetry.traces import current_traceparent

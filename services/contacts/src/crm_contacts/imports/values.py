@@ -9,8 +9,8 @@ from crm_contacts.companies.internet import to_domain, to_website
 from crm_contacts.contacts.domain import NewContact
 from crm_contacts.imports.plain_values import read_email, read_phone
 from crm_contacts.tags import MAX_TAGS, to_tag, to_tags
-from crm_shared.imports.forms import TAG_SEPARATOR, split_values
-from crm_shared.imports.values import read_id, read_short_text
+from crm_shared.features.imports.forms import TAG_SEPARATOR, split_values
+from crm_shared.features.imports.values import read_id, read_short_text
 
 _OF_GOOGLE: Final = ":::"
 

@@ -28,9 +28,9 @@ from crm_contacts.merges.repository import LockedContact
 from crm_shared.access import Caller
 from crm_shared.clock import Clock, new_id
 from crm_shared.contracts import Actor
-from crm_shared.custom_fields import EntityType, UnknownCustomField, load_definitions
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
+from crm_shared.features.custom_fields import EntityType, UnknownCustomField, load_definitions
 from crm_shared.publishing import publish
 from crm_shared.refusals import FieldProblem, InvalidField, UnknownReference, escape, require_version
 

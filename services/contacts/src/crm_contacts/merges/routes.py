@@ -20,7 +20,7 @@ from crm_contacts.merges.domain import (
     NamelessSurvivor,
 )
 from crm_contacts.merges.schemas import MergeAnswer, MergeList, MergePage, MergeRequest, MergeState, UndoAnswer
-from crm_shared.custom_fields.definitions import UnknownCustomField
+from crm_shared.features.custom_fields.definitions import UnknownCustomField
 from crm_shared.http import positions
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import to_page

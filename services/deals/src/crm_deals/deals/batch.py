@@ -23,7 +23,10 @@ from crm_deals.deals.stage_choice import StageChoice, load_stage_choice
 from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller, Permission
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
-from crm_shared.batches import (
+from crm_shared.clock import Clock, new_id
+from crm_shared.contracts import OutboxEvent
+from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.batches import (
     BatchItem,
     Decided,
     Holders,
@@ -33,15 +36,12 @@ from crm_shared.batches import (
     UniqueValue,
     write_batch,
 )
-from crm_shared.clock import Clock, new_id
-from crm_shared.contracts import OutboxEvent
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import Definitions
-from crm_shared.custom_fields.repository import load_definitions
-from crm_shared.database import RecordTable, Transaction, UnitOfWork
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import Definitions
+from crm_shared.features.custom_fields.repository import load_definitions
+from crm_shared.features.replicas.living import hold_living, require_living, settle_contact
+from crm_shared.features.replicas.references import Found, Reference, References
 from crm_shared.refusals import Conflict, InvalidField, Refusal, UnknownReference
-from crm_shared.replicas.living import hold_living, require_living, settle_contact
-from crm_shared.replicas.references import Found, Reference, References
 
 REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "user"}
 

@@ -14,11 +14,18 @@ from crm_deals.deals.schemas import (
     UpsertDealRequest,
     WriteDealRequest,
 )
+from crm_shared.features.batches.requests import (
+    BatchAnswer,
+    BatchRequest,
+    BatchRoute,
+    ItemReader,
+    read_items,
+    reply_batch,
+)
+from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.batch_limit import TooManyBatchItems
-from crm_shared.http.batches import BatchAnswer, BatchRequest, BatchRoute, ItemReader, read_items, reply_batch
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
-from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/deals", tags=["deals"], route_class=BatchRoute)
 

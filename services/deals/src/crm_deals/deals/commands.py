@@ -17,16 +17,16 @@ from crm_deals.pipelines.domain import Stage
 from crm_shared.access import Caller, Permission
 from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
 from crm_shared.clock import Clock, new_id
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.writing import check_new, merge_changes
 from crm_shared.database import Transaction, UnitOfWork
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.writing import check_new, merge_changes
+from crm_shared.features.replicas.living import hold_living_one, require_living, settle_contact
+from crm_shared.features.replicas.records import ReplicaRecord
+from crm_shared.features.replicas.references import Reference, References
 from crm_shared.money import to_amount
 from crm_shared.publishing import publish
 from crm_shared.record_fields import field_names
 from crm_shared.refusals import InvalidField, Unavailable, require_version
-from crm_shared.replicas.living import hold_living_one, require_living, settle_contact
-from crm_shared.replicas.records import ReplicaRecord
-from crm_shared.replicas.references import Reference, References
 
 ATTEMPTS = 3
 REFERENCES = {"contact_id": "contact", "company_id": "company", "owner_id": "user"}

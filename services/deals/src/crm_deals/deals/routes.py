@@ -20,11 +20,12 @@ from crm_deals.deals.schemas import (
     MoveDealRequest,
 )
 from crm_shared.contracts.states import DealState
-from crm_shared.custom_fields import EntityType
-from crm_shared.custom_fields.definitions import UnknownCustomField
-from crm_shared.custom_fields.listing import DESCRIPTION, apply_query
 from crm_shared.database import Connection, Where
 from crm_shared.database.collations import PEOPLE_ORDER
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.definitions import UnknownCustomField
+from crm_shared.features.custom_fields.listing import DESCRIPTION, apply_query
+from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import next_cursor, to_page
 from crm_shared.http.models import PageQuery
@@ -32,7 +33,6 @@ from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.listing import Order, Page, Rows, SortField
 from crm_shared.refusals import Forbidden, InvalidField, StaleVersion, UnknownReference
-from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/deals", tags=["deals"], route_class=CrmRoute)
 

@@ -13,11 +13,11 @@ from crm_deals.deals.commands import CreateDeal, EditDeal, MoveDeal
 from crm_deals.deals.domain import DealStatus
 from crm_deals.deals.next_steps import NextStep
 from crm_shared.access import Caller
-from crm_shared.batches import BatchItem, Target
 from crm_shared.contracts.states import DealState, NamedStage, Stage
-from crm_shared.custom_fields.bodies import CustomDataChanges, NewCustomData
-from crm_shared.custom_fields.listing import CustomFieldQuery
-from crm_shared.http.batches import MAX_ITEMS
+from crm_shared.features.batches import BatchItem, Target
+from crm_shared.features.batches.requests import MAX_ITEMS
+from crm_shared.features.custom_fields.bodies import CustomDataChanges, NewCustomData
+from crm_shared.features.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.equality import Equal
 from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from crm_shared.access import Caller
-from crm_shared.custom_fields import Definitions
-from crm_shared.custom_fields.values import to_text
 from crm_shared.database import Connection
 from crm_shared.event_loop_turns import in_turns
-from crm_shared.replicas.names import find_emails, find_names
+from crm_shared.features.custom_fields import Definitions
+from crm_shared.features.custom_fields.values import to_text
+from crm_shared.features.replicas.names import find_emails, find_names
 from crm_shared.spreadsheets import PIECE_ROWS
 
 COLUMNS: Final = (

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from crm_deals.deals.routes import read_page
 from crm_deals.deals.schemas import DealList
 from crm_deals.exports.files import list_headers, to_lines
-from crm_shared.custom_fields import EntityType, read_definitions
+from crm_shared.features.custom_fields import EntityType, read_definitions
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import next_cursor
 from crm_shared.http.exports import (

@@ -22,22 +22,22 @@ from crm_deals.pipelines import repository as pipelines
 from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller, Permission
 from crm_shared.access.active_users import find_active
-from crm_shared.batches import BatchItem, Holders, UniqueValue
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
-from crm_shared.custom_fields import Definitions, EntityType
 from crm_shared.database import Connection, Transaction
-from crm_shared.imports.domain import OnMissingCompany
-from crm_shared.imports.forms import ValueKind, split_cell
-from crm_shared.imports.kind import ImportKind, Read, Warn
-from crm_shared.imports.prepare.owners import find_owners
-from crm_shared.imports.references import Found, NameKey, References, Wanted, key_by_text
-from crm_shared.imports.values import find_id
+from crm_shared.features.batches import BatchItem, Holders, UniqueValue
+from crm_shared.features.custom_fields import Definitions, EntityType
+from crm_shared.features.imports.domain import OnMissingCompany
+from crm_shared.features.imports.forms import ValueKind, split_cell
+from crm_shared.features.imports.kind import ImportKind, Read, Warn
+from crm_shared.features.imports.prepare.owners import find_owners
+from crm_shared.features.imports.references import Found, NameKey, References, Wanted, key_by_text
+from crm_shared.features.imports.values import find_id
+from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.lookup import find_named, find_seen_ids
+from crm_shared.features.replicas.references import find_known
 from crm_shared.record_fields import field_names
 from crm_shared.refusals import InvalidField
-from crm_shared.replicas.living import hold_living
-from crm_shared.replicas.lookup import find_named, find_seen_ids
-from crm_shared.replicas.references import find_known
 
 FIND: Final = """
         SELECT w.number, d.id, d.owner_id, d.contact_id

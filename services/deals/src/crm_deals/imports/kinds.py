@@ -3,7 +3,7 @@
 from typing import Final
 
 from crm_deals.imports.deal_kind import DealKind
-from crm_shared.imports.domain import ImportedType
-from crm_shared.imports.kind import Kinds
+from crm_shared.features.imports.domain import ImportedType
+from crm_shared.features.imports.kind import Kinds
 
 KINDS: Final[Kinds] = {ImportedType.DEAL: DealKind()}

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from crm_shared.imports.headers import FieldNames
-from crm_shared.imports.values import is_id
+from crm_shared.features.imports.headers import FieldNames
+from crm_shared.features.imports.values import is_id
 
 REFERENCES: Final = {
     "contact": "contact_id",

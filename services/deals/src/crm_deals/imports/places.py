@@ -7,8 +7,8 @@ from uuid import UUID
 
 from crm_deals.pipelines.domain import StageKind
 from crm_shared.database import Connection
-from crm_shared.imports.references import NameKey
-from crm_shared.imports.values import find_id
+from crm_shared.features.imports.references import NameKey
+from crm_shared.features.imports.values import find_id
 from crm_shared.refusals import InvalidField
 
 LIST_PLACES: Final = """

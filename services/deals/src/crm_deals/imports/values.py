@@ -9,9 +9,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from crm_deals.deals.domain import DealStatus
+from crm_shared.features.imports.moments import read_moment
+from crm_shared.features.imports.values import read_id, read_short_text
 from crm_shared.http.models import Day, LongText
-from crm_shared.imports.moments import read_moment
-from crm_shared.imports.values import read_id, read_short_text
 from crm_shared.money import Amount, digits_of
 
 MAX_LONG_TEXT: Final = 50_000

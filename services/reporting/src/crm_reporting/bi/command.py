@@ -13,9 +13,9 @@ import typer
 from crm_reporting.bi import readers, revocation
 from crm_reporting.bi.addresses import address_of, database_of, parse_address
 from crm_reporting.settings import ReportingSettings
-from crm_shared.command_line import require_tenant
 from crm_shared.database import Database
-from crm_shared.entry_points import load_settings
+from crm_shared.entry_points.command_line import require_tenant
+from crm_shared.entry_points.loading import load_settings
 
 bi = typer.Typer(no_args_is_help=True, help="Logins for BI tools, each of which sees one tenant's views and no more.")
 

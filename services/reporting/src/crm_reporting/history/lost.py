@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_reporting.row_arrays import to_columns
 from crm_shared.database import Transaction
-from crm_shared.restoring.lost_versions import LostVersions
+from crm_shared.features.restoring.lost_versions import LostVersions
 
 FORGET: Final[LiteralString] = """
     DELETE FROM {table} v

@@ -10,9 +10,9 @@ from crm_reporting.quotas import repository
 from crm_shared.access import Caller, Permission
 from crm_shared.clock import Clock
 from crm_shared.database import UnitOfWork
+from crm_shared.features.replicas.references import Reference, References
 from crm_shared.money import to_amount
 from crm_shared.refusals import NotFound, require_version
-from crm_shared.replicas.references import Reference, References
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from crm_reporting.quotas.commands import DeleteQuota, QuotaNotFound
 from crm_reporting.quotas.schemas import Quota, QuotaList, QuotaPage, SetQuotaRequest
 from crm_shared.access import Permission
 from crm_shared.database import Where
+from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import parse_order, to_page
 from crm_shared.http.guards import requires
@@ -18,7 +19,6 @@ from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.listing import SortField
 from crm_shared.refusals import Forbidden, InvalidField, StaleVersion, UnknownReference
-from crm_shared.replicas.dependency import ReferenceLookup
 
 router = APIRouter(prefix="/quotas", tags=["quotas"], route_class=CrmRoute)
 

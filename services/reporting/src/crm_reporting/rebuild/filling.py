@@ -19,10 +19,10 @@ from crm_reporting.rebuild.copies import (
 )
 from crm_shared.bus import Consumer
 from crm_shared.bus.topics import list_partitions
-from crm_shared.bus.world import is_world_error
 from crm_shared.contracts import BadRecord, Event, decode
 from crm_shared.database import Database
 from crm_shared.kafka_access import Kafka
+from crm_shared.transient import is_world_error
 
 MAX_RECORDS: Final = 2000
 """A batch may be larger than a worker's: nobody waits for its locks."""

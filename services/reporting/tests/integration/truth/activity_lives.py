@@ -11,7 +11,7 @@ from services.reporting.tests.integration.truth.deal_lives import pick_moment
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.told_records import ToldRecord
 
 THREADS: Final = 450
 OTHERS: Final = 700

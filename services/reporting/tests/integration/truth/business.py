@@ -13,9 +13,9 @@ from uuid import UUID
 
 from crm_shared.access import Role
 from crm_shared.clock import new_id
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline, ToldStage
-from crm_shared.testing.people import Person, SeededTenant, make_person
-from crm_shared.testing.told_records import ToldRecord
+from crm_testing.deal_stories import DealStory, ToldPipeline, ToldStage
+from crm_testing.people import Person, SeededTenant, make_person
+from crm_testing.told_records import ToldRecord
 
 FIRST: Final = datetime(2026, 2, 16, tzinfo=UTC)
 LAST: Final = datetime(2026, 5, 18, tzinfo=UTC)

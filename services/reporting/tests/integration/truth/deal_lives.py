@@ -17,7 +17,7 @@ from services.reporting.tests.integration.truth.business import (
     Business,
 )
 
-from crm_shared.testing.deal_stories import DealStory
+from crm_testing.deal_stories import DealStory
 
 MINUTE: Final = timedelta(minutes=1)
 CURRENCIES: Final = ("EUR", "EUR", "USD", "JPY", "KWD")

@@ -18,7 +18,7 @@ from services.reporting.tests.integration.truth import (
 from services.reporting.tests.integration.truth.business import DIGITS, Business
 from services.reporting.tests.integration.truth.definitions import DEFINITIONS
 
-from crm_shared.testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, ToldPipeline
 
 Rows = Iterable[Sequence[Any]]
 

@@ -12,8 +12,8 @@ import httpx
 from services.reporting.tests.integration.truth.business import DIGITS, FIRST, LAST, ZONES, Business
 
 from crm_shared.access import Role
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import Person
+from crm_testing.answers import require_ok
+from crm_testing.people import Person
 
 CURRENCIES: Final = ("EUR", "JPY")
 HALF_OF_PRINTED: Final = 0.5e-4 + 1e-9

@@ -11,9 +11,9 @@ from services.reporting.tests.integration.truth.deal_lives import live
 from crm_reporting.consumers import keep_activities, keep_pipelines, keep_shares, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.contracts import Event
-from crm_shared.testing.answers import require_ok
-from crm_shared.testing.people import SeededTenant, seed_people
-from crm_shared.testing.service_kit import ServiceKit
+from crm_testing.answers import require_ok
+from crm_testing.people import SeededTenant, seed_people
+from crm_testing.service_kit import ServiceKit
 
 Reporting = ServiceKit[ReportingSettings]
 

@@ -31,7 +31,7 @@ from services.reporting.tests.integration.truth.questions import (
 )
 from services.reporting.tests.integration.truth.telling import Reporting, tell_business
 
-from crm_shared.testing.answers import walk_pages
+from crm_testing.answers import walk_pages
 
 pytestmark = pytest.mark.engines
 

@@ -1,0 +1,1 @@
+"""What starts a service's processes: the roof, which may import all below."""

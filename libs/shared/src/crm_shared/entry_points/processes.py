@@ -1,0 +1,82 @@
+"""The processes of a service that stay: its API, its worker, its relay. Each loads its own side alone."""
+
+import sys
+from collections.abc import Awaitable
+
+from crm_shared.entry_points.loading import SettingsT
+from crm_shared.entry_points.service_rooms import Rooms
+from crm_shared.garbage import keep_what_is_loaded, loading
+from crm_shared.settings import ServiceSettings
+
+
+def run(work: Awaitable[None]) -> None:
+    """Run what a command does, on uvloop."""
+    import uvloop
+
+    async def main() -> None:
+        await work
+
+    try:
+        uvloop.run(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
+    """Serve the API; operators on their own port, where one is set."""
+    from crm_shared.http.direct import entrance
+    from crm_shared.http.server import make_server, serving_beside
+
+    with loading():
+        app = rooms.make_app(settings)
+        server = make_server(entrance(app), settings)
+    if settings.operations_port is None:
+        server.run()
+        return
+
+    async def serve_both(port: int) -> None:
+        async with serving_beside(app.state.operations, settings, host=settings.http_host, port=port):
+            await server.serve()
+
+    run(serve_both(settings.operations_port))
+
+
+async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
+    """Consume events until the process is told to stop."""
+    from crm_shared.bus.subscriber import ConsumerSettings
+    from crm_shared.bus.worker import run_worker
+    from crm_shared.telemetry.cluster_watch import watching_cluster
+
+    consumer_settings = ConsumerSettings(
+        kafka=settings.kafka,
+        client_id=f"{settings.service}-worker",
+        group_instance_id=settings.group_instance_id,
+    )
+    async with (
+        watching_cluster(settings.worker_dsn.get_secret_value()),
+        rooms.consuming(settings) as consuming,
+    ):
+        keep_what_is_loaded()
+        await run_worker(
+            consumer_settings,
+            consuming.subscriptions,
+            http_host=settings.http_host,
+            http_port=settings.http_port,
+            checks=consuming.checks,
+        )
+
+
+async def relay(settings: ServiceSettings) -> None:
+    """Bring the outbox to Kafka, or delete what Debezium has brought there, until the process is told to stop."""
+    from crm_shared.outbox.process import run_relay
+    from crm_shared.outbox.settings import RelaySettings
+
+    relay_settings = RelaySettings(
+        dsn=settings.worker_dsn.get_secret_value(),
+        kafka=settings.kafka,
+        service=settings.service,
+        kind=settings.outbox_relay,
+        batch_rows=settings.relay_batch_rows,
+        last_idle_s=settings.relay_poll_s,
+    )
+    await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)

@@ -1,0 +1,11 @@
+"""Records of a user who left go to their successor: by state, in every service alike.
+
+While a user is deactivated and has a successor, nothing stays theirs: an event of the directory starts the work at
+once, and a sweep comes back to what a killed process left, a racing request assigned, or a restore brought back.
+"""
+
+from crm_shared.features.handover.following import follow_hand_overs, sweeping
+from crm_shared.features.handover.holdings import HandOver, Holding
+from crm_shared.features.handover.owned import owned
+
+__all__ = ["HandOver", "Holding", "follow_hand_overs", "owned", "sweeping"]
