@@ -95,7 +95,7 @@ def json_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
 
 ROLES = {name for role in Role for name in (role.name, repr(role.value))}
 ROLE_IN_SQL = re.compile(r"(?<!CHECK \()\brole (=|<>|IN) \W*'")
-NAMES_ROLES = ("crm_shared", "access", "permissions.py")
+NAMES_ROLES = ("crm_shared", "permissions.py")
 
 
 def role_questions(sources: Iterable[SourceFile]) -> Iterator[str]:

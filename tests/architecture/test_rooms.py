@@ -15,10 +15,9 @@ DOMAIN_MAY_SHARE = (
     "crm_shared.refusals",
     "crm_shared.money",
     "crm_shared.retention",
-    "crm_shared.contracts.roles",
     "crm_shared.contracts.states",
     "crm_shared.access.caller",
-    "crm_shared.access.permissions",
+    "crm_shared.permissions",
     "crm_shared.features.custom_fields.kinds",
     "crm_shared.features.imports.forms",
     "crm_shared.features.imports.problems",
@@ -39,15 +38,16 @@ ROOMS = {
     "events": Room("domain", "contracts"),
     "columns": Room("domain columns", "custom_fields database imports record_fields refusals"),
     "repository": Room(
-        "domain events columns repository", "access clock custom_fields database imports json_text refusals"
+        "domain events columns repository", "access clock custom_fields database imports json_text permissions refusals"
     ),
     "queries": Room(
-        "domain events columns repository queries store", "access database event_loop_turns listing refusals"
+        "domain events columns repository queries store",
+        "access database event_loop_turns listing permissions refusals",
     ),
     "commands": Room(
         "domain events columns repository queries commands",
-        "access clock contracts custom_fields database erasure event_loop_turns imports money publishing record_fields"
-        " refusals replicas",
+        "access clock contracts custom_fields database erasure event_loop_turns imports money permissions publishing"
+        " record_fields refusals replicas",
     ),
     "schemas": Room(
         "domain commands schemas settings",
@@ -55,13 +55,14 @@ ROOMS = {
     ),
     "routes": Room(
         "domain events commands queries schemas filters store settings routes",
-        "access batches contracts custom_fields database http imports listing refusals replicas spreadsheets",
+        "access batches contracts custom_fields database http imports listing permissions refusals replicas"
+        " spreadsheets",
     ),
 }
-SERVES_LISTS = "access database listing text time_window"
+SERVES_LISTS = "access database listing permissions text time_window"
 """What `crm_shared.listing` may import: it knows no HTTP."""
 
-SERVES_FILTERS = "access custom_fields database listing refusals text time_window"
+SERVES_FILTERS = "access custom_fields database listing permissions refusals text time_window"
 """What `filters` may: from a query's values to SQL, whichever way the values came."""
 
 WHOLE_SUITE = ("crm_local", "crm_testing")

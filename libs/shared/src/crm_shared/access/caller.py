@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from crm_shared.access.permissions import Permission, is_permitted, list_roles
-from crm_shared.contracts.roles import Role
+from crm_shared.permissions import Permission, Role, is_permitted, list_roles
 from crm_shared.refusals import Forbidden
 
 

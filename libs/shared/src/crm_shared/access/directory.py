@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.contracts import Event
-from crm_shared.contracts.roles import Role
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.database import Connection, Database, Transaction
+from crm_shared.permissions import Permission, Role, list_roles
 
 CACHED_CALLERS = 10_000
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from crm_shared.access.caller import Caller
 from crm_shared.access.directory import list_visible_owners
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import add_visible
 from crm_shared.database import Connection, Where
+from crm_shared.permissions import Permission
 from crm_shared.refusals import UnknownReference
 
 

@@ -3,8 +3,8 @@
 from typing import Final, LiteralString
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.database.where import Where
+from crm_shared.permissions import Permission
 
 # Literal column names and parameter numbers are filled in, never a value.
 SEEN_BY_MANAGER: LiteralString = """({column} = {viewer} OR EXISTS (

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core.core_schema import literal_schema, no_info_after_validator_function
 
-from crm_shared.contracts.roles import Role
+from crm_shared.permissions import Role
 from crm_shared.time_window import END, FIRST_DAY, FIRST_INSTANT, LAST_DAY
 
 ManagerScope = Literal["DIRECT", "SUBTREE"]

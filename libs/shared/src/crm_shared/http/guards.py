@@ -2,8 +2,8 @@
 
 from fastapi import params
 
-from crm_shared.access.permissions import Permission
 from crm_shared.http.context import Context
+from crm_shared.permissions import Permission
 
 
 def requires(permission: Permission, action: str | None = None) -> params.Depends:

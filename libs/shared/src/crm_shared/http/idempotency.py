@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from starlette.responses import Response
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import covers
-from crm_shared.contracts.roles import Role
 from crm_shared.database import Database, Transaction
 from crm_shared.database.rls import protect
+from crm_shared.permissions import Role, covers
 from crm_shared.refusals import Conflict, Forbidden, InvalidField, Refusal
 
 MAX_KEY_LENGTH = 255

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.database.outages import is_contended
 from crm_shared.http import unchanged
 from crm_shared.http.address_text import require_utf8, to_one_text
@@ -29,6 +28,7 @@ from crm_shared.http.idempotency import AnsweredMeanwhile, IdempotencyKey
 from crm_shared.http.methods import READS
 from crm_shared.http.query_names import QueryNames, list_query_names, require_known
 from crm_shared.http.rate_limit import count_request
+from crm_shared.permissions import Permission
 from crm_shared.refusals import (
     FieldProblem,
     InvalidField,

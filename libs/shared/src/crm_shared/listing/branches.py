@@ -3,9 +3,9 @@
 from typing import LiteralString
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import governed_by, shared_with
 from crm_shared.database.where import Where
+from crm_shared.permissions import Permission
 
 
 def list_branches(

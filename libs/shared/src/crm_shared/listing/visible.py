@@ -6,11 +6,11 @@ from typing import LiteralString
 from uuid import UUID
 
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.database import Where
 from crm_shared.listing.branches import list_branches
 from crm_shared.listing.orders import Order, Page
 from crm_shared.listing.statements import ListStatement, first_rows, to_halves
+from crm_shared.permissions import Permission
 
 # Literal text and numbers of parameters are filled in, never a value.
 EACH_KEY = "(SELECT key.* FROM "

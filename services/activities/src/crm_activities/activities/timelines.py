@@ -13,12 +13,12 @@ from uuid import UUID
 from crm_activities.activities.activity import ActivityType
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_shared.access import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import governed_by, shared_with
 from crm_shared.database import Where
 from crm_shared.features.replicas.references import CONTACT_OF_RECORD
 from crm_shared.listing import ListStatement, Page
 from crm_shared.listing.statements import first_rows, to_halves
+from crm_shared.permissions import Permission
 
 # What stands in a timeline, by one name for each column. The planner sees through to the table and its index.
 OF_CONTACTS: Final = """(

@@ -11,9 +11,9 @@ from typing import Final, LiteralString
 from uuid import UUID
 
 from crm_shared.access import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import governed_by, shared_with
 from crm_shared.database import Where
+from crm_shared.permissions import Permission
 
 # For one activity by id. An outer join by primary key: where no clause names `d`, as for an ADMIN, PostgreSQL leaves it
 # out of the plan.

@@ -9,13 +9,13 @@ from crm_activities.inbox import queries
 from crm_activities.inbox.queries import Asked, SectionPage
 from crm_activities.inbox.schemas import Inbox, InboxQuery
 from crm_activities.inbox.sections import ORDERS, Section, find_borders, to_key
-from crm_shared.access.permissions import Permission
 from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.features.replicas.references import Reference, References
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import decode_cursor, encode_cursor
 from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
+from crm_shared.permissions import Permission
 from crm_shared.refusals import InvalidField, NotFound, UnknownReference
 
 SECTION_LEVELS: Final = 3

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_shared.access.permissions import Permission, is_permitted
-from crm_shared.contracts.roles import Role
 from crm_shared.contracts.states import ManagerScope
+from crm_shared.permissions import Permission, Role, is_permitted
 from crm_shared.refusals import Conflict, InvalidField, NotFound, UnknownReference
 
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from crm_contacts.directory.domain import Colleague, Tenant, User, UserNotFound
 from crm_shared.access import Role
-from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.database import Connection, RecordTable, Transaction
+from crm_shared.permissions import Permission, list_roles
 from crm_shared.refusals import NotFound
 
 TENANT_COLUMNS = """

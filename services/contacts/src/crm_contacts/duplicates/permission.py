@@ -5,8 +5,8 @@ from uuid import UUID
 
 from crm_contacts.contacts.domain import Contact
 from crm_contacts.merges.domain import are_shared_alike
-from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.database import Transaction
+from crm_shared.permissions import Permission, list_roles
 
 # Whatever changes the directory holds the tenant's row (see directory.repository.lock_tenant): until the merge is
 # committed nobody's role, manager or reach changes, nor the tenant's wish. A statement of its own, so that what is read

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Pair, Status
 from crm_contacts.duplicates.scoring import Score
-from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.clock import new_id
 from crm_shared.database import Connection, Transaction
 from crm_shared.json_text import to_json
+from crm_shared.permissions import Permission, list_roles
 
 # A dismissal holds until one of the two changes in what matching looks at, by more than the dismissing saw. MERGED, and
 # both are there again: somebody undid the merge, which says that they are two. That a person decided once is kept.

@@ -16,10 +16,10 @@ from crm_reporting.replica.sources import ReportSource
 from crm_reporting.reports.schemas import WindowQuery
 from crm_reporting.reports.scope import Window, load_pipeline_id, to_recent_window
 from crm_shared.access import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
 from crm_shared.local_days import day_at
+from crm_shared.permissions import Permission
 
 # What decides is joined, never asked by IN in an OR: deals that are too many for a hash in memory would there be gone
 # through for each activity. Few activities have a second contact: of these the others are looked up.

@@ -9,7 +9,7 @@ from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
 from crm_shared.access.caller import Caller
-from crm_shared.contracts.roles import Role
+from crm_shared.permissions import Role
 from crm_shared.refusals import Unauthenticated, Unavailable
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.traces import current_traceparent

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import httpx
 
-from crm_shared.access.permissions import Permission, list_roles
 from crm_shared.features.replicas.owner_api import COLLECTIONS
+from crm_shared.permissions import Permission, list_roles
 from crm_shared.settings import ServiceSettings
 
 PAGE_RECORDS: Final = 200

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from crm_shared.access.active_users import find_active
 from crm_shared.access.caller import Caller
-from crm_shared.access.permissions import Permission
 from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.contracts.states import STATE_MODELS, UserState
 from crm_shared.database import Connection, Database, Where
 from crm_shared.features.replicas.owner_api import UNREADABLE, OwnerApi
 from crm_shared.features.replicas.records import ReplicaRecord, from_state, save_records
+from crm_shared.permissions import Permission
 from crm_shared.refusals import FieldProblem, Forbidden, Unavailable, UnknownReference
 
 FIND_RECORDS = """

@@ -8,8 +8,8 @@ import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
 from crm_shared.access import Permission, Role, permissions
-from crm_shared.access.permissions import list_roles
 from crm_shared.contracts.states import UserState
+from crm_shared.permissions import list_roles
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit

@@ -1,14 +1,17 @@
 """Roles and what each may do: one table. Everything else asks `caller.can(Permission.X)` and never for a role.
 
-A new role is a member of `contracts.roles.Role` and a row here; the database's CHECK on `directory_users.role` asks for
-a migration.
+A new role is a member of Role and a row here; the database's CHECK on `directory_users.role` asks for a migration.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from crm_shared.contracts.roles import Role
+
+class Role(StrEnum):
+    ADMIN = "ADMIN"
+    MANAGER = "MANAGER"
+    REP = "REP"
 
 
 class Permission(StrEnum):
