@@ -7,7 +7,8 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import ThingsSettings
 
-from crm_shared.access import Permission, Role, permissions
+from crm_shared import permissions
+from crm_shared.access import Permission, Role
 from crm_shared.contracts.states import UserState
 from crm_shared.permissions import list_roles
 from crm_testing.answers import require_ok, require_problem
