@@ -5,11 +5,11 @@ from typing import Any, Final
 from architecture.field_lists import OURS, FieldList, told, words
 
 from crm_activities.activities import domain as activities
-from crm_activities.activities import filters as activity_filters
 from crm_activities.activities.activity import Activity, NewActivity
-from crm_activities.activities.schemas import EditActivityRequest, LogActivityRequest
 from crm_activities.exports import files as activity_exports
 from crm_activities.series.instances import COPIED
+from crm_activities.use_cases import filters as activity_filters
+from crm_activities.use_cases.schemas import EditActivityRequest, LogActivityRequest
 from crm_search.projections import SHOWN_FIELDS
 from crm_shared.record_fields import field_names
 

@@ -16,9 +16,6 @@ FEATURES = "features"
 ROOF = "entry_points"
 """What starts a service's processes, and so may import both storeys. Nothing of either imports it."""
 
-NOT_YET = ("crm_deals", "crm_activities", "crm_search", "crm_reporting")
-"""Whose folders still stand in circles."""
-
 BUILT_ON: Mapping[str, frozenset[str]] = {"imports": frozenset({"batches", "custom_fields"})}
 """Features that other features are part of: rows of a file become a batch, and tenants' own fields are columns."""
 
@@ -71,8 +68,6 @@ def circles_of_rooms(sources: Iterable[SourceFile]) -> Iterator[str]:
     rooms: dict[str, set[str]] = {}
     for module, imported in _list_imports(sources).items():
         room = _find_room(module)
-        if module.split(".")[0] in NOT_YET:
-            continue
         others = {_find_room(other) for other in imported if other.split(".")[0] == module.split(".")[0]}
         rooms.setdefault(room, set()).update(others - {room})
     yield from _list_circles(rooms)

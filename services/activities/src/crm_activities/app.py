@@ -2,15 +2,15 @@
 
 from fastapi import FastAPI
 
-from crm_activities.activities import bulk_routes, queries, timeline_routes
-from crm_activities.activities import routes as activity_routes
+from crm_activities.activities import queries
 from crm_activities.calendar import calendar_routes
 from crm_activities.calendar import routes as feed_routes
 from crm_activities.exports import routes as export_routes
 from crm_activities.imports.kinds import KINDS as IMPORTED
 from crm_activities.inbox import routes as inbox_routes
 from crm_activities.settings import ActivitiesSettings
-from crm_activities.threads import routes as thread_routes
+from crm_activities.use_cases import bulk_routes, thread_routes, timeline_routes
+from crm_activities.use_cases import routes as activity_routes
 from crm_shared.features.audit.routes import change_router
 from crm_shared.features.imports.routes import make_routers
 from crm_shared.features.replicas.dependency import ReferenceParts

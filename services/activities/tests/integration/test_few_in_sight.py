@@ -11,9 +11,9 @@ import pytest
 
 from crm_activities.activities import few_in_sight
 from crm_activities.activities.queries import select_activities
-from crm_activities.activities.routes import SORTS
 from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
+from crm_activities.use_cases.routes import SORTS
 from crm_shared.access import Caller, Role
 from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import parse_order

@@ -4,12 +4,13 @@ import httpx
 import pytest
 from services.activities.tests.integration.series_stories import Told
 
-from crm_activities.activities import batch_threads, domain, noting
+from crm_activities.activities import domain, noting
 from crm_activities.consumers import note_deal_moves
 from crm_activities.exports import files
 from crm_activities.series import commands
 from crm_activities.settings import ActivitiesSettings
 from crm_activities.threads import commands as thread_commands
+from crm_activities.use_cases import batch_threads
 from crm_shared import json_pieces
 from crm_shared.clock import SystemClock
 from crm_shared.json_text import to_json

@@ -2,7 +2,6 @@
 
 from crm_activities.activities.activity import ActivityType
 from crm_activities.activities.queries import select_activities
-from crm_activities.activities.routes import SORTS
 from crm_activities.activities.timeline_order import TIMELINE
 from crm_activities.activities.timelines import (
     Window,
@@ -15,7 +14,8 @@ from crm_activities.calendar.routes import FEEDS
 from crm_activities.inbox.queries import Asked, select_inbox
 from crm_activities.inbox.sections import Section, find_borders
 from crm_activities.threads.queries import select_thread
-from crm_activities.threads.routes import OLDEST_FIRST
+from crm_activities.use_cases.routes import SORTS
+from crm_activities.use_cases.thread_routes import OLDEST_FIRST
 from crm_shared.database import Where
 from crm_shared.http.cursors import parse_order
 from crm_testing.golden import ADMIN, MOMENT, OTHER, RECORD, REP, SHARED_WITH, TENANT, USER, Golden, after, first

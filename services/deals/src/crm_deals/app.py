@@ -10,8 +10,8 @@ from crm_deals.deals import routes as deal_routes
 from crm_deals.exports import routes as export_routes
 from crm_deals.imports.kinds import KINDS as IMPORTED
 from crm_deals.pipelines import routes as pipeline_routes
-from crm_deals.pipelines import stage_routes
 from crm_deals.settings import DealsSettings
+from crm_deals.stages import routes as stage_routes
 from crm_deals.webhooks import routes as webhook_routes
 from crm_shared.features.audit.routes import change_router
 from crm_shared.features.imports.routes import make_routers

@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Annotated
 
-from fastapi import Depends, FastAPI
-from starlette.requests import Request
+from fastapi import FastAPI
 
 from crm_reporting.freshness.backlog import Backlog
 from crm_reporting.replica.sources import ReportSources
@@ -48,12 +46,3 @@ class ReportingParts:
                 )
             app.state.report_sources = ReportSources(process.database, standby)
             yield {}
-
-
-async def _backlog_of(request: Request) -> Backlog:
-    backlog: Backlog = request.app.state.backlog
-    return backlog
-
-
-SourceBacklog = Annotated[Backlog, Depends(_backlog_of)]
-"""For the way to ask what waits on the bus."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
-from crm_reporting.history.folding import fold_values
+from crm_reporting.value_history import fold_values
 from crm_shared.access.shares import list_shares
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.contracts.states import (

@@ -10,11 +10,10 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
-from crm_search import records
+from crm_search import index_registry, records
 from crm_search.bulk import IndexMissing, Write, address_of
 from crm_search.dirty_rows import DirtyRow, list_dirty
 from crm_search.index import INDEX_VERSION
-from crm_search.indexes import registry
 from crm_search.projections import SearchRecord, to_document
 from crm_search.store import DocumentStore
 from crm_shared.contracts import BadRecord
@@ -74,7 +73,7 @@ async def flush(database: Database, store: DocumentStore) -> bool:
     async with database.read_as_worker() as connection:
         rows = await list_dirty(connection, limit=BULK_ROWS)
         # After the rows: an index that is registered later is filled from rows as new as these.
-        is_filling = await registry.is_filling(connection)
+        is_filling = await index_registry.is_filling(connection)
     if not rows:
         return False
     # In a thread: the loop has heartbeats to send and probes to answer, however long the texts are.

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from elasticsearch import AsyncElasticsearch
 
+from crm_search import index_registry
 from crm_search.consumers import index_records
 from crm_search.index import INDEX_VERSION, MAPPING
-from crm_search.indexes import registry, runs
+from crm_search.index_registry import Index, State
+from crm_search.indexes import runs
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.rebuilding import advance, begin, begin_if_due, remove_old
-from crm_search.indexes.registry import Index, State
 from crm_search.indexes.verification import verify
 from crm_search.settings import SearchSettings
 from crm_shared.clock import new_id
@@ -52,12 +53,12 @@ async def finish(kit: Kit, cluster: IndexCluster) -> None:
 
 async def find_open(kit: Kit) -> Index | None:
     async with kit.database.read_as_worker() as connection:
-        return await registry.find_open(connection, refused_too=True)
+        return await index_registry.find_open(connection, refused_too=True)
 
 
 async def find_state(kit: Kit, name: str) -> State | None:
     async with kit.database.read_as_worker() as connection:
-        index = await registry.find(connection, name)
+        index = await index_registry.find(connection, name)
     return None if index is None else index.state
 
 
@@ -134,7 +135,7 @@ async def test_whoever_dies_at_any_moment_leaves_the_rest_to_the_next(apart: Kit
     chance, deaths, lasted_s = random.Random(3), 0, 0.05  # noqa: S311 - the same tale in every run
     index = await begin(apart.database, cluster)
     assert index is not None
-    while await find_state(apart, index.name) in registry.OPEN:
+    while await find_state(apart, index.name) in index_registry.OPEN:
         step = asyncio.create_task(advance(apart.database, cluster))
         await asyncio.wait([step], timeout=lasted_s * chance.random())
         deaths += step.cancel()

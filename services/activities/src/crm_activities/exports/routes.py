@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from crm_activities.activities.routes import read_page
-from crm_activities.activities.schemas import ActivityList
 from crm_activities.exports.files import COLUMNS, to_lines
+from crm_activities.use_cases.routes import read_page
+from crm_activities.use_cases.schemas import ActivityList
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import next_cursor
 from crm_shared.http.exports import EXPORT_ANSWER, ExportOptions, Lines, choose_fields, reply_file, require_whole

@@ -8,9 +8,6 @@ from uuid import UUID
 
 from crm_activities.activities import contacts, domain, events, repository
 from crm_activities.activities.activity import Activity, ActivityType, CallOutcome, Direction, NewActivity, TaskPriority
-from crm_activities.activities.batch import ActivityBatch, ImportActivity, list_named
-from crm_activities.activities.batch_references import ItemReferences, list_references
-from crm_activities.activities.batch_threads import to_value
 from crm_activities.activities.columns import ACTIVITY_TABLE
 from crm_activities.activities.domain import ActivityEdited, ActivityEvent
 from crm_activities.activities.visibility import add_seen
@@ -19,6 +16,9 @@ from crm_activities.imports.names import NAMES, REFERENCES
 from crm_activities.imports.planning import complete
 from crm_activities.imports.values import LIST_READERS, READERS
 from crm_activities.threads import commands as threads
+from crm_activities.use_cases.batch import ActivityBatch, ImportActivity, list_named
+from crm_activities.use_cases.batch_references import ItemReferences, list_references
+from crm_activities.use_cases.batch_threads import to_value
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
 from crm_shared.clock import Clock

@@ -12,9 +12,9 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from crm_activities.activities.activity import ActivityType, CallOutcome, Direction, TaskPriority
-from crm_activities.activities.attachments import Attachments, to_files
 from crm_activities.activities.contacts import MOST_CONTACTS
-from crm_activities.activities.schemas import DurationS, Location, MessageId, ReferenceIds, Subject
+from crm_activities.use_cases.attachments import Attachments, to_files
+from crm_activities.use_cases.schemas import DurationS, Location, MessageId, ReferenceIds, Subject
 from crm_shared.features.imports.forms import split_values
 from crm_shared.features.imports.headers import fold
 from crm_shared.features.imports.moments import part_moment, read_moment

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from crm_deals.deals import occupancy
 from crm_deals.pipelines import domain, events, repository
 from crm_deals.pipelines.domain import NewStage, Pipeline, Stage
 from crm_shared.access import Caller
@@ -115,7 +114,7 @@ async def _edit(
     open_deals = 0
     if changes.get("archived") and not pipeline.archived:
         await repository.lock_stages(transaction, caller.tenant_id, [stage.id for stage in pipeline.stages])
-        open_deals = await occupancy.count_open(transaction, caller.tenant_id, pipeline.id)
+        open_deals = await repository.count_open_deals(transaction, caller.tenant_id, pipeline.id)
     event = domain.edit(pipeline, changes, open_deals=open_deals, now=clock.now())
     if event is None:
         return pipeline

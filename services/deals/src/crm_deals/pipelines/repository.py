@@ -88,6 +88,9 @@ LIST_STAGES = """
 """
 
 # Waits for the moves into these stages that are under way, and keeps others out.
+COUNT_OPEN_DEALS = """
+    SELECT count(*) FROM deals WHERE tenant_id = $1 AND pipeline_id = $2 AND status = 'OPEN' AND deleted_at IS NULL
+"""
 LOCK_STAGES = "SELECT FROM stages WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE"
 
 UPDATE_PIPELINE = """
@@ -208,6 +211,11 @@ async def _lock(
 async def lock_stages(transaction: Transaction, tenant_id: UUID, stage_ids: Iterable[UUID]) -> None:
     """Wait for the moves into these stages that are under way, and keep others out until the commit."""
     await transaction.execute(LOCK_STAGES, tenant_id, list(stage_ids))
+
+
+async def count_open_deals(transaction: Transaction, tenant_id: UUID, pipeline_id: UUID) -> int:
+    """Count a pipeline's open deals, whoever may see them. While its stages are locked, none comes in."""
+    return int(await transaction.fetchval(COUNT_OPEN_DEALS, tenant_id, pipeline_id))
 
 
 async def save(transaction: Transaction, tenant_id: UUID, pipeline: Pipeline) -> None:

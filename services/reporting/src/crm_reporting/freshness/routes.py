@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 
 from crm_reporting.freshness import queries
-from crm_reporting.parts import SourceBacklog
+from crm_reporting.freshness.backlog import Backlog
 from crm_reporting.replica.sources import ReportRoute, Source, Sources
 from crm_reporting.reports.answers import SOURCE_HEADER
 from crm_shared.http.context import Context
@@ -16,6 +17,15 @@ from crm_shared.http.problems import problems
 router = APIRouter(tags=["freshness"], route_class=ReportRoute)
 
 Seconds = Annotated[float, Field(description="how long the oldest event that waits has waited; 0 when none waits")]
+
+
+async def _backlog_of(request: Request) -> Backlog:
+    backlog: Backlog = request.app.state.backlog
+    return backlog
+
+
+SourceBacklog = Annotated[Backlog, Depends(_backlog_of)]
+"""The way to ask what waits on the bus; `ReportingParts` opens it."""
 
 
 class SourceFreshness(BaseModel):

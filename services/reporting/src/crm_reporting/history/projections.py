@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from crm_reporting.history.folding import EDITS, MOVES, fold_values
 from crm_reporting.projections import CountedDeal, DealChange
+from crm_reporting.value_history import EDITS, MOVES, fold_values
 from crm_shared.contracts import Event
 from crm_shared.contracts.dated_values import PipelineValueEntry
 from crm_shared.contracts.states import PipelineState, Stage

@@ -9,15 +9,16 @@ from typing import Final
 
 import structlog
 
+from crm_search import index_registry
 from crm_search.bulk import IndexMissing
 from crm_search.index import INDEX_VERSION
-from crm_search.indexes import parts, registry
+from crm_search.index_registry import Index, State
+from crm_search.indexes import parts
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.comparing import Part, compare_page
 from crm_search.indexes.counts import Counts
 from crm_search.indexes.documents import IndexReader
 from crm_search.indexes.filling import fill_portion
-from crm_search.indexes.registry import Index, State
 from crm_shared.database import Connection, Database, Transaction
 
 logger = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ async def register_live(database: Database, cluster: IndexCluster) -> str:
     name = await cluster.find_live()
     form = await cluster.read_form(name)
     async with database.begin_as_worker() as transaction:
-        await registry.register(transaction, name, form, State.LIVE)
+        await index_registry.register(transaction, name, form, State.LIVE)
     return name
 
 
@@ -43,7 +44,7 @@ async def begin_if_due(database: Database, cluster: IndexCluster) -> None:
         await begin(database, cluster)
         return
     async with database.begin_as_worker() as transaction:
-        await registry.register(transaction, name, form, State.REFILLING)
+        await index_registry.register(transaction, name, form, State.REFILLING)
 
 
 async def begin(database: Database, cluster: IndexCluster) -> Index | None:
@@ -53,17 +54,17 @@ async def begin(database: Database, cluster: IndexCluster) -> Index | None:
     """
     await register_live(database, cluster)
     async with database.begin_as_worker() as transaction:
-        beside = await registry.find_beside(transaction)
+        beside = await index_registry.find_beside(transaction)
         if beside is not None and beside.form < INDEX_VERSION:
             await abandon(transaction, beside)
         name = f"{cluster.alias}-v{INDEX_VERSION}-{secrets.token_hex(4)}"
-        await registry.register(transaction, name, INDEX_VERSION, State.MAKING)
-        return await registry.find_beside(transaction)
+        await index_registry.register(transaction, name, INDEX_VERSION, State.MAKING)
+        return await index_registry.find_beside(transaction)
 
 
 async def abandon(transaction: Transaction, index: Index) -> None:
     """Give up an index that is made or filled; workers remove it."""
-    await registry.change(transaction, index.name, index.state, State.ABANDONED)
+    await index_registry.change(transaction, index.name, index.state, State.ABANDONED)
 
 
 async def advance(database: Database, cluster: IndexCluster) -> bool:
@@ -72,7 +73,7 @@ async def advance(database: Database, cluster: IndexCluster) -> bool:
     An index that was refused lately waits for a while. Raises as the stores do.
     """
     async with database.read_as_worker() as connection:
-        index = await registry.find_open(connection)
+        index = await index_registry.find_open(connection)
     if index is None:
         return False
     if index.state is State.MAKING:
@@ -87,13 +88,13 @@ async def advance(database: Database, cluster: IndexCluster) -> bool:
         logger.warning("the index that was filled is gone: it is made again", index=index.name)
         async with database.begin_as_worker() as transaction:
             await parts.forget(transaction, index.name)
-            await registry.change(transaction, index.name, State.FILLING, State.MAKING)
+            await index_registry.change(transaction, index.name, State.FILLING, State.MAKING)
         return True
 
 
 async def _change(database: Database, index: Index, state: State) -> None:
     async with database.begin_as_worker() as transaction:
-        await registry.change(transaction, index.name, index.state, state)
+        await index_registry.change(transaction, index.name, index.state, state)
 
 
 async def _fill(database: Database, cluster: IndexCluster, index: Index) -> bool:
@@ -158,19 +159,19 @@ async def list_differences(connection: Connection, name: str) -> list[str]:
 async def _refuse(database: Database, index: Index, found: list[str]) -> None:
     logger.warning("the new index is not what the rows are, so the live one stays", index=index.name, found=found[:10])
     async with database.begin_as_worker() as transaction:
-        await registry.refuse(transaction, index.name, "; ".join(found[:10]))
+        await index_registry.refuse(transaction, index.name, "; ".join(found[:10]))
         await parts.compare_again(transaction, index.name)
 
 
 async def _swap(database: Database, cluster: IndexCluster, index: Index) -> None:
     """Have searches read the new index. Once more compared, with the live one: what was under way has arrived then."""
     async with database.begin_as_worker() as transaction:
-        if not await registry.hold_filling(transaction, index.name):
+        if not await index_registry.hold_filling(transaction, index.name):
             return  # another process has, or it is abandoned
         former = await cluster.swap(index.name)
         for name in former:
-            await registry.register(transaction, name, 0, State.LIVE)
-        await registry.replace(transaction, index.name, cluster.alias)
+            await index_registry.register(transaction, name, 0, State.LIVE)
+        await index_registry.replace(transaction, index.name, cluster.alias)
         await parts.compare_again(transaction, index.name)
     logger.info("searches read the new index", index=index.name, former=former)
 
@@ -178,10 +179,10 @@ async def _swap(database: Database, cluster: IndexCluster, index: Index) -> None
 async def remove_old(database: Database, cluster: IndexCluster, *, kept_s: float = KEPT_S) -> None:
     """Remove the indexes that were abandoned, or replaced long enough ago."""
     async with database.read_as_worker() as connection:
-        names = await registry.list_removable(connection, kept_s=kept_s)
+        names = await index_registry.list_removable(connection, kept_s=kept_s)
     for name in names:
         if await cluster.remove(name):
             async with database.begin_as_worker() as transaction:
                 await parts.forget(transaction, name)
-                await registry.forget(transaction, name)
+                await index_registry.forget(transaction, name)
             logger.info("an index is removed", index=name)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from crm_search.indexes import parts, rebuilding, registry
+from crm_search import index_registry
+from crm_search.index_registry import Index, State
+from crm_search.indexes import parts, rebuilding
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.filling import fill_portion
-from crm_search.indexes.registry import Index, State
 from crm_shared.database import Database
 
 PAUSE_S: Final = 0.2
@@ -32,14 +33,14 @@ async def rebuild(database: Database, cluster: IndexCluster, *, progress: Progre
         rows = int(await connection.fetchval(COUNT_ROWS))
     progress(f"{index.name} is filled from {rows} rows")
     async with database.begin_as_worker() as transaction:
-        await registry.try_again(transaction, index.name)
+        await index_registry.try_again(transaction, index.name)
     began_s = shown_at_s = time.monotonic()
     while True:
         has_more = await rebuilding.advance(database, cluster)
         now = await _find(database, index.name)
         if now is None or now.state is State.ABANDONED:
             return "it was given up meanwhile"
-        if now.refusal is not None or now.state not in registry.OPEN:
+        if now.refusal is not None or now.state not in index_registry.OPEN:
             progress(await _sum_up(database, index.name, time.monotonic() - began_s))
             return now.refusal
         if time.monotonic() - shown_at_s >= SHOW_EVERY_S:
@@ -66,7 +67,7 @@ async def rewrite_tenant(database: Database, cluster: IndexCluster, tenant_id: U
 async def abandon(database: Database) -> str | None:
     """Give up the index that is made or filled; return its name."""
     async with database.begin_as_worker() as transaction:
-        index = await registry.find_beside(transaction)
+        index = await index_registry.find_beside(transaction)
         if index is not None:
             await rebuilding.abandon(transaction, index)
     return None if index is None else index.name
@@ -74,7 +75,7 @@ async def abandon(database: Database) -> str | None:
 
 async def _find(database: Database, name: str) -> Index | None:
     async with database.read_as_worker() as connection:
-        return await registry.find(connection, name)
+        return await index_registry.find(connection, name)
 
 
 async def _sum_up(database: Database, name: str, lasted_s: float) -> str:

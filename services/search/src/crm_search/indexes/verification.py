@@ -6,7 +6,8 @@ from uuid import UUID
 
 from prometheus_client import Gauge
 
-from crm_search.indexes import parts, registry
+from crm_search import index_registry
+from crm_search.indexes import parts
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.comparing import PAGE_ROWS, Part, compare_page
 from crm_search.indexes.counts import KINDS, Counts
@@ -76,7 +77,7 @@ async def watch(database: Database, cluster: IndexCluster, *, every_s: float) ->
     """
     name = await cluster.find_live()
     async with database.begin_as_worker() as transaction:
-        index = await registry.find_open(transaction, refused_too=True)
+        index = await index_registry.find_open(transaction, refused_too=True)
         if index is not None and index.name == name:
             return False
         await parts.add_missing(transaction, name)

@@ -4,13 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from crm_reporting.exchange_rates.queries import load_rates
-from crm_reporting.history.queries import list_stages_as_of
 from crm_reporting.months import first_day_of, next_month
 from crm_reporting.reports.forecast import figures, queries
 from crm_reporting.reports.forecast.schemas import ForecastQuery
 from crm_reporting.reports.money import list_rates_wanted
 from crm_reporting.reports.scope import Scope, Window, to_window
-from crm_reporting.reports.stages import list_stages
+from crm_reporting.reports.stages import list_stages, list_stages_as_of
 from crm_shared.database import Connection
 
 MONTHS = 12

@@ -5,12 +5,12 @@ from typing import Any
 
 from crm_reporting.exchange_rates.conversion import exact_arithmetic, round_money
 from crm_reporting.exchange_rates.queries import load_all_rates
-from crm_reporting.history.queries import list_stages_as_of
 from crm_reporting.reports.movement import figures, queries
 from crm_reporting.reports.movement.buckets import KEPT, Bucket
 from crm_reporting.reports.movement.rates import EndRates
 from crm_reporting.reports.movement.spans import Span
 from crm_reporting.reports.scope import Scope
+from crm_reporting.reports.stages import list_stages_as_of
 from crm_shared.database import Connection
 from crm_shared.listing import Page, Rows
 from crm_shared.local_days import day_at

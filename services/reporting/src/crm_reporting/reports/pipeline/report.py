@@ -3,11 +3,10 @@
 from typing import Any
 
 from crm_reporting.exchange_rates.queries import load_rates
-from crm_reporting.history.queries import list_stages_as_of
 from crm_reporting.reports.money import list_rates_wanted
 from crm_reporting.reports.pipeline import figures, queries
 from crm_reporting.reports.scope import Scope
-from crm_reporting.reports.stages import list_stages
+from crm_reporting.reports.stages import list_stages, list_stages_as_of
 from crm_shared.database import Connection
 
 

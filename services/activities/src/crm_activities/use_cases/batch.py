@@ -8,8 +8,6 @@ from uuid import UUID
 
 from crm_activities.activities import contacts, domain, events, repository
 from crm_activities.activities.activity import Activity, NewActivity
-from crm_activities.activities.batch_references import ItemReferences, list_references
-from crm_activities.activities.batch_threads import Placed, find_held, find_holders, place, to_value
 from crm_activities.activities.columns import ACTIVITY_TABLE
 from crm_activities.activities.domain import (
     ActivityEvent,
@@ -18,10 +16,12 @@ from crm_activities.activities.domain import (
     DuplicateExternalId,
     NotYours,
 )
-from crm_activities.activities.editing import hold_homes
 from crm_activities.series.editing import Scope, place_edit
 from crm_activities.threads import commands as threads
 from crm_activities.threads.domain import DuplicateMessage
+from crm_activities.use_cases.batch_references import ItemReferences, list_references
+from crm_activities.use_cases.batch_threads import Placed, find_held, find_holders, place, to_value
+from crm_activities.use_cases.editing import hold_homes
 from crm_shared.access import Caller, Permission
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.clock import Clock, new_id

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from crm_deals.deals import occupancy
+from crm_deals.deals import stage_usage
 from crm_deals.pipelines import domain, events, repository
 from crm_deals.pipelines.domain import NewStage, Pipeline, PipelineEdited, Stage, StageInUse
 from crm_shared.access import Caller
@@ -76,7 +76,7 @@ async def edit_stage(
         holds_deals = False
         if changes_kind:
             await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
-            holds_deals = await occupancy.holds_deals(transaction, caller.tenant_id, stage)
+            holds_deals = await stage_usage.holds_deals(transaction, caller.tenant_id, stage)
         event = domain.edit_stage(pipeline, stage.id, changes, holds_deals=holds_deals, now=now)
         if event is None:
             return events.to_state(pipeline), events.stage_to_state(stage)
@@ -114,9 +114,9 @@ async def delete_stage(command: DeleteStage, unit_of_work: UnitOfWork, clock: Cl
         target = _find_target(pipeline, stage, command.move_to)
         sibling = pipeline.find_sibling(stage)
         await repository.lock_stages(transaction, caller.tenant_id, [stage.id])
-        if target is None and await occupancy.holds_deals(transaction, caller.tenant_id, stage):
+        if target is None and await stage_usage.holds_deals(transaction, caller.tenant_id, stage):
             raise StageInUse("Name the stage that takes its deals: ?move_to=<id of a stage of this pipeline>.")
-        if (target or sibling) is None and await occupancy.holds_deleted_deals(
+        if (target or sibling) is None and await stage_usage.holds_deleted_deals(
             transaction, caller.tenant_id, stage, now=now
         ):
             raise StageInUse(
@@ -125,7 +125,7 @@ async def delete_stage(command: DeleteStage, unit_of_work: UnitOfWork, clock: Cl
             )
         living_to = target or sibling or event.pipeline.first_stage
         deleted_to = living_to if living_to.kind is stage.kind else sibling or living_to
-        await occupancy.move_all(transaction, caller, stage, living_to=living_to, deleted_to=deleted_to, now=now)
+        await stage_usage.move_all(transaction, caller, stage, living_to=living_to, deleted_to=deleted_to, now=now)
         await _conclude(transaction, caller, event)
     return events.to_state(event.pipeline)
 
@@ -139,8 +139,8 @@ async def _clear_of_deleted(
     """
     sibling = pipeline.find_sibling(stage)
     if sibling is not None:
-        await occupancy.move_all(transaction, caller, stage, living_to=sibling, deleted_to=sibling, now=now)
-    elif await occupancy.holds_deleted_deals(transaction, caller.tenant_id, stage, now=now):
+        await stage_usage.move_all(transaction, caller, stage, living_to=sibling, deleted_to=sibling, now=now)
+    elif await stage_usage.holds_deleted_deals(transaction, caller.tenant_id, stage, now=now):
         raise StageInUse(
             "Deleted deals are in it that may be restored, and no other stage would leave them as they are."
             f" Add another {stage.kind} stage first."

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from crm_activities.activities import commands, lifecycle, queries
-from crm_activities.activities.commands import CompleteActivity, DeleteActivity, ReopenActivity
+from crm_activities.activities import queries
 from crm_activities.activities.domain import (
     ActivityNotFound,
     DuplicateExternalId,
@@ -16,16 +15,18 @@ from crm_activities.activities.domain import (
     NotYours,
     SystemNote,
 )
-from crm_activities.activities.filters import to_where
-from crm_activities.activities.lifecycle import RestoreActivity
-from crm_activities.activities.schemas import (
+from crm_activities.series.schemas import ScopeQuery
+from crm_activities.threads.domain import DuplicateMessage
+from crm_activities.use_cases import commands, lifecycle
+from crm_activities.use_cases.commands import CompleteActivity, DeleteActivity, ReopenActivity
+from crm_activities.use_cases.filters import to_where
+from crm_activities.use_cases.lifecycle import RestoreActivity
+from crm_activities.use_cases.schemas import (
     ActivityList,
     ActivityPage,
     EditActivityRequest,
     LogActivityRequest,
 )
-from crm_activities.series.schemas import ScopeQuery
-from crm_activities.threads.domain import DuplicateMessage
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ActivityState
 from crm_shared.database import Connection

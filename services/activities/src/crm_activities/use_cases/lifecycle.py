@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from crm_activities.activities import contacts, domain, events, repository
-from crm_activities.activities.commands import require_writable
 from crm_activities.threads import commands as threads
+from crm_activities.use_cases.commands import require_writable
 from crm_shared.access import Caller
 from crm_shared.clock import Clock
 from crm_shared.database import UnitOfWork

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_activities.activities import contacts
 from crm_activities.activities.activity import Activity, NewActivity
-from crm_activities.activities.editing import Change
+from crm_activities.use_cases.editing import Change
 from crm_shared.access import Caller
 from crm_shared.features.replicas.references import Found, Reference, refuse_read_only
 from crm_shared.refusals import FieldProblem, Unavailable, UnknownReference

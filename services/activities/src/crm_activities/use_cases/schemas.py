@@ -6,12 +6,12 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from crm_activities.activities.activity import ActivityType, CallOutcome, Direction, NewActivity, TaskPriority
-from crm_activities.activities.attachments import Attachments, to_files
-from crm_activities.activities.commands import EditActivity, LogActivity
 from crm_activities.activities.contacts import MOST_CONTACTS
 from crm_activities.series.schemas import RecurrenceBody, Scope
 from crm_activities.threads.domain import MOST_REFERENCES
 from crm_activities.threads.message_ids import require_message_id
+from crm_activities.use_cases.attachments import Attachments, to_files
+from crm_activities.use_cases.commands import EditActivity, LogActivity
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ActivityState
 from crm_shared.http.emptiness import asking_emptiness

@@ -6,16 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from crm_deals.pipelines import stage_commands
 from crm_deals.pipelines.domain import LastOpenStage, PipelineNotFound, StageInUse, StageNotFound
-from crm_deals.pipelines.schemas import (
+from crm_deals.stages import commands
+from crm_deals.stages.commands import DeleteStage
+from crm_deals.stages.schemas import (
     AddStageRequest,
     DeleteStageQuery,
     EditStageRequest,
     StageOfPipeline,
     StageOrderRequest,
 )
-from crm_deals.pipelines.stage_commands import DeleteStage
 from crm_shared.access import Permission
 from crm_shared.contracts.states import PipelineState
 from crm_shared.http.context import Context
@@ -41,7 +41,7 @@ router = APIRouter(
 )
 async def add_stage(pipeline_id: UUID, body: AddStageRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, caller=context.caller, expected_version=context.if_match)
-    pipeline, stage = await stage_commands.add_stage(command, context.unit_of_work, context.clock)
+    pipeline, stage = await commands.add_stage(command, context.unit_of_work, context.clock)
     response = context.reply(_to_answer(pipeline, stage), status=201)
     return context.add_position(response, "pipeline", pipeline)
 
@@ -54,7 +54,7 @@ async def add_stage(pipeline_id: UUID, body: AddStageRequest, context: Context) 
 )
 async def reorder_stages(pipeline_id: UUID, body: StageOrderRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, caller=context.caller, expected_version=context.if_match)
-    pipeline = await stage_commands.reorder_stages(command, context.unit_of_work, context.clock)
+    pipeline = await commands.reorder_stages(command, context.unit_of_work, context.clock)
     return context.reply_written("pipeline", pipeline)
 
 
@@ -66,7 +66,7 @@ async def reorder_stages(pipeline_id: UUID, body: StageOrderRequest, context: Co
 )
 async def edit_stage(pipeline_id: UUID, stage_id: UUID, body: EditStageRequest, context: Context) -> Response:
     command = body.to_command(pipeline_id, stage_id, caller=context.caller, expected_version=context.if_match)
-    pipeline, stage = await stage_commands.edit_stage(command, context.unit_of_work, context.clock)
+    pipeline, stage = await commands.edit_stage(command, context.unit_of_work, context.clock)
     return context.add_position(context.reply(_to_answer(pipeline, stage)), "pipeline", pipeline)
 
 
@@ -80,7 +80,7 @@ async def delete_stage(
     pipeline_id: UUID, stage_id: UUID, query: Annotated[DeleteStageQuery, Query()], context: Context
 ) -> Response:
     command = DeleteStage(context.caller, pipeline_id, context.if_match, stage_id, query.move_to)
-    pipeline = await stage_commands.delete_stage(command, context.unit_of_work, context.clock)
+    pipeline = await commands.delete_stage(command, context.unit_of_work, context.clock)
     return context.reply_deleted("pipeline", pipeline)
 
 

@@ -9,7 +9,11 @@ from uuid import UUID
 from crm_activities.activities import contacts, domain, events, repository
 from crm_activities.activities.activity import Activity, NewActivity
 from crm_activities.activities.domain import NotYours
-from crm_activities.activities.editing import (
+from crm_activities.series import commands as series
+from crm_activities.series.domain import Series
+from crm_activities.series.editing import Scope, place_edit, place_first
+from crm_activities.threads import commands as threads
+from crm_activities.use_cases.editing import (
     REFERENCES,
     Change,
     find_contact_of_deal,
@@ -17,10 +21,6 @@ from crm_activities.activities.editing import (
     list_references,
     prepare_change,
 )
-from crm_activities.series import commands as series
-from crm_activities.series.domain import Series
-from crm_activities.series.editing import Scope, place_edit, place_first
-from crm_activities.threads import commands as threads
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.clock import Clock, new_id

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from crm_activities.activities.schemas import ActivityPage
 from crm_activities.threads import queries
+from crm_activities.use_cases.schemas import ActivityPage
 from crm_shared.http.context import Context
 from crm_shared.http.cursors import to_page
 from crm_shared.http.models import PageQuery

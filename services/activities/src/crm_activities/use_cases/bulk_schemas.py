@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from crm_activities.activities.batch import ImportActivity
-from crm_activities.activities.schemas import EditActivityRequest, LogActivityRequest
+from crm_activities.use_cases.batch import ImportActivity
+from crm_activities.use_cases.schemas import EditActivityRequest, LogActivityRequest
 from crm_shared.access import Caller
 from crm_shared.http.models import Instant
 

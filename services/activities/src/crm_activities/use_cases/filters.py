@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final, LiteralString
 
-from crm_activities.activities.schemas import ActivityList, TimelineQuery
 from crm_activities.activities.timelines import Window
 from crm_activities.threads.queries import IN_THREAD
+from crm_activities.use_cases.schemas import ActivityList, TimelineQuery
 from crm_shared.access import Caller
 from crm_shared.database import Where
 from crm_shared.listing.emptiness import add_emptiness

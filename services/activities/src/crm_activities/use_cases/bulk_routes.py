@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from crm_activities.activities import batch
-from crm_activities.activities.batch import ActivityBatch, ImportActivity, WriteActivities
-from crm_activities.activities.bulk_schemas import ImportActivityRequest, UpsertActivityRequest
-from crm_activities.activities.schemas import EditActivityRequest
+from crm_activities.use_cases import batch
+from crm_activities.use_cases.batch import ActivityBatch, ImportActivity, WriteActivities
+from crm_activities.use_cases.bulk_schemas import ImportActivityRequest, UpsertActivityRequest
+from crm_activities.use_cases.schemas import EditActivityRequest
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.batch_limit import TooManyBatchItems

@@ -1,4 +1,4 @@
-"""What stages hold: asked before a stage or a pipeline goes, and moved elsewhere when it does.
+"""What stages hold: asked before a stage goes or means something else, and moved elsewhere when it does.
 
 The caller of these has locked the stages, so nothing comes in meanwhile.
 """
@@ -15,10 +15,6 @@ from crm_shared.publishing import publish
 from crm_shared.retention import RESTORABLE_FOR
 
 CHUNK = 500
-
-COUNT_OPEN = """
-    SELECT count(*) FROM deals WHERE tenant_id = $1 AND pipeline_id = $2 AND status = 'OPEN' AND deleted_at IS NULL
-"""
 
 HOLDS_DEALS = """
     SELECT EXISTS (SELECT FROM deals
@@ -42,11 +38,6 @@ LOCK_IN_STAGE = (
        FOR UPDATE
 """
 )
-
-
-async def count_open(transaction: Transaction, tenant_id: UUID, pipeline_id: UUID) -> int:
-    """Count a pipeline's open deals, whoever may see them."""
-    return int(await transaction.fetchval(COUNT_OPEN, tenant_id, pipeline_id))
 
 
 async def holds_deals(transaction: Transaction, tenant_id: UUID, stage: Stage) -> bool:

@@ -6,8 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from crm_activities.activities import queries
-from crm_activities.activities.filters import to_window
-from crm_activities.activities.schemas import ActivityPage, TimelineQuery
 from crm_activities.activities.timeline_order import DEAL_VERSION, TIMELINE
 from crm_activities.activities.timelines import (
     Window,
@@ -15,6 +13,8 @@ from crm_activities.activities.timelines import (
     select_contact_timeline,
     select_deal_timeline,
 )
+from crm_activities.use_cases.filters import to_window
+from crm_activities.use_cases.schemas import ActivityPage, TimelineQuery
 from crm_shared.access import Caller
 from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.features.replicas.references import Reference, References
