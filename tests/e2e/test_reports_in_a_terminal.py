@@ -41,8 +41,8 @@ NAMED: Final = {
 """In the others a rep's name."""
 
 
-def run_crm(crm: RunningCrm, *arguments: str, status: int = 0) -> str:
-    """Run the command as a user does; return what it prints, on stderr where it is to fail."""
+def run_crm(crm: RunningCrm, *arguments: str, status: int = 0, on_stdout: bool = False) -> str:
+    """Run the command as a user does; return what it prints: where it is to fail on stderr, unless `on_stdout`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
     environment |= {"CRM_HOME": str(crm.home.path), "PYTHONIOENCODING": "utf-8", "COLUMNS": str(WIDTH)}
     ended = subprocess.run(  # noqa: S603 - our own command
@@ -56,7 +56,7 @@ def run_crm(crm: RunningCrm, *arguments: str, status: int = 0) -> str:
     )
     assert ended.returncode == status, ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
-    return ended.stderr if status else ended.stdout
+    return ended.stderr if status and not on_stdout else ended.stdout
 
 
 @pytest.fixture(scope="module")

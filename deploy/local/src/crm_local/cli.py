@@ -19,6 +19,7 @@ from crm_local import suite
 from crm_local.engines.connect import KafkaConnect
 from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
+from crm_local.event_tracking.cli import why
 from crm_local.home import Home
 from crm_local.opening import open_plan, refuse
 from crm_local.plan import SERVICES, Plan
@@ -30,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The CRM suit
 tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose data stand alone.")
 app.add_typer(tenants, name="tenant")
 app.command()(report)
+app.command()(why)
 
 
 @app.command()

@@ -17,6 +17,7 @@ DSNS: Final[Mapping[str, Sequence[str]]] = {
     "recount": ("worker_dsn",),
     "verify": ("worker_dsn",),
     "rebuild": ("worker_dsn",),
+    "why": ("worker_dsn",),
     "acls": (),
     "create-tenant": ("dsn",),
     "bi": ("admin_dsn", "dsn"),

@@ -1,4 +1,4 @@
-"""The command line that every service has: api, worker, relay, provision, migrate, redrive, republish, restored, acls.
+"""The command line that every service has: api, worker, relay, migrate, redrive, republish, why and more.
 
 Every service has the same rooms, so their names are enough to find them.
 """
@@ -18,6 +18,7 @@ from crm_shared.entry_points.loading import SettingsT, load_settings
 from crm_shared.entry_points.processes import relay as run_relay
 from crm_shared.entry_points.processes import run, serve_api, work
 from crm_shared.entry_points.service_rooms import Rooms
+from crm_shared.features.event_tracking import EVENT_HELP, JSON_HELP, MOST_HELP, MOST_RECORDS, RECORD_HELP
 from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
@@ -34,9 +35,10 @@ def make_cli(
     """Build the `crm-<service>` command.
 
     A service that publishes has `relay` and `republish` (room `snapshots`), one that keeps others' records has `repair`
-    (room `repairs`); `prepare` makes at `migrate` what other stores than PostgreSQL and Kafka need.
+    (room `repairs`), and says what it makes of their events (room `effects`). `prepare` makes at `migrate` what other
+    stores than PostgreSQL and Kafka need.
     """
-    rooms = Rooms[SettingsT](service, prepare=prepare)
+    rooms = Rooms[SettingsT](service, prepare=prepare, has_effects=repairs)
     cli = typer.Typer(no_args_is_help=True, add_completion=False, help=f"The {service} service of the CRM suite.")
 
     def start(entry_point: str) -> SettingsT:
@@ -49,6 +51,7 @@ def make_cli(
     if repairs:
         _add_repair(cli, rooms, start)
     _add_restored(cli, rooms, start, publishes=publishes)
+    _add_why(cli, rooms, start, publishes=publishes)
     # What other packages add where they are installed, such as `crm-reporting warehouse`.
     for added in entry_points(group=f"crm_{service}.commands"):
         cli.add_typer(added.load(), name=added.name)
@@ -151,6 +154,37 @@ def _add_repair(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str]
     ) -> None:
         """Find what is kept here of records that their owner has no more, or has newer. Status 1 if any is left."""
         run(_repair(start("repair"), rooms, tenant, token_file, heal=heal))
+
+
+def _add_why(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT], *, publishes: bool) -> None:
+    @cli.command()
+    def why(
+        event_id: Annotated[str, typer.Argument(help=EVENT_HELP)],
+        *,
+        as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+        record: Annotated[str, typer.Option(help=RECORD_HELP)] = "",
+        most: Annotated[int, typer.Option(min=0, help=MOST_HELP)] = MOST_RECORDS,
+        at: Annotated[str, typer.Option(help="where it stands: topic/partition/offset", hidden=True)] = "",
+        own: Annotated[bool, typer.Option("--own", help="search this service's own topics alone", hidden=True)] = False,
+    ) -> None:
+        """Show the way of one event as this service sees it: outbox, topic, groups, dead letters, what came of it.
+
+        Status 1 where it is not found. `crm why` asks all services of a suite.
+        """
+        from crm_shared.features.event_tracking.command import read_wanted, tell_why
+        from crm_shared.features.event_tracking.looking import Service
+
+        wanted = read_wanted(event_id, record, most, at=at, is_own_alone=own)
+        settings = start("why")
+        service = Service(
+            settings.service,
+            settings.kafka,
+            settings.worker_dsn.get_secret_value(),
+            publishes,
+            rooms.list_groups(),
+            rooms.find_effects_with(settings),
+        )
+        run(tell_why(service, wanted, as_json=as_json))
 
 
 async def _provision(settings: ServiceSettings) -> None:

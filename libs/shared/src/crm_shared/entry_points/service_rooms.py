@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from crm_shared.bus import Consumer, Subscription
+    from crm_shared.features.event_tracking.looking import FindEffects
     from crm_shared.features.replicas.repair import Opened
     from crm_shared.snapshots.sources import SnapshotSource
     from crm_shared.telemetry.health import Check
@@ -33,9 +35,12 @@ class Rooms(Generic[SettingsT]):
     Each is imported when it is entered, so that a process loads its own side alone: an API needs no Kafka client.
     """
 
-    def __init__(self, service: str, *, prepare: Callable[[SettingsT], Awaitable[None]] | None) -> None:
+    def __init__(
+        self, service: str, *, prepare: Callable[[SettingsT], Awaitable[None]] | None, has_effects: bool = False
+    ) -> None:
         self._package = f"crm_{service}"
         self.prepare = prepare
+        self._has_effects = has_effects
 
     @property
     def migrations(self) -> Path:
@@ -64,6 +69,10 @@ class Rooms(Generic[SettingsT]):
     def list_snapshot_sources(self) -> Sequence["SnapshotSource"]:
         sources: Sequence[SnapshotSource] = self._enter("snapshots").SOURCES
         return sources
+
+    def find_effects_with(self, settings: SettingsT) -> "FindEffects | None":
+        """Return what finds the effects of an event in this service's stores; None of a service that makes none."""
+        return partial(self._enter("effects").find_effects, settings) if self._has_effects else None
 
     def _enter(self, room: str) -> ModuleType:
         return import_module(f"{self._package}.{room}")

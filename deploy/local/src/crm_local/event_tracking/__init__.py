@@ -1,0 +1,1 @@
+"""`crm why`: the way of one event through the running suite."""
