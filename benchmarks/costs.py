@@ -123,7 +123,7 @@ def _tree_cpu_s(pid: int) -> float:
 
 
 async def _read_disk(crm: RunningCrm) -> dict[str, float]:
-    """Give the size of each database without its WAL, of Kafka's logs, and of the index."""
+    """Return the size of each database without its WAL, of Kafka's logs, and of the index."""
     sizes: dict[str, float] = {}
     for service in SERVICES:
         connection = await asyncpg.connect(crm.plan.dsn(service, "owner"))

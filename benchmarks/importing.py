@@ -91,7 +91,7 @@ def _find_worker() -> psutil.Process:
 
 
 def measure_mib(worker: psutil.Process) -> float:
-    """Give what the worker and its side process hold, pages that both share counted once."""
+    """Return what the worker and its side process hold, pages that both share counted once."""
     total = 0
     for one in [worker, *worker.children(recursive=True)]:
         try:

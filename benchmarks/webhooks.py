@@ -83,7 +83,7 @@ async def _post_bare(url: str) -> float:
 
 
 async def _deliver(arena: Arena, url: str) -> tuple[float, float]:
-    """Give the seconds for all deliveries, and the median milliseconds of one that finds the queue empty."""
+    """Return the seconds for all deliveries, and the median milliseconds of one that finds the queue empty."""
     settings = DealsSettings.model_validate(
         {"dsn": arena.worker_dsn, "worker_dsn": arena.worker_dsn, "owner_dsn": arena.worker_dsn}
     )

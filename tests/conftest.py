@@ -63,5 +63,5 @@ async def crm(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
 
 @pytest.fixture
 async def tenant(crm: RunningCrm) -> Tenant:
-    """Give a tenant of the test's own."""
+    """Return a tenant of the test's own."""
     return await crm.new_tenant()

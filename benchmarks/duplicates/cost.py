@@ -159,7 +159,7 @@ async def _load(worker: asyncpg.Connection, arena: Arena, size: int) -> None:
 
 
 async def _measure(database: Database, arena: Arena, new: Sequence[Contact]) -> tuple[float, float]:
-    """Give the median of ms per contact, and the mean of contacts that one is compared with."""
+    """Return the median of ms per contact, and the mean of contacts that one is compared with."""
     tenant_id, spent_ms, partners = arena.tenant.id, [], []
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]

@@ -29,7 +29,7 @@ ENGLISH_SHORT_FORMS: Final = _read_short_forms("english")
 
 
 def _with_weights(names: Sequence[str]) -> tuple[Sequence[str], list[float]]:
-    """Give names and their cumulated weights: the nth is 1/n**0.8 as common as the first, about as in a census."""
+    """Return names and their cumulated weights: the nth is 1/n**0.8 as common as the first, about as in a census."""
     return names, list(accumulate(1 / (rank + 2) ** 0.8 for rank in range(len(names))))
 
 

@@ -45,12 +45,12 @@ class Person:
 
 
 def to_ascii(name: str) -> str:
-    """Give what people make of a name in an address."""
+    """Return what people make of a name in an address."""
     return "".join(c for c in anyascii(name).lower() if c.isalnum())
 
 
 def make_people(count: int, chance: random.Random) -> list[Person]:
-    """Give `count` different people, relatives and namesakes included."""
+    """Return `count` different people, relatives and namesakes included."""
     people: list[Person] = []
     employers = _make_employers(max(count // 9, 3), chance)
     taken: set[str] = set()
@@ -108,7 +108,7 @@ def _draw_employer(employers: list[Employer], chance: random.Random) -> Employer
 
 
 def _claim(address: str, domain: str, taken: set[str]) -> str:
-    """Give the first of ann@, ann2@, ann3@ that nobody has."""
+    """Return the first of ann@, ann2@, ann3@ that nobody has."""
     number, email = 1, f"{address}@{domain}"
     while email in taken:
         number += 1

@@ -79,7 +79,7 @@ class Crowd:
         return cls(rows, profiles, Frequencies(counts), pairs)
 
     def list_candidates(self) -> set[Pair]:
-        """Give the pairs that the worker finds by SQL: they share keys that are not too common, and are few."""
+        """Return the pairs that the worker finds by SQL: they share keys that are not too common, and are few."""
         holders: dict[int, list[UUID]] = defaultdict(list)
         for profile in self.profiles.values():
             for key in keys_of(profile):

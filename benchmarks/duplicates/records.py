@@ -39,7 +39,7 @@ class Contact:
         return self.person.number
 
     def to_row(self) -> dict[str, Any]:
-        """Give what matching reads of the contact's row and its company's."""
+        """Return what matching reads of the contact's row and its company's."""
         employer = self.employer
         return {
             "id": self.id, "version": 1, "first_name": self.first_name, "last_name": self.last_name,
@@ -52,7 +52,7 @@ class Contact:
 
 
 def make_contacts(people: int, seed: int) -> list[Contact]:
-    """Give the contacts of `people` people in an order that says nothing. The same seed gives the same."""
+    """Return the contacts of `people` people in an order that says nothing. The same seed gives the same."""
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     contacts: list[Contact] = []
     taken: set[str] = set()

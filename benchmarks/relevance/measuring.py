@@ -40,7 +40,7 @@ async def fill(office: Office, database: Database, store: DocumentStore) -> None
     """Bring an office's records to the index as the worker does."""
     made = office.all
     for begin in range(0, len(made), BATCH):
-        await index_records([one.record.tell() for one in made[begin : begin + BATCH]], database, store)
+        await index_records([one.record.publish() for one in made[begin : begin + BATCH]], database, store)
     await store.refresh()
 
 

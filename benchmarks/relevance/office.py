@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from benchmarks.duplicates.names import RARE_SURNAMES, SHORT_FORMS, draw_culture, draw_first, draw_last
-from crm_testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 
 WORDS: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 TOPICS: Final = tuple(begin + end for begin in WORDS["topic_beginnings"] for end in WORDS["topic_ends"])
@@ -31,7 +31,7 @@ def strip_accents(text: str) -> str:
 class Made:
     """A record and what it was made of: its `parts` by name, as queries are made of them too."""
 
-    record: ToldRecord
+    record: PublishedRecord
     title: str
     parts: dict[str, str] = field(default_factory=dict)
     topics: frozenset[str] = frozenset()
@@ -57,12 +57,12 @@ class Office:
     def all(self) -> list[Made]:
         return [*self.companies, *self.contacts, *self.deals, *self.activities]
 
-    def _tell(self, aggregate: str, **fields: Any) -> ToldRecord:
+    def _publish(self, aggregate: str, **fields: Any) -> PublishedRecord:
         owner = "user_id" if aggregate == "activity" else "owner_id"
         record_id = UUID(int=self._chance.getrandbits(128), version=4)
-        changed_at = TOLD_AT - timedelta(minutes=self._chance.randrange(700 * 24 * 60))
+        changed_at = PUBLISHED_AT - timedelta(minutes=self._chance.randrange(700 * 24 * 60))
         own = {"id": record_id, owner: self._owner_id, "created_at": changed_at, "updated_at": changed_at}
-        return ToldRecord.new(aggregate, self._tenant_id, **own, **fields)
+        return PublishedRecord.new(aggregate, self._tenant_id, **own, **fields)
 
     def _make_company(self) -> Made:
         word = self._chance.choice(RARE_SURNAMES)
@@ -70,7 +70,7 @@ class Office:
             word = f"{word}-{self._chance.choice(RARE_SURNAMES).lower()}"
         name = f"{word} {self._chance.choice(WORDS['company_kinds'])}"
         domain = f"{strip_accents(name).replace(' ', '-')}.example"
-        record = self._tell("company", name=name, domain=domain, industry=self._chance.choice(WORDS["industries"]))
+        record = self._publish("company", name=name, domain=domain, industry=self._chance.choice(WORDS["industries"]))
         return Made(record, name, {"word": word, "domain": domain})
 
     def _make_contact(self) -> Made:
@@ -88,7 +88,7 @@ class Office:
             "first": first, "last": last, "email": email, "company": company.parts["word"],
             "e164": f"{country}{area}{number}", "national": f"{trunk}{area} {number}", "number": number,
         }  # fmt: skip
-        record = self._tell(
+        record = self._publish(
             "contact", first_name=first, last_name=last, email=email, phone=parts["national"], phone_e164=parts["e164"],
             company_id=company.record.id,
         )  # fmt: skip
@@ -112,7 +112,7 @@ class Office:
     def _make_deal(self) -> Made:
         contact = self._chance.choice(self.contacts)
         subject = f"{self._chance.choice(WORDS['deal_subjects'])} {self._chance.choice(TOPICS)}"
-        record = self._tell(
+        record = self._publish(
             "deal", name=subject, contact_id=contact.record.id, company_id=contact.record.state["company_id"],
             pipeline_id=UUID(int=1), stage_id=UUID(int=2),
         )  # fmt: skip
@@ -124,5 +124,5 @@ class Office:
         words = [*topics, *self._chance.choices(WORDS["note_words"], k=self._chance.randrange(100, 400))]
         self._chance.shuffle(words)
         subject = f"{self._chance.choice(('Call', 'Visit', 'Mail', 'Meeting'))}: {topics[0]}"
-        record = self._tell("activity", subject=subject, body=" ".join(words), contact_id=contact.record.id)
+        record = self._publish("activity", subject=subject, body=" ".join(words), contact_id=contact.record.id)
         return Made(record, subject, dict(contact.parts), frozenset(topics))

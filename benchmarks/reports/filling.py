@@ -16,7 +16,7 @@ from crm_reporting.stays.store import REMAKE
 from crm_reporting.store import SUM_UP
 from crm_shared.access import Role
 from crm_shared.database import Database
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import Person, make_person, seed_people
 
 OWNERS, REPORTS = 100, 50
@@ -113,7 +113,7 @@ LONG_S: Final = 3600.0
 class Filled:
     """The large tenant's pipeline and callers."""
 
-    pipeline: ToldPipeline
+    pipeline: PublishedPipeline
     callers: Mapping[str, Person]
 
 
@@ -125,8 +125,8 @@ async def fill(arena: Arena, database: Database, deals: int) -> Filled:
         make_person(tenant.id, f"Rep {n}", Role.REP, manager=many if n < REPORTS else None) for n in range(OWNERS)
     ]
     await seed_people(database, [many, *owners])
-    pipeline = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([pipeline.tell()], database)
+    pipeline = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([pipeline.publish()], database)
     owner_ids = [owner.id for owner in owners]
     async with restoring(
         arena,
@@ -144,7 +144,7 @@ async def _fill(
     owner_dsn: str,
     tenant_id: UUID,
     owner_ids: Sequence[UUID],
-    pipeline: ToldPipeline,
+    pipeline: PublishedPipeline,
     deals: int,
 ) -> None:
     stage_ids = [stage.id for stage in pipeline.stages]

@@ -21,7 +21,7 @@ AIM: Final = 5.0
 
 
 def list_cases(now: datetime) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Give name, path and parameters of each call. Windows end today and are of 90 days."""
+    """Yield name, path and parameters of each call. Windows end today and are of 90 days."""
     ago = {days: (now - timedelta(days=days)).isoformat() for days in (7, 90)}
     window = {"from": f"{now - timedelta(days=90):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"}
     yield "pipeline", "pipeline", {}

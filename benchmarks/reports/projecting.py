@@ -45,7 +45,7 @@ async def run(arena: Arena) -> list[Row]:
     await create_topics(arena.kafka_bootstrap, "deals", groups=groups, partitions=3, replication=1)
     stages = [new_id() for _ in range(3)]
     for number in range(len(LIFE)):  # deal by deal the events keep their order
-        await write_many(arena.kafka_bootstrap, list(_tell(arena, stages, number)))
+        await write_many(arena.kafka_bootstrap, list(_publish(arena, stages, number)))
     database = await Database.open(arena.worker_dsn, max_size=4)
     owner = await asyncpg.connect(arena.environment["CRM_REPORTING_OWNER_DSN"])
     ours: list[float] = []
@@ -69,8 +69,8 @@ async def run(arena: Arena) -> list[Row]:
     ]
 
 
-def _tell(arena: Arena, stages: Sequence[UUID], number: int) -> Iterator[OutboxEvent]:
-    """Give one event of each deal's life."""
+def _publish(arena: Arena, stages: Sequence[UUID], number: int) -> Iterator[OutboxEvent]:
+    """Yield one event of each deal's life."""
     began_at = datetime(2026, 11, 2, 9, tzinfo=UTC)
     user_id, at = arena.tenant.admin.id, began_at + timedelta(days=number)
     moves = min(number, 2)

@@ -15,7 +15,7 @@ from crm_shared.record_fields import field_names
 
 
 def list_erased() -> set[str]:
-    """Give the fields of an activity that are empty once it is erased."""
+    """Return the fields of an activity that are empty once it is erased."""
     full: dict[str, Any] = {**dict.fromkeys(field_names(Activity), "full"), "version": 1}
     erased = activities.erase(Activity(**full), now=full["updated_at"]).activity
     return {name for name in field_names(Activity) if getattr(erased, name) is None}

@@ -9,7 +9,7 @@ from crm_search.projections import to_document
 from crm_shared.contracts.examples import build_example
 from crm_shared.contracts.states import STATE_MODELS
 from crm_shared.record_fields import field_names
-from crm_testing.told_records import make_empty
+from crm_testing.published_records import make_empty
 
 OURS: Final = "id version created_at updated_at deleted_at"
 """What the service itself keeps of every record."""
@@ -25,7 +25,7 @@ class FieldList:
 
 
 def find_gaps(record: type[Any], lists: Collection[FieldList]) -> Iterator[str]:
-    """Give a line for each field that a list neither has nor leaves out, and for each reason that no longer holds."""
+    """Yield a line for each field that a list neither has nor leaves out, and for each reason that no longer holds."""
     fields = field_names(record)
     for one in lists:
         left_out = " ".join(one.left_out.values()).split()
@@ -44,12 +44,12 @@ FORMS: Final[Mapping[str, Any]] = {
 
 
 def words(aggregate: str, left_out: Mapping[str, str]) -> FieldList:
-    """Give the list of what search finds a record by, out of the fields that may hold words at all."""
+    """Return the list of what search finds a record by, out of the fields that may hold words at all."""
     return FieldList("the words of search", _list_words(aggregate) | _list_wordless(aggregate), left_out)
 
 
 def _list_words(aggregate: str) -> set[str]:
-    """Give the fields whose text search finds the record by: each is tried by itself."""
+    """Return the fields whose text search finds the record by: each is tried by itself."""
     nothing = {**dict.fromkeys(STATE_MODELS[aggregate].model_fields), **make_empty(aggregate)}
     found = set()
     for name in nothing.keys() - {"shares"}:
@@ -61,7 +61,7 @@ def _list_words(aggregate: str) -> set[str]:
 
 
 def _list_wordless(aggregate: str) -> set[str]:
-    """Give the fields that hold no free text: ids, choices, numbers, flags, days and moments."""
+    """Return the fields that hold no free text: ids, choices, numbers, flags, days and moments."""
     properties = STATE_MODELS[aggregate].model_json_schema()["properties"]
     return {name for name, schema in properties.items() if not any(map(_may_hold_words, schema.get("anyOf", [schema])))}
 
@@ -73,7 +73,7 @@ def _may_hold_words(schema: Mapping[str, Any]) -> bool:
 
 
 def told(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:
-    """Give the two lists of what an event carries."""
+    """Return the two lists of what an event carries."""
     example = build_example(f"crm.{aggregate}.snapshot")["value"][aggregate]
     return [
         FieldList("contracts/states.py", STATE_MODELS[aggregate].model_fields, left_out or {}),

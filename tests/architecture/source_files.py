@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from crm_shared.garbage import loading
+from crm_shared.gc_freeze import frozen_after_loading
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("contacts", "deals", "activities", "search", "reporting")
@@ -34,7 +34,7 @@ class SourceFile:
         return str(self.path.relative_to(ROOT))
 
     def imports(self) -> Iterator[tuple[int, str]]:
-        """Give (line, module) of each import; `from a import b` gives both `a` and `a.b`."""
+        """Yield (line, module) of each import; `from a import b` gives both `a` and `a.b`."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
                 for alias in node.names:
@@ -60,7 +60,7 @@ def read_sources() -> list[SourceFile]:
         "deploy/observability",
     )
     folders = [*(ROOT / folder / "src" for folder in alone), *(ROOT / f"services/{s}/src" for s in SERVICES)]
-    with loading():
+    with frozen_after_loading():
         return [
             SourceFile(path, path.relative_to(folder).parts[0], ast.parse(path.read_text(encoding="utf-8"), str(path)))
             for folder in folders

@@ -30,7 +30,7 @@ REVISION = re.compile(r'^revision = "(?P<revision>\w+)"\ndown_revision = (?:None
 
 
 def read_line(folder: Path) -> list[tuple[str, str | None]]:
-    """Give each migration's revision and the one before it, in the order of their files."""
+    """Return each migration's revision and the one before it, in the order of their files."""
     line = []
     for path in sorted(folder.glob("*.py")):
         found = REVISION.search(path.read_text())
@@ -65,7 +65,7 @@ def test_two_of_one_number_are_seen(line: list[tuple[str, str | None]]) -> None:
 
 
 def list_plain_builds(text: str) -> list[str]:
-    """Give the tables that were there before, and that a migration indexes while their writers wait."""
+    """Return the tables that were there before, and that a migration indexes while their writers wait."""
     made = set(TABLES.findall(text))
     return [table for table in PLAIN_INDEXES.findall(text) if table not in made]
 

@@ -90,7 +90,7 @@ def list_modules() -> Iterator[ModuleType]:
 
 
 def list_patterns(modules: Iterable[ModuleType]) -> dict[str, re.Pattern[Any]]:
-    """Give every compiled pattern of modules and classes, in containers too, by where it stands."""
+    """Return every compiled pattern of modules and classes, in containers too, by where it stands."""
     patterns: dict[str, re.Pattern[Any]] = {}
     for module in modules:
         for name, value in vars(module).items():

@@ -9,7 +9,7 @@ from architecture.source_files import ROOT, SourceFile, read_sources
 
 WRITES_THEM = ("crm_shared", "publishing.py")
 INSERTS = ("INSERT INTO outbox", "INSERT INTO record_changes")
-SAYS_IT = {"crm_shared.publishing.publish": "audited", "crm_shared.record_kinds.RecordKind": "is_audited"}
+SAYS_IT = {"crm_shared.publishing.publish": "audited", "crm_shared.record_adapters.RecordAdapter": "is_audited"}
 
 
 def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
@@ -23,7 +23,7 @@ def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
 
 
 def _list_said(source: SourceFile) -> Iterator[tuple[int, bool | None]]:
-    """Give (line, audited) of each publish, and of each kind of record; None where the call does not show it."""
+    """Yield (line, audited) of each publish, and of each kind of record; None where the call does not show it."""
     saying = {name.rpartition(".")[2]: SAYS_IT[name] for _, name in source.imports() if name in SAYS_IT}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in saying:

@@ -107,7 +107,7 @@ def _walk_run(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _list_circles(graph: Mapping[str, set[str]]) -> Iterator[str]:
-    """Give the first circle found, as `a -> b -> a`: mended, the next one shows."""
+    """Yield the first circle found, as `a -> b -> a`: mended, the next one shows."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -22,7 +22,7 @@ def load_document(service: str) -> Any:
 
 
 def follow(document: Any, reference: str) -> Any:
-    """Give what a local `$ref` points at. Raises KeyError when nothing is there."""
+    """Return what a local `$ref` points at. Raises KeyError when nothing is there."""
     target = document
     for step in reference.removeprefix("#/").split("/"):
         target = target[step]

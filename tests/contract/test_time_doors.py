@@ -28,7 +28,7 @@ OUTSIDE = {
 
 
 def list_requests() -> Iterator[type[BaseModel]]:
-    """Give every model that refuses unknown fields, or reads custom fields out of them: what requests are read by."""
+    """Yield every model that refuses unknown fields, or reads custom fields out of them: what requests are read by."""
     for name in PACKAGES:
         for module in walk_packages(import_module(name).__path__, f"{name}."):
             if module.name.endswith(("schemas", "filters", "listing", "routes", "http.models")):

@@ -46,7 +46,7 @@ class Restorable:
 
 @asynccontextmanager
 async def restorable(admin_dsn: str, settings: ServiceSettings) -> AsyncIterator[Restorable]:
-    """Give the database of a service that runs with `settings`."""
+    """Yield the database of a service that runs with `settings`."""
     database = urlsplit(settings.dsn.get_secret_value()).path.removeprefix("/")
     admin = await asyncpg.connect(admin_dsn, database=database)
     try:

@@ -66,7 +66,7 @@ class Prometheus:
         return found
 
     async def has_scraped(self, processes: int) -> bool:
-        """Tell whether every process answered."""
+        """Return whether every process answered."""
         try:
             if not (await self._client.get("/-/ready")).is_success:
                 return False

@@ -20,7 +20,7 @@ from crm_shared.contracts import OutboxEvent, decode, new_event
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.telemetry.traces import continue_trace
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 from crm_testing.waiting import wait_until
 
 # With the outbox's own tests in one process: both count what comes to `crm.deal` of the shared broker.
@@ -45,9 +45,9 @@ async def started(engine: KafkaConnect) -> AsyncIterator[None]:
     await asyncio.to_thread(engine.stop)
 
 
-def tell(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -> OutboxEvent:
+def publish(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -> OutboxEvent:
     placed = {"pipeline_id": TENANT_ID, "stage_id": TENANT_ID} if aggregate == "deal" else {}
-    whole = ToldRecord.new(aggregate, TENANT_ID, **placed)
+    whole = PublishedRecord.new(aggregate, TENANT_ID, **placed)
     return new_event(
         aggregate=aggregate,
         aggregate_id=aggregate_id,
@@ -61,11 +61,11 @@ def tell(aggregate: str, aggregate_id: uuid.UUID, version: int, **fields: Any) -
     )
 
 
-def tell_of_several(count: int) -> list[OutboxEvent]:
+def publish_of_several(count: int) -> list[OutboxEvent]:
     """Tell of `count` deals and a pipeline, versions 1 to 3 in turns; one state is long enough to lie out of line."""
     ids = [("deal", uuid.uuid4()) for _ in range(count)] + [("pipeline", uuid.uuid4())]
-    events = [tell(aggregate, aggregate_id, version) for version in (1, 2, 3) for aggregate, aggregate_id in ids]
-    return [*events, tell("deal", uuid.uuid4(), 1, description="".join(uuid.uuid4().hex for _ in range(30_000)))]
+    events = [publish(aggregate, aggregate_id, version) for version in (1, 2, 3) for aggregate, aggregate_id in ids]
+    return [*events, publish("deal", uuid.uuid4(), 1, description="".join(uuid.uuid4().hex for _ in range(30_000)))]
 
 
 async def in_a_trace(act: Callable[[], Awaitable[None]], *, is_traced: bool) -> None:
@@ -78,13 +78,13 @@ async def in_a_trace(act: Callable[[], Awaitable[None]], *, is_traced: bool) -> 
 
 
 def describe(record: ConsumerRecord) -> tuple[object, ...]:
-    """Give all that the contract says of a record. Headers have no order in it; a null traceparent is none."""
+    """Return all that the contract says of a record. Headers have no order in it; a null traceparent is none."""
     headers = [(name, value) for name, value in record.headers if (name, value) != ("traceparent", None)]
     return record.topic, record.partition, record.key, record.value, sorted(headers)
 
 
 def list_histories(records: Sequence[ConsumerRecord]) -> dict[bytes, list[int]]:
-    """Give each aggregate's versions as its partition holds them."""
+    """Return each aggregate's versions as its partition holds them."""
     histories: dict[bytes, list[int]] = {}
     for record in records:
         event = decode(record.key, record.value, record.headers)
@@ -101,7 +101,7 @@ async def relay_all(publisher: Publisher) -> None:
 
 
 async def test_debezium_publishes_what_the_relay_publishes(publisher: Publisher) -> None:
-    before, untraced, traced = tell_of_several(4), tell_of_several(8), tell_of_several(8)
+    before, untraced, traced = publish_of_several(4), publish_of_several(8), publish_of_several(8)
     events = [*before, *untraced, *traced]
     begin = await publisher.find_ends()
     await in_a_trace(lambda: publisher.write(*before), is_traced=True)
@@ -117,7 +117,7 @@ async def test_debezium_publishes_what_the_relay_publishes(publisher: Publisher)
             await relay_all(publisher)
             by_relay = await publisher.read_since(middle)
             # The relay's deletes went by the connector before this event, and told nobody anything.
-            last = tell("deal", uuid.uuid4(), 1)
+            last = publish("deal", uuid.uuid4(), 1)
             await publisher.write(last)
             after = await publisher.wait_for(middle, [last])
 
@@ -131,7 +131,7 @@ async def test_debezium_publishes_what_the_relay_publishes(publisher: Publisher)
 
 
 async def test_nothing_is_lost_when_connect_dies_or_its_slot_is_lost(publisher: Publisher) -> None:
-    first, second, third = tell_of_several(3), tell_of_several(3), tell_of_several(3)
+    first, second, third = publish_of_several(3), publish_of_several(3), publish_of_several(3)
     begin = await publisher.find_ends()
 
     with publisher.connect() as connect:

@@ -26,7 +26,7 @@ from crm_contacts.erasure import commands as contacts
 from crm_search.store import DocumentStore
 from crm_shared.contracts.topics import dead_letter_topic
 from crm_shared.database import Database
-from crm_shared.features.erasure.echoes import TIMES, Echoes, LoadSnapshots
+from crm_shared.features.erasure.echoes import TIMES, LoadSnapshots, Reannouncements
 from crm_testing.records import RawRecord, read_topic, write_records
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Tenant, User, eventually
@@ -75,7 +75,7 @@ class Story:
         self.deal: dict[str, Any] = {}
         self.letters = 0
 
-    async def tell(self, tenant: Tenant) -> None:
+    async def publish(self, tenant: Tenant) -> None:
         self.rep = await tenant.add_user("rae", "REP")
         await self.admin.call("contacts", "PATCH", "/v1/tenant", json={"auto_merge": False})
         field = {"entity_type": "CONTACT", "key": "hobby", "label": "Hobby", "field_type": "TEXT"}
@@ -154,17 +154,17 @@ class Story:
         ]
 
 
-async def tell_again(crm: RunningCrm) -> None:
+async def publish_again(crm: RunningCrm) -> None:
     """Do what the workers do a third of a day after an erasure, and another third later."""
-    told: Sequence[tuple[str, LoadSnapshots]] = (
+    published: Sequence[tuple[str, LoadSnapshots]] = (
         ("contacts", contacts.load_snapshots),
         ("activities", activities.load_snapshots),
     )
     for _ in range(TIMES):
         await asyncio.sleep(1.5)  # more than `compacting_at_once` leaves a segment open
-        for service, load_snapshots in told:
+        for service, load_snapshots in published:
             async with Database.opened(crm.plan.dsn(service, "worker"), max_size=1) as database:
-                assert await Echoes(database, load_snapshots, compaction_lag_s=0).tell_due() > 0
+                assert await Reannouncements(database, load_snapshots, compaction_lag_s=0).reannounce_due() > 0
                 await eventually(partial(_count_waiting, database), 0)
 
 
@@ -176,7 +176,7 @@ async def _count_waiting(database: Database) -> int:
 
 async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, tenant: Tenant) -> None:
     story = Story(crm, tenant)
-    await story.tell(tenant)
+    await story.publish(tenant)
     topics = ["crm.contact", "crm.activity", *story.list_dead_letter_topics()]
     async with AsyncElasticsearch(crm.plan.elasticsearch.url) as elasticsearch:
         assert KNOWN_BY_NAME - await list_tables_with(crm, WORDS) == set()
@@ -196,7 +196,7 @@ async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, ten
         assert await list_documents_with(elasticsearch, WORDS) == set()
 
         async with compacting_at_once(crm, topics):
-            await tell_again(crm)
+            await publish_again(crm)
             await eventually(lambda: list_topics_with(crm, WORDS), set())
         crm.dead_letters -= story.letters
         crm.bad_readings -= story.letters  # compaction has taken the bad records too

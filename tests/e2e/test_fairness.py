@@ -57,7 +57,7 @@ async def flooding(user: User) -> AsyncIterator[str]:
 
 
 async def finds(user: User, name: str, contact_id: str) -> bool:
-    """Tell whether a search finds the contact; a machine that is too busy to answer finds nothing."""
+    """Return whether a search finds the contact; a machine that is too busy to answer finds nothing."""
     answer = await user.call("search", "GET", "/v1/search", params={"q": name}, timeout=30)
     return answer.is_success and [item["id"] for item in answer.json()["items"]] == [contact_id]
 

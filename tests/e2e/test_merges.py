@@ -11,7 +11,7 @@ pytestmark = pytest.mark.engines
 
 
 async def give_past(user: User, contact: Json, name: str) -> tuple[Json, Json]:
-    """Give a contact a deal and a note."""
+    """Return a contact a deal and a note."""
     deal = await user.post("deals", "/v1/deals", {"name": name, "contact_id": contact["id"], "amount": "100.00"})
     note = {"type": "NOTE", "contact_id": contact["id"], "body": f"Called about {name}"}
     return deal, await user.post("activities", "/v1/activities", note)
@@ -26,7 +26,7 @@ async def timeline(user: User, contact: Json) -> set[str]:
 
 
 async def notes(user: User, contact: Json) -> list[str]:
-    """Give what the system noted of a contact's merges, the latest first."""
+    """Return what the system noted of a contact's merges, the latest first."""
     page = await user.get("activities", f"/v1/timelines/contacts/{contact['id']}", limit=200)
     return [item["system_kind"] for item in page["items"] if item["system_kind"] in TOLD_OF_MERGES]
 

@@ -69,7 +69,7 @@ class Org:
         return {name for name, owned in self.owned.items() if getattr(owned, kind)["id"] in ids}
 
     def views(self, viewer: str) -> Mapping[str, Callable[[], Awaitable[object]]]:
-        """Give each way to look: those of sets answer names, the board's and the report's how many deals."""
+        """Return each way to look: those of sets answer names, the board's and the report's how many deals."""
         user = self.people[viewer]
 
         async def listed(service: str, path: str, kind: str, **parameters: str) -> set[str]:

@@ -70,7 +70,7 @@ class ProtectedBus:
     ca_file: Path
 
     def access(self, user: str) -> KafkaAccess:
-        """Give what a process of `user` is told of the bus."""
+        """Return what a process of `user` is told of the bus."""
         tls = TlsFiles("CRM_KAFKA", ca_file=self.ca_file)
         return KafkaAccess(self.bootstrap, "SASL_SSL", "SCRAM-SHA-512", user, PASSWORD, tls)
 
@@ -95,7 +95,7 @@ def broker() -> Iterator[ProtectedBus]:
 
 @pytest.fixture(scope="module")
 async def bus(broker: ProtectedBus) -> ProtectedBus:
-    """Give the rights, and make each service's topics, as the principals whose work that is."""
+    """Return the rights, and make each service's topics, as the principals whose work that is."""
     for service, consumers in CONSUMERS.items():
         groups = {consumer.group_id: consumer.topics for consumer in consumers}
         await apply(broker.access(ADMIN), list_acls(service, groups))

@@ -39,7 +39,7 @@ COUNT_UNSENT: Final = "SELECT count(*) FROM outbox WHERE tenantid = $1"
 COUNT_SLOTS: Final = "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'crm\\_%\\_outbox'"
 
 
-async def tell(user: User) -> Json:
+async def publish(user: User) -> Json:
     """Have a company, a person there and two deals, moved, changed, talked about; give what was made, by name."""
     stages = await user.stages()
     company = await user.post("contacts", "/v1/companies", {"name": "Quillfeather Press"})
@@ -59,7 +59,7 @@ async def tell(user: User) -> Json:
 
 
 async def read_answers(user: User, told: Json) -> list[str]:
-    """Give what the suite shows of a story: each id by what it is of, each moment as one."""
+    """Return what the suite shows of a story: each id by what it is of, each moment as one."""
     asked = [
         *(("activities", f"/v1/timelines/deals/{told[name]['id']}", {}) for name in ("Broadsheet", "Almanac")),
         ("activities", f"/v1/timelines/contacts/{told['contact']['id']}", {}),
@@ -87,7 +87,7 @@ def sort_hits(answer: str) -> str:
 
 async def have_arrive(crm: RunningCrm, tenant: Tenant) -> Json:
     """Tell the story in the tenant, and wait until whoever is the relay now has brought it everywhere."""
-    told = await tell(tenant.admin)
+    told = await publish(tenant.admin)
     notes = ["Deal moved from Proposal to Closed Won", "Deal moved from Qualification to Proposal"]
     await eventually(lambda: tenant.admin.timeline(told["Broadsheet"]["id"]), notes, within_s=CONNECT_WITHIN_S)
     await eventually(lambda: tenant.admin.search("vantongeren", type="contact"), [told["contact"]["id"]])
@@ -188,7 +188,7 @@ async def count_slots(plan: Plan, *, only_active: bool = False) -> int:
 
 
 def list_histories(records: list[ConsumerRecord]) -> dict[str, list[int]]:
-    """Give each deal's versions in the order in which they were told first."""
+    """Return each deal's versions in the order in which they were told first."""
     histories: dict[str, list[int]] = {}
     for record in records:
         versions = histories.setdefault(record.key.decode(), [])

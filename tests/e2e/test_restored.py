@@ -93,10 +93,10 @@ class Side:
             ]
             await write_records(self.kafka, topic, records)
         events = [decode(row["aggregateid"].encode(), row["payload"], headers_of(row)) for row in rows]
-        await self.tell(events)
+        await self.publish(events)
         return events
 
-    async def tell(self, events: Sequence[Event]) -> None:
+    async def publish(self, events: Sequence[Event]) -> None:
         pipelines = [event for event in events if event.aggregate == "pipeline"]
         deals = [event for event in events if event.aggregate == "deal"]
         if pipelines:
@@ -222,7 +222,7 @@ async def test_others_know_what_is_there_and_nothing_else(side: Side) -> None:
     assert Counter(event.aggregate for event in events) == {"deal": 3, "pipeline": 2}
     assert {event.verb for event in events} == {"snapshot"}
     ended = next(event for event in events if str(event.aggregate_id) == lost)
-    assert (ended.restored_from, ended.tells_of_its_end) == (0, True)
+    assert (ended.restored_from, ended.is_removal) == (0, True)
     again = next(event for event in events if str(event.aggregate_id) == kept)
     seen = max(event.version for event in told if str(event.aggregate_id) == kept)
     assert again.restored_from == 2
@@ -235,7 +235,7 @@ async def test_others_know_what_is_there_and_nothing_else(side: Side) -> None:
     after = await side.read_reports()
     assert {str(row["deal_id"]) for row in after["deal_facts"]} == {kept, hidden}
     await side.forget_reports()
-    await side.tell([to_event(one) async for one in list_snapshots(side.deals.database, SOURCES)])
+    await side.publish([to_event(one) async for one in list_snapshots(side.deals.database, SOURCES)])
     assert await side.read_reports() == after
 
 

@@ -30,7 +30,7 @@ async def make_account(owner: User) -> Account:
 
 
 async def list_sights(user: User, account: Account) -> Json:
-    """Give what of the account a user sees, service by service."""
+    """Return what of the account a user sees, service by service."""
     paths = {
         "contact": ("contacts", f"/v1/contacts/{account.contact_id}"),
         "deal": ("deals", f"/v1/deals/{account.deal_id}"),

@@ -28,7 +28,7 @@ WRITE_STATEMENTS: Final = """
 
 
 def spellings(words: Iterable[str]) -> set[str]:
-    """Give the words, and how a bytea that holds them is written."""
+    """Return the words, and how a bytea that holds them is written."""
     return {spelling for word in words for spelling in (word, word.encode().hex())}
 
 

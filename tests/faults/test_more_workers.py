@@ -135,7 +135,7 @@ async def test_two_workers_of_each_kind_share_the_load_and_one_may_come_and_go(
 
 
 async def _list_found(user: User) -> set[str]:
-    """Give all deals that search finds of this work, page by page."""
+    """Return all deals that search finds of this work, page by page."""
     found: set[str] = set()
     more: dict[str, str] = {}
     while True:

@@ -15,7 +15,7 @@ DEPLOYED: Final = [*product(SITES, PROCESSES), ("values", "gateway")]
 
 
 def pods(site: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give (name, {metadata, spec}) of every pod that the site runs."""
+    """Yield (name, {metadata, spec}) of every pod that the site runs."""
     for one in read(site):
         if one["kind"] in PODS:
             template = one if one["kind"] == "Pod" else one["spec"]["template"]

@@ -15,7 +15,7 @@ from crm_testing.certificates import ThrowAwayAuthority
 
 
 def list_mounted(pod: dict[str, Any], container: dict[str, Any]) -> Iterator[str]:
-    """Give the paths of the files that a container finds, of Secrets by key."""
+    """Yield the paths of the files that a container finds, of Secrets by key."""
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     for mount in container["volumeMounts"]:
         volume = volumes[mount["name"]]

@@ -50,7 +50,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Give a clone in which everything runs."""
+    """Yield a clone in which everything runs."""
     folder = tmp_path_factory.mktemp("clone") / "crm"
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)  # noqa: S603, S607 - this checkout
     environment = {**os.environ, **PORTS}

@@ -27,7 +27,7 @@ TAG: Final = "cp313"
 
 
 def list_stages() -> dict[str, str]:
-    """Give the text of each stage by its name; the last has none."""
+    """Return the text of each stage by its name; the last has none."""
     stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
     return {(re.match(r"\S+ AS (\S+)", stage) or [None, "last"])[1] or "last": stage for stage in stages}
 
@@ -127,7 +127,7 @@ def test_what_has_no_digest_leaves_all_as_it_was(tmp_path: Path) -> None:
 
 
 def list_installed() -> Iterator[dict[str, Any]]:
-    """Give what is locked for the images: all that their packages need, on Linux and this Python."""
+    """Yield what is locked for the images: all that their packages need, on Linux and this Python."""
     packages: dict[str, list[dict[str, Any]]] = {}
     for package in LOCK["package"]:
         packages.setdefault(package["name"], []).append(package)
@@ -157,7 +157,7 @@ def test_every_package_has_a_wheel_for_both_architectures(architecture: str) -> 
 
 
 def fits(wheel: str, architecture: str) -> bool:
-    """Tell whether the wheel of this file name can be installed in the image, whose C library is glibc."""
+    """Return whether the wheel of this file name can be installed in the image, whose C library is glibc."""
     interpreter, abi, platform = wheel.removesuffix(".whl").rsplit("-", 3)[1:]
     runs = (
         TAG in interpreter.split(".") or abi == "abi3" or any(tag.startswith("py3") for tag in interpreter.split("."))

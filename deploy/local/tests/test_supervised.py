@@ -32,7 +32,7 @@ class Sleeper(ProgramProcess):
 
 @asynccontextmanager
 async def supervised(folder: Path, code: str) -> AsyncIterator[tuple[Supervised, list[tuple[str, float]]]]:
-    """Give a supervised process and the list of its states with their times, which grows."""
+    """Yield a supervised process and the list of its states with their times, which grows."""
     seen: list[tuple[str, float]] = []
     with ThreadPoolExecutor() as threads:
 

@@ -191,7 +191,7 @@ BOUNDS: Final = {
 
 
 def of_events(objective: str, every_minute: str, good_every_minute: str, *, more: str | None = None) -> dict[str, str]:
-    """Give the series of an objective: all events, and the good ones. Availability counts the bad ones."""
+    """Return the series of an objective: all events, and the good ones. Availability counts the bad ones."""
     name, by, value, bound, labels = BOUNDS[objective]
     having = (more if more is not None else labels).removeprefix(",")
     comma = f",{having}" if having else ""

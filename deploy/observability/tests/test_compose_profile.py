@@ -25,7 +25,7 @@ def read(path: Path) -> Any:
 
 
 def list_mounts(container: str) -> dict[str, str]:
-    """Give what is mounted of this checkout, by where it is in the container."""
+    """Return what is mounted of this checkout, by where it is in the container."""
     mounts = [volume.split(":") for volume in CONTAINERS[container]["volumes"]]
     return {mount[1]: mount[0] for mount in mounts if mount[0].startswith("./")}
 

@@ -39,7 +39,7 @@ def warehouse_dsn(postgres_admin_dsn: str, reporting_owner_dsn: str) -> Iterator
 
 @pytest.fixture
 def business(reporting_owner_dsn: str) -> Iterator[Business]:
-    """Give a connection that writes as the projections do, over tables that are empty at first."""
+    """Yield a connection that writes as the projections do, over tables that are empty at first."""
     with psycopg.connect(
         reporting_owner_dsn.replace("reporting_owner", "reporting_worker"), autocommit=True
     ) as connection:
@@ -57,7 +57,7 @@ def warehouse(warehouse_dsn: str, tmp_path: Path) -> Warehouse:
 
 @pytest.fixture
 def lake(warehouse_dsn: str, tmp_path: Path) -> Warehouse:
-    """Give one of Parquet files."""
+    """Return one of Parquet files."""
     settings = WarehouseSettings(
         dsn=warehouse_dsn, work_dir=tmp_path / "work", destination="filesystem", bucket_url=f"file://{tmp_path}/lake"
     )

@@ -48,7 +48,7 @@ async def test_an_error_ends_its_round_alone(error: Exception, outcome: str, lev
     name = f"test_{type(error).__name__}"
     rounds = Rounds(error=error)
     with capture_logs() as logs:
-        async with background(repeat(name, rounds, pause_s=0.01, world_errors=(LookupError,))):
+        async with background(repeat(name, rounds, pause_s=0.01, transient_errors=(LookupError,))):
             await rounds.reach(3)
 
     (line,) = logs

@@ -9,7 +9,7 @@ import elasticsearch
 import httpx
 import pytest
 
-from crm_shared.bus import WorldAway, is_world_error
+from crm_shared.bus import WorldAway, is_transient
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.contracts import BadRecord
 
@@ -67,7 +67,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
     ids=repr,
 )
 def test_the_world_is_waited_for(error: Exception) -> None:
-    assert is_world_error(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_the_world_is_waited_for(error: Exception) -> None:
     ids=repr,
 )
 def test_a_bad_record_is_not_waited_for(error: Exception) -> None:
-    assert not is_world_error(error)
+    assert not is_transient(error)
 
 
 def test_a_consumer_may_name_world_errors_of_its_own() -> None:
-    assert not is_world_error(LookupError())
-    assert is_world_error(LookupError(), (LookupError,))
+    assert not is_transient(LookupError())
+    assert is_transient(LookupError(), (LookupError,))
 
 
 def test_delays_double_up_to_the_last_with_jitter_below() -> None:

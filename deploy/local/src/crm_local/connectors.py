@@ -9,7 +9,7 @@ DEPLOYED: Final = Path(__file__).parents[3] / "debezium"
 
 
 def fill(file: str, variables: Mapping[str, str]) -> str:
-    """Give a deployed file with its variables replaced, as envsubst does."""
+    """Return a deployed file with its variables replaced, as envsubst does."""
     text = (DEPLOYED / file).read_text("utf-8")
     for name, value in variables.items():
         text = text.replace(f"${{{name}}}", value)
@@ -17,7 +17,7 @@ def fill(file: str, variables: Mapping[str, str]) -> str:
 
 
 def make_connector(service: str, *, host: str, port: int, database: str, secrets: Path) -> dict[str, str]:
-    """Give the connector's properties. `secrets` holds the file `<service>_cdc_password`."""
+    """Return the connector's properties. `secrets` holds the file `<service>_cdc_password`."""
     variables = {
         "CRM_SERVICE": service,
         "CRM_DATABASE_HOST": host,

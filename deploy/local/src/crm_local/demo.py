@@ -124,7 +124,7 @@ def _move(suite: DemoSuite, client: DemoClient, tenant: DemoTenant, say: Callabl
 
 
 def _choose_stages(stages: list[Any], present_id: str) -> tuple[Any, Any]:
-    """Give the deal's stage and the next open one, the first again after the last."""
+    """Return the deal's stage and the next open one, the first again after the last."""
     present = next(stage for stage in stages if stage["id"] == present_id)
     still_open = [stage for stage in stages if stage["kind"] == "OPEN"]
     at = still_open.index(present) if present in still_open else -1

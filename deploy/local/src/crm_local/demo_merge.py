@@ -103,7 +103,7 @@ def _since(began_s: float) -> str:
 
 
 def _timeline(client: DemoClient, contact_id: str) -> set[str]:
-    """Give the ids in a contact's timeline, none while the contact is not there for the activities service."""
+    """Return the ids in a contact's timeline, none while the contact is not there for the activities service."""
     path = f"/v1/timelines/contacts/{contact_id}"
     if client.status("activities", path) != httpx.codes.OK:
         return set()

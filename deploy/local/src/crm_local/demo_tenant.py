@@ -88,7 +88,7 @@ class DemoClient:
 
 
 def find_tenant_id(home: Home) -> UUID | None:
-    """Give the demo tenant's id, None before it was loaded."""
+    """Return the demo tenant's id, None before it was loaded."""
     known = read_known(home)
     return UUID(known["tenant_id"]) if known else None
 
@@ -127,7 +127,7 @@ def forget(home: Home) -> None:
 
 
 def _is_gone(suite: DemoSuite, known: Mapping[str, str]) -> bool:
-    """Tell whether the suite has lost its data since, as containers do whose volumes were removed."""
+    """Return whether the suite has lost its data since, as containers do whose volumes were removed."""
     admin = DemoClient(suite, suite.token(UUID(known["tenant_id"]), UUID(known["admin_id"])))
     return admin.status("contacts", "/v1/me") == httpx.codes.UNAUTHORIZED
 

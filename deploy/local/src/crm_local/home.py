@@ -61,7 +61,7 @@ class Home:
 
     @property
     def has_replica(self) -> bool:
-        """Say whether this suite has a standby that reports read: as it was last started with."""
+        """Return whether this suite has a standby that reports read: as it was last started with."""
         return (self.path / "replica").exists()
 
     def remember_replica(self, *, wanted: bool) -> None:
@@ -69,7 +69,7 @@ class Home:
 
     @property
     def has_debezium(self) -> bool:
-        """Say whether Debezium brings this suite's events to Kafka: as it was last started with."""
+        """Return whether Debezium brings this suite's events to Kafka: as it was last started with."""
         return (self.path / "debezium").exists()
 
     def remember_debezium(self, *, wanted: bool) -> None:
@@ -83,7 +83,7 @@ class Home:
 
     @property
     def is_made(self) -> bool:
-        """Say whether a suite was ever started here."""
+        """Return whether a suite was ever started here."""
         return self.secrets.is_dir()
 
     def password_of(self, role: str) -> str:
@@ -97,7 +97,7 @@ class Home:
         return passwords[role]
 
     def read_state(self) -> dict[str, Any] | None:
-        """Give what the supervisor last wrote, None before its first."""
+        """Return what the supervisor last wrote, None before its first."""
         try:
             state: dict[str, Any] = json.loads(self.state_file.read_text())
         except FileNotFoundError:

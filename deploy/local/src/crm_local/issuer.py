@@ -31,7 +31,7 @@ def issue(home: Home, *, tenant_id: UUID, user_id: UUID, ttl_s: int) -> str:
 
 
 def external_jwks_url(home: Home) -> str | None:
-    """Give CRM_AUTH_JWKS_URL, ours now or the running suite's, where it names another issuer's keys."""
+    """Return CRM_AUTH_JWKS_URL, ours now or the running suite's, where it names another issuer's keys."""
     state = home.read_state() or {}
     for url in (os.environ.get("CRM_AUTH_JWKS_URL"), state.get("jwks_url")):
         if url and url != home.jwks_file.as_uri():

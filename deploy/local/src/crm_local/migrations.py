@@ -21,7 +21,7 @@ class MigrationFailed(Exception):
 
 
 def is_up_to_date(home: Home, service: str) -> bool:
-    """Tell whether `bring_up_to_date` was done for `service` with the code as it is."""
+    """Return whether `bring_up_to_date` was done for `service` with the code as it is."""
     marker = _marker(home, service)
     return marker.exists() and marker.read_text() == fingerprint(home, service)
 

@@ -116,7 +116,7 @@ class Plan:
         return (engines | programs)[name]
 
     def public_environment(self) -> dict[str, str]:
-        """Give what `crm env` prints: where a client or a test finds the suite."""
+        """Return what `crm env` prints: where a client or a test finds the suite."""
         return self._addresses() | {dsn_variable(service, "dsn"): self.dsn(service, "app") for service in SERVICES}
 
     def _addresses(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ class Plan:
         }
 
     def service_environment(self, service: str, entry_point: str) -> dict[str, str]:
-        """Give the environment of `crm-<service> <entry point>`, but for its own port: of databases what it uses."""
+        """Return the environment of `crm-<service> <entry point>`, but for its own port: of databases what it uses."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
         # Knobs that somebody set by hand for this start go through; what the suite decides itself does not, and no
         # database that a shell knows of (`crm env`) gets to a process that has no use for it.

@@ -40,7 +40,7 @@ class BusyPort:
 
 
 def supervisor_pid(home: Home) -> int | None:
-    """Give the pid of the living supervisor. Its lock tells, which the system takes from it however it ends."""
+    """Return the pid of the living supervisor. Its lock tells, which the system takes from it however it ends."""
     if not home.lock_file.exists():
         return None
     with home.lock_file.open("r") as lock:

@@ -20,7 +20,7 @@ SOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${source}")
 
 
 def make_dashboards() -> dict[str, str]:
-    """Give each dashboard's JSON by its file's name."""
+    """Return each dashboard's JSON by its file's name."""
     return {f"{board.uid}.json": _encode(board) for board in list_boards()}
 
 

@@ -13,7 +13,7 @@ HEAD: Final = "# Made by `make rules`: change the code, not this file.\n"
 
 
 def make_files() -> dict[str, str]:
-    """Give the text of each file by its path under deploy/observability."""
+    """Return the text of each file by its path under deploy/observability."""
     rules = {
         f"prometheus/rules/{name}": HEAD + yaml.safe_dump(content, sort_keys=False, width=10_000, allow_unicode=True)
         for name, content in make_rule_files().items()

@@ -42,7 +42,7 @@ def ratio_over(window: str, having: str = "") -> str:
 
 
 def _of_histogram(name: str, good_within: str, by: str, *, having: str = "") -> tuple[str, str]:
-    """Give all events of a histogram, and those that took longer than `good_within`, one of its bounds."""
+    """Return all events of a histogram, and those that took longer than `good_within`, one of its bounds."""
     comma = f",{having}" if having else ""
     everything = f"sum by ({by}) (increase({name}_count{{{having}}}[$window]))"
     good = f'sum by ({by}) (increase({name}_bucket{{le="{good_within}"{comma}}}[$window]))'

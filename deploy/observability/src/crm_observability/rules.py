@@ -22,7 +22,7 @@ Rule = dict[str, Any]
 
 
 def make_rule_files() -> dict[str, dict[str, Any]]:
-    """Give the content of each rule file by its name."""
+    """Return the content of each rule file by its name."""
     # In one group, so that each rule reads what those before it have just recorded.
     recording = {"name": "crm-objectives", "rules": [*_count(), *_sum_up()]}
     burning = {"name": "crm-budgets", "rules": [rule for one in OBJECTIVES for rule in _burn(one)]}

@@ -8,7 +8,7 @@ from typing import Any, Final, Never
 import structlog
 from prometheus_client import Counter
 
-from crm_shared.transient import is_world_error
+from crm_shared.transient import is_transient
 
 logger = structlog.get_logger(__name__)
 
@@ -24,11 +24,11 @@ async def repeat(
     work: Callable[[], Awaitable[bool | None]],
     *,
     pause_s: float,
-    world_errors: tuple[type[BaseException], ...] = (),
+    transient_errors: tuple[type[BaseException], ...] = (),
 ) -> Never:
     """Do `work` until cancelled, `pause_s` seconds apart; at once again when it gives True: there is more.
 
-    Nothing that a round raises ends the rounds. What the outside has to mend (`is_world_error`, or `world_errors`) is
+    Nothing that a round raises ends the rounds. What the outside has to mend (`is_transient`, or `transient_errors`) is
     logged in a line, anything else with its traceback.
     """
     for outcome in ("done", "waits", "failed"):
@@ -39,7 +39,7 @@ async def repeat(
             has_more = bool(await work())
             outcome = "done"
         except Exception as error:
-            if is_world_error(error, world_errors):
+            if is_transient(error, transient_errors):
                 outcome = "waits"
                 logger.warning("background_work_waits", work=name, error=repr(error), again_in_s=pause_s)
             else:

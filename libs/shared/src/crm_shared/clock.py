@@ -11,7 +11,7 @@ UUID_WITH_TIME: Final = 7
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Give the present instant, in UTC."""
+        """Return the present instant, in UTC."""
         ...
 
 

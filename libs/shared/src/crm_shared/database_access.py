@@ -31,7 +31,7 @@ INDEXING_SERVICES: Final = ("contacts", "deals")
 
 
 def list_dsns(service: str, entry_point: str) -> Sequence[str]:
-    """Give the settings that hold the DSNs which `entry_point` uses. Raises KeyError for one that is not there."""
+    """Return the settings that hold the DSNs which `entry_point` uses. Raises KeyError for one that is not there."""
     owners = ("owner_dsn",) if entry_point == "worker" and service in INDEXING_SERVICES else ()
     return (*DSNS[entry_point], *owners)
 

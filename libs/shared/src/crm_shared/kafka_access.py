@@ -39,7 +39,7 @@ class KafkaAccess:
             )
 
     def to_arguments(self) -> dict[str, Any]:
-        """Give what every client of aiokafka takes. Raises WrongTls."""
+        """Return what every client of aiokafka takes. Raises WrongTls."""
         arguments: dict[str, Any] = {"bootstrap_servers": self.bootstrap, "security_protocol": self.protocol}
         if self.protocol.endswith("SSL"):
             arguments["ssl_context"] = self.tls.make_context()

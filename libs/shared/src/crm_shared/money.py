@@ -14,7 +14,7 @@ _DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def digits_of(currency: str) -> int:
-    """Give the decimals that ISO 4217 gives a currency: JPY 0, EUR 2, KWD 3. Raises ValueError for no currency."""
+    """Return the decimals that ISO 4217 gives a currency: JPY 0, EUR 2, KWD 3. Raises ValueError for no currency."""
     exponent = IsoCurrency(currency).exponent
     if exponent is None:  # gold, testing codes and the like have no minor unit, and are nobody's price
         raise ValueError(f"{currency} is not a currency that a price can have")

@@ -20,7 +20,7 @@ class SecretFiles(EnvSettingsSource):
     """Reads the value of each setting from the file that its variable with `_FILE` names, without the last newline."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Give (value or None, key, whether it is complex). Raises UnreadableSecret."""
+        """Return (value or None, key, whether it is complex). Raises UnreadableSecret."""
         key, is_complex = field_name, False
         for key, variable, is_complex in self._extract_field_info(field, field_name):
             file = self.env_vars.get(variable + SUFFIX)

@@ -32,7 +32,7 @@ def to_cell(value: object) -> object:
 
 
 def from_cell(text: str) -> str:
-    """Give the text that `to_cell` has written as `text`. What nobody disarmed stays as it is."""
+    """Return the text that `to_cell` has written as `text`. What nobody disarmed stays as it is."""
     return text[1:] if text.startswith("'") and _DISARMED.match(text) else text
 
 
@@ -56,5 +56,5 @@ def count_chars(row: Sequence[object]) -> int:
 
 
 def attachment(name: str) -> Mapping[str, str]:
-    """Give the headers of a download; `name` is the file's, without its ending."""
+    """Return the headers of a download; `name` is the file's, without its ending."""
     return {"Content-Disposition": f'attachment; filename="{name}.csv"'}

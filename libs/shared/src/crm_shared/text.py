@@ -27,7 +27,7 @@ _STEPS: Final = re.compile(r"[/\\]")
 
 
 def to_nfc(text: str) -> str:
-    """Give the text in Unicode NFC: `e` and an accent behind it become the one letter that keyboards write.
+    """Return the text in Unicode NFC: `e` and an accent behind it become the one letter that keyboards write.
 
     A run of more marks than any language writes stays as it is.
     """
@@ -46,24 +46,24 @@ def is_storable(text: str) -> bool:
 
 
 def is_seen(text: str) -> bool:
-    """Tell whether anything of the text would show on paper: spaces, controls and joiners would not."""
+    """Return whether anything of the text would show on paper: spaces, controls and joiners would not."""
     return any(unicodedata.category(character) not in _UNSEEN for character in _BLANK.sub("", text))
 
 
 def has_control(text: str) -> bool:
-    """Tell whether the text holds a control character; a tab and the end of a line are such."""
+    """Return whether the text holds a control character; a tab and the end of a line are such."""
     return _CONTROL.search(text) is not None
 
 
 def to_line(text: str) -> str:
-    """Give one line of text in NFC. Raises ValueError for a control character in it."""
+    """Return one line of text in NFC. Raises ValueError for a control character in it."""
     if has_control(text):
         raise ValueError("holds a control character, such as a tab or a line's end")
     return to_nfc(text)
 
 
 def to_name(text: str) -> str:
-    """Give one line that shows something, in NFC. Raises ValueError for a control character, or if nothing shows."""
+    """Return one line that shows something, in NFC. Raises ValueError for a control character, or if nothing shows."""
     line = to_line(text)
     if not is_seen(line):
         raise ValueError("shows nothing: it holds invisible characters only")
@@ -71,7 +71,7 @@ def to_name(text: str) -> str:
 
 
 def to_path_name(text: str) -> str:
-    """Give a name that may stand in a path. Raises ValueError for one that a client would resolve into another path.
+    """Return a name that may stand in a path. Raises ValueError for one that a client would resolve into another path.
 
     Clients resolve `.` and `..` before they send, written as `%2E` too, and browsers take a backslash for a slash. The
     path ends at a `?` or `#` that is not written as an escape.
@@ -85,6 +85,6 @@ def to_path_name(text: str) -> str:
 
 
 def to_plain_letters(text: str) -> str:
-    """Give the text without case and accents, as far as they can be told apart from letters without a language."""
+    """Return the text without case and accents, as far as they can be told apart from letters without a language."""
     parted = unicodedata.normalize("NFKD", text.casefold())
     return "".join(each for each in parted if not unicodedata.combining(each)).translate(_STROKED)

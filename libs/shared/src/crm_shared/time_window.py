@@ -27,7 +27,7 @@ OUTSIDE: Final = f"lies outside {FIRST_DAY} to {LAST_DAY}"
 
 
 def to_instant(instant: datetime) -> datetime:
-    """Give an aware instant in UTC. Raises ValueError outside the window, or without a time zone."""
+    """Return an aware instant in UTC. Raises ValueError outside the window, or without a time zone."""
     if instant.tzinfo is None:
         raise ValueError("needs a time zone")
     if not FIRST_INSTANT <= instant < END:
@@ -36,7 +36,7 @@ def to_instant(instant: datetime) -> datetime:
 
 
 def to_day(day: date) -> date:
-    """Give the day back. Raises ValueError outside the window."""
+    """Return the day back. Raises ValueError outside the window."""
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(OUTSIDE)
     return day

@@ -16,7 +16,7 @@ def _list_known() -> frozenset[str]:
 
 
 def to_time_zone(name: str) -> str:
-    """Give the name back. Raises ValueError for one that the IANA data base has not."""
+    """Return the name back. Raises ValueError for one that the IANA data base has not."""
     if name not in _list_known():
         raise ValueError("is not an IANA time zone, such as Europe/Berlin")
     return name

@@ -20,7 +20,7 @@ class WorldAway(Exception):
     """Raised by a handler that knows that what it needs is away, whatever the error below it was."""
 
 
-WORLD_ERRORS: Final[tuple[type[BaseException], ...]] = (
+TRANSIENT_ERRORS: Final[tuple[type[BaseException], ...]] = (
     WorldAway,
     OSError,
     TimeoutError,
@@ -51,7 +51,7 @@ def _answers_badly(error: BaseException) -> bool:
     return bool(status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def is_world_error(error: BaseException, more: tuple[type[BaseException], ...] = ()) -> bool:
+def is_transient(error: BaseException, more: tuple[type[BaseException], ...] = ()) -> bool:
     """Will the same call work once something outside has recovered? Looks through `raise … from` and groups.
 
     `more` adds a handler's own errors. A BadRecord is never the world's, whatever it was raised from.
@@ -59,9 +59,9 @@ def is_world_error(error: BaseException, more: tuple[type[BaseException], ...] =
     if isinstance(error, BadRecord):
         return False
     if isinstance(error, BaseExceptionGroup):
-        return any(is_world_error(inner, more) for inner in error.exceptions)
-    if isinstance(error, (*WORLD_ERRORS, *more)) or is_away(error) or is_contended(error) or _answers_badly(error):
+        return any(is_transient(inner, more) for inner in error.exceptions)
+    if isinstance(error, (*TRANSIENT_ERRORS, *more)) or is_away(error) or is_contended(error) or _answers_badly(error):
         return True
     if isinstance(error, aiokafka.errors.KafkaError) and error.retriable:
         return True
-    return error.__cause__ is not None and is_world_error(error.__cause__, more)
+    return error.__cause__ is not None and is_transient(error.__cause__, more)

@@ -33,7 +33,7 @@ class Org:
         self.versions: dict[UUID, int] = {}
         self.people: dict[UUID, dict[str, Any]] = {}
 
-    def _tell(self, aggregate: str, record_id: UUID, fields: dict[str, Any]) -> Event:
+    def _publish(self, aggregate: str, record_id: UUID, fields: dict[str, Any]) -> Event:
         version = self.versions[record_id] = self.versions.get(record_id, 0) + 1
         state = {"id": record_id, "version": version, "created_at": AT, "updated_at": AT, **fields}
         return to_event(
@@ -52,12 +52,12 @@ class Org:
 
     def tenant(self, scope: str = "DIRECT") -> Event:
         fields = {"name": "T", "base_currency": "EUR", "time_zone": "UTC", "manager_scope": scope}
-        return self._tell("tenant", self.tenant_id, fields)
+        return self._publish("tenant", self.tenant_id, fields)
 
     def user(self, user_id: UUID, **changes: Any) -> Event:
         usual = {"email": "a@b.example", "full_name": "A", "role": "REP", "manager_id": None, "active": True}
         self.people[user_id] = {**self.people.get(user_id, usual), **changes}
-        return self._tell("user", user_id, self.people[user_id])
+        return self._publish("user", user_id, self.people[user_id])
 
     async def apply(self, *events: Event) -> None:
         async with self.database.begin_as_worker() as transaction:

@@ -20,8 +20,8 @@ from crm_shared.bus.worker import Worker
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, OutboxEvent, new_event
 from crm_testing.outboxes import OCCURRED_AT, TENANT_ID
+from crm_testing.published_records import PublishedRecord
 from crm_testing.records import RawRecord, read_ends, read_topic, write_records
-from crm_testing.told_records import ToldRecord
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -37,7 +37,7 @@ async def dead_letters(kafka_bootstrap: str, group_id: str) -> str:
     return f"{TOPIC}.{group_id}.dlq"
 
 
-def tell_contact(contact_id: uuid.UUID, version: int, **fields: Any) -> OutboxEvent:
+def publish_contact(contact_id: uuid.UUID, version: int, **fields: Any) -> OutboxEvent:
     verb = "erased" if fields.get("erased_at") else "created" if version == 1 else "updated"
     return new_event(
         aggregate="contact",
@@ -46,7 +46,7 @@ def tell_contact(contact_id: uuid.UUID, version: int, **fields: Any) -> OutboxEv
         version=version,
         tenant_id=TENANT_ID,
         occurred_at=OCCURRED_AT,
-        state={**ToldRecord.new("contact", TENANT_ID).state, "id": contact_id, "version": version, **fields},
+        state={**PublishedRecord.new("contact", TENANT_ID).state, "id": contact_id, "version": version, **fields},
         changed=None if version == 1 else {},
         actor_id=None,
     )
@@ -77,26 +77,26 @@ async def test_an_erasure_buries_the_contacts_dead_letters_and_no_others(
     contact_id, other_id = new_id(), new_id()
     watching = Watching(contact_id, fails_at={1, 2})
     poison = RawRecord(str(other_id).encode(), b"{not json", [])
-    told = [tell_contact(contact_id, 1), tell_contact(contact_id, 2)]
-    erased = tell_contact(contact_id, 3, erased_at="2026-11-22T09:30:00Z")
+    published = [publish_contact(contact_id, 1), publish_contact(contact_id, 2)]
+    erased = publish_contact(contact_id, 3, erased_at="2026-11-22T09:30:00Z")
 
     async def is_buried() -> bool:
         return any(one.value is None for one in await read_own(kafka_bootstrap, dead_letters, contact_id))
 
     async with working([Subscription((TOPIC,), group_id, watching.handle)]):
-        await write_records(kafka_bootstrap, TOPIC, [*map(RawRecord.of, told), poison, RawRecord.of(erased)])
+        await write_records(kafka_bootstrap, TOPIC, [*map(RawRecord.of, published), poison, RawRecord.of(erased)])
         await wait_until(is_buried)
 
     letters = await read_own(kafka_bootstrap, dead_letters, contact_id)
-    assert [one.value for one in letters] == [told[0].payload, told[1].payload, None]
+    assert [one.value for one in letters] == [published[0].payload, published[1].payload, None]
     assert [one.value for one in await read_own(kafka_bootstrap, dead_letters, other_id)] == [b"{not json"]
     assert watching.versions == [3]
 
 
 async def test_redrive_leaves_what_was_buried(kafka_bootstrap: str, dead_letters: str, group_id: str) -> None:
     erased_id, kept_id = new_id(), new_id()
-    erased, kept = RawRecord.of(tell_contact(erased_id, 1)), RawRecord.of(tell_contact(kept_id, 1))
-    again = RawRecord.of(tell_contact(erased_id, 4))
+    erased, kept = RawRecord.of(publish_contact(erased_id, 1)), RawRecord.of(publish_contact(kept_id, 1))
+    again = RawRecord.of(publish_contact(erased_id, 4))
     tombstone = RawRecord(erased.key, None)
     begin = await read_ends(kafka_bootstrap, TOPIC)
     progress: list[tuple[int, int]] = []
@@ -139,8 +139,8 @@ async def test_a_second_telling_makes_compaction_drop_what_came_before(kafka_boo
             ]
         )
         contact_id = new_id()
-        before = RawRecord.of(tell_contact(contact_id, 1, first_name="Zebulon"))
-        shell = RawRecord.of(tell_contact(contact_id, 2, erased_at="2026-11-22T09:30:00Z"))
+        before = RawRecord.of(publish_contact(contact_id, 1, first_name="Zebulon"))
+        shell = RawRecord.of(publish_contact(contact_id, 2, erased_at="2026-11-22T09:30:00Z"))
         await write_records(kafka_bootstrap, names[0], [before, shell])
         await write_records(kafka_bootstrap, names[1], [before, RawRecord(before.key, None)])
 

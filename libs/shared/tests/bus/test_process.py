@@ -132,7 +132,7 @@ async def ignore(_batch: list[Event]) -> None:
 
 
 async def is_refused(check: Callable[[], Awaitable[None]], reason: str) -> bool:
-    """Tell whether `check` names this reason; just started, a process names none yet."""
+    """Return whether `check` names this reason; just started, a process names none yet."""
     try:
         await check()
     except ConnectionError as error:

@@ -30,7 +30,7 @@ async def committing(kafka_bootstrap: str, group_id: str) -> AsyncIterator[AIOKa
 
 
 async def is_known(readers: Readers) -> bool:
-    """Tell whether the broker, which may have just started, keeps groups yet."""
+    """Return whether the broker, which may have just started, keeps groups yet."""
     try:
         await readers.count_behind()
     except WorldAway:

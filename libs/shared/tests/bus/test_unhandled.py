@@ -24,7 +24,7 @@ NOWHERE = "127.0.0.1:9"
 
 
 async def has_looked(watch: UnhandledWatch) -> bool:
-    """Say whether it could: a broker that has just started keeps no groups for a moment."""
+    """Return whether it could: a broker that has just started keeps no groups for a moment."""
     try:
         await watch.look()
     except (KafkaError, TimeoutError):

@@ -63,7 +63,7 @@ def test_a_released_example_stays_valid_and_readable(path: Path) -> None:
 
 
 def is_later(field: FieldInfo) -> bool:
-    """Say whether the field came after the first release, so that events without it are valid for ever."""
+    """Return whether the field came after the first release, so that events without it are valid for ever."""
     return isinstance(field.json_schema_extra, dict) and ADDED_IN in field.json_schema_extra
 
 

@@ -14,7 +14,7 @@ from crm_shared.bus.dead_letters import verb_of
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Event, OutboxEvent, decode, new_event
 from crm_shared.contracts.states import STATE_MODELS
-from crm_testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 
 NAIVE = datetime(2026, 11, 22, 3, 51, 54)  # noqa: DTZ001 - without a zone on purpose
 YEAR_1 = datetime.min.replace(tzinfo=UTC)
@@ -22,7 +22,7 @@ ENDS = ("deleted", "erased")
 
 
 def build(state: dict[str, Any], **differences: Any) -> OutboxEvent:
-    facts: dict[str, Any] = {"occurred_at": TOLD_AT, "verb": "updated", "changed": {}, "actor_id": None}
+    facts: dict[str, Any] = {"occurred_at": PUBLISHED_AT, "verb": "updated", "changed": {}, "actor_id": None}
     return new_event(
         aggregate="activity",
         aggregate_id=state["id"],
@@ -47,7 +47,7 @@ def build(state: dict[str, Any], **differences: Any) -> OutboxEvent:
     ids=repr,
 )
 def test_a_state_that_no_reader_could_read_is_refused_where_it_is_told(broken: dict[str, Any]) -> None:
-    state = ToldRecord.new("activity", new_id()).state
+    state = PublishedRecord.new("activity", new_id()).state
     build(state)
     with pytest.raises(ValueError, match=r"would break the contract: field activity\.\w+: ") as refused:
         build({**state, **broken})
@@ -55,7 +55,7 @@ def test_a_state_that_no_reader_could_read_is_refused_where_it_is_told(broken: d
 
 
 def test_a_field_that_is_missing_is_refused_where_it_is_told() -> None:
-    state = ToldRecord.new("activity", new_id()).state
+    state = PublishedRecord.new("activity", new_id()).state
     with pytest.raises(ValueError, match=r"field activity\.type: Field required"):
         build({name: value for name, value in state.items() if name != "type"})
 
@@ -63,15 +63,15 @@ def test_a_field_that_is_missing_is_refused_where_it_is_told() -> None:
 @pytest.mark.parametrize("moment", [NAIVE, YEAR_1])
 def test_an_event_happened_at_a_moment_that_can_be(moment: datetime) -> None:
     with pytest.raises(ValueError, match=r"time zone|lies outside"):
-        build(ToldRecord.new("activity", new_id()).state, occurred_at=moment)
+        build(PublishedRecord.new("activity", new_id()).state, occurred_at=moment)
 
 
 def test_a_broken_history_is_refused_where_it_is_told() -> None:
-    deal = ToldRecord.new("deal", new_id(), pipeline_id=new_id(), stage_id=new_id())
+    deal = PublishedRecord.new("deal", new_id(), pipeline_id=new_id(), stage_id=new_id())
     with pytest.raises(ValueError, match=r"would break the contract: field deal\.to_stage: Field required"):
         new_event(
             aggregate="deal", aggregate_id=deal.id, verb="snapshot", version=1, tenant_id=deal.tenant_id,
-            occurred_at=TOLD_AT, state=deal.state, changed=None, actor_id=None, history=[{"version": 1}],
+            occurred_at=PUBLISHED_AT, state=deal.state, changed=None, actor_id=None, history=[{"version": 1}],
         )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_a_broken_history_is_refused_where_it_is_told() -> None:
 )
 def test_a_reader_takes_no_moment_outside_the_window(aggregate: str, field: str, value: str) -> None:
     model = STATE_MODELS[aggregate]
-    event = Event(new_id(), f"crm.{aggregate}.updated", new_id(), aggregate, new_id(), 1, TOLD_AT, {field: value})
+    event = Event(new_id(), f"crm.{aggregate}.updated", new_id(), aggregate, new_id(), 1, PUBLISHED_AT, {field: value})
     with pytest.raises(BadRecord) as refused:
         event.read(model)
     wrong = [error for error in _list_errors(lambda: model.model_validate(event.state)) if error["loc"] == (field,)]
@@ -106,16 +106,16 @@ def _list_errors(read: Callable[[], object]) -> list[Any]:
 
 @given(st.one_of(st.binary(), st.sampled_from([b"", b"null", b"[]", b"{}", b'{"contact": 5}', b'{"contact": {}}'])))
 def test_the_end_of_a_record_is_heard_of_by_its_headers_alone(value: bytes) -> None:
-    contact = ToldRecord.new("contact", new_id())
+    contact = PublishedRecord.new("contact", new_id())
     contact.change()
     for verb in ENDS:
         sent = new_event(
             aggregate="contact", aggregate_id=contact.id, verb=verb, version=2, tenant_id=contact.tenant_id,
-            occurred_at=TOLD_AT, state=contact.state, changed={}, actor_id=None,
+            occurred_at=PUBLISHED_AT, state=contact.state, changed={}, actor_id=None,
         )  # fmt: skip
         event = decode(str(contact.id).encode(), value, sent.headers())
         assert (event.tenant_id, event.aggregate_id, event.version) == (contact.tenant_id, contact.id, 2)
-        assert (event.verb, event.tells_of_its_end, event.tells_of_erasure) == (verb, True, verb == "erased")
+        assert (event.verb, event.is_removal, event.is_erasure) == (verb, True, verb == "erased")
         assert event.read_unless_over(STATE_MODELS["contact"]) is None
         headers = [(name, raw.replace(verb.encode(), b"updated")) for name, raw in sent.headers()]
         with pytest.raises(BadRecord):
@@ -124,11 +124,11 @@ def test_the_end_of_a_record_is_heard_of_by_its_headers_alone(value: bytes) -> N
 
 def test_a_state_that_says_it_is_over_counts_as_much_as_the_type() -> None:
     """An activity's erasure is an update that has `erased_at`."""
-    told = ToldRecord.new("activity", new_id()).tell()
-    broken = {**told.state, "occurred_at": "9999-12-31T23:59:59.999999"}
+    published = PublishedRecord.new("activity", new_id()).publish()
+    broken = {**published.state, "occurred_at": "9999-12-31T23:59:59.999999"}
     with pytest.raises(BadRecord, match=r"field activity\.occurred_at"):
-        replace(told, state=broken).read_unless_over(STATE_MODELS["activity"])
-    over = replace(told, state=broken | {"erased_at": "2026-11-22T03:51:54Z"})
+        replace(published, state=broken).read_unless_over(STATE_MODELS["activity"])
+    over = replace(published, state=broken | {"erased_at": "2026-11-22T03:51:54Z"})
     assert over.read_unless_over(STATE_MODELS["activity"]) is None
 
 

@@ -24,7 +24,7 @@ def dead_port() -> int:
 
 @pytest.fixture
 async def stranded(tmp_path: Path, dead_port: int) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of a service whose database is not there, not even when it starts."""
+    """Yield a client of a service whose database is not there, not even when it starts."""
     issuer = ThrowAwayIssuer(tmp_path)
     dsn = f"postgresql://things_app:hidden@127.0.0.1:{dead_port}/crm_things"
     values = {"dsn": dsn, "worker_dsn": dsn, "owner_dsn": dsn, "auth_jwks_url": issuer.jwks_url}

@@ -18,7 +18,7 @@ Things = ServiceKit[ThingsSettings]
 
 
 def fastapis_way(things: Things) -> ASGIApp:
-    """Give the application without its direct routes."""
+    """Return the application without its direct routes."""
     direct = things.app.middleware_stack
     assert isinstance(direct, DirectRoutes)
 

@@ -8,7 +8,7 @@ from crm_shared.http.problems import MEDIA_TYPE
 
 
 def require_problem(answer: httpx.Response, status: int, slug: str | None = None, *pointers: str) -> dict[str, Any]:
-    """Give the problem's body. Fails unless it has this status, slug, and exactly these fields in `errors`."""
+    """Return the problem's body. Fails unless it has this status, slug, and exactly these fields in `errors`."""
     assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
     assert answer.headers["content-type"] == MEDIA_TYPE
     problem: dict[str, Any] = answer.json()
@@ -21,7 +21,7 @@ def require_problem(answer: httpx.Response, status: int, slug: str | None = None
 
 
 def require_ok(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """Give the body. Fails unless the answer has this status."""
+    """Return the body. Fails unless the answer has this status."""
     assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
     body: dict[str, Any] = answer.json()
     return body

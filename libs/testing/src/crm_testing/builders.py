@@ -7,7 +7,7 @@ from uuid import UUID
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_testing.published import to_event
-from crm_testing.told_records import make_empty
+from crm_testing.published_records import make_empty
 
 BEGAN_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 

@@ -12,13 +12,13 @@ from crm_shared.contracts import Change, Event, new_event
 from crm_shared.contracts.changes import list_changes
 from crm_shared.contracts.dated_values import dated_fields
 from crm_testing.published import to_event
-from crm_testing.told_records import make_empty
+from crm_testing.published_records import make_empty
 
 BEGAN_AT: Final = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class ToldStage:
+class PublishedStage:
     id: UUID
     name: str
     win_probability: int
@@ -26,37 +26,37 @@ class ToldStage:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldPipeline:
-    """`tell()` gives its event; `retold(...)` the next version of it."""
+class PublishedPipeline:
+    """`publish()` gives its event; `republished(...)` the next version of it."""
 
     tenant_id: UUID
     id: UUID
-    stages: tuple[ToldStage, ...]
+    stages: tuple[PublishedStage, ...]
     name: str = "Sales"
     version: int = 1
     is_default: bool = True
     at: datetime = BEGAN_AT
 
     @classmethod
-    def sales(cls, tenant_id: UUID, *, is_default: bool = True) -> "ToldPipeline":
+    def sales(cls, tenant_id: UUID, *, is_default: bool = True) -> "PublishedPipeline":
         """Make one with the six stages that a new tenant gets."""
         stages = (
-            ToldStage(new_id(), "Qualification", 10, "OPEN"),
-            ToldStage(new_id(), "Discovery", 25, "OPEN"),
-            ToldStage(new_id(), "Proposal", 50, "OPEN"),
-            ToldStage(new_id(), "Negotiation", 75, "OPEN"),
-            ToldStage(new_id(), "Closed Won", 100, "WON"),
-            ToldStage(new_id(), "Closed Lost", 0, "LOST"),
+            PublishedStage(new_id(), "Qualification", 10, "OPEN"),
+            PublishedStage(new_id(), "Discovery", 25, "OPEN"),
+            PublishedStage(new_id(), "Proposal", 50, "OPEN"),
+            PublishedStage(new_id(), "Negotiation", 75, "OPEN"),
+            PublishedStage(new_id(), "Closed Won", 100, "WON"),
+            PublishedStage(new_id(), "Closed Lost", 0, "LOST"),
         )
         return cls(tenant_id, new_id(), stages, is_default=is_default)
 
-    def stage(self, name: str) -> ToldStage:
+    def stage(self, name: str) -> PublishedStage:
         return next(stage for stage in self.stages if stage.name == name)
 
-    def retold(self, **changes: Any) -> "ToldPipeline":
+    def republished(self, **changes: Any) -> "PublishedPipeline":
         return replace(self, **changes, version=self.version + 1)
 
-    def tell(self) -> Event:
+    def publish(self) -> Event:
         """Return the event of this version; the stages count as changed by it."""
         verb = "created" if self.version == 1 else "updated"
         changed: Mapping[str, Change] | None = None
@@ -64,7 +64,7 @@ class ToldPipeline:
             changed = {"stages": {"from": None, "to": self.stage_states}}
         return _to_event("pipeline", verb, self.tenant_id, self._state, changed, self.at)
 
-    def snapshot(self, *former: "ToldPipeline") -> Event:
+    def snapshot(self, *former: "PublishedPipeline") -> Event:
         """Repeat this version, with the stages that it and the `former` ones had."""
         told = [
             {"version": one.version, "changed_at": one.at, "values": {"stages": one.stage_states}}
@@ -107,7 +107,7 @@ class DealStory:
     `at` moves on by a minute an act, unless an act says when it happened. `actor_id` acts, else the owner.
     """
 
-    pipeline: ToldPipeline
+    pipeline: PublishedPipeline
     owner_id: UUID
     amount: Decimal | None = Decimal("1000.00")
     currency: str = "EUR"
@@ -142,19 +142,21 @@ class DealStory:
             "created_at": self.at,
             "updated_at": self.at,
         }
-        created = self._tell("created", None)
+        created = self._publish("created", None)
         self._remember(None, stage)
         if stage.kind == "OPEN":
             return [created]
-        return [created, self._tell(stage.kind.lower(), {})]
+        return [created, self._publish(stage.kind.lower(), {})]
 
-    def move(self, to: str, *, at: datetime | None = None, pipeline: ToldPipeline | None = None) -> Sequence[Event]:
+    def move(
+        self, to: str, *, at: datetime | None = None, pipeline: PublishedPipeline | None = None
+    ) -> Sequence[Event]:
         """Go to a stage of the same pipeline, or of another."""
         source = self._present_stage
         self.pipeline = pipeline or self.pipeline
         target = self.pipeline.stage(to)
         self._go_on(at)
-        moved = self._tell(
+        moved = self._publish(
             "stage_changed",
             {
                 "stage_id": {"from": source.id, "to": target.id},
@@ -168,7 +170,7 @@ class DealStory:
         if target.kind == self.state["status"]:
             return [moved]
         before = self.state["status"]
-        settled = self._tell(
+        settled = self._publish(
             "reopened" if target.kind == "OPEN" else target.kind.lower(),
             {"status": {"from": before, "to": target.kind}},
             status=target.kind,
@@ -179,16 +181,16 @@ class DealStory:
     def edit(self, **changes: Any) -> Sequence[Event]:
         self._go_on(None)
         changed: dict[str, Change] = {name: {"from": self.state[name], "to": to} for name, to in changes.items()}
-        return [self._tell("updated", changed, **changes)]
+        return [self._publish("updated", changed, **changes)]
 
     def delete(self) -> Sequence[Event]:
         self._go_on(None)
-        return [self._tell("deleted", {"deleted_at": {"from": None, "to": self.at}}, deleted_at=self.at)]
+        return [self._publish("deleted", {"deleted_at": {"from": None, "to": self.at}}, deleted_at=self.at)]
 
     def restore(self) -> Sequence[Event]:
         self._go_on(None)
         before = self.state["deleted_at"]
-        return [self._tell("restored", {"deleted_at": {"from": before, "to": None}}, deleted_at=None)]
+        return [self._publish("restored", {"deleted_at": {"from": before, "to": None}}, deleted_at=None)]
 
     def snapshot(self) -> Event:
         """Repeat the present version with the whole history; not one of `events`."""
@@ -208,13 +210,13 @@ class DealStory:
         return self.state["deleted_at"] is not None
 
     @property
-    def _present_stage(self) -> ToldStage:
+    def _present_stage(self) -> PublishedStage:
         return next(stage for stage in self.pipeline.stages if stage.id == self.state["stage_id"])
 
     def _go_on(self, at: datetime | None) -> None:
         self.at = at or self.at + timedelta(minutes=1)
 
-    def _remember(self, source: ToldStage | None, target: ToldStage) -> None:
+    def _remember(self, source: PublishedStage | None, target: PublishedStage) -> None:
         self.history.append(
             {
                 "version": self.state["version"],
@@ -225,7 +227,7 @@ class DealStory:
             }
         )
 
-    def _tell(self, verb: str, changed: Mapping[str, Change] | None, **changes: Any) -> Event:
+    def _publish(self, verb: str, changed: Mapping[str, Change] | None, **changes: Any) -> Event:
         before = self.state
         self.state = {**self.state, **changes, "version": self.state["version"] + 1, "updated_at": self.at}
         if changed is not None:

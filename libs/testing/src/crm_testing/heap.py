@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-from crm_shared.garbage import loading
+from crm_shared.gc_freeze import frozen_after_loading
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,5 +19,5 @@ def pytest_load_initial_conftests() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    with loading():
+    with frozen_after_loading():
         return (yield)

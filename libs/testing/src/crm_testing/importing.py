@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import httpx
 
+from crm_shared.backpressure import Backpressure
 from crm_shared.bus.readers import Readers
 from crm_shared.clock import Clock, SystemClock
-from crm_shared.features.imports.kind import Kinds
+from crm_shared.features.imports.adapter import Adapters
 from crm_shared.features.imports.settings import ImportSettings
 from crm_shared.features.imports.write.running import ImportRunner
-from crm_shared.pacing import Pace
 from crm_testing.answers import require_ok
 from crm_testing.people import Person
 from crm_testing.service_kit import ServiceKit
@@ -55,7 +55,7 @@ async def upload(
 
 def make_runner(
     kit: ImportKit,
-    kinds: Kinds,
+    kinds: Adapters,
     *,
     chunk_rows: int = 5000,
     clock: Clock | None = None,
@@ -68,12 +68,12 @@ def make_runner(
     """
     changes = {"bulk_outbox_rows": NO_RELAY, "import_chunk_rows": chunk_rows, **changes}
     settings: ImportSettings = kit.settings.model_copy(update=changes)
-    pace = Pace.of(settings, kit.database, readers)
-    return ImportRunner(settings, kit.database, clock or SystemClock(), pace, kinds)
+    backpressure = Backpressure.of(settings, kit.database, readers)
+    return ImportRunner(settings, kit.database, clock or SystemClock(), backpressure, kinds)
 
 
 async def run_import(
-    kit: ImportKit, kinds: Kinds, person: Person, content: str | bytes, *, chunk_rows: int = 5000, **fields: Any
+    kit: ImportKit, kinds: Adapters, person: Person, content: str | bytes, *, chunk_rows: int = 5000, **fields: Any
 ) -> dict[str, Any]:
     """Upload a file, carry it out, give the import as it ended."""
     job = require_ok(await upload(kit.client(person), content, **fields), 201)
@@ -81,7 +81,7 @@ async def run_import(
     return require_ok(await kit.client(person).get(f"/v1/imports/{job['id']}"))
 
 
-async def revert(kit: ImportKit, kinds: Kinds, person: Person, import_id: str) -> dict[str, Any]:
+async def revert(kit: ImportKit, kinds: Adapters, person: Person, import_id: str) -> dict[str, Any]:
     """Take an import back, give it as it is then."""
     require_ok(await kit.client(person).post(f"/v1/imports/{import_id}/revert"))
     await make_runner(kit, kinds).run_waiting()

@@ -30,7 +30,7 @@ class ThrowAwayIssuer:
         return self._file.as_uri()
 
     def sign(self, tenant_id: UUID, user_id: UUID, *, ttl_s: int = 3600, **claims: Any) -> str:
-        """Give a token. `claims` replace the usual ones: `aud="else"` makes one that is refused."""
+        """Return a token. `claims` replace the usual ones: `aud="else"` makes one that is refused."""
         usual = {
             "iss": self.issuer,
             "aud": self.audience,

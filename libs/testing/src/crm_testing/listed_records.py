@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 
 from crm_testing.people import SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 PROBLEM: Final = {"content-type": "application/problem+json"}
 PAGE_RECORDS: Final = 2
@@ -25,9 +25,9 @@ class ListedRecords:
         self.role = "ADMIN"
         self.asked: list[str] = []
 
-    def have(self, path: str, *records: ToldRecord) -> None:
+    def have(self, path: str, *records: PublishedRecord) -> None:
         for record in records:
-            self.records[path][record.id] = record.tell().state
+            self.records[path][record.id] = record.publish().state
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer token"

@@ -11,7 +11,7 @@ import asyncpg
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.entry_points.provision import provision
 from crm_shared.outbox import OUTBOX_DDL
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 TENANT_ID: Final = uuid.UUID("0195a5f0-0000-7000-8000-000000000001")
 OCCURRED_AT: Final = dt.datetime(2026, 11, 2, 9, 30, tzinfo=dt.UTC)
@@ -26,7 +26,7 @@ class OutboxDatabase:
     service: str
 
     def dsn(self, kind: str) -> str:
-        """Give the DSN of role `<service>_<kind>`: owner, app or worker."""
+        """Return the DSN of role `<service>_<kind>`: owner, app or worker."""
         address = urlsplit(self.admin_dsn)
         host = f"{address.hostname}:{address.port}"
         return f"postgresql://{self.service}_{kind}:{_PASSWORD}@{host}/crm_{self.service}"
@@ -55,7 +55,7 @@ def make_deal_event(
 ) -> OutboxEvent:
     """Make a deal's event: created at version 1, else updated."""
     deal_id = deal_id or uuid.uuid4()
-    deal = ToldRecord.new("deal", tenant_id, pipeline_id=tenant_id, stage_id=tenant_id)
+    deal = PublishedRecord.new("deal", tenant_id, pipeline_id=tenant_id, stage_id=tenant_id)
     return new_event(
         aggregate="deal",
         aggregate_id=deal_id,

@@ -89,7 +89,7 @@ async def seed_people(database: Database, people: Sequence[Person]) -> None:
         await refresh_visible_owners(transaction, {person.tenant_id for person in people})
 
 
-def tell_user(person: Person, *, version: int, by: Person | None = None, **changes: Any) -> Event:
+def publish_user(person: Person, *, version: int, by: Person | None = None, **changes: Any) -> Event:
     """Tell of a change of a seeded user, as contacts does; their seeding was version 1."""
     fields = {
         "id": person.id,

@@ -18,7 +18,7 @@ LIST_PRIVILEGES: Final = """
 
 
 async def list_privileges(connection: Connection, service: str) -> dict[tuple[str, str], set[str]]:
-    """Give by (table, kind of role) what the role may do with the whole table, however it came by it."""
+    """Return by (table, kind of role) what the role may do with the whole table, however it came by it."""
     found: dict[tuple[str, str], set[str]] = {}
     for table, kind, privilege in await connection.fetch(LIST_PRIVILEGES, service):
         found.setdefault((table, kind), set()).add(privilege)
@@ -26,6 +26,6 @@ async def list_privileges(connection: Connection, service: str) -> dict[tuple[st
 
 
 def list_granted(versions: Path) -> dict[tuple[str, str], set[str]]:
-    """Give the same of the written table beside a service's migrations."""
+    """Return the same of the written table beside a service's migrations."""
     grants = read_grants(versions.parent / "grants.toml")
     return {(table, kind): set(held) for table, kinds in grants.items() for kind, held in kinds.items() if held}

@@ -46,7 +46,7 @@ def send(connection: socket.socket, data: bytes) -> None:
 
 
 def read_to_end(connection: socket.socket) -> bytes:
-    """Give all that comes until the server closes the connection; TimeoutError if it does not."""
+    """Return all that comes until the server closes the connection; TimeoutError if it does not."""
     pieces = []
     with contextlib.suppress(ConnectionError):
         while piece := connection.recv(65_536):
@@ -55,12 +55,12 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 
 def status_of(answer: bytes) -> int:
-    """Give the status of an answer's first line; 0 for none."""
+    """Return the status of an answer's first line; 0 for none."""
     return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
 
 
 def edge_settings(**limits: object) -> ServiceSettings:
-    """Give settings of a service that is nothing but an edge."""
+    """Return settings of a service that is nothing but an edge."""
     dsns = dict.fromkeys(("dsn", "worker_dsn", "owner_dsn"), NOBODYS_DSN)
     return ServiceSettings.model_validate({"service": "things", **dsns, **limits})
 

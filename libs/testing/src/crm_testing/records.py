@@ -64,7 +64,7 @@ async def read_topic(kafka: Kafka, topic: str, *, begin: dict[int, int] | None =
 
 
 async def read_ends(kafka: Kafka, topic: str) -> dict[int, int]:
-    """Give each partition's end offset: what `read_topic` takes as `begin` to see only what comes after."""
+    """Return each partition's end offset: what `read_topic` takes as `begin` to see only what comes after."""
     partitions = await list_partitions(kafka, [topic])
     consumer = make_consumer(kafka)
     await consumer.start()

@@ -7,7 +7,7 @@ import httpx
 from crm_shared.contracts import Event
 from crm_testing.answers import require_ok
 from crm_testing.people import SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 
 class SearchStory:
@@ -15,19 +15,19 @@ class SearchStory:
 
     def __init__(self, tenant: SeededTenant) -> None:
         self.tenant = tenant
-        self.records: dict[str, ToldRecord] = {}
+        self.records: dict[str, PublishedRecord] = {}
 
-    def __getitem__(self, name: str) -> ToldRecord:
+    def __getitem__(self, name: str) -> PublishedRecord:
         return self.records[name]
 
-    def add(self, label: str, aggregate: str, /, **fields: Any) -> ToldRecord:
+    def add(self, label: str, aggregate: str, /, **fields: Any) -> PublishedRecord:
         owner = {"activity": "user_id", "pipeline": None}.get(aggregate, "owner_id")
         owned = {} if owner is None else {owner: self.tenant.rep.id}
-        self.records[label] = ToldRecord.new(aggregate, self.tenant.id, **(owned | fields))
+        self.records[label] = PublishedRecord.new(aggregate, self.tenant.id, **(owned | fields))
         return self.records[label]
 
     def events(self) -> list[Event]:
-        return [record.tell() for record in self.records.values()]
+        return [record.publish() for record in self.records.values()]
 
     def name_items(self, items: list[dict[str, Any]]) -> list[str]:
         names = {str(record.id): name for name, record in self.records.items()}

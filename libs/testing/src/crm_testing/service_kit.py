@@ -75,7 +75,7 @@ class ServiceKit(Generic[SettingsT]):
         return await seed_tenant(self.database, manager_scope=manager_scope, default_region=default_region)
 
     def client(self, person: Person) -> httpx.AsyncClient:
-        """Give a client that calls as `person`."""
+        """Return a client that calls as `person`."""
         return self.client_with(f"Bearer {self.issuer.sign(person.tenant_id, person.id)}")
 
     def client_with(self, authorization: str | None) -> httpx.AsyncClient:

@@ -6,7 +6,7 @@ from crm_activities.activities import queries
 from crm_activities.calendar import calendar_routes
 from crm_activities.calendar import routes as feed_routes
 from crm_activities.exports import routes as export_routes
-from crm_activities.imports.kinds import KINDS as IMPORTED
+from crm_activities.imports.adapters import ADAPTERS as IMPORTED
 from crm_activities.inbox import routes as inbox_routes
 from crm_activities.settings import ActivitiesSettings
 from crm_activities.use_cases import bulk_routes, thread_routes, timeline_routes

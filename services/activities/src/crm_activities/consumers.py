@@ -3,31 +3,31 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from crm_activities.activities.erasure import erase_activities
-from crm_activities.activities.following import ActivityMovers
-from crm_activities.activities.kind import ACTIVITIES
 from crm_activities.activities.lost_notes import take_back_contact_notes, take_back_deal_notes
+from crm_activities.activities.merge_following import ActivityMovers
 from crm_activities.activities.moves import list_moves
 from crm_activities.activities.noting import log_notes
+from crm_activities.activities.record_adapter import ACTIVITIES
 from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
 from crm_activities.activities.system_notes import Noteworthy
 from crm_activities.series.erasure import end_series_of
-from crm_activities.series.holding import SERIES
+from crm_activities.series.handover import SERIES
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database, Transaction
-from crm_shared.features.handover import follow_hand_overs, owned
+from crm_shared.features.handover import follow_hand_overs, owned_by_column
 from crm_shared.features.imports.forgetting_contacts import forget
 from crm_shared.features.replicas import consumers
 from crm_shared.features.restoring.lost_versions import LostVersions, list_lost
 
 # What was done stays with who did it. As the partial index activities_to_do_by_user has it, word for word.
 TO_DO = "deleted_at IS NULL AND completed_at IS NULL AND type IN ('TASK', 'MEETING')"
-HOLDINGS = (SERIES, owned(ACTIVITIES, owner="user_id", where=TO_DO))
+ALL_OWNED = (SERIES, owned_by_column(ACTIVITIES, owner="user_id", where=TO_DO))
 FOLLOWERS = ActivityMovers()
 
 keep_directory = consumers.keep_directory("activities")
-hand_over = follow_hand_overs("activities", HOLDINGS)
+hand_over = follow_hand_overs("activities", ALL_OWNED)
 keep_replicas = consumers.keep_replicas(
     "activities", "crm.contact", "crm.company", "crm.deal", followers=FOLLOWERS, forget=forget
 )
@@ -68,6 +68,6 @@ async def _note(
 @subscribe("crm.contact", group_id="activities.erasures")
 async def forget_contacts(batch: list[Event], database: Database, clock: Clock) -> None:
     """Erase what activities say of contacts that are erased; one that was logged meanwhile goes at the next telling."""
-    for tenant_id, contact_id in sorted({(e.tenant_id, e.aggregate_id) for e in batch if e.tells_of_erasure}):
+    for tenant_id, contact_id in sorted({(e.tenant_id, e.aggregate_id) for e in batch if e.is_erasure}):
         await end_series_of(database, tenant_id, contact_id)
         await erase_activities(database, tenant_id, contact_id, clock)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from crm_activities import consumers
 from crm_shared.database import Database
-from crm_shared.features.replicas.repair import Held, hold_replicas, opening
+from crm_shared.features.replicas.repair import ProjectedRows, list_replicas, opening
 
 
-def list_held(database: Database) -> Sequence[Held]:
-    return hold_replicas(consumers.keep_replicas.bind(database).handler, "contact", "company", "deal")
+def list_projected(database: Database) -> Sequence[ProjectedRows]:
+    return list_replicas(consumers.keep_replicas.bind(database).handler, "contact", "company", "deal")
 
 
-holding = opening(list_held)
+opening_projections = opening(list_projected)

@@ -19,7 +19,7 @@ FIND_SERIES: Final = """
 """
 
 
-async def tell_activities(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+async def snapshot_activities(_connection: Connection, rows: Page) -> list[OutboxEvent]:
     return [events.MAPPING.snapshot(to_activity(row), tenant_id=tenant_id) for tenant_id, row in rows]
 
 
@@ -48,7 +48,7 @@ def _find_series(event: Event) -> UUID | None:
 
 SOURCES: Final = (
     SnapshotSource(
-        *("activity", "activities", "a", ACTIVITY_COLUMNS, tell_activities),
+        *("activity", "activities", "a", ACTIVITY_COLUMNS, snapshot_activities),
         end=delete_at,
         find_made_again=find_made_again,
     ),

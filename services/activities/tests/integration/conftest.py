@@ -32,7 +32,7 @@ async def service(
 
 @pytest.fixture
 def owner(owner_process: OwnerStandIn) -> Iterator[OwnerStandIn]:
-    """Give the stand-in, with nothing asked of it yet; it is there again for the tests that follow."""
+    """Yield the stand-in, with nothing asked of it yet; it is there again for the tests that follow."""
     owner_process.asked.clear()
     yield owner_process
     owner_process.is_away = False
@@ -45,5 +45,5 @@ async def tenant(service: ServiceKit[ActivitiesSettings]) -> SeededTenant:
 
 @pytest.fixture
 def rep(service: ServiceKit[ActivitiesSettings], tenant: SeededTenant) -> httpx.AsyncClient:
-    """Give a client that calls as the tenant's REP."""
+    """Return a client that calls as the tenant's REP."""
     return service.client(tenant.rep)

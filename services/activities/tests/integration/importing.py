@@ -5,21 +5,21 @@ import io
 from typing import Any
 
 from crm_activities import consumers
-from crm_activities.imports.kinds import KINDS
+from crm_activities.imports.adapters import ADAPTERS
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_testing import importing
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 Kit = ServiceKit[ActivitiesSettings]
 EXPORT = "/v1/exports/activities.csv"
 
 
 async def run(kit: Kit, person: Person, content: str | bytes, **fields: Any) -> dict[str, Any]:
-    return await importing.run_import(kit, KINDS, person, content, entity_type="ACTIVITY", **fields)
+    return await importing.run_import(kit, ADAPTERS, person, content, entity_type="ACTIVITY", **fields)
 
 
 async def read_errors(kit: Kit, person: Person, job: dict[str, Any]) -> list[dict[str, str]]:
@@ -35,9 +35,9 @@ async def list_activities(kit: Kit, person: Person, **filters: Any) -> list[dict
     return items
 
 
-async def know(kit: Kit, tenant: SeededTenant, aggregate: str = "contact", **fields: Any) -> ToldRecord:
+async def know(kit: Kit, tenant: SeededTenant, aggregate: str = "contact", **fields: Any) -> PublishedRecord:
     """Let the replica hear of a record, the REP's unless it is said whose."""
     place = {"pipeline_id": new_id(), "stage_id": new_id(), "closed_at": None} if aggregate == "deal" else {}
-    told = ToldRecord.new(aggregate, tenant.id, **{"owner_id": tenant.rep.id, **place, **fields})
-    await consumers.keep_replicas([told.tell()], kit.database)
-    return told
+    published = PublishedRecord.new(aggregate, tenant.id, **{"owner_id": tenant.rep.id, **place, **fields})
+    await consumers.keep_replicas([published.publish()], kit.database)
+    return published

@@ -28,7 +28,7 @@ def in_days(days: float, *, hours: int = 0) -> str:
 
 
 @dataclass
-class Told:
+class SeriesStory:
     """A series' story: the service, who calls, and the worker's clock, which stands where it is put."""
 
     kit: ServiceKit[ActivitiesSettings]
@@ -36,7 +36,7 @@ class Told:
     clock: FixedClock
 
     @classmethod
-    def of(cls, kit: ServiceKit[ActivitiesSettings], client: httpx.AsyncClient) -> "Told":
+    def of(cls, kit: ServiceKit[ActivitiesSettings], client: httpx.AsyncClient) -> "SeriesStory":
         return cls(kit, client, FixedClock(datetime.now(UTC) + timedelta(minutes=1)))
 
     async def log(self, rrule: str, *, zone: str = "UTC", **fields: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from crm_shared.clock import new_id
 from crm_shared.contracts.states import ActivityState
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.owners import OwnerStandIn
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -133,8 +133,8 @@ async def test_a_deal_named_alone_brings_its_contact(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
     contact, other = make_contact_event(tenant.id, tenant.rep.id), make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id)
-    bare = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id)
+    bare = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     await keep_replicas([contact, other, *deal.create(), *bare.create()], service.database)
     assert (await log(rep, deal_id=str(deal.id)))["contact_id"] == str(contact.aggregate_id)
     named = await log(rep, deal_id=str(deal.id), contact_id=str(other.aggregate_id))

@@ -10,12 +10,12 @@ import pytest
 from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.owners import OwnerStandIn
 from crm_testing.people import SeededTenant
+from crm_testing.published_merges import PublishedContacts
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_merges import ToldContacts
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -40,9 +40,9 @@ def statuses(items: list[dict[str, Any]]) -> list[int]:
 
 
 async def test_logged_in_a_batch_is_logged_alike(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id)
-    await keep_replicas([contact.tell(), *deal.create()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id)
+    await keep_replicas([contact.publish(), *deal.create()], service.database)
     file = {"name": "offer.pdf", "url": "https://files.example/offer.pdf"}
     bodies: list[dict[str, Any]] = [
         {"type": "NOTE", "deal_id": str(deal.id), "body": "brings its contact", "attachments": [file]},
@@ -73,10 +73,12 @@ async def test_logged_in_a_batch_is_logged_alike(service: Kit, tenant: SeededTen
 
 
 async def test_one_bad_item_never_sinks_the_others(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    told = ToldContacts(tenant.id, tenant.rep.id)
-    survivor, merged = told.create(), told.create()
-    hidden = ToldRecord.new("contact", tenant.id, owner_id=tenant.other_rep.id)
-    await keep_replicas([*told.events, *told.merge(merged, into=survivor), hidden.tell()], service.database)
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    survivor, merged = published.create(), published.create()
+    hidden = PublishedRecord.new("contact", tenant.id, owner_id=tenant.other_rep.id)
+    await keep_replicas(
+        [*published.events, *published.merge(merged, into=survivor), hidden.publish()], service.database
+    )
     unseen = require_ok(await service.client(tenant.other_rep).post(PATH, json={"type": "NOTE"}), 201)
     require_ok(await rep.post(PATH, json={"type": "NOTE", "external_id": "taken"}), 201)
     note = {"type": "NOTE"}
@@ -201,8 +203,8 @@ async def test_what_answers_itself_is_refused_within_a_batch_too(rep: httpx.Asyn
 
 
 async def test_who_only_sees_it_may_not_write_it(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.other_rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.other_rep.id)
+    await keep_replicas([contact.publish()], service.database)
     await keep_replicas([contact.change(shares=[{"user_id": tenant.rep.id, "permission": "READ"}])], service.database)
     other = service.client(tenant.other_rep)
     (theirs,) = await write(other, "create", {"type": "NOTE", "contact_id": str(contact.id), "external_id": "theirs"})
@@ -246,9 +248,9 @@ async def test_a_thousand_are_one_batch(rep: httpx.AsyncClient) -> None:
 async def test_several_contacts_are_kept_in_order_and_follow_merges(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told = ToldContacts(tenant.id, tenant.rep.id)
-    one, two, three = (told.create() for _ in range(3))
-    await keep_replicas(told.events, service.database)
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    one, two, three = (published.create() for _ in range(3))
+    await keep_replicas(published.events, service.database)
     made, by_deal = await write(
         rep, "create",
         {"type": "NOTE", "contact_ids": [str(one), str(two)], "contact_id": str(three)},
@@ -256,7 +258,7 @@ async def test_several_contacts_are_kept_in_order_and_follow_merges(
     )  # fmt: skip
     found = await read(rep, made)
     assert found["contact_ids"] == [str(three), str(one), str(two)]
-    await keep_replicas(told.merge(two, into=one), service.database)
+    await keep_replicas(published.merge(two, into=one), service.database)
     items = await write(
         rep, "update",
         {"id": made["id"], "contact_ids": [str(three), str(two)]},

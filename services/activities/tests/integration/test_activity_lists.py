@@ -9,8 +9,8 @@ from crm_activities.consumers import keep_directory, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
-from crm_testing.people import SeededTenant, tell_user
+from crm_testing.deal_stories import DealStory, PublishedPipeline
+from crm_testing.people import SeededTenant, publish_user
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -25,7 +25,7 @@ async def log(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
 
 async def test_filters_leave_what_they_name(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
     contact = make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     await keep_replicas([contact, *deal.create()], service.database)
     on_contact = await log(rep, contact_id=str(contact.aggregate_id), external_id="crm-1")
     on_deal = await log(rep, type="EMAIL", direction="INBOUND", deal_id=str(deal.id))
@@ -87,7 +87,7 @@ async def test_from_and_to_are_moments_or_days_of_the_callers_zone(
     assert await read(to="2026-10-24") == logged[:1]
     assert await read(from_="2026-10-24T22:00:00Z", to="2026-10-25T23:00:00Z") == logged[1:]
     assert await walk_pages(rep, PATH, limit=1, **{"from": "2026-10-25"}, sort="occurred_at") == logged[1:]
-    await keep_directory([tell_user(tenant.rep, version=2, time_zone="Pacific/Niue")], service.database)
+    await keep_directory([publish_user(tenant.rep, version=2, time_zone="Pacific/Niue")], service.database)
     assert await read(from_="2026-10-25", to="2026-10-25") == logged[2:]
     answer = await rep.get(PATH, params={"from": "2026-10-25", "to": "2026-10-24"})
     require_problem(answer, 422, "invalid-field", "?to")

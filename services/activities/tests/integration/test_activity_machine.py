@@ -71,7 +71,7 @@ class Lives(RuleBasedStateMachine):
     def choose(self, place: int) -> ModelTask | None:
         return list(self.model.values())[place] if place < len(self.model) else None
 
-    def find_holder(self, external_id: str | None) -> ModelTask | None:
+    def find_unique_owner(self, external_id: str | None) -> ModelTask | None:
         living = (task for task in self.model.values() if not task.is_deleted)
         return next((task for task in living if external_id is not None and task.external_id == external_id), None)
 
@@ -81,7 +81,7 @@ class Lives(RuleBasedStateMachine):
 
     def conclude(self, task: ModelTask, wanted: ModelTask, status: int, told: dict[str, Any], verb: str = "") -> None:
         """Hold the answer to a change against the model, and take over what it did."""
-        holder = self.find_holder(wanted.external_id)
+        holder = self.find_unique_owner(wanted.external_id)
         if wanted == task:
             assert status == 200, told
         elif holder is not None and holder.id != task.id:
@@ -93,7 +93,7 @@ class Lives(RuleBasedStateMachine):
             self.keep(replace(wanted, version=task.version + 1), named)
 
     def conclude_new(self, fields: dict[str, Any], status: int, told: dict[str, Any]) -> None:
-        holder = self.find_holder(fields.get("external_id"))
+        holder = self.find_unique_owner(fields.get("external_id"))
         if holder is not None:
             assert (status, told["existing_id"]) == (409, holder.id)
         else:
@@ -154,7 +154,7 @@ class Lives(RuleBasedStateMachine):
         answers = require_ok(self.call("POST", "/batch", json=body), 207)["items"]
         for fields, answer in zip(sent, answers, strict=True):
             told = answer.get("problem", answer)
-            holder = self.find_holder(fields.get("external_id"))
+            holder = self.find_unique_owner(fields.get("external_id"))
             if mode == "upsert" and fields.get("external_id") is None:
                 assert answer["status"] == 422
             elif mode == "upsert" and holder is not None:

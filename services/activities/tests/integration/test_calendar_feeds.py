@@ -18,9 +18,9 @@ from crm_shared.clock import SystemClock
 from crm_shared.database import Database
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.people import SeededTenant, tell_user
+from crm_testing.people import SeededTenant, publish_user
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -32,7 +32,7 @@ SOON = NOW + timedelta(days=2)
 
 @pytest.fixture
 def nobody(service: Kit) -> httpx.AsyncClient:
-    """Give a client that sends no token."""
+    """Return a client that sends no token."""
     return service.client_with(None)
 
 
@@ -218,8 +218,8 @@ async def test_a_whole_day_goes_by_the_users_own_calendar(
 async def test_an_erased_one_has_no_texts(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, nobody: httpx.AsyncClient
 ) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Forget", owner_id=tenant.rep.id)
-    await consumers.keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Forget", owner_id=tenant.rep.id)
+    await consumers.keep_replicas([contact.publish()], service.database)
     activity = await log(rep, subject="Forget me", body="all", location="here", contact_id=str(contact.id))
     url = await make_feed(rep)
     before = (await fetch(nobody, url)).headers["etag"]
@@ -261,7 +261,9 @@ async def test_revoked_deactivated_and_unknown_are_one_404(
     assert (await rep.delete(f"{FEEDS}/{feed['id']}")).status_code == 204
     await require_none(feed["url"])
     await fetch(nobody, mine)
-    await consumers.keep_directory([tell_user(tenant.rep, version=2, by=tenant.admin, active=False)], service.database)
+    await consumers.keep_directory(
+        [publish_user(tenant.rep, version=2, by=tenant.admin, active=False)], service.database
+    )
     await require_none(mine)
     secret = mine.removesuffix(".ics").rpartition("/")[2]
     for unknown in (
@@ -280,7 +282,9 @@ async def test_revoked_deactivated_and_unknown_are_one_404(
     await require_none(f"/v1/calendar/{foreign_secret[:20]}{secret[20:]}.ics")
     assert all(problem == problems[0] for problem in problems)
     assert secret not in str(problems[0])
-    await consumers.keep_directory([tell_user(tenant.rep, version=3, by=tenant.admin, active=True)], service.database)
+    await consumers.keep_directory(
+        [publish_user(tenant.rep, version=3, by=tenant.admin, active=True)], service.database
+    )
     await fetch(nobody, mine)
 
 

@@ -10,11 +10,11 @@ from crm_activities.consumers import forget_contacts, keep_replicas, note_deal_m
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_merges import PublishedContacts
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_merges import ToldContacts
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -62,12 +62,12 @@ async def test_who_does_not_see_it_does_not_see_its_changes(
 
 
 async def test_what_the_system_does_is_in_it(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    told = ToldContacts(tenant.id, tenant.rep.id)
-    first, second = told.create(), told.create()
-    await keep_replicas(told.events, service.database)
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    first, second = published.create(), published.create()
+    await keep_replicas(published.events, service.database)
     moved = await log(rep, contact_id=str(second))
-    await keep_replicas(told.merge(second, into=first), service.database)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
+    await keep_replicas(published.merge(second, into=first), service.database)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     await keep_replicas([*deal.create()], service.database)
     for _ in range(2):
         await note_deal_moves([*deal.events, *deal.move("Proposal")], service.database, SystemClock())
@@ -82,8 +82,8 @@ async def test_what_the_system_does_is_in_it(service: Kit, tenant: SeededTenant,
 async def test_the_changes_of_an_erased_activity_say_nothing(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Gone", owner_id=tenant.rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Gone", owner_id=tenant.rep.id)
+    await keep_replicas([contact.publish()], service.database)
     activity = await log(rep, contact_id=str(contact.id), subject="zzyzx one")
     other = await log(rep, subject="kept")
     for entry in (activity, other):

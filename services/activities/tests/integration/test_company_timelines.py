@@ -12,8 +12,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -21,11 +21,11 @@ Kit = ServiceKit[ActivitiesSettings]
 PATH = "/v1/activities"
 
 
-async def tell(kit: Kit, aggregate: str, owner: Person, **fields: Any) -> ToldRecord:
+async def publish(kit: Kit, aggregate: str, owner: Person, **fields: Any) -> PublishedRecord:
     if aggregate == "deal":
         fields |= {"pipeline_id": new_id(), "stage_id": new_id()}
-    record = ToldRecord.new(aggregate, owner.tenant_id, owner_id=owner.id, **fields)
-    await keep_replicas([record.tell()], kit.database)
+    record = PublishedRecord.new(aggregate, owner.tenant_id, owner_id=owner.id, **fields)
+    await keep_replicas([record.publish()], kit.database)
     return record
 
 
@@ -41,11 +41,11 @@ async def read(client: httpx.AsyncClient, company_id: UUID, **params: Any) -> li
 
 async def test_contacts_and_deals_stand_in_one_as_far_as_the_caller_sees(service: Kit, tenant: SeededTenant) -> None:
     admin, rep = service.client(tenant.admin), service.client(tenant.rep)
-    company = await tell(service, "company", tenant.rep)
-    mine = await tell(service, "contact", tenant.rep, company_id=company.id)
-    theirs = await tell(service, "contact", tenant.other_rep, company_id=company.id)
-    elsewhere = await tell(service, "contact", tenant.rep)
-    deal = await tell(service, "deal", tenant.rep, company_id=company.id, contact_id=mine.id)
+    company = await publish(service, "company", tenant.rep)
+    mine = await publish(service, "contact", tenant.rep, company_id=company.id)
+    theirs = await publish(service, "contact", tenant.other_rep, company_id=company.id)
+    elsewhere = await publish(service, "contact", tenant.rep)
+    deal = await publish(service, "deal", tenant.rep, company_id=company.id, contact_id=mine.id)
     user = {"user_id": str(tenant.admin.id)}
     one = await log(admin, 1, contact_id=str(mine.id), **user)
     two = await log(admin, 2, contact_ids=[str(theirs.id), str(mine.id)], **user)
@@ -67,10 +67,10 @@ async def test_contacts_and_deals_stand_in_one_as_far_as_the_caller_sees(service
 
 
 async def test_a_shared_contacts_entries_are_seen(service: Kit, tenant: SeededTenant) -> None:
-    company = await tell(service, "company", tenant.rep)
+    company = await publish(service, "company", tenant.rep)
     share = {"user_id": tenant.rep.id, "permission": "READ"}
-    shared = await tell(service, "contact", tenant.other_rep, company_id=company.id, shares=[share])
-    deal = await tell(service, "deal", tenant.other_rep, company_id=company.id, contact_id=shared.id)
+    shared = await publish(service, "contact", tenant.other_rep, company_id=company.id, shares=[share])
+    deal = await publish(service, "deal", tenant.other_rep, company_id=company.id, contact_id=shared.id)
     other_rep = service.client(tenant.other_rep)
     one, two = await log(other_rep, 1, contact_id=str(shared.id)), await log(other_rep, 2, deal_id=str(deal.id))
     assert await read(service.client(tenant.rep), company.id) == [two, one]
@@ -78,8 +78,8 @@ async def test_a_shared_contacts_entries_are_seen(service: Kit, tenant: SeededTe
 
 async def test_it_goes_by_who_is_there_now(service: Kit, tenant: SeededTenant) -> None:
     admin = service.client(tenant.admin)
-    first, second = await tell(service, "company", tenant.rep), await tell(service, "company", tenant.rep)
-    contact = await tell(service, "contact", tenant.rep, company_id=first.id)
+    first, second = await publish(service, "company", tenant.rep), await publish(service, "company", tenant.rep)
+    contact = await publish(service, "contact", tenant.rep, company_id=first.id)
     activity = await log(admin, 1, contact_id=str(contact.id))
     assert (await read(admin, first.id), await read(admin, second.id)) == ([activity], [])
     await keep_replicas([contact.change(company_id=second.id)], service.database)
@@ -90,9 +90,9 @@ async def test_it_goes_by_who_is_there_now(service: Kit, tenant: SeededTenant) -
 async def test_pages_are_those_of_all_entries_in_order(service: Kit, tenant: SeededTenant, limit: int) -> None:
     random = Random(limit)  # noqa: S311
     admin = service.client(tenant.admin)
-    company = await tell(service, "company", tenant.rep)
-    members = [(await tell(service, "contact", tenant.rep, company_id=company.id)).id for _ in range(6)]
-    deals = [(await tell(service, "deal", tenant.rep, company_id=company.id)).id for _ in range(2)]
+    company = await publish(service, "company", tenant.rep)
+    members = [(await publish(service, "contact", tenant.rep, company_id=company.id)).id for _ in range(6)]
+    deals = [(await publish(service, "deal", tenant.rep, company_id=company.id)).id for _ in range(2)]
     logged: list[tuple[int, str]] = []
     for _ in range(30):
         minute = random.randrange(12)

@@ -31,9 +31,13 @@ async def test_completed_and_reopened(service: Kit, tenant: SeededTenant, type_:
 
     assert (completed["version"], completed["completed_at"]) == (2, completed["updated_at"])
     assert (reopened["version"], reopened["completed_at"]) == (3, None)
-    told = await service.take_events(tenant.id)
-    assert [event.type for event in told] == ["crm.activity.logged", "crm.activity.completed", "crm.activity.reopened"]
-    assert [event.state for event in told] == [task, completed, reopened]
+    published = await service.take_events(tenant.id)
+    assert [event.type for event in published] == [
+        "crm.activity.logged",
+        "crm.activity.completed",
+        "crm.activity.reopened",
+    ]
+    assert [event.state for event in published] == [task, completed, reopened]
 
 
 async def test_what_can_not_be_done_or_not_by_everybody(service: Kit, tenant: SeededTenant) -> None:

@@ -16,7 +16,7 @@ from crm_shared.contracts import BadRecord, Event
 from crm_shared.snapshots.sources import list_snapshots
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.published import to_event
 from crm_testing.service_kit import ServiceKit
@@ -27,9 +27,9 @@ Kit = ServiceKit[ActivitiesSettings]
 STAGES = ("Discovery", "Proposal", "Closed Won", "Negotiation", "Closed Lost", "Qualification")
 
 
-def tell_life(tenant: SeededTenant) -> DealStory:
+def publish_life(tenant: SeededTenant) -> DealStory:
     """Tell of a deal that is created, moved through all stages, won, reopened, lost, edited and deleted."""
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=new_id())
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=new_id())
     deal.create()
     for stage in STAGES:
         deal.move(stage)
@@ -48,7 +48,7 @@ async def list_notes(kit: Kit, tenant: SeededTenant) -> list[dict[str, Any]]:
 
 
 async def test_a_note_says_what_moved_when_and_by_whom_and_is_told(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=new_id(), actor_id=tenant.manager.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=new_id(), actor_id=tenant.manager.id)
     now = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
     await note_deal_moves([*deal.create(), *deal.move("Proposal")], service.database, FixedClock(now))
     (note,) = await list_notes(service, tenant)
@@ -64,14 +64,14 @@ async def test_a_note_says_what_moved_when_and_by_whom_and_is_told(service: Kit,
 
 async def test_a_note_names_the_contact_that_the_deal_had_then(service: Kit, tenant: SeededTenant) -> None:
     first, second = new_id(), new_id()
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     events = [*deal.create(), *deal.move("Discovery"), *deal.edit(contact_id=second), *deal.move("Proposal")]
     await take(service, events)
     assert [note["contact_id"] for note in await list_notes(service, tenant)] == [str(first), str(second)]
 
 
 async def test_any_prefix_in_any_repetition_changes_nothing(service: Kit, tenant: SeededTenant) -> None:
-    lives = [tell_life(tenant).events for _ in range(3)]
+    lives = [publish_life(tenant).events for _ in range(3)]
     events = [event for together in zip(*lives, strict=True) for event in together]
     await take(service, events)
     assert len(await list_notes(service, tenant)) == len(STAGES) * len(lives)
@@ -86,7 +86,7 @@ async def test_any_prefix_in_any_repetition_changes_nothing(service: Kit, tenant
 
 
 async def test_one_at_a_time_or_all_at_once_makes_the_same_notes(service: Kit, tenant: SeededTenant) -> None:
-    at_once, one_by_one = tell_life(tenant), tell_life(tenant)
+    at_once, one_by_one = publish_life(tenant), publish_life(tenant)
     await take(service, at_once.events)
     for event in reversed(one_by_one.events):
         await take(service, [event, event])
@@ -97,7 +97,7 @@ async def test_one_at_a_time_or_all_at_once_makes_the_same_notes(service: Kit, t
 
 
 async def test_a_move_told_again_under_another_event_id_is_the_same_move(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     deal.create()
     (move,) = deal.move("Proposal")
     await take(service, [move, replace(move, id=new_id())])
@@ -106,7 +106,7 @@ async def test_a_move_told_again_under_another_event_id_is_the_same_move(service
 
 
 async def test_a_stage_moved_to_twice_is_noted_twice(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     events = [*deal.create(), *deal.move("Proposal"), *deal.move("Discovery"), *deal.move("Proposal")]
     await take(service, events)
     assert [note["body"] for note in await list_notes(service, tenant)] == [
@@ -120,9 +120,9 @@ async def test_a_stage_moved_to_twice_is_noted_twice(service: Kit, tenant: Seede
 async def test_a_snapshot_brings_the_notes_that_are_missing_and_touches_no_other(
     service: Kit, tenant: SeededTenant, heard: int
 ) -> None:
-    deal = tell_life(tenant)
+    deal = publish_life(tenant)
     await take(service, deal.events[:heard])
-    told_before = len(await service.take_events(tenant.id))
+    published_before = len(await service.take_events(tenant.id))
     await take(service, [deal.snapshot()])
     notes = await list_notes(service, tenant)
     assert [note["body"] for note in notes] == [
@@ -132,14 +132,14 @@ async def test_a_snapshot_brings_the_notes_that_are_missing_and_touches_no_other
         entry["changed_at"] for entry in deal.history[1:]
     ]
     assert {note["user_id"] for note in notes} == {str(tenant.rep.id)}
-    assert told_before + len(await service.take_events(tenant.id)) == len(notes)
+    assert published_before + len(await service.take_events(tenant.id)) == len(notes)
     before = await service.list_rows("activities", "outbox")
     await take(service, [*deal.events, deal.snapshot()])
     assert await service.list_rows("activities", "outbox") == before
 
 
 async def test_the_same_batch_in_many_workers_at_once_makes_each_note_once(service: Kit, tenant: SeededTenant) -> None:
-    events = [event for _ in range(20) for event in tell_life(tenant).events]
+    events = [event for _ in range(20) for event in publish_life(tenant).events]
     await asyncio.gather(*(take(service, order) for order in (events, events[::-1], events[10:] + events[:10])))
     async with service.database.read_as_worker() as connection:
         count = await connection.fetchval("SELECT count(*) FROM activities WHERE tenant_id = $1", tenant.id)
@@ -147,7 +147,7 @@ async def test_the_same_batch_in_many_workers_at_once_makes_each_note_once(servi
 
 
 async def test_a_move_without_names_is_a_bad_record_and_leaves_nothing(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     deal.create()
     (good,) = deal.move("Discovery")
     (bad,) = deal.move("Proposal")
@@ -159,7 +159,7 @@ async def test_a_move_without_names_is_a_bad_record_and_leaves_nothing(service: 
 
 
 async def test_a_batch_without_moves_asks_nothing_of_the_database(tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     unreachable: Any = None
     await note_deal_moves([*deal.create(), *deal.edit(name="New name")], unreachable, SystemClock())
 
@@ -170,7 +170,7 @@ async def test_the_note_and_the_replicas_may_come_in_either_order(
 ) -> None:
     contact = make_contact_event(tenant.id, tenant.rep.id)
     deal = DealStory(
-        ToldPipeline.sales(tenant.id),
+        PublishedPipeline.sales(tenant.id),
         tenant.other_rep.id,
         contact_id=contact.aggregate_id,
         actor_id=tenant.other_rep.id,
@@ -189,7 +189,7 @@ async def test_the_note_and_the_replicas_may_come_in_either_order(
 
 
 async def test_nobody_edits_or_deletes_what_the_system_wrote(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     await take(service, [*deal.create(), *deal.move("Proposal")])
     (note,) = await list_notes(service, tenant)
     for person in (tenant.rep, tenant.manager, tenant.admin):
@@ -201,7 +201,7 @@ async def test_nobody_edits_or_deletes_what_the_system_wrote(service: Kit, tenan
 
 async def test_republish_repeats_each_activity_as_it_stands(service: Kit, tenant: SeededTenant) -> None:
     client = service.client(tenant.rep)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     await take(service, [*deal.create(), *deal.move("Proposal")])
     due_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     task = require_ok(await client.post("/v1/activities", json={"type": "TASK", "scheduled_at": due_at}), 201)

@@ -9,12 +9,12 @@ from crm_activities.activities.erasure import BATCH_RECORDS, load_snapshots
 from crm_activities.consumers import forget_contacts, keep_replicas, note_deal_moves
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.features.erasure.echoes import Echoes
+from crm_shared.features.erasure.echoes import Reannouncements
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -27,11 +27,11 @@ TABLES = ("activities", "replica_records", "idempotency_keys")
 
 
 @pytest.fixture
-async def contact(service: Kit, tenant: SeededTenant) -> ToldRecord:
+async def contact(service: Kit, tenant: SeededTenant) -> PublishedRecord:
     """Tell this service of a contact of the REP's."""
-    told = ToldRecord.new("contact", tenant.id, first_name=f"First{MARK}", owner_id=tenant.rep.id)
-    await keep_replicas([told.tell()], service.database)
-    return told
+    published = PublishedRecord.new("contact", tenant.id, first_name=f"First{MARK}", owner_id=tenant.rep.id)
+    await keep_replicas([published.publish()], service.database)
+    return published
 
 
 async def log(kit: Kit, tenant: SeededTenant, contact_id: UUID, **fields: Any) -> dict[str, Any]:
@@ -40,7 +40,7 @@ async def log(kit: Kit, tenant: SeededTenant, contact_id: UUID, **fields: Any) -
     return require_ok(await kit.client(tenant.rep).post(PATH, json=body, headers=headers), 201)
 
 
-async def erase(kit: Kit, contact: ToldRecord) -> None:
+async def erase(kit: Kit, contact: PublishedRecord) -> None:
     event = contact.erase()
     await keep_replicas([event], kit.database)
     await forget_contacts([event], kit.database, SystemClock())
@@ -58,7 +58,9 @@ async def list_rows_with(kit: Kit, tenant: SeededTenant, text: str) -> list[str]
     ]
 
 
-async def test_the_texts_go_and_what_was_done_stays(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
+async def test_the_texts_go_and_what_was_done_stays(
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
+) -> None:
     call = await log(service, tenant, contact.id, type="CALL", direction="INBOUND", duration_s=90)
     await service.take_events(tenant.id)
 
@@ -72,10 +74,10 @@ async def test_the_texts_go_and_what_was_done_stays(service: Kit, tenant: Seeded
     assert event.changed is not None
     assert event.changed.keys() == {*TEXTS, "erased_at"}
     assert MARK not in repr(event)
-    assert event.tells_of_erasure
+    assert event.is_erasure
 
 
-async def test_no_table_holds_anything_they_said(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
+async def test_no_table_holds_anything_they_said(service: Kit, tenant: SeededTenant, contact: PublishedRecord) -> None:
     client = service.client(tenant.rep)
     deleted = await log(service, tenant, contact.id, external_id=f"deleted-{MARK}")
     assert (await client.delete(f"{PATH}/{deleted['id']}")).status_code == 204
@@ -87,18 +89,20 @@ async def test_no_table_holds_anything_they_said(service: Kit, tenant: SeededTen
     assert await list_rows_with(service, tenant, MARK) == []
 
 
-async def test_others_activities_stay(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
-    other = ToldRecord.new("contact", tenant.id, first_name="Other", owner_id=tenant.rep.id)
-    await keep_replicas([other.tell()], service.database)
+async def test_others_activities_stay(service: Kit, tenant: SeededTenant, contact: PublishedRecord) -> None:
+    other = PublishedRecord.new("contact", tenant.id, first_name="Other", owner_id=tenant.rep.id)
+    await keep_replicas([other.publish()], service.database)
     kept = await log(service, tenant, other.id, external_id="other")
     await log(service, tenant, contact.id)
     await erase(service, contact)
     assert await read(service, tenant, kept) == kept
 
 
-async def test_what_followed_a_merge_goes_with_either(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
-    survivor = ToldRecord.new("contact", tenant.id, first_name="Survivor", owner_id=tenant.rep.id)
-    await keep_replicas([survivor.tell()], service.database)
+async def test_what_followed_a_merge_goes_with_either(
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
+) -> None:
+    survivor = PublishedRecord.new("contact", tenant.id, first_name="Survivor", owner_id=tenant.rep.id)
+    await keep_replicas([survivor.publish()], service.database)
     moved = await log(service, tenant, contact.id)
     merged = contact.change(merged_into=survivor.id, deleted_at=contact.state["updated_at"])
     await keep_replicas([merged], service.database)
@@ -111,8 +115,8 @@ async def test_what_followed_a_merge_goes_with_either(service: Kit, tenant: Seed
     assert erased["contact_id"] == str(survivor.id)
 
 
-async def test_the_notes_of_a_deals_moves_stay(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id)
+async def test_the_notes_of_a_deals_moves_stay(service: Kit, tenant: SeededTenant, contact: PublishedRecord) -> None:
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id)
     moves = [*deal.create(), *deal.move("Proposal")]
     await note_deal_moves(moves, service.database, SystemClock())
     await erase(service, contact)
@@ -120,14 +124,16 @@ async def test_the_notes_of_a_deals_moves_stay(service: Kit, tenant: SeededTenan
     assert (note["body"], note["version"]) == ("Deal moved from Qualification to Proposal", 1)
 
 
-async def test_events_that_come_again_change_nothing(service: Kit, tenant: SeededTenant, contact: ToldRecord) -> None:
-    before = contact.tell()
+async def test_events_that_come_again_change_nothing(
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
+) -> None:
+    before = contact.publish()
     await log(service, tenant, contact.id)
     await erase(service, contact)
     await service.take_events(tenant.id)
     rows = await service.list_rows(*TABLES)
 
-    for events in ([before], [contact.tell("erased")], [before, contact.tell("snapshot")]):
+    for events in ([before], [contact.publish("erased")], [before, contact.publish("snapshot")]):
         await keep_replicas(events, service.database)
         await forget_contacts(events, service.database, SystemClock())
 
@@ -136,17 +142,17 @@ async def test_events_that_come_again_change_nothing(service: Kit, tenant: Seede
 
 
 async def test_what_was_logged_meanwhile_goes_at_the_second_telling(
-    service: Kit, tenant: SeededTenant, contact: ToldRecord
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
 ) -> None:
     erased = contact.erase()
     await forget_contacts([erased], service.database, SystemClock())
     late = await log(service, tenant, contact.id)  # the replica had not heard yet
-    await forget_contacts([contact.tell("snapshot")], service.database, SystemClock())
+    await forget_contacts([contact.publish("snapshot")], service.database, SystemClock())
     assert (await read(service, tenant, late))["body"] is None
 
 
 async def test_an_erased_activity_takes_no_words_and_can_be_deleted(
-    service: Kit, tenant: SeededTenant, contact: ToldRecord
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
 ) -> None:
     activity = await log(service, tenant, contact.id)
     await erase(service, contact)
@@ -156,7 +162,7 @@ async def test_an_erased_activity_takes_no_words_and_can_be_deleted(
 
 
 async def test_a_repeated_request_gets_the_erased_activity(
-    service: Kit, tenant: SeededTenant, contact: ToldRecord
+    service: Kit, tenant: SeededTenant, contact: PublishedRecord
 ) -> None:
     client, headers = service.client(tenant.rep), {"Idempotency-Key": uuid4().hex}
     body = {"type": "NOTE", "contact_id": str(contact.id), **TEXTS}
@@ -167,7 +173,7 @@ async def test_a_repeated_request_gets_the_erased_activity(
 
 
 async def test_more_than_a_batch_is_erased_and_told_again(service: Kit, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Busy", owner_id=tenant.rep.id)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Busy", owner_id=tenant.rep.id)
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute(
             """
@@ -179,21 +185,21 @@ async def test_more_than_a_batch_is_erased_and_told_again(service: Kit, tenant: 
             tenant.id, contact.id, tenant.rep.id, BATCH_RECORDS + 7,
         )  # fmt: skip
     await erase(service, contact)
-    told = await service.take_events(tenant.id)
-    assert len({event.aggregate_id for event in told}) == len(told) == BATCH_RECORDS + 7
-    assert all(event.state["body"] is None for event in told)
+    published = await service.take_events(tenant.id)
+    assert len({event.aggregate_id for event in published}) == len(published) == BATCH_RECORDS + 7
+    assert all(event.state["body"] is None for event in published)
 
-    echoes = Echoes(service.database, load_snapshots, compaction_lag_s=0)
-    while await echoes.tell_due():
+    echoes = Reannouncements(service.database, load_snapshots, compaction_lag_s=0)
+    while await echoes.reannounce_due():
         pass
     assert {event.verb for event in await service.take_events(tenant.id)} == {"snapshot"}
 
 
-async def test_another_tenants_contact_of_the_same_id_stays(service: Kit, contact: ToldRecord) -> None:
+async def test_another_tenants_contact_of_the_same_id_stays(service: Kit, contact: PublishedRecord) -> None:
     neighbour = await service.seed_tenant()
     kept_id = new_id()
-    same = ToldRecord("contact", neighbour.id, {**contact.state, "owner_id": neighbour.rep.id})
-    await keep_replicas([same.tell()], service.database)
+    same = PublishedRecord("contact", neighbour.id, {**contact.state, "owner_id": neighbour.rep.id})
+    await keep_replicas([same.publish()], service.database)
     kept = await log(service, neighbour, contact.id, external_id=str(kept_id))
     await erase(service, contact)
     assert await read(service, neighbour, kept) == kept

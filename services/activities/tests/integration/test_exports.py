@@ -13,10 +13,10 @@ from crm_activities.exports import routes
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -35,8 +35,8 @@ async def log(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
 
 
 async def test_each_field_is_a_cell(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id, first_name="Zoë", last_name="O'Neil")
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id, first_name="Zoë", last_name="O'Neil")
+    await keep_replicas([contact.publish()], service.database)
     file = {"name": "offer.pdf", "url": "https://files.example/offer.pdf", "media_type": None, "size_bytes": 7}
     email = await log(
         rep, type="EMAIL", subject="=1+1", body='Zoë; "and"\r\nmore', contact_id=str(contact.id), direction="INBOUND",
@@ -75,7 +75,7 @@ async def test_each_exports_what_they_see_and_names_what_they_see(
     service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routes, "PAGE_ROWS", 2)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.other_rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.other_rep.id)
     events = [*deal.create(), *deal.move("Proposal")]
     await keep_replicas(events, service.database)
     await note_deal_moves(events, service.database, SystemClock())

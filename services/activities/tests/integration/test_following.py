@@ -12,10 +12,10 @@ from crm_activities.consumers import keep_replicas, note_deal_moves
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_merges import PublishedContacts
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 
@@ -36,9 +36,9 @@ def rep(service: Kit, tenant: SeededTenant) -> httpx.AsyncClient:
     return service.client(tenant.rep)
 
 
-async def open_contacts(kit: Kit, tenant: SeededTenant, count: int) -> tuple[ToldContacts, list[UUID]]:
+async def open_contacts(kit: Kit, tenant: SeededTenant, count: int) -> tuple[PublishedContacts, list[UUID]]:
     """Tell of `count` contacts of the REP; the service has heard of them."""
-    told = ToldContacts(tenant.id, tenant.rep.id)
+    told = PublishedContacts(tenant.id, tenant.rep.id)
     ids = [told.create() for _ in range(count)]
     await keep_replicas(told.events, kit.database)
     return told, ids
@@ -103,7 +103,7 @@ async def test_a_note_of_the_system_follows_and_one_told_late_finds_the_survivor
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
     told, (first, second) = await open_contacts(service, tenant, 2)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     await keep_replicas([*deal.create()], service.database)
     await note_deal_moves([*deal.move("Proposal")], service.database, SystemClock())
 
@@ -122,10 +122,10 @@ async def test_a_note_of_the_system_follows_and_one_told_late_finds_the_survivor
 async def test_a_note_of_a_contact_nobody_heard_of_follows_when_it_is_heard_of(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told = ToldContacts(tenant.id, tenant.rep.id)
+    told = PublishedContacts(tenant.id, tenant.rep.id)
     first, second = told.create(), told.create()
     told.merge(first, into=second)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     deal.create()
 
     await asyncio.gather(
@@ -140,7 +140,7 @@ async def test_a_merged_contact_takes_no_new_activities_and_its_deals_go_to_the_
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
     told, (first, second) = await open_contacts(service, tenant, 2)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     await keep_replicas([*deal.create()], service.database)
     plain = await log(rep)
     await keep_replicas(told.merge(first, into=second), service.database)

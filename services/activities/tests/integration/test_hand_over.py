@@ -8,7 +8,7 @@ from crm_activities import consumers
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, walk_pages
-from crm_testing.people import SeededTenant, tell_user
+from crm_testing.people import SeededTenant, publish_user
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -34,16 +34,16 @@ async def test_open_tasks_and_meetings_go_to_the_successor(service: Kit, tenant:
     gone = await log(type="TASK")
     assert (await rep.delete(f"/v1/activities/{gone['id']}")).status_code == 204
     await service.take_events(tenant.id)
-    left = tell_user(tenant.rep, version=2, by=tenant.admin, active=False, successor_id=tenant.manager.id)
+    left = publish_user(tenant.rep, version=2, by=tenant.admin, active=False, successor_id=tenant.manager.id)
 
     for _ in range(2):
         await consumers.keep_directory([left], service.database)
         await consumers.hand_over([left], service.database, clock)
 
-    told = {str(event.aggregate_id): event for event in await service.take_events(tenant.id)}
-    assert told.keys() == {activity["id"] for activity in to_do}
+    published = {str(event.aggregate_id): event for event in await service.take_events(tenant.id)}
+    assert published.keys() == {activity["id"] for activity in to_do}
     for activity in to_do:
-        event = told[activity["id"]]
+        event = published[activity["id"]]
         assert (event.type, event.version, event.actor_id) == ("crm.activity.updated", 2, tenant.admin.id)
         assert event.changed == {"user_id": {"from": str(tenant.rep.id), "to": str(tenant.manager.id)}}
         assert event.state == require_ok(await admin.get(f"/v1/activities/{activity['id']}"))

@@ -8,7 +8,7 @@ import sys
 import pytest
 from services.activities.tests.integration.importing import Kit
 
-from crm_activities.imports.kinds import KINDS
+from crm_activities.imports.adapters import ADAPTERS
 from crm_testing import importing
 from crm_testing.answers import require_ok, walk_pages
 from crm_testing.people import SeededTenant
@@ -26,16 +26,16 @@ FILE = "type,message_id,reference_ids\n" + "".join(
 WORKER = """
 import asyncio
 from crm_shared.features.imports.write.running import ImportRunner
-from crm_activities.imports.kinds import KINDS
+from crm_activities.imports.adapters import ADAPTERS
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.pacing import Pace
+from crm_shared.backpressure import Backpressure
 
 async def main():
     settings = ActivitiesSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        await ImportRunner(settings, database, SystemClock(), Pace.of(settings, database), KINDS).run()
+        await ImportRunner(settings, database, SystemClock(), Backpressure.of(settings, database), ADAPTERS).run()
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -63,20 +63,20 @@ async def test_a_killed_worker_is_followed_by_another(service: Kit, tenant: Seed
     finally:
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
-    runner = importing.make_runner(service, KINDS, chunk_rows=200)
+    runner = importing.make_runner(service, ADAPTERS, chunk_rows=200)
 
-    async def is_carried_out() -> bool:
+    async def is_executed() -> bool:
         await runner.run_waiting()  # the dead session's lock goes once PostgreSQL has noticed
         return bool(require_ok(await client.get(f"/v1/imports/{job['id']}"))["status"] == "COMPLETED")
 
-    await wait_until(is_carried_out)
+    await wait_until(is_executed)
     ended = require_ok(await client.get(f"/v1/imports/{job['id']}"))
     assert (ended["counts"]["created"], ended["counts"]["failed"]) == (ROWS, 0)
     found = await walk_pages(client, "/v1/activities", limit=200)
     assert len(found) == len({one["message_id"] for one in found}) == ROWS
     assert len({one["thread_id"] for one in found}) == ROWS // 4
-    told = await service.take_events(tenant.id)
-    assert sorted(event.aggregate_id for event in told if event.type == "crm.activity.logged") == sorted(
-        event.aggregate_id for event in told if event.version == 1
+    published = await service.take_events(tenant.id)
+    assert sorted(event.aggregate_id for event in published if event.type == "crm.activity.logged") == sorted(
+        event.aggregate_id for event in published if event.version == 1
     )
-    assert len({event.aggregate_id for event in told}) == ROWS
+    assert len({event.aggregate_id for event in published}) == ROWS

@@ -11,7 +11,7 @@ from services.activities.tests.integration.importing import EXPORT, Kit, know, l
 from crm_activities import consumers
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -102,7 +102,7 @@ async def test_states_that_no_request_could_set_come_back_too(service: Kit, tena
     for one in (gone, merged, erased, hidden):
         sent = {"type": "TASK", "subject": "x", "body": "of one", "contact_id": str(one.id)}
         require_ok(await rep.post("/v1/activities", json=sent), 201)
-    story = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    story = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     moves = [*story.create(), *story.move("Proposal")]
     events = [
         *moves,

@@ -9,7 +9,7 @@ import pytest
 from services.activities.tests.integration.importing import Kit, know, list_activities, read_errors, run
 
 from crm_activities import consumers
-from crm_activities.imports.kinds import KINDS
+from crm_activities.imports.adapters import ADAPTERS
 from crm_testing import importing
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
@@ -154,7 +154,7 @@ async def test_an_upsert_finds_by_external_id_and_is_taken_back(service: Kit, te
     assert changed["completed_at"] == "2024-03-04T09:00:00Z"
     assert changed["contact_id"] != made["contact_id"]
 
-    reverted = await importing.revert(service, KINDS, tenant.admin, job["id"])
+    reverted = await importing.revert(service, ADAPTERS, tenant.admin, job["id"])
     assert (reverted["status"], reverted["reverted"]) == ("REVERTED", {"deleted": 1, "restored": 1, "kept": 0})
     [restored] = await list_activities(service, tenant.admin)
     same = made.keys() - {"version", "updated_at"}
@@ -186,7 +186,7 @@ async def test_a_message_is_found_as_its_users_own(service: Kit, tenant: SeededT
     assert found[mine["id"]]["message_id"] == "<One@acme.example>"
     assert len({one["thread_id"] for one in found.values() if one["subject"] in {"again", "mine now"}}) == 1
 
-    reverted = await importing.revert(service, KINDS, tenant.admin, job["id"])
+    reverted = await importing.revert(service, ADAPTERS, tenant.admin, job["id"])
     assert reverted["reverted"] == {"deleted": 2, "restored": 2, "kept": 0}
     assert sorted(one["subject"] for one in await list_activities(service, tenant.admin)) == ["mine", "theirs"]
 
@@ -255,10 +255,10 @@ async def test_stopped_anywhere_it_goes_on_and_writes_each_row_once(
     admin = service.client(tenant.admin)
     job = require_ok(await importing.upload(admin, content, entity_type="ACTIVITY"), 201)
     clock = importing.StoppingClock(count)
-    clock.task = asyncio.create_task(importing.make_runner(service, KINDS, chunk_rows=2, clock=clock).run_waiting())
+    clock.task = asyncio.create_task(importing.make_runner(service, ADAPTERS, chunk_rows=2, clock=clock).run_waiting())
     with suppress(asyncio.CancelledError):
         await clock.task
-    await importing.make_runner(service, KINDS, chunk_rows=2).run_waiting()
+    await importing.make_runner(service, ADAPTERS, chunk_rows=2).run_waiting()
     ended = require_ok(await admin.get(f"/v1/imports/{job['id']}"))
     assert (ended["status"], ended["counts"]["created"]) == ("COMPLETED", 5)
     found = await list_activities(service, tenant.admin)
@@ -269,7 +269,7 @@ async def test_two_imports_at_once_write_each_external_id_once(service: Kit, ten
     content = "type,external_id\n" + "".join(f"NOTE,X{number}\n" for number in range(6))
     for person in (tenant.admin, tenant.rep):
         require_ok(await importing.upload(service.client(person), content, entity_type="ACTIVITY"), 201)
-    await importing.make_runner(service, KINDS, chunk_rows=2).run_waiting()
+    await importing.make_runner(service, ADAPTERS, chunk_rows=2).run_waiting()
     ended = [require_ok(await service.client(tenant.admin).get("/v1/imports"))["items"]]
     assert sorted(job["counts"]["created"] + job["counts"]["failed"] for job in ended[0]) == [6, 6]
     found = await list_activities(service, tenant.admin)
@@ -329,7 +329,7 @@ async def test_attachments_that_a_file_has_changed_are_given_back(service: Kit, 
     content = 'external_id,attachments\n1,"[{""name"": ""b"", ""url"": ""https://b.example""}]"\n'
     job = await run(service, tenant.admin, content, mode="update")
     assert job["counts"]["updated"] == 1, await read_errors(service, tenant.admin, job)
-    ended = await importing.revert(service, KINDS, tenant.admin, job["id"])
+    ended = await importing.revert(service, ADAPTERS, tenant.admin, job["id"])
     assert ended["reverted"] == {"deleted": 0, "restored": 1, "kept": 0}
     [after] = await list_activities(service, tenant.admin)
     assert after["attachments"] == made["attachments"]

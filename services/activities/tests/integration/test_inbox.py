@@ -13,9 +13,9 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.owners import OwnerStandIn
-from crm_testing.people import SeededTenant, make_person, seed_people, tell_user
+from crm_testing.people import SeededTenant, make_person, publish_user, seed_people
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -133,7 +133,7 @@ async def test_a_changed_zone_moves_tasks_already_written(service: Kit, tenant: 
     await add(rep, subject="23:30 in Berlin", scheduled_at="2026-11-22T22:30:00Z")
 
     async def move_to(time_zone: str | None, version: int) -> dict[str, Any]:
-        await keep_directory([tell_user(tenant.rep, version=version, time_zone=time_zone)], service.database)
+        await keep_directory([publish_user(tenant.rep, version=version, time_zone=time_zone)], service.database)
         inbox = await read(rep)
         assert inbox["time_zone"] == (time_zone or "Europe/Berlin")
         return {section: subjects for section, subjects in shown(inbox).items() if subjects}
@@ -142,7 +142,7 @@ async def test_a_changed_zone_moves_tasks_already_written(service: Kit, tenant: 
     assert await move_to("Pacific/Kiritimati", 3) == {"today": ["the 22nd"], "upcoming": ["23:30 in Berlin"]}
     assert await move_to("Pacific/Niue", 4) == {"upcoming": ["23:30 in Berlin", "the 22nd"]}
     at = "2026-11-22T10:00:00Z"  # when the 22nd is over in Kiritimati
-    await keep_directory([tell_user(tenant.rep, version=5, time_zone="Pacific/Kiritimati")], service.database)
+    await keep_directory([publish_user(tenant.rep, version=5, time_zone="Pacific/Kiritimati")], service.database)
     assert shown(await read(rep, at=at))["overdue"] == ["the 22nd"]
     assert shown(await read(rep, at="2026-11-22T09:59:59.999999Z"))["today"] == ["the 22nd"]
 
@@ -153,7 +153,7 @@ async def test_a_changed_assignee_moves_tasks(service: Kit, tenant: SeededTenant
     require_ok(await manager.patch(f"/v1/activities/{task['id']}", json={"user_id": str(tenant.manager.id)}))
     assert shown(await read(rep))["today"] == []
     assert shown(await read(manager))["today"] == ["call back"]
-    left = tell_user(
+    left = publish_user(
         tenant.manager, version=2, by=tenant.admin, active=False, successor_id=tenant.other_rep.id, manager_id=None
     )
     await keep_directory([left], service.database)
@@ -189,7 +189,7 @@ async def test_a_user_not_heard_of_yet_has_an_empty_inbox(
     service: Kit, tenant: SeededTenant, owner: OwnerStandIn
 ) -> None:
     new = make_person(tenant.id, "Nia New", tenant.rep.role)
-    owner.show(tell_user(new, version=1), tenant.admin.id)
+    owner.show(publish_user(new, version=1), tenant.admin.id)
     inbox = await read(service.client(tenant.admin), user_id=new.id)
     assert shown(inbox) == {section: [] for section in SECTIONS}
     await seed_people(service.database, [new])
@@ -198,8 +198,8 @@ async def test_a_user_not_heard_of_yet_has_an_empty_inbox(
 
 async def test_an_erased_contacts_task_is_still_to_be_seen_to(service: Kit, tenant: SeededTenant) -> None:
     rep = service.client(tenant.rep)
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    await keep_replicas([contact.publish()], service.database)
     task = await add(rep, subject="secret", contact_id=str(contact.id))
     erased = contact.erase()
     await keep_replicas([erased], service.database)
@@ -244,7 +244,7 @@ async def test_ids_break_ties_between_times_and_days(rep: httpx.AsyncClient) -> 
 async def test_pages_go_on_through_the_last_day_there_is(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, zone: str
 ) -> None:
-    moved = tell_user(tenant.rep, version=2, by=tenant.admin, time_zone=zone)
+    moved = publish_user(tenant.rep, version=2, by=tenant.admin, time_zone=zone)
     await keep_directory([moved], service.database)
     added = {(await add(rep, scheduled_on="2200-12-31"))["id"] for _ in range(3)}
     found, query = list[str](), {"section": "upcoming", "limit": 1}

@@ -49,9 +49,9 @@ async def test_the_threads_of_a_batch_are_those_of_single_calls(
     rest = await write(rep, "create", *(mails[n] for n in (3, 0, 2)))
     found = {item["id"]: await read(rep, item) for item in (*middle, *rest)}
     assert {one["thread_id"] for one in found.values()} == {rest[1]["id"]}
-    told = {event.state["id"]: event for event in await service.take_events(tenant.id)}
-    assert {key: event.state for key, event in told.items()} == found
-    assert sorted(event.verb for event in told.values()) == ["logged"] * 3 + ["updated"] * 3
+    published = {event.state["id"]: event for event in await service.take_events(tenant.id)}
+    assert {key: event.state for key, event in published.items()} == found
+    assert sorted(event.verb for event in published.values()) == ["logged"] * 3 + ["updated"] * 3
 
 
 async def test_one_that_is_edited_and_moved_by_another_item_is_written_once(
@@ -80,15 +80,15 @@ async def test_one_that_is_edited_and_moved_by_another_item_is_written_once(
     assert statuses(again) == [200] * 4
     found = await read(rep, first)
     assert (found["thread_id"], found["body"], found["version"]) == (alone["id"], "twice", 4)
-    told = [event for event in await service.take_events(tenant.id) if event.state["id"] == first["id"]]
-    assert [event.version for event in told] == [2, 3, 4]
-    assert [event.state["thread_id"] for event in told] == [root["id"], alone["id"], alone["id"]]
-    assert [(event.changed or {}).get("thread_id") for event in told] == [
+    published = [event for event in await service.take_events(tenant.id) if event.state["id"] == first["id"]]
+    assert [event.version for event in published] == [2, 3, 4]
+    assert [event.state["thread_id"] for event in published] == [root["id"], alone["id"], alone["id"]]
+    assert [(event.changed or {}).get("thread_id") for event in published] == [
         {"from": first["id"], "to": root["id"]},
         {"from": root["id"], "to": alone["id"]},
         None,
     ]
-    assert told[-1].state == found
+    assert published[-1].state == found
 
 
 @pytest.mark.parametrize("mode", ["upsert", "update"])
@@ -145,8 +145,8 @@ async def test_a_message_that_one_gives_up_a_later_one_takes(
     assert statuses(items) == [200, 200, 200, 409]
     found = [await read(rep, item) for item in (one, other)]
     assert [item["message_id"] for item in found] == ["<2@x>", "<1@x>"]
-    told = {event.state["id"]: event.state for event in await service.take_events(tenant.id)}
-    assert told == {item["id"]: item for item in found}
+    published = {event.state["id"]: event.state for event in await service.take_events(tenant.id)}
+    assert published == {item["id"]: item for item in found}
     gone = await write(rep, "update", {"id": other["id"], "type": "NOTE", "message_id": None})
     assert statuses([*gone, *await write(rep, "create", {"type": "EMAIL", "message_id": "<1@x>"})]) == [200, 201]
 

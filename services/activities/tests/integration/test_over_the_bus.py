@@ -16,7 +16,7 @@ from crm_shared.bus.worker import Worker
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event, to_headers
 from crm_testing.answers import walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.drain import Bus, drain, redeliver
 from crm_testing.people import SeededTenant
 from crm_testing.records import RawRecord, make_topic, write_records
@@ -63,7 +63,7 @@ async def test_a_nameless_move_is_set_aside_and_a_replay_changes_no_row(
 ) -> None:
     topic = await make_topic(kafka_bootstrap, partitions=2, group_id=GROUP)
     bus = Bus(kafka_bootstrap, groups={GROUP: [topic]})
-    deals = [DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id) for _ in range(40)]
+    deals = [DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id) for _ in range(40)]
     events = [event for deal in deals for event in [*deal.create(), *deal.move("Proposal"), *deal.move("Discovery")]]
     nameless = replace(deals[7].move("Negotiation")[0], changed={})
     records = [to_record(event) for event in [*events[:50], nameless, *events[50:], *events[:60]]]

@@ -19,16 +19,16 @@ from crm_activities.activities.columns import ACTIVITY_TABLE
 from crm_activities.activities.domain import log
 from crm_activities.app import make_app
 from crm_activities.consumers import forget_contacts, keep_replicas
-from crm_activities.reminders import clockwork, repository
-from crm_activities.reminders.clockwork import BATCH_RECORDS, Reminders, reminding
+from crm_activities.reminders import repository, scheduler
+from crm_activities.reminders.scheduler import BATCH_RECORDS, Reminders, reminding
 from crm_activities.settings import ActivitiesSettings
+from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock, FixedClock, SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.pacing import Pace
 from crm_testing.answers import require_ok
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit, running_service
-from crm_testing.told_records import ToldRecord
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -41,16 +41,16 @@ SECOND = timedelta(seconds=1)
 # A worker's reminders alone, in a process that can be killed.
 WORKER = """
 import asyncio
-from crm_activities.reminders.clockwork import reminding
+from crm_activities.reminders.scheduler import reminding
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.pacing import Pace
+from crm_shared.backpressure import Backpressure
 
 async def main():
     settings = ActivitiesSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        async with reminding(database, SystemClock(), Pace.of(settings, database)):
+        async with reminding(database, SystemClock(), Backpressure.of(settings, database)):
             await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -66,14 +66,14 @@ async def service(postgres_admin_dsn: str) -> AsyncIterator[Kit]:
 
 @pytest.fixture
 async def tenant(service: Kit) -> SeededTenant:
-    """Give a tenant whose reminders are the only ones."""
+    """Return a tenant whose reminders are the only ones."""
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute("DELETE FROM activities")
     return await service.seed_tenant()
 
 
 def make_reminders(kit: Kit, clock: Clock | None = None) -> Reminders:
-    return Reminders(kit.database, clock or SystemClock(), Pace.of(kit.settings, kit.database))
+    return Reminders(kit.database, clock or SystemClock(), Backpressure.of(kit.settings, kit.database))
 
 
 async def give_all(kit: Kit, clock: Clock | None = None) -> int:
@@ -204,8 +204,8 @@ async def test_a_changed_time_reminds_again_and_the_same_does_not(service: Kit, 
 
 
 async def test_a_reminder_of_an_erased_contact_says_nothing_of_them(service: Kit, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    await keep_replicas([contact.publish()], service.database)
     await add(service, tenant, subject="secret", contact_id=str(contact.id), remind_at=NOON.isoformat())
     erased = contact.erase()
     await keep_replicas([erased], service.database)
@@ -246,7 +246,7 @@ async def test_a_killed_worker_leaves_nothing_half_done(service: Kit, tenant: Se
         left = await count_left()
     assert left > 0
 
-    async with reminding(service.database, SystemClock(), Pace.of(service.settings, service.database)):
+    async with reminding(service.database, SystemClock(), Backpressure.of(service.settings, service.database)):
 
         async def is_done() -> bool:
             return await count_left() == 0
@@ -259,7 +259,7 @@ async def test_a_tenant_with_many_lets_others_pass(
     service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repository, "LOOKED_AT", 100)
-    monkeypatch.setattr(clockwork, "BATCH_RECORDS", 10)
+    monkeypatch.setattr(scheduler, "BATCH_RECORDS", 10)
     others = [await service.seed_tenant() for _ in range(12)]
     await add_many(service, tenant, 200, NOON)
     for other in others:
@@ -301,7 +301,7 @@ async def test_a_race_with_changes_gives_each_time_at_most_once_and_the_last_one
 
 async def test_one_written_for_the_next_moment_is_not_slept_over(service: Kit, tenant: SeededTenant) -> None:
     await add(service, tenant, remind_at="2200-01-01T00:00:00Z")
-    async with reminding(service.database, SystemClock(), Pace.of(service.settings, service.database)):
+    async with reminding(service.database, SystemClock(), Backpressure.of(service.settings, service.database)):
         remind_at = datetime.now(UTC) + SECOND / 2
         task = await add(service, tenant, remind_at=remind_at.isoformat())
 
@@ -317,13 +317,15 @@ async def test_one_written_for_the_next_moment_is_not_slept_over(service: Kit, t
 async def test_more_than_a_burst_waits_for_its_readers(
     service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clockwork, "UNPACED", BATCH_RECORDS)
-    monkeypatch.setattr(clockwork, "AT_ONCE", 0)
+    monkeypatch.setattr(scheduler, "UNPACED", BATCH_RECORDS)
+    monkeypatch.setattr(scheduler, "AT_ONCE", 0)
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute("DELETE FROM outbox")
     ids = await add_many(service, tenant, 3 * BATCH_RECORDS, NOON)
-    pace = Pace.of(service.settings.model_copy(update={"bulk_outbox_rows": BATCH_RECORDS}), service.database)
-    reminders = Reminders(service.database, SystemClock(), pace)
+    backpressure = Backpressure.of(
+        service.settings.model_copy(update={"bulk_outbox_rows": BATCH_RECORDS}), service.database
+    )
+    reminders = Reminders(service.database, SystemClock(), backpressure)
     assert await reminders.run_round()
     running = asyncio.create_task(reminders.run_round())
 

@@ -13,8 +13,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.retention import RESTORABLE_FOR
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import SeededTenant
+from crm_testing.published_merges import PublishedContacts
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_merges import ToldContacts
 
 pytestmark = pytest.mark.engines
 
@@ -51,9 +51,9 @@ async def test_a_deleted_activity_comes_back_as_it_was(
 
 
 async def test_who_may_not_delete_it_may_not_bring_it_back(service: Kit, tenant: SeededTenant) -> None:
-    told = ToldContacts(tenant.id, tenant.other_rep.id)
-    contact_id = told.create()
-    await keep_replicas(told.events, service.database)
+    published = PublishedContacts(tenant.id, tenant.other_rep.id)
+    contact_id = published.create()
+    await keep_replicas(published.events, service.database)
     admin, rep = service.client(tenant.admin), service.client(tenant.rep)
     activity = await log(admin, user_id=str(tenant.rep.id), contact_id=str(contact_id))
     path = await delete(rep, activity)
@@ -108,26 +108,26 @@ async def test_of_many_at_once_one_gets_the_external_id(
     answers = await asyncio.gather(*calls)
     assert sorted(answer.status_code for answer in answers)[1:] == [409] * 6
     assert len(await walk_pages(rep, PATH)) == 1
-    told = await service.take_events(tenant.id)
-    assert len(told) == 3
+    published = await service.take_events(tenant.id)
+    assert len(published) == 3
 
 
 async def test_it_comes_back_to_where_its_contact_lives_by_then(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told = ToldContacts(tenant.id, tenant.rep.id)
-    first, second = told.create(), told.create()
-    await keep_replicas(told.events, service.database)
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    first, second = published.create(), published.create()
+    await keep_replicas(published.events, service.database)
     activity = await log(rep, contact_id=str(second))
     path = await delete(rep, activity)
-    await keep_replicas(told.merge(second, into=first), service.database)
+    await keep_replicas(published.merge(second, into=first), service.database)
     moved = require_ok(await rep.post(path))
     assert (moved["contact_id"], moved["original_contact_id"]) == (str(first), str(second))
     timeline = await walk_pages(rep, f"/v1/timelines/contacts/{first}")
     assert [item["id"] for item in timeline] == [activity["id"]]
 
     await delete(rep, activity)
-    await keep_replicas(told.part(second), service.database)
+    await keep_replicas(published.part(second), service.database)
     home = require_ok(await rep.post(path))
     assert (home["contact_id"], home["original_contact_id"]) == (str(second), None)
     assert (home["contact_ids"], home["original_contact_ids"]) == ([str(second)], [])

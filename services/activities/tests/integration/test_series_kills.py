@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 import pytest
 from services.activities.tests.integration.conftest import MIGRATIONS
-from services.activities.tests.integration.series_stories import Told, in_days, starts_of
+from services.activities.tests.integration.series_stories import SeriesStory, in_days, starts_of
 
 from crm_activities.app import make_app
 from crm_activities.settings import ActivitiesSettings
@@ -31,15 +31,15 @@ from crm_activities.series import making
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.pacing import Pace
+from crm_shared.backpressure import Backpressure
 
 making.BATCH_INSTANCES = 5
 
 async def main():
     settings = ActivitiesSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        pace = Pace(database, None, most_unsent=1_000_000, most_behind=0, poll_s=0.01)
-        async with making.making_series(database, SystemClock(), pace, pause_s=0.01):
+        backpressure = Backpressure(database, None, most_unsent=1_000_000, most_behind=0, poll_s=0.01)
+        async with making.making_series(database, SystemClock(), backpressure, pause_s=0.01):
             await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -55,8 +55,8 @@ async def service(postgres_admin_dsn: str) -> AsyncIterator[Kit]:
 
 async def test_a_worker_that_is_killed_makes_each_instance_once(service: Kit) -> None:
     tenant = await service.seed_tenant()
-    told = Told.of(service, service.client(tenant.rep))
-    firsts = [await told.log("FREQ=DAILY", scheduled_at=in_days(1)) for _ in range(SERIES)]
+    story = SeriesStory.of(service, service.client(tenant.rep))
+    firsts = [await story.log("FREQ=DAILY", scheduled_at=in_days(1)) for _ in range(SERIES)]
     environment = {**os.environ, "CRM_ACTIVITIES_WORKER_DSN": service.settings.worker_dsn.get_secret_value()}
 
     async def count() -> int:
@@ -77,12 +77,12 @@ async def test_a_worker_that_is_killed_makes_each_instance_once(service: Kit) ->
             await worker.wait()
     assert await count() < SERIES * INSTANCES
 
-    await told.make()
+    await story.make()
     events = Counter(event.aggregate_id for event in await service.take_events(tenant.id))
     assert set(events.values()) == {1}
     made: set[UUID] = set()
     for first in firsts:
-        instances = await told.read(first["series_id"])
+        instances = await story.read(first["series_id"])
         assert starts_of(instances) == [in_days(1 + day) for day in range(INSTANCES)]
         later = [UUID(instance["id"]) for instance in instances[1:]]
         assert later == [uuid5(UUID(first["series_id"]), instance["recurrence_id"]) for instance in instances[1:]]

@@ -12,11 +12,11 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_merges import PublishedContacts
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_merges import ToldContacts
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -26,8 +26,8 @@ TEXTS = {"subject": "Call Berta", "body": "She is ill.", "location": "At hers"}
 LINKS_OF = "SELECT * FROM activity_contacts WHERE tenant_id = $1 AND activity_id = $2"
 
 
-async def open_contacts(kit: Kit, owner: Person, count: int) -> tuple[ToldContacts, list[UUID]]:
-    told = ToldContacts(owner.tenant_id, owner.id)
+async def open_contacts(kit: Kit, owner: Person, count: int) -> tuple[PublishedContacts, list[UUID]]:
+    told = PublishedContacts(owner.tenant_id, owner.id)
     ids = [told.create() for _ in range(count)]
     await keep_replicas(told.events, kit.database)
     return told, ids
@@ -148,8 +148,8 @@ async def test_a_deleted_one_follows_too_and_nobody_is_lost(
 async def test_the_erasure_of_any_of_them_takes_the_texts(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    a, b = (ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id) for _ in range(2))
-    await keep_replicas([a.tell(), b.tell()], service.database)
+    a, b = (PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id) for _ in range(2))
+    await keep_replicas([a.publish(), b.publish()], service.database)
     activity = await log(
         rep, [a.id, b.id], subject="Call Berta", body="She is ill.", type="MEETING", location="At hers"
     )
@@ -202,7 +202,7 @@ async def test_a_deal_named_alone_leaves_out_nobody(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, *, by_batch: bool
 ) -> None:
     _, (a, b, c) = await open_contacts(service, tenant.rep, 3)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=b)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=b)
     await keep_replicas([*deal.create()], service.database)
     for before, after in (([a, b, c], [b, a, c]), ([a, c], [b, a, c]), ([a], [b])):
         activity = await log(rep, before)

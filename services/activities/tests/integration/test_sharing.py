@@ -10,7 +10,7 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.owners import OwnerStandIn
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -29,21 +29,21 @@ class Account:
         self.tenant = tenant
         self.contact_id = new_id()
         self.version = 0
-        self.deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=self.contact_id)
+        self.deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=self.contact_id)
         self.on_contact: dict[str, Any] = {}
         self.on_deal: dict[str, Any] = {}
 
     async def share(self, *shares: tuple[Person, str]) -> None:
         """Tell of the contact with these shares and no others."""
         self.version += 1
-        told = make_contact_event(
+        published = make_contact_event(
             self.tenant.id,
             self.tenant.rep.id,
             contact_id=self.contact_id,
             version=self.version,
             shares=[{"user_id": person.id, "permission": permission} for person, permission in shares],
         )
-        await keep_replicas([told], self.kit.database)
+        await keep_replicas([published], self.kit.database)
 
     async def log(self, person: Person, **fields: str) -> dict[str, Any]:
         answer = await self.kit.client(person).post(PATH, json={"type": "NOTE", **fields})
@@ -174,14 +174,19 @@ async def test_strangers_gain_nothing(service: Kit, tenant: SeededTenant, accoun
 async def test_replays_change_no_row(service: Kit, tenant: SeededTenant) -> None:
     contact_id, tables = new_id(), ("contact_shares", "replica_records")
 
-    def tell(version: int, *users: UUID) -> Any:
+    def publish(version: int, *users: UUID) -> Any:
         shares = [{"user_id": user, "permission": "READ"} for user in users]
         return make_contact_event(tenant.id, tenant.rep.id, contact_id=contact_id, version=version, shares=shares)
 
-    told = [tell(1), tell(2, tenant.other_rep.id), tell(3, tenant.other_rep.id, tenant.manager.id), tell(4)]
-    for reached in range(1, len(told) + 1):
-        await keep_replicas(told[:reached], service.database)
+    published = [
+        publish(1),
+        publish(2, tenant.other_rep.id),
+        publish(3, tenant.other_rep.id, tenant.manager.id),
+        publish(4),
+    ]
+    for reached in range(1, len(published) + 1):
+        await keep_replicas(published[:reached], service.database)
         settled = await service.list_rows(*tables)
-        for batch in (told[:reached], told[: reached - 1] or told[:1], [told[0]]):
+        for batch in (published[:reached], published[: reached - 1] or published[:1], [published[0]]):
             await keep_replicas(batch, service.database)
             assert await service.list_rows(*tables) == settled

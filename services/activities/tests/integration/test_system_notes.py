@@ -18,18 +18,18 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event, new_event
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.published import to_event
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[ActivitiesSettings]
 
 
-def tell(contact: ToldRecord, verb: str, **fields: Any) -> Event:
+def publish(contact: PublishedRecord, verb: str, **fields: Any) -> Event:
     """Go on by one version; the event says what changed, as contacts says it."""
     before = contact.state
     contact.change(**fields)
@@ -59,10 +59,12 @@ async def read_timeline(client: httpx.AsyncClient, kind: str, record_id: UUID) -
 
 
 async def test_a_deals_note_says_as_data_what_its_body_says(service: Kit, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id, actor_id=tenant.manager.id)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    deal = DealStory(
+        PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.id, actor_id=tenant.manager.id
+    )
     events = [*deal.create(), *deal.move("Proposal"), *deal.edit(owner_id=tenant.other_rep.id)]
-    await keep_replicas([contact.tell(), *events], service.database)
+    await keep_replicas([contact.publish(), *events], service.database)
     await take(service, [*events, *events, deal.snapshot()])
     admin = service.client(tenant.admin)
     owner, move = await read_timeline(admin, "deals", deal.id)
@@ -92,11 +94,11 @@ async def test_a_contacts_merge_and_parting_are_in_the_timelines_and_name_nobody
     service: Kit, tenant: SeededTenant
 ) -> None:
     ids = {"owner_id": tenant.rep.id, "last_name": "Zzyzx"}
-    survivor, other = (ToldRecord.new("contact", tenant.id, first_name="Z", **ids) for _ in range(2))
-    events = [survivor.tell(), other.tell()]
+    survivor, other = (PublishedRecord.new("contact", tenant.id, first_name="Z", **ids) for _ in range(2))
+    events = [survivor.publish(), other.publish()]
     await keep_replicas(events, service.database)
-    merged = tell(other, "merged", merged_into=survivor.id, deleted_at=other.state["updated_at"])
-    events += [merged, tell(survivor, "merged")]
+    merged = publish(other, "merged", merged_into=survivor.id, deleted_at=other.state["updated_at"])
+    events += [merged, publish(survivor, "merged")]
     await keep_replicas(events[-2:], service.database)
     await take(service, events)
     admin = service.client(tenant.admin)
@@ -104,8 +106,8 @@ async def test_a_contacts_merge_and_parting_are_in_the_timelines_and_name_nobody
     assert (note["system_kind"], note["contact_id"], note["original_contact_id"]) == (
         "contact_merged", str(survivor.id), None,
     )  # fmt: skip
-    events += [tell(survivor, "unmerged"), tell(other, "unmerged", merged_into=None, deleted_at=None)]
-    events += [tell(other, "updated", owner_id=tenant.other_rep.id)]
+    events += [publish(survivor, "unmerged"), publish(other, "unmerged", merged_into=None, deleted_at=None)]
+    events += [publish(other, "updated", owner_id=tenant.other_rep.id)]
     await keep_replicas(events[-3:], service.database)
     random = Random(20261122)  # noqa: S311 - a test's repeatable choice
     for _ in range(5):
@@ -129,10 +131,10 @@ async def test_a_contacts_merge_and_parting_are_in_the_timelines_and_name_nobody
 async def test_a_note_of_a_contact_that_was_merged_meanwhile_is_with_the_survivor(
     service: Kit, tenant: SeededTenant
 ) -> None:
-    survivor, other = (ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id) for _ in range(2))
-    changed = tell(other, "updated", owner_id=tenant.other_rep.id)
-    merged = tell(other, "merged", merged_into=survivor.id, deleted_at=other.state["updated_at"])
-    await keep_replicas([survivor.tell(), merged], service.database)
+    survivor, other = (PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id) for _ in range(2))
+    changed = publish(other, "updated", owner_id=tenant.other_rep.id)
+    merged = publish(other, "merged", merged_into=survivor.id, deleted_at=other.state["updated_at"])
+    await keep_replicas([survivor.publish(), merged], service.database)
     await take(service, [changed])
     (note,) = await read_timeline(service.client(tenant.admin), "contacts", survivor.id)
     assert (note["contact_id"], note["original_contact_id"]) == (str(survivor.id), str(other.id))
@@ -142,13 +144,13 @@ async def test_a_note_of_a_contact_that_was_merged_meanwhile_is_with_the_survivo
 
 
 async def test_an_owner_who_is_not_known_here_yet_has_an_id(service: Kit, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
-    newcomer = ToldRecord.new(
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id)
+    newcomer = PublishedRecord.new(
         "user", tenant.id, email="new@acme.example", full_name="Nora New", role="REP", active=True, manager_id=None
     )
-    await keep_replicas([contact.tell()], service.database)
-    await take(service, [tell(contact, "updated", owner_id=newcomer.id)])
-    await keep_directory([newcomer.tell()], service.database)
+    await keep_replicas([contact.publish()], service.database)
+    await take(service, [publish(contact, "updated", owner_id=newcomer.id)])
+    await keep_directory([newcomer.publish()], service.database)
     (note,) = await read_timeline(service.client(tenant.admin), "contacts", contact.id)
     assert note["body"] == f"Contact owner changed from {tenant.rep.full_name} to somebody"
     assert note["facts"]["to_owner"] == {"id": str(newcomer.id), "name": None}

@@ -26,8 +26,8 @@ from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock, new_id
 from crm_testing.answers import require_ok
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -195,8 +195,8 @@ def to_fields(activity: Activity) -> Fields:
 
 async def open_mailbox(service: Kit) -> Mailbox:
     tenant = await service.seed_tenant()
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
+    await keep_replicas([contact.publish()], service.database)
     return Mailbox(service, tenant, contact.id)
 
 

@@ -61,7 +61,7 @@ async def test_no_activity_is_held_against_each_message(
             repository.FIND_TOUCHED: ([], [], keys),
             repository.FIND_FALLING_BACK: (keys,),
             repository.FIND_HELD: (keys, [tenant.rep.id]),
-            repository.FIND_HOLDERS: (ids, keys[1:] + keys[:1], [tenant.rep.id] * MESSAGES),
+            repository.FIND_UNIQUE_OWNERS: (ids, keys[1:] + keys[:1], [tenant.rep.id] * MESSAGES),
             repository.LOAD_THREADS: ([thread_id], []),
         }
         for sql, parameters in asked.items():

@@ -12,8 +12,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -63,11 +63,11 @@ async def test_a_missing_message_joins_threads_and_the_former_id_answers(
     joining = await log(rep, "2@x", "1@x", occurred_at="2026-11-02T10:00:00Z")
     assert joining["thread_id"] == first["id"]
     events = await service.take_events(tenant.id)
-    told = {str(event.aggregate_id): event for event in events if event.verb == "updated"}
-    assert told.keys() == {one["id"] for one in later}
+    published = {str(event.aggregate_id): event for event in events if event.verb == "updated"}
+    assert published.keys() == {one["id"] for one in later}
     for one in later:
         now = require_ok(await rep.get(f"/v1/activities/{one['id']}"))
-        event = told[one["id"]]
+        event = published[one["id"]]
         assert (now["thread_id"], now["version"]) == (first["id"], event.version)
         assert (event.state["thread_id"], event.actor_id) == (first["id"], None)
         assert event.changed is not None
@@ -229,8 +229,8 @@ async def test_a_thousand_references_in_odd_scripts_are_taken(rep: httpx.AsyncCl
 
 
 async def test_erasure_takes_the_message_ids_and_leaves_the_links(service: Kit, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
-    await keep_replicas([contact.tell()], service.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
+    await keep_replicas([contact.publish()], service.database)
     rep = service.client(tenant.rep)
     first = await log(rep, "1@secret.example")
     middle = await log(rep, "2@secret.example", "1@secret.example", contact_id=str(contact.id))

@@ -21,7 +21,7 @@ from crm_shared.http.cursors import decode_cursor
 from crm_shared.listing import Page
 from crm_testing.answers import require_ok, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 from crm_testing.upgrades import upgrading
@@ -43,10 +43,10 @@ def rep(service: Kit, tenant: SeededTenant) -> httpx.AsyncClient:
     return service.client(tenant.rep)
 
 
-async def tell(kit: Kit, tenant: SeededTenant) -> DealStory:
+async def publish(kit: Kit, tenant: SeededTenant) -> DealStory:
     """Tell of a deal with a contact whose every move has the same date, as in an import by the day."""
     contact = make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id, at=NOON)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id, at=NOON)
     deal.create()
     for stage in STAGES:
         deal.move(stage, at=NOON)
@@ -62,7 +62,7 @@ def shuffled(events: list[Event]) -> list[Event]:
 async def test_moves_of_one_instant_stand_as_they_happened(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, limit: int
 ) -> None:
-    deal = await tell(service, tenant)
+    deal = await publish(service, tenant)
     await note_deal_moves(shuffled(deal.events), service.database, SystemClock())
     for path in (f"deals/{deal.id}", f"contacts/{deal.contact_id}"):
         items = await walk_pages(rep, f"/v1/timelines/{path}", limit=limit)
@@ -73,7 +73,7 @@ async def test_moves_of_one_instant_stand_as_they_happened(
 async def test_a_snapshot_and_its_events_tell_the_same_order_once(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    deal = await tell(service, tenant)
+    deal = await publish(service, tenant)
     await note_deal_moves(shuffled(deal.events)[:5], service.database, SystemClock())
     await note_deal_moves([deal.snapshot()], service.database, SystemClock())
     await note_deal_moves(deal.events, service.database, SystemClock())
@@ -83,7 +83,7 @@ async def test_a_snapshot_and_its_events_tell_the_same_order_once(
 
 async def test_a_cursor_from_before_goes_on(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
     """It holds the moment and an id, without a version."""
-    deal = await tell(service, tenant)
+    deal = await publish(service, tenant)
     logged = [
         require_ok(
             await rep.post(
@@ -120,7 +120,7 @@ FILL = """
 async def test_a_page_in_the_middle_of_an_instant_is_read_from_the_index(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    deal = await tell(service, tenant)
+    deal = await publish(service, tenant)
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute(FILL, tenant.id, deal.id, deal.contact_id, NOON)
     await vacuum(service.settings.owner_dsn.get_secret_value(), "activities", "activity_contacts")

@@ -11,7 +11,7 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.owners import OwnerStandIn
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -145,7 +145,7 @@ async def test_a_move_stands_in_the_deals_and_the_contacts_timeline(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, contact_id: str
 ) -> None:
     contact = make_contact_event(tenant.id, tenant.rep.id)
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=contact.aggregate_id)
     events = [*deal.create(), *deal.move("Proposal"), *deal.move("Closed Won")]
     await note_deal_moves(events, service.database, SystemClock())
     await keep_replicas([contact, *events], service.database)
@@ -165,7 +165,7 @@ async def test_the_timeline_of_a_deal_made_this_moment_is_there(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient, owner: OwnerStandIn
 ) -> None:
     """Neither its creation nor its move need to have reached the replica."""
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     (created,) = deal.create()
     owner.show(created, tenant.rep.id)
     assert require_ok(await rep.get(f"/v1/timelines/deals/{deal.id}"))["items"] == []

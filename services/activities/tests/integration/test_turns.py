@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from services.activities.tests.integration.series_stories import Told
+from services.activities.tests.integration.series_stories import SeriesStory
 
 from crm_activities.activities import domain, noting
 from crm_activities.consumers import note_deal_moves
@@ -15,7 +15,7 @@ from crm_shared import json_pieces
 from crm_shared.clock import SystemClock
 from crm_shared.json_text import to_json
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.loop_rounds import LoopRounds
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -38,7 +38,7 @@ async def test_the_moves_that_one_snapshot_tells_of_are_noted_in_pieces(
     rounds.watch_in(monkeypatch, noting, "to_note")
     told = LoopRounds()
     told.watch_in(monkeypatch, noting, "ActivityLogged")
-    story = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    story = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     story.create()
     for _ in range(5):
         story.move("Discovery")
@@ -54,7 +54,7 @@ async def test_the_instances_that_follow_go_in_pieces(
 ) -> None:
     monkeypatch.setattr(commands, "BATCH_RECORDS", PIECE)
     rounds.watch_in(monkeypatch, domain, "delete")
-    told = Told.of(service, rep)
+    told = SeriesStory.of(service, rep)
     first, second, *following = await told.begin("FREQ=WEEKLY")
     if act == "edit":
         await told.edit(second, "future", subject="New")
@@ -73,7 +73,7 @@ async def test_long_instances_go_in_smaller_pieces(
     """By what is read of them: repeated letters take nearly nothing in the table."""
     monkeypatch.setattr(commands, "BATCH_BYTES", 3000 * PIECE)
     rounds.watch_in(monkeypatch, domain, "delete")
-    told = Told.of(service, rep)
+    told = SeriesStory.of(service, rep)
     _, second, *_ = await told.begin("FREQ=WEEKLY", **fields)
     await told.delete(second, "future")
     assert rounds.calls > PIECE

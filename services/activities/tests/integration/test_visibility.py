@@ -12,7 +12,7 @@ from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import new_event
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import JOINED_AT, Person, SeededTenant
 from crm_testing.published import to_event
 from crm_testing.service_kit import ServiceKit
@@ -47,7 +47,7 @@ async def log_as_admin(
         await keep_replicas([contact], kit.database)
         body["contact_id"] = str(contact.aggregate_id)
     if deal_owner is not None:
-        deal = DealStory(ToldPipeline.sales(tenant.id), deal_owner.id)
+        deal = DealStory(PublishedPipeline.sales(tenant.id), deal_owner.id)
         await keep_replicas([*deal.create()], kit.database)
         body["deal_id"] = str(deal.id)
     return require_ok(await kit.client(tenant.admin).post(PATH, json=body), 201)
@@ -147,13 +147,13 @@ async def test_an_org_change_counts_at_once(service: Kit, tenant: SeededTenant) 
     activity = await log_as_admin(service, tenant, tenant.rep, None, None)
     manager = service.client(tenant.manager)
     require_ok(await manager.get(f"{PATH}/{activity['id']}"))
-    await keep_directory([to_event(tell_rep(tenant, version=2, manager_id=None))], service.database)
+    await keep_directory([to_event(publish_rep(tenant, version=2, manager_id=None))], service.database)
     require_problem(await manager.get(f"{PATH}/{activity['id']}"), 404, "not-found")
-    await keep_directory([to_event(tell_rep(tenant, version=3, manager_id=tenant.manager.id))], service.database)
+    await keep_directory([to_event(publish_rep(tenant, version=3, manager_id=tenant.manager.id))], service.database)
     require_ok(await manager.get(f"{PATH}/{activity['id']}"))
 
 
-def tell_rep(tenant: SeededTenant, *, version: int, manager_id: UUID | None) -> Any:
+def publish_rep(tenant: SeededTenant, *, version: int, manager_id: UUID | None) -> Any:
     rep = tenant.rep
     return new_event(
         aggregate="user",
@@ -180,7 +180,7 @@ def tell_rep(tenant: SeededTenant, *, version: int, manager_id: UUID | None) -> 
 
 
 async def test_a_record_that_changes_hands_takes_its_timeline_along(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id, actor_id=tenant.admin.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, actor_id=tenant.admin.id)
     await keep_replicas([*deal.create()], service.database)
     await note_deal_moves([*deal.move("Proposal")], service.database, SystemClock())
     rep, other_rep = service.client(tenant.rep), service.client(tenant.other_rep)

@@ -77,7 +77,7 @@ def read_event(entry: Entry) -> Any:
 
 
 def as_shown(text: str) -> str:
-    """Give what a reader shall get of a text: without controls, with one kind of line's end."""
+    """Return what a reader shall get of a text: without controls, with one kind of line's end."""
     return FORBIDDEN.sub("", LINE_END.sub("\n", text))
 
 

@@ -69,9 +69,9 @@ def test_an_edit_raises_the_version_by_one_and_tells_what_changed() -> None:
     activity = log(subject="Offer")
     decision = domain.edit(activity, {"subject": "Revised offer", "body": None}, now=LATER)
     assert (decision.activity.version, decision.activity.updated_at) == (2, LATER)
-    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
-    assert told.type == "crm.activity.updated"
-    assert b'"changed":{"subject":{"from":"Offer","to":"Revised offer"}}' in told.payload
+    (published,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
+    assert published.type == "crm.activity.updated"
+    assert b'"changed":{"subject":{"from":"Offer","to":"Revised offer"}}' in published.payload
 
 
 def test_an_edit_that_changes_nothing_tells_nothing() -> None:
@@ -103,8 +103,8 @@ def test_an_activity_does_not_answer_itself() -> None:
 def test_an_edit_that_ends_a_task_is_called_by_that(before: datetime | None, after: datetime | None, verb: str) -> None:
     task = log(ActivityType.TASK, completed_at=before)
     decision = domain.edit(task, {"completed_at": after}, now=LATER)
-    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
-    assert told.type == f"crm.activity.{verb}"
+    (published,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
+    assert published.type == f"crm.activity.{verb}"
 
 
 def test_what_the_system_wrote_stands() -> None:
@@ -118,8 +118,8 @@ def test_what_the_system_wrote_stands() -> None:
 def test_a_deleted_activity_keeps_its_state_and_tells_when() -> None:
     decision = domain.delete(log(), now=LATER)
     assert (decision.activity.deleted_at, decision.activity.version) == (LATER, 2)
-    (told,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
-    assert (told.type, told.version) == ("crm.activity.deleted", 2)
+    (published,) = events.MAPPING.to_wire(decision.events, by=Actor(TENANT_ID, USER_ID))
+    assert (published.type, published.version) == ("crm.activity.deleted", 2)
 
 
 def test_the_state_has_exactly_the_contracts_fields() -> None:

@@ -54,8 +54,8 @@ def test_a_snapshot_tells_of_each_move_in_its_history_but_not_of_the_creation() 
             "stage_name": {"from": "Qualification", "to": "Proposal"},
         },
     )
-    (told_then,) = list_moves(moved)
-    assert told_then.note_id == move.note_id
+    (published_then,) = list_moves(moved)
+    assert published_then.note_id == move.note_id
 
 
 @pytest.mark.parametrize("verb", ["created", "updated", "won", "lost", "reopened", "deleted", "restored"])

@@ -9,15 +9,15 @@ from crm_activities.activities.record_changes import list_merge_changes, list_ow
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Change, Event, new_event
 from crm_testing.published import to_event
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 TENANT, ADA, BEN = UUID(int=1), UUID(int=2), UUID(int=3)
 NAMES = {(TENANT, ADA): "Ada Lovelace", (TENANT, BEN): "Ben Cho"}
 
 
-def tell(verb: str, changed: dict[str, Change] | None, *, aggregate: str = "deal", **fields: Any) -> Event:
+def publish(verb: str, changed: dict[str, Change] | None, *, aggregate: str = "deal", **fields: Any) -> Event:
     stage = {"pipeline_id": new_id(), "stage_id": new_id()} if aggregate == "deal" else {}
-    record = ToldRecord.new(aggregate, TENANT, owner_id=ADA, **stage, **fields)
+    record = PublishedRecord.new(aggregate, TENANT, owner_id=ADA, **stage, **fields)
     return to_event(
         new_event(
             aggregate=aggregate,
@@ -46,7 +46,7 @@ def tell(verb: str, changed: dict[str, Change] | None, *, aggregate: str = "deal
 def test_a_new_owner_is_named_with_the_one_before(
     aggregate: str, kind: str, names: dict[tuple[UUID, UUID], str], words: str, told: list[str | None]
 ) -> None:
-    event = tell("updated", {"owner_id": {"from": str(ADA), "to": str(BEN)}}, aggregate=aggregate)
+    event = publish("updated", {"owner_id": {"from": str(ADA), "to": str(BEN)}}, aggregate=aggregate)
     (change,) = list_owner_changes(event)
     assert {*change.list_user_ids()} == {ADA, BEN}
     text = change.write(names)
@@ -56,7 +56,9 @@ def test_a_new_owner_is_named_with_the_one_before(
 
 
 def test_an_owner_may_come_from_nobody() -> None:
-    (change,) = list_owner_changes(tell("updated", {"owner_id": {"from": None, "to": str(BEN)}}, aggregate="contact"))
+    (change,) = list_owner_changes(
+        publish("updated", {"owner_id": {"from": None, "to": str(BEN)}}, aggregate="contact")
+    )
     text = change.write(NAMES)
     assert text.body == "Contact owner changed from nobody to Ben Cho"
     assert text.facts["from_owner"] is None
@@ -75,36 +77,36 @@ def test_an_owner_may_come_from_nobody() -> None:
     ids=["created", "nothing", "else", "concealed", "same", "snapshot"],
 )
 def test_nothing_else_is_a_new_owner(verb: str, changed: dict[str, Change] | None) -> None:
-    assert list(list_owner_changes(tell(verb, changed))) == []
+    assert list(list_owner_changes(publish(verb, changed))) == []
 
 
 @pytest.mark.parametrize("value", ["somebody", 7, {}, [str(BEN)]], ids=["text", "number", "object", "list"])
 def test_an_owner_who_is_no_id_is_a_bad_record(value: Any) -> None:
     with pytest.raises(BadRecord):
-        list(list_owner_changes(tell("updated", {"owner_id": {"from": str(ADA), "to": value}})))
+        list(list_owner_changes(publish("updated", {"owner_id": {"from": str(ADA), "to": value}})))
     changed: dict[str, Change] = {"merged_into": {"from": value, "to": None}}
     with pytest.raises(BadRecord):
-        list(list_merge_changes(tell("unmerged", changed, aggregate="contact")))
+        list(list_merge_changes(publish("unmerged", changed, aggregate="contact")))
 
 
 def test_the_contact_that_was_merged_tells_of_it_and_the_survivor_does_not() -> None:
     survivor_id = new_id()
-    merged = tell("merged", {}, aggregate="contact", merged_into=survivor_id, first_name="Zzyzx")
+    merged = publish("merged", {}, aggregate="contact", merged_into=survivor_id, first_name="Zzyzx")
     (note,) = list_merge_changes(merged)
     assert (note.contact_id, note.deal_id, note.done_by) == (survivor_id, None, BEN)
     text = note.write(NAMES)
     assert text.kind == "contact_merged"
     assert text.facts == {"contact": {"id": str(survivor_id)}, "merged_contact": {"id": str(merged.aggregate_id)}}
     assert "Zzyzx" not in repr(text)
-    assert list(list_merge_changes(tell("merged", {}, aggregate="contact"))) == []
+    assert list(list_merge_changes(publish("merged", {}, aggregate="contact"))) == []
 
 
 def test_a_parting_is_noted_in_both_timelines() -> None:
     survivor_id = new_id()
     changed: dict[str, Change] = {"merged_into": {"from": str(survivor_id), "to": None}}
-    event = tell("unmerged", changed, aggregate="contact")
+    event = publish("unmerged", changed, aggregate="contact")
     gave, parted = list_merge_changes(event)
     assert [gave.contact_id, parted.contact_id] == [survivor_id, event.aggregate_id]
     assert gave.note_id != parted.note_id
     assert {note.write(NAMES).kind for note in (gave, parted)} == {"contact_unmerged"}
-    assert list(list_merge_changes(tell("unmerged", {}, aggregate="contact"))) == []
+    assert list(list_merge_changes(publish("unmerged", {}, aggregate="contact"))) == []

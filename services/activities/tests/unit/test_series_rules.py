@@ -26,7 +26,7 @@ def walk(text: str, start: datetime, *, span: timedelta = SPAN) -> list[datetime
 
 
 def expand(text: str, start: datetime) -> Iterator[datetime]:
-    """Give what dateutil names. Asked for one more than there is, it looks for that until the year 9999."""
+    """Return what dateutil names. Asked for one more than there is, it looks for that until the year 9999."""
     return iter(rrulestr(text, dtstart=start))
 
 

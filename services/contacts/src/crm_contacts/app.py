@@ -14,7 +14,7 @@ from crm_contacts.directory import routes as directory_routes
 from crm_contacts.duplicates import routes as duplicate_routes
 from crm_contacts.erasure import routes as erasure_routes
 from crm_contacts.exports import routes as export_routes
-from crm_contacts.imports.kinds import KINDS as IMPORTED
+from crm_contacts.imports.adapters import ADAPTERS as IMPORTED
 from crm_contacts.merges import routes as merge_routes
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.sharing import routes as sharing_routes

@@ -18,7 +18,7 @@ def create_tenant(
     time_zone: Annotated[str, typer.Option(help="IANA name")] = "Europe/Berlin",
 ) -> None:
     """Make a tenant and its first ADMIN; prints JSON {tenant_id, admin_id}."""
-    from crm_contacts.directory.signing_up import sign_up
+    from crm_contacts.directory.tenant_signup import sign_up
 
     typer.echo(sign_up(name=name, admin_email=admin_email, currency=currency, time_zone=time_zone))
 

@@ -16,7 +16,7 @@ class DuplicateEmail(ValueTaken):
 
 
 def to_email(text: str) -> str:
-    """Give the address with its domain in lower case. Raises ValueError saying what is wrong with it."""
+    """Return the address with its domain in lower case. Raises ValueError saying what is wrong with it."""
     try:
         # test_environment: a name under .test is an address like any other. No DNS is asked.
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
@@ -25,7 +25,7 @@ def to_email(text: str) -> str:
 
 
 def to_wanted_email(text: str) -> str:
-    """Give the address as a record would hold it; text that is none stays as it is, and finds nobody."""
+    """Return the address as a record would hold it; text that is none stays as it is, and finds nobody."""
     try:
         return to_email(text)
     except ValueError:

@@ -16,7 +16,7 @@ MIN_DIGITS = 2  # an extension inside a company; less dials nobody
 
 
 def to_phone(text: str) -> str:
-    """Give the number as it was written. Raises ValueError for text that nobody could dial."""
+    """Return the number as it was written. Raises ValueError for text that nobody could dial."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"should have at most {MAX_LENGTH} characters")
     if _ROUNDED.fullmatch(text):
@@ -31,7 +31,7 @@ def to_phone(text: str) -> str:
 
 
 def to_e164(phone: str, region: str) -> str | None:
-    """Give `+49301234567`, None for a number without such a form. `region` is that of numbers without a country code.
+    """Return `+49301234567`, None for a number without such a form. `region` is that of numbers without a country code.
 
     A possible number is enough: whether a number was ever assigned changes faster than any table of them.
     """
@@ -46,7 +46,7 @@ def to_e164(phone: str, region: str) -> str | None:
 
 
 def to_region(code: str) -> str:
-    """Give the code back. Raises ValueError for a country without a telephone plan."""
+    """Return the code back. Raises ValueError for a country without a telephone plan."""
     if code not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("is not an ISO 3166-1 country code, such as DE")
     return code

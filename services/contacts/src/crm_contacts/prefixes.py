@@ -18,7 +18,7 @@ LAST_OF_PEOPLE: Final = "\uffff"
 
 
 def starts_with(where: Where, prefix: str, names: Sequence[LiteralString], addresses: Sequence[LiteralString]) -> str:
-    """Give the clause "one of the columns starts with `prefix`", whatever accents and case; spaces count as one.
+    """Return the clause "one of the columns starts with `prefix`", whatever accents and case; spaces count as one.
 
     `names` have an index in people's order. `addresses` are folded and have one in byte order, and a second one in
     people's order of the few that are not ASCII.

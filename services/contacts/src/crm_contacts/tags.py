@@ -12,7 +12,7 @@ MAX_TAGS = 100
 
 
 def read_tag(text: str) -> str:
-    """Give the tag that a filter or a DELETE names. Raises ValueError for one that is empty, too long or unprintable.
+    """Return the tag that a filter or a DELETE names. Raises ValueError for one that is empty, too long or unprintable.
 
     Records may hold a tag with a slash from before those were refused: it is still found, and taken off.
     """
@@ -23,7 +23,7 @@ def read_tag(text: str) -> str:
 
 
 def to_tag(text: str) -> str:
-    """Give the tag that a record is to have, without the spaces round it. A tag stands in a path.
+    """Return the tag that a record is to have, without the spaces round it. A tag stands in a path.
 
     Raises ValueError for one that is empty, too long or unprintable, that holds a slash, or is a step in a path.
     """
@@ -31,7 +31,7 @@ def to_tag(text: str) -> str:
 
 
 def to_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Give each tag once, in the order of its first place."""
+    """Return each tag once, in the order of its first place."""
     return tuple(dict.fromkeys(tags))
 
 

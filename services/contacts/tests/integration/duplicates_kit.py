@@ -26,11 +26,11 @@ PERHAPS = {"first_name": "Zebulon", "last_name": "Okonkwo"}
 
 @dataclass
 class Dedup:
-    """`consume` hands the worker what was told since the last time; `told` keeps it all, to be told again."""
+    """`consume` hands the worker what was told since the last time; `published` keeps it all, to be told again."""
 
     kit: ServiceKit[ContactsSettings]
     tenant: SeededTenant
-    told: list[Event]
+    published: list[Event]
 
     async def create(self, owner: Person | None = None, /, **fields: Any) -> dict[str, Any]:
         client = self.kit.client(owner or self.tenant.admin)
@@ -50,12 +50,12 @@ class Dedup:
         while batch := [event for event in await self.kit.take_events(self.tenant.id) if event.aggregate == "contact"]:
             await follow_contacts(batch, self.kit.database, SystemClock())
             read += batch
-        self.told += read
+        self.published += read
         return read
 
     async def consume_again(self) -> None:
-        await follow_contacts(self.told, self.kit.database, SystemClock())
-        for event in self.told:
+        await follow_contacts(self.published, self.kit.database, SystemClock())
+        for event in self.published:
             await follow_contacts([event], self.kit.database, SystemClock())
 
     async def list_pairs(self, person: Person | None = None, **parameters: str) -> list[dict[str, Any]]:
@@ -71,6 +71,6 @@ class Dedup:
 
 
 async def list_rows(dedup: Dedup) -> dict[str, list[str]]:
-    """Give the matching tables' rows of this tenant, with their last writer."""
+    """Return the matching tables' rows of this tenant, with their last writer."""
     rows = await dedup.kit.list_rows(*MATCHING_TABLES)
     return {table: [row for row in found if str(dedup.tenant.id) in row] for table, found in rows.items()}

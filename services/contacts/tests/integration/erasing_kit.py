@@ -50,7 +50,7 @@ LIST_ROWS = """
 
 
 async def list_tables_with(contacts: Contacts, tenant: SeededTenant, *texts: str) -> dict[str, list[str]]:
-    """Give the tenant's rows of every table that hold one of the texts; the outbox apart, which the relay empties."""
+    """Return the tenant's rows of every table that hold one of the texts; the outbox apart, which the relay empties."""
     async with contacts.database.read_as_worker() as connection:
         tables = [row["table_name"] for row in await connection.fetch(LIST_TABLES)]
         rows = {table: (await connection.fetchval(LIST_ROWS, table, str(tenant.id))).splitlines() for table in tables}

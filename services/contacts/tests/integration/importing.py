@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from crm_contacts.imports.kinds import KINDS
+from crm_contacts.imports.adapters import ADAPTERS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.features.imports.write.running import ImportRunner
 from crm_testing import importing
@@ -22,24 +22,24 @@ async def upload(
 
 
 def make_runner(kit: Kit, **changes: Any) -> ImportRunner:
-    return importing.make_runner(kit, KINDS, **changes)
+    return importing.make_runner(kit, ADAPTERS, **changes)
 
 
 async def run_import(kit: Kit, person: Person, content: str | bytes, **fields: Any) -> dict[str, Any]:
-    return await importing.run_import(kit, KINDS, person, content, **{"entity_type": "CONTACT", **fields})
+    return await importing.run_import(kit, ADAPTERS, person, content, **{"entity_type": "CONTACT", **fields})
 
 
 async def revert(kit: Kit, person: Person, import_id: str) -> dict[str, Any]:
-    return await importing.revert(kit, KINDS, person, import_id)
+    return await importing.revert(kit, ADAPTERS, person, import_id)
 
 
 async def list_errors(kit: Kit, person: Person, import_id: str) -> list[str]:
-    """Give the lines of errors.csv after its header."""
+    """Return the lines of errors.csv after its header."""
     answer = await kit.client(person).get(f"/v1/imports/{import_id}/errors.csv")
     assert answer.status_code == 200, answer.text
     return answer.text.splitlines()[1:]
 
 
 def counts(job: Mapping[str, Any]) -> Sequence[int]:
-    """Give rows, created, updated, unchanged, failed."""
+    """Return rows, created, updated, unchanged, failed."""
     return [job["counts"][name] for name in ("rows", "created", "updated", "unchanged", "failed")]

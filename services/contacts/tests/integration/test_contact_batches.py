@@ -54,9 +54,9 @@ async def test_each_item_is_created_as_a_single_call_would(contacts: Contacts, t
         name: single[name] for name in single if name not in ours
     }
     assert (await read(client, answered[1]["id"]))["phone_e164"] is None
-    told = await contacts.take_events(tenant.id)
-    assert [(str(event.aggregate_id), event.verb) for event in told] == [(i["id"], "created") for i in answered]
-    assert told[0].state == made
+    published = await contacts.take_events(tenant.id)
+    assert [(str(event.aggregate_id), event.verb) for event in published] == [(i["id"], "created") for i in answered]
+    assert published[0].state == made
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ async def test_an_upsert_creates_or_changes(contacts: Contacts, tenant: SeededTe
         2,
     )
     assert (arne["id"], arne["last_name"], arne["version"]) == (answered[2]["id"], "van Dyk", 2)
-    told = [(str(e.aggregate_id), e.verb, e.version) for e in await contacts.take_events(tenant.id)]
-    assert told == [(zoe["id"], "updated", 2), (arne["id"], "created", 1), (arne["id"], "updated", 2)]
+    published = [(str(e.aggregate_id), e.verb, e.version) for e in await contacts.take_events(tenant.id)]
+    assert published == [(zoe["id"], "updated", 2), (arne["id"], "created", 1), (arne["id"], "updated", 2)]
 
 
 async def test_an_upsert_by_external_id_may_change_the_address(contacts: Contacts, tenant: SeededTenant) -> None:

@@ -9,8 +9,8 @@ from crm_shared.clock import new_id
 from crm_shared.contracts.states import ContactState
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_empty
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import make_empty
 
 pytestmark = pytest.mark.engines
 

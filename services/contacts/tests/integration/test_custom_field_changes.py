@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from crm_contacts.settings import ContactsSettings
-from crm_contacts.worker import HOLDERS
+from crm_contacts.worker import RECORD_ADAPTERS
 from crm_shared.clock import SystemClock
 from crm_shared.features.custom_fields.cleaning import ValueCleaner
 from crm_shared.features.custom_fields.domain import MAX_FIELDS, MAX_INDEXED
@@ -35,11 +35,11 @@ async def define(client: httpx.AsyncClient, body: Body, **more: Any) -> dict[str
 async def clean(contacts: Contacts) -> None:
     """Run the worker's upkeep until nothing is left to do. Other transactions of the engine may hold it up."""
     keeper = IndexKeeper(contacts.database, contacts.settings.owner_dsn.get_secret_value())
-    cleaner = ValueCleaner(contacts.database, HOLDERS, SystemClock())
+    cleaner = ValueCleaner(contacts.database, RECORD_ADAPTERS, SystemClock())
     async with asyncio.timeout(60):
         while await cleaner.has_work() or await keeper.has_work():
-            await keeper.settle()
-            await cleaner.settle()
+            await keeper.converge()
+            await cleaner.converge()
             await asyncio.sleep(0.05)
 
 
@@ -114,12 +114,12 @@ async def test_a_deleted_fields_values_are_gone_at_once_and_for_good(
     await clean(contacts)
     cleaned = require_ok(await admin.get(path))
     assert (cleaned["custom_data"], cleaned["version"]) == ({"kept": "here"}, 2)
-    told = await contacts.take_events(tenant.id)
-    assert {(event.aggregate_id, event.version) for event in told} == {
-        (event.aggregate_id, 2) for event in told if str(event.aggregate_id) in {r["id"] for r in records[:2]}
+    published = await contacts.take_events(tenant.id)
+    assert {(event.aggregate_id, event.version) for event in published} == {
+        (event.aggregate_id, 2) for event in published if str(event.aggregate_id) in {r["id"] for r in records[:2]}
     }
-    assert [event.state["custom_data"] for event in told] == [{"kept": "here"}] * 2
-    assert [event.type.rpartition(".")[2] for event in told] == ["updated"] * 2
+    assert [event.state["custom_data"] for event in published] == [{"kept": "here"}] * 2
+    assert [event.type.rpartition(".")[2] for event in published] == ["updated"] * 2
 
     await define(admin, TIER, entity_type=entity_type)
     assert require_ok(await admin.get(path))["custom_data"] == {"kept": "here"}

@@ -73,7 +73,7 @@ async def read_state(client: httpx.AsyncClient, field: dict[str, Any]) -> str:
 
 
 async def is_valid(owner: asyncpg.Connection, field: dict[str, Any]) -> bool | None:
-    """Tell whether the field's index is fit for use; None when there is none."""
+    """Return whether the field's index is fit for use; None when there is none."""
     name = f"custom_field_{UUID(field['id']).hex}"
     valid: bool | None = await owner.fetchval(
         "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name
@@ -89,20 +89,20 @@ async def test_an_index_is_built_and_dropped(
     path = f"/v1/custom-fields/{field['id']}"
     assert field["index_state"] == "BUILDING"
     assert await keeper.has_work()
-    assert await keeper.settle()
+    assert await keeper.converge()
     assert (await read_state(admin, field), await is_valid(owner, field)) == ("READY", True)
     assert not await keeper.has_work()
 
     off = require_ok(await admin.patch(path, json={"indexed": False}))
     assert (off["index_state"], off["version"]) == ("DROPPING", 2)
-    await keeper.settle()
+    await keeper.converge()
     assert (await read_state(admin, field), await is_valid(owner, field)) == ("NONE", None)
 
     require_ok(await admin.patch(path, json={"indexed": True}))
-    await keeper.settle()
+    await keeper.converge()
     assert await is_valid(owner, field) is True
     assert (await admin.delete(path)).status_code == 204
-    await keeper.settle()
+    await keeper.converge()
     assert await is_valid(owner, field) is None
 
 
@@ -114,7 +114,7 @@ async def test_what_a_kill_left_is_mended(
     field = await define(admin, "code", "TEXT")
     blocker = await asyncpg.connect(contacts.settings.owner_dsn.get_secret_value())
     await blocker.execute("BEGIN; LOCK TABLE contacts IN ROW EXCLUSIVE MODE")
-    building = asyncio.create_task(keeper.settle())
+    building = asyncio.create_task(keeper.converge())
 
     async def has_begun() -> bool:
         return await is_valid(owner, field) is not None
@@ -129,7 +129,7 @@ async def test_what_a_kill_left_is_mended(
     await blocker.close()
     assert (await read_state(admin, field), await is_valid(owner, field)) == ("BUILDING", False)
 
-    await keeper.settle()
+    await keeper.converge()
     assert (await read_state(admin, field), await is_valid(owner, field)) == ("READY", True)
 
 
@@ -138,13 +138,13 @@ async def test_an_index_that_nobody_wants_goes(
 ) -> None:
     name = f"custom_field_{tenant.id.hex}"
     await owner.execute(f"CREATE INDEX {name} ON contacts (id) WHERE tenant_id = '{tenant.id}'")
-    await keeper.settle()
+    await keeper.converge()
     assert await owner.fetchval("SELECT to_regclass($1)", name) is None
 
 
 async def test_one_builds_at_a_time(keeper: IndexKeeper, owner: asyncpg.Connection) -> None:
     assert await owner.fetchval(TRY_LOCK)
-    assert await keeper.settle() is False
+    assert await keeper.converge() is False
 
 
 async def test_a_list_of_options_is_not_indexed(contacts: Contacts, tenant: SeededTenant) -> None:
@@ -184,7 +184,7 @@ class ExplainingConnection:
 
 @pytest.fixture(scope="module")
 async def full(contacts: Contacts) -> tuple[SeededTenant, dict[str, str]]:
-    """Give a tenant with 200,000 companies and an index on each of its fields, by key."""
+    """Return a tenant with 200,000 companies and an index on each of its fields, by key."""
     tenant = await contacts.seed_tenant()
     worker = await asyncpg.connect(contacts.settings.worker_dsn.get_secret_value())  # without the pool's time limit
     await worker.execute(FILL, tenant.id, tenant.rep.id, JOINED_AT, MANY)
@@ -195,7 +195,7 @@ async def full(contacts: Contacts) -> tuple[SeededTenant, dict[str, str]]:
         options = [f"tier {n}" for n in range(900)] if field_type == "SELECT" else []
         made = await define(admin, key, field_type, options=options, entity_type="COMPANY")
         names[key] = f"custom_field_{UUID(made['id']).hex}"
-    await IndexKeeper(contacts.database, contacts.settings.owner_dsn.get_secret_value()).settle()
+    await IndexKeeper(contacts.database, contacts.settings.owner_dsn.get_secret_value()).converge()
     return tenant, names
 
 

@@ -168,7 +168,7 @@ async def test_what_is_sure_is_merged_by_the_system(dedup: Dedup) -> None:
     other = await dedup.create(**AGAIN, job_title="Buyer")
     perhaps = await dedup.create(first_name="Ngozi", last_name="Adeyemi")
     await dedup.create(first_name="Ngozi", last_name="Adeyemi")
-    told = await dedup.consume()
+    published = await dedup.consume()
 
     client = dedup.kit.client(dedup.tenant.admin)
     survivor = require_ok(await client.get(f"/v1/contacts/{one['id']}"))
@@ -176,7 +176,7 @@ async def test_what_is_sure_is_merged_by_the_system(dedup: Dedup) -> None:
     assert (
         require_problem(await client.get(f"/v1/contacts/{other['id']}"), 404, "not-found")["merged_into"] == one["id"]
     )
-    assert [event.actor_id for event in told if event.verb == "merged"] == [None, None]
+    assert [event.actor_id for event in published if event.verb == "merged"] == [None, None]
     [suggested] = await dedup.list_pairs()
     assert suggested["band"] == "SUGGEST"
     assert perhaps["id"] in {contact["id"] for contact in suggested["contacts"]}

@@ -21,9 +21,9 @@ from services.contacts.tests.integration.importing import list_errors, run_impor
 
 from crm_contacts.contacts import events as contact_events
 from crm_contacts.erasure.commands import load_snapshots
+from crm_shared.backpressure import Backpressure
 from crm_shared.features.erasure import echoes
-from crm_shared.features.erasure.echoes import TIMES, Echoes, telling_again
-from crm_shared.pacing import Pace
+from crm_shared.features.erasure.echoes import TIMES, Reannouncements, reannouncing
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
 
@@ -35,22 +35,22 @@ async def test_what_was_erased_is_told_again_once_it_is_due(contacts: Contacts, 
     contact = await create(admin)
     await erase(admin, contact["id"])
     await contacts.take_events(tenant.id)
-    assert await Echoes(contacts.database, load_snapshots, compaction_lag_s=3600).tell_due() == 0
+    assert await Reannouncements(contacts.database, load_snapshots, compaction_lag_s=3600).reannounce_due() == 0
 
-    again = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
-    while await again.tell_due():
+    again = Reannouncements(contacts.database, load_snapshots, compaction_lag_s=0)
+    while await again.reannounce_due():
         pass
 
-    told = await contacts.take_events(tenant.id)
-    assert [(echo.type, echo.version, echo.state["id"]) for echo in told] == [
+    published = await contacts.take_events(tenant.id)
+    assert [(echo.type, echo.version, echo.state["id"]) for echo in published] == [
         ("crm.contact.snapshot", 2, contact["id"])
     ] * TIMES
-    assert all(echo.tells_of_erasure for echo in told)
-    assert await again.tell_due() == 0
+    assert all(echo.is_erasure for echo in published)
+    assert await again.reannounce_due() == 0
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedPace(Pace):
+class WatchedBackpressure(Backpressure):
     """Looks, instead of waiting, at how far things have gone."""
 
     look: Callable[[], Awaitable[None]]
@@ -67,18 +67,20 @@ async def test_each_batch_that_is_told_again_waits_for_the_readers_of_the_one_be
     for number in range(3):
         await erase(admin, (await create(admin, email=f"p{number}@person.example", external_id=f"p{number}"))["id"])
     await contacts.take_events(tenant.id)
-    told, done = [0], asyncio.Event()
+    published, done = [0], asyncio.Event()
 
     async def look() -> None:
-        told.append(told[-1] + len(await contacts.take_events(tenant.id)))
-        if told[-1] == 3 * TIMES:
+        published.append(published[-1] + len(await contacts.take_events(tenant.id)))
+        if published[-1] == 3 * TIMES:
             done.set()
 
-    pace = WatchedPace(contacts.database, readers=None, most_unsent=0, most_behind=0, poll_s=0, look=look)
+    backpressure = WatchedBackpressure(
+        contacts.database, readers=None, most_unsent=0, most_behind=0, poll_s=0, look=look
+    )
     settings = contacts.settings.model_copy(update={"compaction_lag_s": 0})
-    async with telling_again(contacts.database, settings, load_snapshots, pace), asyncio.timeout(60):
+    async with reannouncing(contacts.database, settings, load_snapshots, backpressure), asyncio.timeout(60):
         await done.wait()
-    assert {after - before for before, after in itertools.pairwise(told)} <= {0, 1}
+    assert {after - before for before, after in itertools.pairwise(published)} <= {0, 1}
 
 
 async def test_what_still_waits_in_the_outbox_by_then_is_dropped(contacts: Contacts, tenant: SeededTenant) -> None:
@@ -87,14 +89,14 @@ async def test_what_still_waits_in_the_outbox_by_then_is_dropped(contacts: Conta
     other = await create(admin, email="other@person.example", external_id="other")
     await erase(admin, contact["id"])
 
-    again = Echoes(contacts.database, load_snapshots, compaction_lag_s=0)
-    while await again.tell_due():
+    again = Reannouncements(contacts.database, load_snapshots, compaction_lag_s=0)
+    while await again.reannounce_due():
         pass
 
-    told = [(event.aggregate_id, event.verb) for event in await contacts.take_events(tenant.id)]
+    published = [(event.aggregate_id, event.verb) for event in await contacts.take_events(tenant.id)]
     erased_id = uuid.UUID(contact["id"])
-    told_again = [(erased_id, "snapshot")] * TIMES
-    assert told == [(uuid.UUID(other["id"]), "created"), (erased_id, "erased"), *told_again]
+    published_again = [(erased_id, "snapshot")] * TIMES
+    assert published == [(uuid.UUID(other["id"]), "created"), (erased_id, "erased"), *published_again]
 
 
 async def test_a_field_that_is_added_to_contacts_is_emptied_or_said_to_stay() -> None:
@@ -121,13 +123,13 @@ async def test_who_was_merged_is_one_person_and_goes_whole(
     state = require_ok(await erase(admin, ids[asked]))
 
     assert state["id"] == ids[asked]
-    told = await contacts.take_events(tenant.id)
-    assert sorted((str(event.aggregate_id), event.verb) for event in told) == sorted(
+    published = await contacts.take_events(tenant.id)
+    assert sorted((str(event.aggregate_id), event.verb) for event in published) == sorted(
         (one, "erased") for one in ids.values()
     )
-    merged_into = {str(event.aggregate_id): event.state["merged_into"] for event in told}
+    merged_into = {str(event.aggregate_id): event.state["merged_into"] for event in published}
     assert merged_into == {ids["first"]: ids["other"], ids["other"]: ids["survivor"], ids["survivor"]: None}
-    assert MARK not in repr(told)
+    assert MARK not in repr(published)
     left = await list_tables_with(contacts, tenant, MARK)
     assert [line for lines in left.values() for line in lines if bystander["id"] not in line] == []
     for merge_id in (last_merge, first_merge):

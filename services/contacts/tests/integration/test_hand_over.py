@@ -9,9 +9,9 @@ from crm_contacts import consumers
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.features.handover import following, sweeping
+from crm_shared.features.handover import following, sweeping_hand_overs
 from crm_shared.features.handover.following import hand_over_due
-from crm_shared.features.handover.leavers import hold, list_due
+from crm_shared.features.handover.leavers import list_due, lock_users
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -28,8 +28,8 @@ async def leave(contacts: Contacts, tenant: SeededTenant, leaver: Person, succes
     """Deactivate, as the ADMIN, and give the event that tells of it."""
     body = {"active": False, "successor_id": None if successor is None else str(successor.id)}
     require_ok(await contacts.client(tenant.admin).patch(f"/v1/users/{leaver.id}", json=body))
-    told = [event for event in await contacts.take_events(tenant.id) if event.aggregate == "user"]
-    return told[-1]
+    published = [event for event in await contacts.take_events(tenant.id) if event.aggregate == "user"]
+    return published[-1]
 
 
 async def own(contacts: Contacts, person: Person, *, contact_count: int = 3) -> None:
@@ -65,9 +65,9 @@ async def test_all_goes_to_the_successor_and_every_change_is_told(
     now_theirs = {record["id"]: record for record in await list_owned(contacts, tenant, tenant.other_rep)}
     assert len(now_theirs) == 8
     assert await list_owned(contacts, neighbour, neighbour.rep) == elsewhere
-    told = await contacts.take_events(tenant.id)
-    assert {str(event.aggregate_id) for event in told} == {record["id"] for record in before}
-    for event in told:
+    published = await contacts.take_events(tenant.id)
+    assert {str(event.aggregate_id) for event in published} == {record["id"] for record in before}
+    for event in published:
         assert event.verb == "updated"
         assert event.changed == {"owner_id": {"from": str(tenant.rep.id), "to": str(tenant.other_rep.id)}}
         assert event.actor_id == tenant.admin.id
@@ -76,7 +76,7 @@ async def test_all_goes_to_the_successor_and_every_change_is_told(
         assert now_theirs[record["id"]]["version"] == record["version"] + 1
 
     await follow(contacts, left)
-    await hand_over_due(contacts.database, consumers.HOLDINGS, CLOCK)
+    await hand_over_due(contacts.database, consumers.ALL_OWNED, CLOCK)
     assert await contacts.take_events(tenant.id) == []
 
 
@@ -110,7 +110,7 @@ async def test_a_successor_who_leaves_too_passes_all_on(contacts: Contacts, tena
 async def test_who_comes_back_loses_nothing_more(contacts: Contacts, tenant: SeededTenant) -> None:
     await own(contacts, tenant.rep)
     left = await leave(contacts, tenant, tenant.rep, tenant.other_rep)
-    (due,) = await list_due(contacts.database, consumers.HOLDINGS[0], [tenant.id])
+    (due,) = await list_due(contacts.database, consumers.ALL_OWNED[0], [tenant.id])
     back = require_ok(await contacts.client(tenant.admin).patch(f"/v1/users/{tenant.rep.id}", json={"active": True}))
     assert back["successor_id"] is None
 
@@ -118,20 +118,20 @@ async def test_who_comes_back_loses_nothing_more(contacts: Contacts, tenant: See
 
     assert len(await list_owned(contacts, tenant, tenant.rep)) == 4
     async with contacts.database.begin_as_worker() as transaction:  # a batch that was decided on before
-        assert not await hold(transaction, due)
+        assert not await lock_users(transaction, due)
 
 
 async def test_a_return_waits_for_the_batch_under_way(contacts: Contacts, tenant: SeededTenant) -> None:
     await own(contacts, tenant.rep)
     await leave(contacts, tenant, tenant.rep, tenant.other_rep)
-    (due,) = await list_due(contacts.database, consumers.HOLDINGS[0], [tenant.id])
+    (due,) = await list_due(contacts.database, consumers.ALL_OWNED[0], [tenant.id])
     admin = contacts.client(tenant.admin)
     async with contacts.database.begin_as_worker() as transaction:
-        assert await hold(transaction, due)
+        assert await lock_users(transaction, due)
         returning = asyncio.create_task(admin.patch(f"/v1/users/{tenant.rep.id}", json={"active": True}))
         await asyncio.sleep(0.2)
         assert not returning.done()
-        assert await consumers.HOLDINGS[0].give(transaction, due, CLOCK.now()) == 3
+        assert await consumers.ALL_OWNED[0].give(transaction, due, CLOCK.now()) == 3
     require_ok(await returning)
 
 
@@ -169,7 +169,7 @@ async def test_what_is_left_for_later_is_swept(
     await follow(contacts, await leave(contacts, tenant, tenant.rep, tenant.other_rep))
 
     assert 0 < len(await list_owned(contacts, tenant, tenant.rep)) < 6  # as after a kill
-    async with sweeping(contacts.database, consumers.HOLDINGS, CLOCK, pause_s=0.05):
+    async with sweeping_hand_overs(contacts.database, consumers.ALL_OWNED, CLOCK, pause_s=0.05):
 
         async def has_nothing() -> bool:
             return await list_owned(contacts, tenant, tenant.rep) == []
@@ -196,7 +196,7 @@ async def test_what_comes_back_later_is_swept_too(contacts: Contacts, tenant: Se
     for path in paths:
         restored = require_ok(await admin.post(f"{path}/restore"))
         assert restored["owner_id"] == str(tenant.rep.id)  # deleted ones stay whose they were
-    assert await hand_over_due(contacts.database, consumers.HOLDINGS, CLOCK) >= 2
+    assert await hand_over_due(contacts.database, consumers.ALL_OWNED, CLOCK) >= 2
 
     assert {require_ok(await admin.get(path))["owner_id"] for path in paths} == {str(tenant.other_rep.id)}
 

@@ -6,8 +6,8 @@ import pytest
 from services.contacts.tests.integration.importing import Kit, list_errors, run_import, upload
 
 from crm_contacts.imports.forgetting import forget
-from crm_shared.features.imports.forgetting import Told, forget_told
-from crm_shared.features.imports.write.housekeeping import tidy
+from crm_shared.features.imports.forgetting import FiledIdentities, forget_identities
+from crm_shared.features.imports.write.cleanup import tidy
 from crm_testing.answers import require_ok, walk_pages
 from crm_testing.people import SeededTenant
 
@@ -60,9 +60,9 @@ async def test_a_persons_address_is_found_within_a_cell(
 async def test_failed_rows_are_looked_through_page_by_page(contacts: Kit, tenant: SeededTenant) -> None:
     lines = "".join(f"{name},ODD\n" for name in ("a ann@acme.example", "b", "c", "d +49 30 901820", "e", "f"))
     jobs = [await run_import(contacts, tenant.rep, "email,source\n" + lines) for _ in range(2)]
-    told = Told(["Ann@acme.example"], ["030 901820"], ["F"])
+    identities = FiledIdentities(["Ann@acme.example"], ["030 901820"], ["F"])
     async with contacts.database.begin(tenant.id) as transaction:
-        await forget_told(transaction, tenant.id, told, page_rows=2)
+        await forget_identities(transaction, tenant.id, identities, page_rows=2)
 
     for job in jobs:
         left = await list_errors(contacts, tenant.rep, job["id"])

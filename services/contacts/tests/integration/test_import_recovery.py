@@ -25,16 +25,16 @@ FILE = "email,first_name\n" + "".join(f"p{number}@acme.example,P{number}\n" for 
 WORKER = """
 import asyncio
 from crm_shared.features.imports.write.running import ImportRunner
-from crm_contacts.imports.kinds import KINDS
+from crm_contacts.imports.adapters import ADAPTERS
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
-from crm_shared.pacing import Pace
+from crm_shared.backpressure import Backpressure
 
 async def main():
     settings = ContactsSettings()
     async with Database.opened(settings.worker_dsn.get_secret_value()) as database:
-        await ImportRunner(settings, database, SystemClock(), Pace.of(settings, database), KINDS).run()
+        await ImportRunner(settings, database, SystemClock(), Backpressure.of(settings, database), ADAPTERS).run()
 
 if __name__ == "__main__":
     asyncio.run(main())
@@ -121,10 +121,10 @@ async def test_a_killed_worker_is_followed_by_another(contacts: Kit, tenant: See
         worker.send_signal(signal.SIGKILL)
         await worker.wait()
 
-    async def is_carried_out() -> bool:
+    async def is_executed() -> bool:
         return bool(await make_runner(contacts, chunk_rows=500).run_waiting())
 
-    await wait_until(is_carried_out)  # the dead session's lock goes once PostgreSQL has noticed
+    await wait_until(is_executed)  # the dead session's lock goes once PostgreSQL has noticed
     await require_whole(contacts, tenant, job["id"], rows)
 
 

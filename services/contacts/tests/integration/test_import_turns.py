@@ -39,7 +39,7 @@ async def wait_for(kit: Kit, person: Person, import_id: str, *, rows: int = 0, s
     await wait_until(is_there)
 
 
-async def wait_until_told(kit: Kit, person: Person, import_id: str, reason: str) -> None:
+async def wait_until_reported(kit: Kit, person: Person, import_id: str, reason: str) -> None:
     async def is_told() -> bool:
         job = require_ok(await kit.client(person).get(f"/v1/imports/{import_id}"))
         return job["waits_for"] is not None and reason in job["waits_for"]
@@ -60,7 +60,7 @@ async def running(runner: ImportRunner) -> AsyncIterator["asyncio.Task[int]"]:
 
 @pytest.fixture
 async def kit(contacts: Kit) -> Kit:
-    """Give the service without what other tests have left to send or to import."""
+    """Return the service without what other tests have left to send or to import."""
     async with contacts.database.begin_as_worker() as transaction:
         await transaction.execute("DELETE FROM outbox")
         await transaction.execute("DELETE FROM imports")
@@ -70,7 +70,7 @@ async def kit(contacts: Kit) -> Kit:
 async def test_others_are_carried_out_while_one_waits(kit: Kit, tenant: SeededTenant, neighbour: SeededTenant) -> None:
     large = await begin(kit, tenant.rep, ROWS)
     async with running(make_runner(kit, chunk_rows=4, bulk_outbox_rows=3, import_poll_s=0.1)):
-        await wait_until_told(kit, tenant.rep, large, "the relay: more than 3 records")
+        await wait_until_reported(kit, tenant.rep, large, "the relay: more than 3 records")
         for person in (neighbour.rep, tenant.manager):
             small = await begin(kit, person, 1, "own.example")
             await wait_for(kit, person, small, status="COMPLETED")
@@ -114,7 +114,7 @@ async def test_an_import_pauses_while_a_reader_is_behind_and_goes_on_after_it(
         job = await begin(kit, tenant.rep, ROWS)
         runner = make_runner(kit, chunk_rows=4, readers=readers, bulk_readers_behind=5, import_poll_s=0.1)
         async with running(runner) as task:
-            await wait_until_told(kit, tenant.rep, job, f"{group_id}: 6 records behind")
+            await wait_until_reported(kit, tenant.rep, job, f"{group_id}: 6 records behind")
             assert require_ok(await kit.client(tenant.rep).get(f"/v1/imports/{job}"))["counts"]["rows"] == 4
             await consumer.commit({partition: 7})
             while not task.done():
@@ -132,7 +132,7 @@ async def test_while_kafka_is_away_only_first_rows_are_written(kit: Kit, tenant:
     readers = Readers(NOWHERE, ["search.index"], ["crm.contact"], timeout_s=0.5)
     async with running(make_runner(kit, chunk_rows=4, readers=readers, import_poll_s=0.1)):
         await wait_for(kit, tenant.rep, small, status="COMPLETED")
-        await wait_until_told(kit, tenant.admin, large, "Kafka: it does not answer")
+        await wait_until_reported(kit, tenant.admin, large, "Kafka: it does not answer")
         require_ok(await kit.client(tenant.admin).post(f"/v1/imports/{large}/cancel"))
     job = require_ok(await kit.client(tenant.admin).get(f"/v1/imports/{large}"))
     assert (job["status"], job["counts"]["rows"]) == ("CANCELLED", 4)
@@ -141,7 +141,7 @@ async def test_while_kafka_is_away_only_first_rows_are_written(kit: Kit, tenant:
 async def test_an_import_that_was_cancelled_while_it_waited_gives_its_lane_free(kit: Kit, tenant: SeededTenant) -> None:
     job = await begin(kit, tenant.rep, ROWS)
     async with running(make_runner(kit, chunk_rows=4, bulk_outbox_rows=3, import_poll_s=0.1)) as task:
-        await wait_until_told(kit, tenant.rep, job, "the relay")
+        await wait_until_reported(kit, tenant.rep, job, "the relay")
         require_ok(await kit.client(tenant.rep).post(f"/v1/imports/{job}/cancel"))
         await asyncio.wait_for(task, timeout=60)
 
@@ -152,7 +152,7 @@ async def test_taking_back_waits_for_readers_too(kit: Kit, tenant: SeededTenant)
     await kit.take_events(tenant.id)
     require_ok(await kit.client(tenant.rep).post(f"/v1/imports/{job}/revert"))
     async with running(make_runner(kit, bulk_outbox_rows=3, import_poll_s=0.1)) as task:
-        await wait_until_told(kit, tenant.rep, job, "the relay: more than 3 records")
+        await wait_until_reported(kit, tenant.rep, job, "the relay: more than 3 records")
         assert len(await kit.take_events(tenant.id)) == 4
         while not task.done():
             await kit.take_events(tenant.id)

@@ -36,12 +36,12 @@ async def test_a_merge_unites_two_and_its_undo_parts_them(contacts: Contacts, te
     )
     problem = require_problem(await client.get(f"/v1/contacts/{other['id']}"), 404, "not-found")
     assert problem["merged_into"] == this["id"]
-    told = {str(event.aggregate_id): event for event in await contacts.take_events(tenant.id)}
-    assert {event.type for event in told.values()} == {"crm.contact.merged"}
-    assert {event.version for event in told.values()} == {2}
-    assert told[other["id"]].state["merged_into"] == this["id"]
-    assert told[other["id"]].state["deleted_at"] is not None
-    assert told[this["id"]].state == merged["contact"]
+    published = {str(event.aggregate_id): event for event in await contacts.take_events(tenant.id)}
+    assert {event.type for event in published.values()} == {"crm.contact.merged"}
+    assert {event.version for event in published.values()} == {2}
+    assert published[other["id"]].state["merged_into"] == this["id"]
+    assert published[other["id"]].state["deleted_at"] is not None
+    assert published[this["id"]].state == merged["contact"]
 
     undone = await undo(client, merged["merge_id"])
 

@@ -29,7 +29,7 @@ async def change(contacts: Contacts, tenant: SeededTenant) -> ChangesUser:
 
 @pytest.fixture
 async def sees(contacts: Contacts, tenant: SeededTenant) -> Sees:
-    """Give whose contacts and companies a person sees; each person owns one of both."""
+    """Return whose contacts and companies a person sees; each person owns one of both."""
     for person in tenant.people:
         client = contacts.client(person)
         require_ok(await client.post("/v1/companies", json={"name": person.full_name}), 201)

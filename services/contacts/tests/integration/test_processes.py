@@ -107,7 +107,7 @@ async def test_republish_repeats_all_that_is_there(contacts: Contacts, tenant: S
     gone = require_ok(await client.post("/v1/contacts", json={"first_name": "Gone"}), 201)
     await client.delete(f"/v1/contacts/{gone['id']}")
     await client.delete(f"/v1/companies/{company['id']}")
-    told = {event.aggregate_id: event for event in await contacts.take_events(tenant.id)}
+    published = {event.aggregate_id: event for event in await contacts.take_events(tenant.id)}
 
     await republish(contacts.database, list_snapshots(contacts.database, SOURCES), chunk_events=100)
 
@@ -116,7 +116,10 @@ async def test_republish_repeats_all_that_is_there(contacts: Contacts, tenant: S
     aggregates = [event.aggregate for event in snapshots]
     assert aggregates == ["tenant"] + ["user"] * 4 + ["company"] + ["contact"] * 2
     for event in snapshots[5:]:
-        assert (event.version, event.state) == (told[event.aggregate_id].version, told[event.aggregate_id].state)
+        assert (event.version, event.state) == (
+            published[event.aggregate_id].version,
+            published[event.aggregate_id].state,
+        )
     assert contact["id"] in {str(event.aggregate_id) for event in snapshots}
 
 

@@ -52,7 +52,7 @@ async def contacts(postgres_admin_dsn: str) -> AsyncIterator[Contacts]:
 
 @pytest.fixture(scope="module")
 async def sharing_tenant(contacts: Contacts) -> SeededTenant:
-    """Give fifty people 20,000 contacts, 20 of which are shared with the manager and with the other REP."""
+    """Return fifty people 20,000 contacts, 20 of which are shared with the manager and with the other REP."""
     tenant = await contacts.seed_tenant()
     async with contacts.database.begin_as_worker() as transaction:
         viewers = (tenant.manager.id, tenant.other_rep.id, tenant.rep.id)
@@ -72,7 +72,7 @@ async def app_database(contacts: Contacts) -> AsyncIterator[Database]:
 
 
 def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
-    """Give how a plan reads contacts: each scan's index, or the kind of a scan without one."""
+    """Yield how a plan reads contacts: each scan's index, or the kind of a scan without one."""
     if node.get("Relation Name") == "contacts" and node["Node Type"] != "Bitmap Heap Scan":
         yield node.get("Index Name", node["Node Type"])
     for part in node.get("Plans", ()):

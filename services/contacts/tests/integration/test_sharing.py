@@ -60,14 +60,14 @@ async def test_a_share_is_made_changed_repeated_and_taken_away(contacts: Contact
     require_problem(await contacts.client(tenant.rep).delete(f"{path}/{tenant.other_rep.id}"), 404, "not-found")
     require_problem(await contacts.client(tenant.rep).get(f"{path}/{tenant.other_rep.id}"), 404, "not-found")
 
-    told = await contacts.take_events(tenant.id)
-    assert [(event.type, event.version) for event in told] == [
+    published = await contacts.take_events(tenant.id)
+    assert [(event.type, event.version) for event in published] == [
         ("crm.contact.shared", 2),
         ("crm.contact.shared", 3),
         ("crm.contact.unshared", 4),
     ]
-    assert [[s["permission"] for s in event.state["shares"]] for event in told] == [["READ"], ["WRITE"], []]
-    assert told[0].state["first_name"] == "Zoë"
+    assert [[s["permission"] for s in event.state["shares"]] for event in published] == [["READ"], ["WRITE"], []]
+    assert published[0].state["first_name"] == "Zoë"
 
 
 async def test_shares_are_listed_newest_first_page_by_page_to_whoever_sees_the_contact(

@@ -46,7 +46,7 @@ class ModelContact:
         return self.shares.get(name)
 
     def expect(self, caller: str, needed: str) -> int:
-        """Give the status of an action that needs this right, were nothing else wrong with it; 0 when it is done."""
+        """Return the status of an action that needs this right, were nothing else wrong with it; 0 when it is done."""
         held = self.right_of(caller)
         if held is None:
             return 404

@@ -67,13 +67,13 @@ class Uniqueness(RuleBasedStateMachine):
     def choose(self, place: int) -> ModelContact | None:
         return list(self.model.values())[place] if place < len(self.model) else None
 
-    def find_holder(self, values: set[tuple[str, str]], *, but: str | None = None) -> set[str]:
+    def find_unique_owner(self, values: set[tuple[str, str]], *, but: str | None = None) -> set[str]:
         living = (contact for contact in self.model.values() if not contact.is_deleted and contact.id != but)
         return {contact.id for contact in living if contact.values & values}
 
     def conclude(self, status: int, body: dict[str, Any], wanted: ModelContact, *, is_change: bool, made: int) -> None:
         """Hold one answer against the model, and take what was written into it. `wanted`: as it should be now."""
-        holders = self.find_holder(wanted.values, but=wanted.id)
+        holders = self.find_unique_owner(wanted.values, but=wanted.id)
         if holders and is_change:
             assert status == 409, body
             assert body["existing_id"] in holders
@@ -146,7 +146,7 @@ class Uniqueness(RuleBasedStateMachine):
                 assert answered["status"] == 422
                 continue
             new = ModelContact("", 0, item.get("email"), item.get("external_id"), item.get("job_title"))
-            found = self.find_holder({next(v for v in new.values if v[0] == by)}) if mode == "upsert" else set()
+            found = self.find_unique_owner({next(v for v in new.values if v[0] == by)}) if mode == "upsert" else set()
             told = answered if answered["status"] < 400 else answered["problem"]
             if found:
                 contact = self.model[found.pop()]

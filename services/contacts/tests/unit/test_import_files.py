@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_contacts.emails import to_email
-from crm_contacts.imports.kinds import KINDS
+from crm_contacts.imports.adapters import ADAPTERS
 from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
 from crm_contacts.phones import to_e164, to_phone
 from crm_shared.features.imports.columns import require_identifiable
@@ -103,7 +103,7 @@ def columns_of(*header: str, mapping: dict[str, str | None] | None = None, **opt
     entity_type = ImportedType(str(options.get("entity_type", "CONTACT")))
     ignored = () if mode is ImportMode.UPDATE else ("id",)
     columns, _ = to_columns(
-        header, mapping or {}, names=KINDS[entity_type].names, custom_labels=LABELS, ignored=ignored
+        header, mapping or {}, names=ADAPTERS[entity_type].names, custom_labels=LABELS, ignored=ignored
     )
     return dict(columns)
 
@@ -154,7 +154,7 @@ def test_a_mapping_that_can_not_be_names_its_columns(
 def test_rows_are_found_by_a_column_of_the_file() -> None:
     def choose(fields: list[str], mode: str, id_property: str | None = None, of: ImportedType = CONTACT) -> str:
         columns = [(name, name) for name in fields]
-        found = require_identifiable(columns, kind=KINDS[of], mode=ImportMode(mode), id_property=id_property)
+        found = require_identifiable(columns, kind=ADAPTERS[of], mode=ImportMode(mode), id_property=id_property)
         return ",".join(found)
 
     assert choose(["email"], "create") == ""
@@ -267,7 +267,7 @@ REGIONS = st.one_of(st.sampled_from(["DE", "US", "GB", "IT", "CA", "RU", "MX", "
 
 @st.composite
 def numbers(draw: st.DrawFn) -> str:
-    """Give texts that look like numbers: real ones as people write them, with a slip, or digits at random."""
+    """Return texts that look like numbers: real ones as people write them, with a slip, or digits at random."""
     example = phonenumbers.example_number(draw(REGIONS))
     if example is None or draw(st.booleans()):
         return draw(st.from_regex(r"\A\+?[0-9 ().\-]{3,17}\Z"))

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from crm_contacts.contacts import domain, events
 from crm_contacts.contacts.schemas import CreateContactRequest
-from crm_contacts.imports.contact_kind import ContactKind
-from crm_contacts.imports.kinds import KINDS
+from crm_contacts.imports.adapters import ADAPTERS
+from crm_contacts.imports.contact_adapter import ContactAdapter
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller, Role
 from crm_shared.features.custom_fields import Definitions, EntityType
@@ -60,13 +60,13 @@ def prepare(
     found = Found(NOW, definitions, ids={"owner_id": frozenset([USER])}, setting="DE", matches=matches or {})
     pieces = iter([text.getvalue().encode()])
     (chunk,) = Preparer(
-        replace(job, **changes), KINDS[job.entity_type], 100, lambda: next(pieces, b""), lambda _: found
+        replace(job, **changes), ADAPTERS[job.entity_type], 100, lambda: next(pieces, b""), lambda _: found
     ).prepare()
     return chunk
 
 
-def tell_as_posted(row: Mapping[str, str]) -> dict[str, Any] | None:
-    """Give the event's JSON of the same values sent as a POST, None when they are refused."""
+def to_posted_state(row: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the event's JSON of the same values sent as a POST, None when they are refused."""
     body: dict[str, Any] = {name: text for name, text in row.items() if text.strip()}
     if "tags" in body:
         body["tags"] = [tag for tag in body["tags"].split(";") if tag.strip()]
@@ -110,7 +110,7 @@ def test_a_row_tells_what_a_post_tells(row: Mapping[str, str]) -> None:
     if not "".join(row.values()).strip():
         return  # an empty line is no row
     chunk = prepare([row])
-    expected = tell_as_posted(row)
+    expected = to_posted_state(row)
 
     if expected is None:
         assert (chunk.failed, chunk.rows) == (1, b"")
@@ -130,7 +130,7 @@ def test_lines_for_copy_part_only_where_they_should() -> None:
     rows = [{"first_name": 'a b\\"c', "tags": 'x"y\\;z,{}'}, {"first_name": "\\N"}]
     chunk = prepare(rows)
 
-    columns = ("number", "id", *ContactKind().staged, "custom_data", "refusal", "payload")
+    columns = ("number", "id", *ContactAdapter().staged, "custom_data", "refusal", "payload")
     first, second = chunk.rows.decode().removesuffix("\n").split("\n")
     assert first.split("\t")[2] == 'a b\\\\"c'
     assert first.split("\t")[columns.index("tags")] == r'{"x\\"y\\\\","z,{}"}'

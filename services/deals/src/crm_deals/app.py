@@ -8,7 +8,7 @@ from crm_deals.deals import board_routes, bulk_routes
 from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
 from crm_deals.exports import routes as export_routes
-from crm_deals.imports.kinds import KINDS as IMPORTED
+from crm_deals.imports.adapters import ADAPTERS as IMPORTED
 from crm_deals.pipelines import routes as pipeline_routes
 from crm_deals.settings import DealsSettings
 from crm_deals.stages import routes as stage_routes

@@ -1,23 +1,23 @@
 """Other services' facts into what is kept of them here; this service's own into webhooks."""
 
 from crm_deals.deals.kept_activities import save_activities
-from crm_deals.deals.kind import DEALS
+from crm_deals.deals.record_adapter import DEALS
 from crm_deals.pipelines.commands import load_default_stages
 from crm_deals.webhooks import queueing
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.features.handover import follow_hand_overs, owned
+from crm_shared.features.handover import follow_hand_overs, owned_by_column
 from crm_shared.features.imports.forgetting_contacts import forget
 from crm_shared.features.replicas import consumers
-from crm_shared.features.replicas.following import Followers
+from crm_shared.features.replicas.merge_following import Followers
 
-HOLDINGS = (owned(DEALS),)
+ALL_OWNED = (owned_by_column(DEALS),)
 FOLLOWERS = Followers(DEALS)
 
 keep_directory = consumers.keep_directory("deals")
-hand_over = follow_hand_overs("deals", HOLDINGS)
+hand_over = follow_hand_overs("deals", ALL_OWNED)
 keep_replicas = consumers.keep_replicas("deals", "crm.contact", "crm.company", followers=FOLLOWERS, forget=forget)
 
 

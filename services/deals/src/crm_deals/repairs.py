@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from crm_deals import consumers
 from crm_shared.database import Database
-from crm_shared.features.replicas.repair import Held, hold_replicas, opening
+from crm_shared.features.replicas.repair import ProjectedRows, list_replicas, opening
 
 
-def list_held(database: Database) -> Sequence[Held]:
+def list_projected(database: Database) -> Sequence[ProjectedRows]:
     times = consumers.keep_activity_times.bind(database).handler
     return [
-        *hold_replicas(consumers.keep_replicas.bind(database).handler, "contact", "company"),
-        Held("activity", "deal_activities", "(counts OR is_open)", times, key="activity_id"),
+        *list_replicas(consumers.keep_replicas.bind(database).handler, "contact", "company"),
+        ProjectedRows("activity", "deal_activities", "(counts OR is_open)", times, key="activity_id"),
     ]
 
 
-holding = opening(list_held)
+opening_projections = opening(list_projected)

@@ -34,11 +34,11 @@ SELECT_STAGES = """
 """
 
 
-async def tell_webhooks(_connection: Connection, rows: Page) -> list[OutboxEvent]:
+async def snapshot_webhooks(_connection: Connection, rows: Page) -> list[OutboxEvent]:
     return [webhook_events.MAPPING.snapshot(to_webhook(row), tenant_id=tenant_id) for tenant_id, row in rows]
 
 
-async def tell_pipelines(connection: Connection, rows: Page) -> list[OutboxEvent]:
+async def snapshot_pipelines(connection: Connection, rows: Page) -> list[OutboxEvent]:
     """Tell of pipelines with the dated values of their stages."""
     events: list[OutboxEvent] = []
     for tenant_id, row in rows:
@@ -57,7 +57,7 @@ async def find_default_pipelines(_connection: Connection, lost: Sequence[Event])
     return {(tenant_id, pipeline_id) for tenant_id, pipeline_id in keys if pipeline_id == to_default_id(tenant_id)}
 
 
-async def tell_deals(connection: Connection, rows: Page) -> list[OutboxEvent]:
+async def snapshot_deals(connection: Connection, rows: Page) -> list[OutboxEvent]:
     """Tell of deals with their whole history."""
     deals = [(tenant_id, to_deal(row)) for tenant_id, row in rows]
     histories = await _load_histories(connection, [(tenant_id, deal.id) for tenant_id, deal in deals])
@@ -75,7 +75,7 @@ async def tell_deals(connection: Connection, rows: Page) -> list[OutboxEvent]:
 async def _load_histories(
     connection: Connection, deals: Sequence[tuple[UUID, UUID]]
 ) -> dict[UUID, list[dict[str, Any]]]:
-    """Give each deal's entries, oldest first; `deals` are (tenant id, deal id)."""
+    """Return each deal's entries, oldest first; `deals` are (tenant id, deal id)."""
     histories: dict[UUID, list[dict[str, Any]]] = {deal_id: [] for _, deal_id in deals}
     rows = await connection.fetch(SELECT_HISTORY, [tenant_id for tenant_id, _ in deals], list(histories))
     for row in rows:
@@ -84,12 +84,12 @@ async def _load_histories(
 
 
 SOURCES: Final = (
-    SnapshotSource("webhook", "webhooks", "w", WEBHOOK_COLUMNS, tell_webhooks),
+    SnapshotSource("webhook", "webhooks", "w", WEBHOOK_COLUMNS, snapshot_webhooks),
     SnapshotSource(
-        *("pipeline", "pipelines", "p", pipeline_repository.PIPELINE_COLUMNS, tell_pipelines),
+        *("pipeline", "pipelines", "p", pipeline_repository.PIPELINE_COLUMNS, snapshot_pipelines),
         # Reports would take it where none is named.
         end=lambda _moment: {"archived": True, "is_default": False},
         find_made_again=find_default_pipelines,
     ),
-    SnapshotSource("deal", "deals", "d", DEAL_COLUMNS, tell_deals, end=delete_at),
+    SnapshotSource("deal", "deals", "d", DEAL_COLUMNS, snapshot_deals, end=delete_at),
 )

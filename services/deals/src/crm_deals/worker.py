@@ -5,23 +5,23 @@ from contextlib import asynccontextmanager
 
 from crm_deals import consumers
 from crm_deals.deals.day_ends import following_time_zones
-from crm_deals.deals.kind import DEALS
 from crm_deals.deals.next_steps import marking_overdue
+from crm_deals.deals.record_adapter import DEALS
 from crm_deals.deals.totals import folding
-from crm_deals.imports.kinds import KINDS
+from crm_deals.imports.adapters import ADAPTERS
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
+from crm_shared.backpressure import applying_backpressure
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.custom_fields import EntityType
-from crm_shared.features.custom_fields.cleaning import Holders
-from crm_shared.features.custom_fields.upkeep import keeping_custom_fields
-from crm_shared.features.handover import sweeping
+from crm_shared.features.custom_fields.cleaning import RecordAdapters
+from crm_shared.features.custom_fields.maintenance import maintaining_custom_fields
+from crm_shared.features.handover import sweeping_hand_overs
 from crm_shared.features.imports.write.running import importing
-from crm_shared.http.housekeeping import keeping_house
-from crm_shared.pacing import pacing
+from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup
 
-HOLDERS: Holders = {EntityType.DEAL: DEALS}
+RECORD_ADAPTERS: RecordAdapters = {EntityType.DEAL: DEALS}
 CONSUMERS = (
     consumers.keep_directory,
     consumers.keep_replicas,
@@ -37,20 +37,20 @@ async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
     """Open what the consumers depend on."""
     clock = SystemClock()
     async with (
-        keeping_house(settings) as database,
-        pacing(settings, database) as pace,
-        sweeping(database, consumers.HOLDINGS, clock, pace),
+        worker_database_with_cleanup(settings) as database,
+        applying_backpressure(settings, database) as backpressure,
+        sweeping_hand_overs(database, consumers.ALL_OWNED, clock, backpressure),
         dispatching(database, settings, clock),
         folding(database),
-        importing(settings, database, pace, KINDS),
+        importing(settings, database, backpressure, ADAPTERS),
         marking_overdue(database),
         following_time_zones(database),
-        keeping_custom_fields(settings, database, HOLDERS, clock, pace),
+        maintaining_custom_fields(settings, database, RECORD_ADAPTERS, clock, backpressure),
     ):
         yield Consuming(
             [
                 consumers.keep_directory.bind(database),
-                consumers.keep_replicas.bind(database, pace),
+                consumers.keep_replicas.bind(database, backpressure),
                 consumers.hand_over.bind(database, clock),
                 consumers.give_pipelines.bind(database, clock),
                 consumers.queue_for_webhooks.bind(database),

@@ -43,7 +43,7 @@ async def elsewhere(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn)
 
 @pytest.fixture(scope="session")
 async def steady(deals: ServiceKit[DealsSettings], contacts: ContactsStandIn) -> Sales:
-    """Give a tenant for tests of what is refused: nothing they do may change it."""
+    """Return a tenant for tests of what is refused: nothing they do may change it."""
     return await open_sales(deals, await deals.seed_tenant(), contacts)
 
 

@@ -32,7 +32,7 @@ class Explaining:
 
 
 def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
-    """Give how a plan reads deals: each scan's index, or the kind of a scan without one."""
+    """Yield how a plan reads deals: each scan's index, or the kind of a scan without one."""
     if node["Node Type"] == "Bitmap Index Scan" or (
         node.get("Relation Name") == "deals" and node["Node Type"] != "Bitmap Heap Scan"
     ):

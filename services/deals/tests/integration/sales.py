@@ -92,7 +92,7 @@ class Sales:
 
 
 async def open_sales(kit: ServiceKit[DealsSettings], tenant: SeededTenant, contacts: ContactsStandIn) -> Sales:
-    """Give the tenant its pipeline, and forget that this was told."""
+    """Return the tenant its pipeline, and forget that this was told."""
     [pipeline] = require_ok(await kit.client(tenant.admin).get("/v1/pipelines"))["items"]
     await kit.take_events(tenant.id)
     stages = {stage["name"]: stage["id"] for stage in pipeline["stages"]}

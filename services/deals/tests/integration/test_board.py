@@ -19,7 +19,7 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_testing.answers import require_ok, walk_pages
 from crm_testing.published import to_event
-from crm_testing.told_records import make_empty
+from crm_testing.published_records import make_empty
 
 pytestmark = pytest.mark.engines
 
@@ -121,7 +121,7 @@ async def test_sums_are_right_in_the_midst_of_moves_and_folds(sales: Sales) -> N
     assert looks > 3
 
 
-def tell_activity(sales: Sales, deal: dict[str, Any], at: datetime, *, version: int = 1, **fields: Any) -> Event:
+def publish_activity(sales: Sales, deal: dict[str, Any], at: datetime, *, version: int = 1, **fields: Any) -> Event:
     activity_id = fields.pop("activity_id", None) or new_id()
     state = {
         **make_empty("activity"),
@@ -170,19 +170,21 @@ async def test_a_deal_rots_when_nothing_happens_with_it(sales: Sales) -> None:
         )
     assert await is_rotting(sales, deal)
     now = datetime.now(UTC)
-    old = tell_activity(sales, deal, now - timedelta(days=8))
-    planned = tell_activity(sales, deal, now + timedelta(days=1))
-    note = tell_activity(sales, deal, now, system=True)
+    old = publish_activity(sales, deal, now - timedelta(days=8))
+    planned = publish_activity(sales, deal, now + timedelta(days=1))
+    note = publish_activity(sales, deal, now, system=True)
     await consumers.keep_activity_times([old, planned, note], sales.kit.database)
     assert await is_rotting(sales, deal)
-    call = tell_activity(sales, deal, now - timedelta(days=1))
+    call = publish_activity(sales, deal, now - timedelta(days=1))
     await consumers.keep_activity_times([call, call], sales.kit.database)
     assert not await is_rotting(sales, deal)
-    gone = tell_activity(sales, deal, now - timedelta(days=1), version=2, activity_id=call.aggregate_id, deleted_at=now)
+    gone = publish_activity(
+        sales, deal, now - timedelta(days=1), version=2, activity_id=call.aggregate_id, deleted_at=now
+    )
     await consumers.keep_activity_times([gone], sales.kit.database)
     await consumers.keep_activity_times([call], sales.kit.database)  # stale by now
     assert await is_rotting(sales, deal)
-    second = tell_activity(sales, deal, now - timedelta(days=1))
+    second = publish_activity(sales, deal, now - timedelta(days=1))
     await consumers.keep_activity_times([second], sales.kit.database)
     assert not await is_rotting(sales, deal)
     end = replace(gone, aggregate_id=second.aggregate_id, state={**gone.state, "occurred_at": "0001-01-01T00:00:00"})

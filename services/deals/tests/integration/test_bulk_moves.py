@@ -42,9 +42,9 @@ async def test_each_item_stands_for_itself(sales: Sales, elsewhere: Sales) -> No
     assert [item["status"] for item in items] == [200, 422, 404, 200, 200, 404, 403, 422, 422, 422, 200]
     assert items[1]["problem"]["type"] == "/problems/invalid-stage"
     assert items[7]["problem"]["errors"][0]["pointer"] == "/stage_id"
-    told = [(event.aggregate_id.hex, event.verb, event.version) for event in await sales.take_events()]
+    published = [(event.aggregate_id.hex, event.verb, event.version) for event in await sales.take_events()]
     first, second = (deal["id"].replace("-", "") for deal in deals[:2])
-    assert told == [
+    assert published == [
         (first, "stage_changed", 2),
         (first, "won", 3),
         (second, "stage_changed", 2),

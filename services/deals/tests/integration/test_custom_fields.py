@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from crm_deals.settings import DealsSettings
-from crm_deals.worker import HOLDERS
+from crm_deals.worker import RECORD_ADAPTERS
 from crm_shared.clock import SystemClock
-from crm_shared.features.custom_fields.upkeep import keeping_custom_fields
+from crm_shared.features.custom_fields.maintenance import maintaining_custom_fields
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -45,8 +45,8 @@ async def test_deals_hold_custom_fields(deals: Deals, tenant: SeededTenant) -> N
     require_problem(
         await admin.patch(path, json={"custom_data": {"seats": None}}), 422, "invalid-field", "/custom_data/seats"
     )
-    told = [event for event in await deals.take_events(tenant.id) if event.aggregate == "deal"]
-    assert [event.state["custom_data"] for event in told] == [deal["custom_data"], {"seats": "12.5"}]
+    published = [event for event in await deals.take_events(tenant.id) if event.aggregate == "deal"]
+    assert [event.state["custom_data"] for event in published] == [deal["custom_data"], {"seats": "12.5"}]
     require_problem(
         await admin.post(
             "/v1/custom-fields", json={"entity_type": "CONTACT", "key": "x", "label": "x", "field_type": "TEXT"}
@@ -90,9 +90,9 @@ async def test_the_worker_builds_indexes_and_removes_deleted_values(deals: Deals
         assert shown["custom_data"] == {}
         return bool(shown["version"] == 2)
 
-    async with keeping_custom_fields(settings, deals.database, HOLDERS, SystemClock()):
+    async with maintaining_custom_fields(settings, deals.database, RECORD_ADAPTERS, SystemClock()):
         await wait_until(is_ready)
         assert (await admin.delete(f"/v1/custom-fields/{field['id']}")).status_code == 204
         await wait_until(is_cleaned)
-    (told,) = await deals.take_events(tenant.id)
-    assert (told.type, told.version, told.state["custom_data"]) == ("crm.deal.updated", 2, {})
+    (published,) = await deals.take_events(tenant.id)
+    assert (published.type, published.version, published.state["custom_data"]) == ("crm.deal.updated", 2, {})

@@ -69,7 +69,7 @@ async def test_a_day_ends_in_the_users_zone_else_the_tenants_and_follows_both(sa
     await do(sales, MOVE_USER, sales.tenant.rep.id, "America/New_York")
     task, open_one = to_do(sales, mine, scheduled_on=DAY), to_do(sales, nobodys, scheduled_on=DAY, user_id=None)
     done = to_do(sales, mine, scheduled_on=date(2026, 1, 1), completed_at=datetime(2026, 1, 1, tzinfo=UTC))
-    await hear(sales, task.tell(), open_one.tell(), done.tell())
+    await hear(sales, task.publish(), open_one.publish(), done.publish())
     assert await read_due(sales, mine) == datetime(2026, 11, 23, 5, tzinfo=UTC)
     assert await read_due(sales, nobodys) == datetime(2026, 11, 22, 23, tzinfo=UTC)
     await settle(sales)
@@ -89,14 +89,14 @@ async def test_a_day_passed_on_is_due_where_the_new_user_is(sales: Sales) -> Non
     deal = await sales.create()
     await do(sales, MOVE_USER, sales.tenant.other_rep.id, "Asia/Tokyo")
     task = to_do(sales, deal, scheduled_on=DAY)
-    await hear(sales, task.tell())
+    await hear(sales, task.publish())
     await hear(sales, task.change(user_id=sales.tenant.other_rep.id))
     assert await read_due(sales, deal) == datetime(2026, 11, 22, 15, tzinfo=UTC)
 
 
 async def test_a_user_who_is_heard_of_later_dates_the_days_that_were_there(sales: Sales) -> None:
     deal, user_id = await sales.create(), uuid4()
-    await hear(sales, to_do(sales, deal, scheduled_on=DAY, user_id=user_id).tell())
+    await hear(sales, to_do(sales, deal, scheduled_on=DAY, user_id=user_id).publish())
     assert await read_due(sales, deal) == datetime(2026, 11, 22, 23, tzinfo=UTC)
     await do(sales, COPY_USER, sales.tenant.rep.id, user_id)
     await settle(sales)
@@ -130,7 +130,7 @@ async def test_many_days_are_dated_page_by_page_and_again_after_an_end_in_betwee
 ) -> None:
     monkeypatch.setattr(day_ends, "BATCH_ROWS", 3)
     deals = [await sales.create() for _ in range(4)]
-    await hear(sales, *(to_do(sales, deal, scheduled_on=DAY).tell() for deal in deals for _ in range(2)))
+    await hear(sales, *(to_do(sales, deal, scheduled_on=DAY).publish() for deal in deals for _ in range(2)))
     await settle(sales)
     await do(sales, MOVE_TENANT, "Asia/Tokyo")
     dated = 0

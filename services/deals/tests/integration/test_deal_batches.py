@@ -135,8 +135,8 @@ async def test_an_import_brings_dates_and_history(sales: Sales) -> None:
         *steps,
     ]
     assert [entry["seconds_in_stage"] for entry in history[:2]] == [10 * 86_400, 21 * 86_400]
-    told = [(event.verb, event.occurred_at.date().isoformat()) for event in await sales.take_events()]
-    assert told == [
+    published = [(event.verb, event.occurred_at.date().isoformat()) for event in await sales.take_events()]
+    assert published == [
         ("created", "2024-03-01"),
         ("stage_changed", "2024-03-11"),
         ("stage_changed", "2024-04-01"),

@@ -5,7 +5,7 @@ from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -21,10 +21,10 @@ async def list_rows_with(sales: Sales, text: str) -> list[str]:
 
 async def test_the_name_goes_the_deal_stays_and_old_events_bring_nothing_back(sales: Sales) -> None:
     share = {"user_id": str(sales.tenant.other_rep.id), "permission": "READ"}
-    contact = ToldRecord.new(
+    contact = PublishedRecord.new(
         *("contact", sales.tenant.id), first_name=f"First{MARK}", owner_id=sales.tenant.rep.id, shares=[share]
     )
-    before = contact.tell()
+    before = contact.publish()
     await consumers.keep_replicas([before], sales.kit.database)
     deal = await sales.create(contact_id=str(contact.id))
     assert len(await list_rows_with(sales, MARK)) == 1
@@ -37,5 +37,5 @@ async def test_the_name_goes_the_deal_stays_and_old_events_bring_nothing_back(sa
     refused = await sales.admin.post("/v1/deals", json={"name": "New", "contact_id": str(contact.id)})
     require_problem(refused, 422, "unknown-reference")
     rows = await sales.kit.list_rows(*TABLES)
-    await consumers.keep_replicas([before, contact.tell("snapshot")], sales.kit.database)
+    await consumers.keep_replicas([before, contact.publish("snapshot")], sales.kit.database)
     assert await sales.kit.list_rows(*TABLES) == rows

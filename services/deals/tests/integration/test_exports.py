@@ -28,7 +28,7 @@ async def export(client: httpx.AsyncClient, **params: Any) -> list[dict[str, str
 
 async def test_each_field_is_a_cell(sales: Sales) -> None:
     contact_id = new_id()
-    told = make_contact_event(
+    published = make_contact_event(
         sales.tenant.id,
         sales.tenant.rep.id,
         contact_id=contact_id,
@@ -37,7 +37,7 @@ async def test_each_field_is_a_cell(sales: Sales) -> None:
         first_name="Zoë",
         last_name="O",
     )
-    await consumers.keep_replicas([told], sales.kit.database)
+    await consumers.keep_replicas([published], sales.kit.database)
     field = {"entity_type": "DEAL", "key": "size", "label": "Size", "field_type": "NUMBER"}
     require_ok(await sales.admin.post("/v1/custom-fields", json=field), 201)
     deal = await sales.create(

@@ -14,10 +14,10 @@ from services.deals.tests.integration.sales import Sales, open_sales
 from crm_deals.consumers import FOLLOWERS, keep_replicas
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.features.replicas.following import Followers, follow_merges
-from crm_shared.features.replicas.living import Family, hold_family, hold_living
+from crm_shared.features.replicas.canonical import MergeGroup, lock_canonical, lock_merge_group
+from crm_shared.features.replicas.merge_following import Followers, follow_merges
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.told_merges import ToldContacts
+from crm_testing.published_merges import PublishedContacts
 
 pytestmark = pytest.mark.engines
 
@@ -25,9 +25,9 @@ Json = dict[str, Any]
 WAITED_S = 0.3  # longer than any of these takes when nothing is in its way
 
 
-async def open_contacts(sales: Sales, count: int) -> tuple[ToldContacts, list[UUID]]:
+async def open_contacts(sales: Sales, count: int) -> tuple[PublishedContacts, list[UUID]]:
     """Tell of `count` contacts of the REP; the service has heard of them."""
-    told = ToldContacts(sales.tenant.id, sales.tenant.rep.id)
+    told = PublishedContacts(sales.tenant.id, sales.tenant.rep.id)
     ids = [told.create() for _ in range(count)]
     await hear(sales, told.events)
     return told, ids
@@ -148,7 +148,7 @@ async def test_what_compaction_left_of_a_story_is_enough(sales: Sales) -> None:
 
 async def test_many_deals_move_in_batches(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     told, (first, second) = await open_contacts(sales, 2)
-    monkeypatch.setattr("crm_shared.features.replicas.following.BATCH_RECORDS", 7)
+    monkeypatch.setattr("crm_shared.features.replicas.merge_following.BATCH_RECORDS", 7)
     for _ in range(30):
         await sales.create(contact_id=str(first))
     await sales.take_events()
@@ -196,21 +196,21 @@ async def test_a_merge_waits_for_who_moves_deals_of_its_family(sales: Sales) -> 
     await hear(sales, told.merge(a, into=b))
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await hold_family(transaction, told.tenant_id, b) == Family(b, (a,))
+        assert await lock_merge_group(transaction, told.tenant_id, b) == MergeGroup(b, (a,))
         later = [asyncio.create_task(hear(sales, events)) for events in (told.part(a), told.merge(b, into=c))]
         await asyncio.sleep(WAITED_S)
         assert not any(task.done() for task in later)
     await asyncio.gather(*later)
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await hold_family(transaction, told.tenant_id, b) == Family(c, (b,))
+        assert await lock_merge_group(transaction, told.tenant_id, b) == MergeGroup(c, (b,))
 
 
 async def test_a_merge_waits_for_a_deal_that_is_being_created(sales: Sales) -> None:
     told, (first, second) = await open_contacts(sales, 2)
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await hold_living(transaction, [(told.tenant_id, first)]) == {(told.tenant_id, first): first}
+        assert await lock_canonical(transaction, [(told.tenant_id, first)]) == {(told.tenant_id, first): first}
         heard = asyncio.create_task(hear(sales, told.merge(first, into=second)))
         await asyncio.sleep(WAITED_S)
         assert not heard.done()
@@ -232,22 +232,22 @@ async def test_any_story_puts_each_deal_where_its_contact_lives(
     given_to: dict[str, UUID] = {}  # deal -> the contact that somebody gave it to
     random = Random(seed)  # noqa: S311
     for step, one, two in steps:
-        contact = told.find_living(ids[one])
+        contact = told.find_canonical(ids[one])
         if step == "create":
             given_to[(await sales.create(contact_id=str(contact)))["id"]] = contact
         elif step == "give" and given_to:
             deal_id = sorted(given_to)[two % len(given_to)]
-            if told.find_living(given_to[deal_id]) != contact:  # else nothing changes
+            if told.find_canonical(given_to[deal_id]) != contact:  # else nothing changes
                 given_to[deal_id] = contact
             require_ok(await sales.rep.patch(f"/v1/deals/{deal_id}", json={"contact_id": str(contact)}))
-        elif step == "merge" and contact != told.find_living(ids[two]):
-            await hear_mixed(sales, told, told.merge(contact, into=told.find_living(ids[two])), random)
+        elif step == "merge" and contact != told.find_canonical(ids[two]):
+            await hear_mixed(sales, told, told.merge(contact, into=told.find_canonical(ids[two])), random)
         elif step == "part" and told.contacts[ids[one]].state["merged_into"] is not None:
             await hear_mixed(sales, told, told.part(ids[one]), random)
 
     for deal in await walk_pages(sales.admin, "/v1/deals"):
         first = given_to[deal["id"]]
-        living = told.find_living(first)
+        living = told.find_canonical(first)
         assert (deal["contact_id"], deal["original_contact_id"]) == (
             str(living),
             None if first == living else str(first),
@@ -259,7 +259,7 @@ async def test_any_story_puts_each_deal_where_its_contact_lives(
             versions[event.aggregate_id] = event.version
 
 
-async def hear_mixed(sales: Sales, told: ToldContacts, news: list[Event], random: Random) -> None:
+async def hear_mixed(sales: Sales, told: PublishedContacts, news: list[Event], random: Random) -> None:
     """Deliver the news among older events, in any order."""
     older = random.sample(told.events, random.randint(0, len(told.events)))
     await hear(sales, random.sample([*news, *older], len(news) + len(older)))

@@ -8,10 +8,10 @@ from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.test_imports import know_contact, list_deals, read_errors, run
 
 from crm_deals import consumers
-from crm_deals.imports.kinds import KINDS
+from crm_deals.imports.adapters import ADAPTERS
 from crm_testing import importing
 from crm_testing.answers import require_ok
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -51,9 +51,9 @@ async def test_a_deal_has_the_history_that_its_file_tells(sales: Sales) -> None:
         ("Closed Lost", "2024-02-03T09:00:00Z"),
     ]
     assert await list_history(sales, made) == [("Proposal", "2024-01-01T23:00:00Z")]
-    told = [event.type for event in await sales.take_events()]
-    assert told.count("crm.deal.created") == 3
-    assert told.count("crm.deal.lost") == told.count("crm.deal.won") == 1
+    published = [event.type for event in await sales.take_events()]
+    assert published.count("crm.deal.created") == 3
+    assert published.count("crm.deal.lost") == published.count("crm.deal.won") == 1
 
 
 async def test_a_deal_that_is_there_is_closed_when_its_file_says(sales: Sales) -> None:
@@ -87,9 +87,9 @@ async def test_only_an_admin_says_when_a_deal_was_made(sales: Sales) -> None:
 
 
 async def test_names_count_without_their_letters_case_as_in_contacts(sales: Sales) -> None:
-    company = ToldRecord.new("company", sales.tenant.id, name="Stra\u00dfenbau AG", owner_id=sales.tenant.rep.id)
+    company = PublishedRecord.new("company", sales.tenant.id, name="Stra\u00dfenbau AG", owner_id=sales.tenant.rep.id)
     contact_id = await know_contact(sales, first_name="Zo\u00eb", last_name="O'Neil", email="zoe@acme.example")
-    await consumers.keep_replicas([company.tell()], sales.kit.database)
+    await consumers.keep_replicas([company.publish()], sales.kit.database)
     names = ("STRASSENBAU ag", "stra\u00dfenbau  AG", "Stra\u00dfenbau AG")
     people = ("ZO\u00cb o'neil", "Zoe (zoe@acme.example)", "Zo\u00eb O'Neil (ZOE@acme.example);other@acme.example")
     rows = "".join(f"{number},{one},{who}\n" for number, (one, who) in enumerate(zip(names, people, strict=True)))
@@ -111,7 +111,7 @@ async def test_taking_back_beside_the_end_of_a_stage_waits_and_is_not_waited_for
             "SELECT FROM stages WHERE tenant_id = $1 AND pipeline_id = $2 FOR UPDATE",
             *(sales.tenant.id, sales.pipeline_id),
         )
-        reverting = asyncio.create_task(importing.make_runner(sales.kit, KINDS).run_waiting())
+        reverting = asyncio.create_task(importing.make_runner(sales.kit, ADAPTERS).run_waiting())
         while not await emptying.fetchval(IS_WAITED_FOR):
             assert not reverting.done()
             await asyncio.sleep(0.02)
@@ -140,7 +140,7 @@ async def test_deals_that_were_made_and_closed_long_ago_are_taken_back(sales: Sa
     reopened = {"stage_id": made["stage_id"], "changed_at": "2024-05-06T10:00:00Z"}
     require_ok(await sales.admin.post(f"/v1/deals/{deals['Both']['id']}/move", json=reopened))
 
-    ended = await importing.revert(sales.kit, KINDS, sales.tenant.admin, job["id"])
+    ended = await importing.revert(sales.kit, ADAPTERS, sales.tenant.admin, job["id"])
 
     assert ended["reverted"] == {"deleted": 2, "restored": 1, "kept": 2}
     left = await list_deals(sales)
@@ -181,7 +181,7 @@ async def test_a_deal_that_two_lines_of_a_chunk_have_changed_is_as_it_was(sales:
     job = await run(sales, content, mode="upsert")
     assert job["counts"]["updated"] == 2, await read_errors(sales, job)
     assert (await list_deals(sales))["Renamed"]["closed_at"] == made["created_at"]
-    ended = await importing.revert(sales.kit, KINDS, sales.tenant.admin, job["id"])
+    ended = await importing.revert(sales.kit, ADAPTERS, sales.tenant.admin, job["id"])
     assert ended["reverted"] == {"deleted": 0, "restored": 1, "kept": 0}
     after = (await list_deals(sales))["There"]
     assert (after["status"], after["stage_id"]) == (made["status"], made["stage_id"])

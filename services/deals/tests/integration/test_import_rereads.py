@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from services.deals.tests.integration.sales import Sales
 
-from crm_deals.imports.kinds import KINDS
+from crm_deals.imports.adapters import ADAPTERS
 from crm_testing import importing
 from crm_testing.answers import require_ok
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines
 
 async def upsert(sales: Sales, content: str, **fields: Any) -> dict[str, Any]:
     given = {"entity_type": "DEAL", "mode": "upsert", **fields}
-    job = await importing.run_import(sales.kit, KINDS, sales.tenant.admin, content, **given)
+    job = await importing.run_import(sales.kit, ADAPTERS, sales.tenant.admin, content, **given)
     errors = await sales.admin.get(f"/v1/imports/{job['id']}/errors.csv")
     assert job["counts"]["failed"] == 0, errors.text
     counts: dict[str, Any] = job["counts"]

@@ -11,13 +11,13 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
-from crm_deals.imports.kinds import KINDS
+from crm_deals.imports.adapters import ADAPTERS
 from crm_shared.clock import new_id
 from crm_testing import importing
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
 from crm_testing.people import Person
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -26,7 +26,7 @@ EXPORT = "/v1/exports/deals.csv"
 
 async def run(sales: Sales, content: str, person: Person | None = None, **fields: Any) -> dict[str, Any]:
     who = person or sales.tenant.admin
-    return await importing.run_import(sales.kit, KINDS, who, content, entity_type="DEAL", **fields)
+    return await importing.run_import(sales.kit, ADAPTERS, who, content, entity_type="DEAL", **fields)
 
 
 async def read_errors(sales: Sales, job: dict[str, Any]) -> list[dict[str, str]]:
@@ -42,8 +42,8 @@ async def list_deals(sales: Sales) -> dict[str, dict[str, Any]]:
 
 async def know_contact(sales: Sales, **fields: Any) -> UUID:
     contact_id = new_id()
-    told = make_contact_event(sales.tenant.id, sales.tenant.rep.id, contact_id=contact_id, shares=[], **fields)
-    await consumers.keep_replicas([told], sales.kit.database)
+    published = make_contact_event(sales.tenant.id, sales.tenant.rep.id, contact_id=contact_id, shares=[], **fields)
+    await consumers.keep_replicas([published], sales.kit.database)
     return contact_id
 
 
@@ -69,8 +69,8 @@ async def test_each_column_arrives_as_a_single_post_would_write_it(sales: Sales)
     assert one["contact_id"] == two["contact_id"] == str(contact_id)
     assert (one["custom_data"], one["external_id"], one["status"]) == ({"size": "4.5"}, "E1", "OPEN")
     assert (two["owner_id"], two["amount"]) == (str(sales.tenant.admin.id), "9.50")
-    told = await sales.take_events()
-    assert [(event.type, event.version) for event in told] == [("crm.deal.created", 1)] * 2
+    published = await sales.take_events()
+    assert [(event.type, event.version) for event in published] == [("crm.deal.created", 1)] * 2
     history = require_ok(await sales.admin.get(f"/v1/deals/{one['id']}/history"))["items"]
     assert [entry["to_stage"]["name"] for entry in history] == ["Proposal"]
 
@@ -141,7 +141,7 @@ async def test_an_upsert_finds_its_deals_by_external_id_and_is_taken_back(sales:
     assert (changed["name"], changed["status"], changed["amount"]) == ("Newer", "LOST", "20.00")
     assert (await list_deals(sales))["Third"]["status"] == "WON"
 
-    reverted = await importing.revert(sales.kit, KINDS, sales.tenant.admin, job["id"])
+    reverted = await importing.revert(sales.kit, ADAPTERS, sales.tenant.admin, job["id"])
     assert (reverted["status"], reverted["reverted"]) == ("REVERTED", {"deleted": 1, "restored": 1, "kept": 0})
     restored = require_ok(await sales.admin.get(f"/v1/deals/{made['id']}"))
     unchanged = ("name", "status", "amount", "stage_id", "lost_reason", "closed_at")
@@ -237,8 +237,8 @@ async def test_what_a_deals_import_can_not_be(steady: Sales) -> None:
 
 
 async def test_what_is_forgotten_elsewhere_is_forgotten_in_files(sales: Sales) -> None:
-    person = ToldRecord.new("contact", sales.tenant.id, email="zyxxa@acme.example", external_id="ZYXXA-9")
-    await consumers.keep_replicas([person.tell()], sales.kit.database)
+    person = PublishedRecord.new("contact", sales.tenant.id, email="zyxxa@acme.example", external_id="ZYXXA-9")
+    await consumers.keep_replicas([person.publish()], sales.kit.database)
     job = await run(sales, "name,contact,description\n,ZYXXA-9,\n,,call Zyxxa@acme.example\n,,somebody else\n")
     assert len(await read_errors(sales, job)) == 3
 
@@ -250,8 +250,8 @@ async def test_what_is_forgotten_elsewhere_is_forgotten_in_files(sales: Sales) -
 
 
 async def test_what_a_person_was_called_last_is_forgotten_though_one_batch_tells_of_both(sales: Sales) -> None:
-    person = ToldRecord.new("contact", sales.tenant.id, email="before@acme.example")
-    await consumers.keep_replicas([person.tell()], sales.kit.database)
+    person = PublishedRecord.new("contact", sales.tenant.id, email="before@acme.example")
+    await consumers.keep_replicas([person.publish()], sales.kit.database)
     job = await run(sales, "name,description\n,Before@acme.example\n,zyxxa@acme.example\n,somebody else\n")
     changed = person.change(email="zyxxa@acme.example")
 
@@ -263,16 +263,16 @@ async def test_what_a_person_was_called_last_is_forgotten_though_one_batch_tells
 
 
 async def test_a_snapshot_brings_the_address_of_a_contact_from_before(sales: Sales) -> None:
-    person = ToldRecord.new(
+    person = PublishedRecord.new(
         *("contact", sales.tenant.id), first_name="Zoë", email="zoe@acme.example", owner_id=sales.tenant.rep.id
     )
-    await consumers.keep_replicas([person.tell()], sales.kit.database)
+    await consumers.keep_replicas([person.publish()], sales.kit.database)
     async with sales.kit.database.begin(sales.tenant.id) as transaction:
         await transaction.execute("UPDATE replica_records SET address = NULL WHERE tenant_id = $1", sales.tenant.id)
     content = "name,contact\nOne,zoe@acme.example\n"
     assert (await run(sales, content))["counts"]["failed"] == 1
 
-    await consumers.keep_replicas([person.tell("snapshot")], sales.kit.database)
+    await consumers.keep_replicas([person.publish("snapshot")], sales.kit.database)
 
     assert (await run(sales, content))["counts"]["created"] == 1
 
@@ -282,14 +282,16 @@ async def test_stopped_anywhere_it_goes_on_and_writes_each_row_once(sales: Sales
     content = "name,stage\n" + "".join(f"D{number},Closed Won\n" for number in range(5))
     job = require_ok(await importing.upload(sales.admin, content, entity_type="DEAL"), 201)
     clock = importing.StoppingClock(count)
-    clock.task = asyncio.create_task(importing.make_runner(sales.kit, KINDS, chunk_rows=2, clock=clock).run_waiting())
+    clock.task = asyncio.create_task(
+        importing.make_runner(sales.kit, ADAPTERS, chunk_rows=2, clock=clock).run_waiting()
+    )
     with suppress(asyncio.CancelledError):
         await clock.task
-    await importing.make_runner(sales.kit, KINDS, chunk_rows=2).run_waiting()
+    await importing.make_runner(sales.kit, ADAPTERS, chunk_rows=2).run_waiting()
     ended = require_ok(await sales.admin.get(f"/v1/imports/{job['id']}"))
     assert (ended["status"], ended["counts"]["created"]) == ("COMPLETED", 5)
     items = require_ok(await sales.admin.get("/v1/deals", params={"limit": 200}))["items"]
     assert sorted(item["name"] for item in items) == [f"D{number}" for number in range(5)]
     assert {(item["status"], item["version"]) for item in items} == {("WON", 2)}
-    told = await sales.take_events()
-    assert [event.type for event in told].count("crm.deal.won") == 5
+    published = await sales.take_events()
+    assert [event.type for event in published].count("crm.deal.won") == 5

@@ -11,17 +11,17 @@ from crm_deals.pipelines.domain import to_default_id
 from crm_deals.snapshots import SOURCES
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_shared.features.restoring.strays import find_lost
+from crm_shared.features.restoring.orphans import find_lost
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import ToldPipeline
-from crm_testing.told_records import ToldRecord
+from crm_testing.deal_stories import PublishedPipeline
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
 WEBHOOKS, PIPELINES, _ = SOURCES
 
 
-async def tell(events: Sequence[Event]) -> AsyncIterator[list[Event]]:
+async def publish(events: Sequence[Event]) -> AsyncIterator[list[Event]]:
     yield list(events)
 
 
@@ -32,32 +32,32 @@ async def test_nobody_is_asked_for_a_webhook_that_was_deleted(sales: Sales) -> N
     created = await sales.take_events()
     assert (await sales.admin.delete(f"/v1/webhooks/{made['id']}")).status_code == 204
     deleted = await sales.take_events()
-    assert (await find_lost(sales.kit.database, WEBHOOKS, tell(created))).strays.keys() == {
+    assert (await find_lost(sales.kit.database, WEBHOOKS, publish(created))).orphans.keys() == {
         (sales.tenant.id, created[0].aggregate_id)
     }
-    assert not (await find_lost(sales.kit.database, WEBHOOKS, tell([*created, *deleted]))).strays
+    assert not (await find_lost(sales.kit.database, WEBHOOKS, publish([*created, *deleted]))).orphans
 
 
 async def test_the_first_pipeline_of_a_tenant_is_made_again_under_its_id(sales: Sales) -> None:
     lost_tenant_id = new_id()
-    told = replace(ToldPipeline.sales(lost_tenant_id), id=to_default_id(lost_tenant_id)).tell()
-    other = ToldPipeline.sales(lost_tenant_id).tell()
-    lost = await find_lost(sales.kit.database, PIPELINES, tell([told, other]))
-    assert (list(lost.strays), lost.made_again) == ([(lost_tenant_id, other.aggregate_id)], 1)
+    published = replace(PublishedPipeline.sales(lost_tenant_id), id=to_default_id(lost_tenant_id)).publish()
+    other = PublishedPipeline.sales(lost_tenant_id).publish()
+    lost = await find_lost(sales.kit.database, PIPELINES, publish([published, other]))
+    assert (list(lost.orphans), lost.made_again) == ([(lost_tenant_id, other.aggregate_id)], 1)
 
 
 async def test_what_followed_a_merge_that_was_lost_goes_back(sales: Sales) -> None:
     rep_id = sales.tenant.rep.id
     survivor, merged = [
-        ToldRecord.new("contact", sales.tenant.id, first_name=name, owner_id=rep_id) for name in ("Zoe", "Zoey")
+        PublishedRecord.new("contact", sales.tenant.id, first_name=name, owner_id=rep_id) for name in ("Zoe", "Zoey")
     ]
-    await consumers.keep_replicas([survivor.tell(), merged.tell()], sales.kit.database)
+    await consumers.keep_replicas([survivor.publish(), merged.publish()], sales.kit.database)
     deal = await sales.create(name="Follows", contact_id=str(merged.id))
     before = merged.state
-    told = merged.change(merged_into=survivor.id, deleted_at=before["updated_at"])
-    await consumers.keep_replicas([told], sales.kit.database)
+    published = merged.change(merged_into=survivor.id, deleted_at=before["updated_at"])
+    await consumers.keep_replicas([published], sales.kit.database)
     path = f"/v1/deals/{deal['id']}"
     assert require_ok(await sales.admin.get(path))["contact_id"] == str(survivor.id)
-    again = replace(merged, state={**before, "version": 10**12}).tell("snapshot")
+    again = replace(merged, state={**before, "version": 10**12}).publish("snapshot")
     await consumers.keep_replicas([replace(again, restored_from=before["version"])], sales.kit.database)
     assert require_ok(await sales.admin.get(path))["contact_id"] == str(merged.id)

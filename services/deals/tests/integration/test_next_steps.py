@@ -13,7 +13,7 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals.deals import next_steps
 from crm_shared.contracts import Event
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -31,10 +31,10 @@ async def test_the_earliest_open_task_or_meeting_is_a_deals_next_step(sales: Sal
     call = to_do(sales, deal, type="CALL")
 
     for events, step, record in (
-        ([call.tell()], "none", None),
-        ([undated.tell()], "planned", undated),
-        ([planned.tell()], "planned", planned),
-        ([overdue.tell()], "overdue", overdue),
+        ([call.publish()], "none", None),
+        ([undated.publish()], "planned", undated),
+        ([planned.publish()], "planned", planned),
+        ([overdue.publish()], "overdue", overdue),
         ([overdue.change(completed_at=late)], "planned", planned),
         ([overdue.change(completed_at=None)], "overdue", overdue),  # reopened
         ([overdue.delete()], "planned", planned),
@@ -57,7 +57,7 @@ async def test_the_earliest_open_task_or_meeting_is_a_deals_next_step(sales: Sal
 async def test_a_task_that_moves_to_another_deal_is_that_ones_next_step(sales: Sales) -> None:
     roof, floor = await sales.create(name="Roof"), await sales.create(name="Floor")
     task = to_do(sales, roof, scheduled_at=away(days=1))
-    await hear(sales, task.tell())
+    await hear(sales, task.publish())
     assert await list_by_step(sales.rep) == {"none": ["Floor"], "overdue": [], "planned": ["Roof"]}
     await hear(sales, task.change(deal_id=floor["id"]))
     assert await list_by_step(sales.rep) == {"none": ["Roof"], "overdue": [], "planned": ["Floor"]}
@@ -66,7 +66,7 @@ async def test_a_task_that_moves_to_another_deal_is_that_ones_next_step(sales: S
 
 async def test_only_open_deals_have_a_next_step_and_one_reopened_has_its_own_again(sales: Sales) -> None:
     deal, task = await sales.create(name="Roof"), away(days=-1)
-    await hear(sales, to_do(sales, deal, scheduled_at=task).tell())
+    await hear(sales, to_do(sales, deal, scheduled_at=task).publish())
     await sales.move(deal, "Closed Lost")
     assert await list_by_step(sales.rep) == {"none": [], "overdue": [], "planned": []}
     await sales.move(deal, "Proposal")
@@ -83,7 +83,7 @@ async def test_what_comes_due_is_overdue_before_and_after_it_is_written_down(sal
     for number, minutes in enumerate([None, -600, 5, -5, 600, -1, 0]):
         deal = await sales.create(name=f"Deal {number}")
         if minutes is not None:
-            await hear(sales, to_do(sales, deal, scheduled_at=away(days=1)).tell())
+            await hear(sales, to_do(sales, deal, scheduled_at=away(days=1)).publish())
             async with sales.kit.database.begin_as_worker() as transaction:  # as if told long ago
                 await transaction.execute(
                     "UPDATE deals SET next_due_at = $2 WHERE id = $1", UUID(deal["id"]), away(minutes=minutes)
@@ -104,7 +104,7 @@ async def test_what_comes_due_is_overdue_before_and_after_it_is_written_down(sal
 async def test_the_filter_goes_with_others_and_with_every_order(sales: Sales) -> None:
     for name, stage in (("Roof", "Proposal"), ("Floor", "Proposal"), ("Loft", "Qualification")):
         deal = await sales.create(name=name, stage_id=sales.stages[stage])
-        await hear(sales, to_do(sales, deal, scheduled_at=away(hours=-1)).tell())
+        await hear(sales, to_do(sales, deal, scheduled_at=away(hours=-1)).publish())
     for sort, names in (
         ("name", ["Floor", "Roof"]),
         ("-name", ["Roof", "Floor"]),
@@ -122,8 +122,8 @@ async def test_each_sees_the_next_steps_of_the_deals_in_their_sight(sales: Sales
     foreign = await elsewhere.create(name="Foreign")
     task = to_do(sales, mine, scheduled_at=away(hours=-1))
     for at, deal in ((sales, theirs), (elsewhere, foreign)):
-        await hear(at, to_do(at, deal, scheduled_at=away(hours=-1)).tell())
-    await hear(sales, task.tell())
+        await hear(at, to_do(at, deal, scheduled_at=away(hours=-1)).publish())
+    await hear(sales, task.publish())
     for client, names in (
         (sales.rep, ["Mine"]),
         (sales.manager, ["Mine"]),
@@ -152,24 +152,24 @@ async def test_bad_questions_name_the_parameter(steady: Sales) -> None:
 async def test_rows_that_were_kept_before_the_upgrade_are_filled_by_a_republish(sales: Sales) -> None:
     deal = await sales.create(name="Roof")
     task = to_do(sales, deal, scheduled_at=away(days=1))
-    await hear(sales, task.tell())
+    await hear(sales, task.publish())
     async with sales.kit.database.begin_as_worker() as transaction:
         await transaction.execute(LOWER_VERSIONS, sales.tenant.id)
         await transaction.execute(
             "UPDATE deals SET next_step = 'NONE', next_activity_id = NULL, next_due_at = NULL WHERE tenant_id = $1",
             sales.tenant.id,
         )
-    await hear(sales, task.tell("snapshot"))
+    await hear(sales, task.publish("snapshot"))
     assert (await list_by_step(sales.rep))["planned"] == ["Roof"]
     rows = await sales.kit.list_rows("deal_activities", "deals")
-    await hear(sales, task.tell("snapshot"), task.tell())
+    await hear(sales, task.publish("snapshot"), task.publish())
     assert await sales.kit.list_rows("deal_activities", "deals") == rows
 
 
 def live(sales: Sales, deals: list[dict[str, Any]], choice: random.Random) -> list[Event]:
     """Tell the life of a task or meeting, from its first version on, as activities might."""
     record = to_do(sales, choice.choice(deals), type=choice.choice(["TASK", "MEETING"]), scheduled_at=None)
-    events = [record.tell()]
+    events = [record.publish()]
     for _ in range(choice.randrange(5)):
         moment = datetime(2026, 11, 22, 12, tzinfo=UTC) + timedelta(days=choice.randrange(-9, 9))
         change: dict[str, Any] = choice.choice(
@@ -186,7 +186,7 @@ def live(sales: Sales, deals: list[dict[str, Any]], choice: random.Random) -> li
 
 
 def reckon(lives: list[list[Event]], deals: list[dict[str, Any]]) -> dict[str, UUID | None]:
-    """Give each deal's next activity by its definition. The REP is in Berlin, at +01:00 in these weeks."""
+    """Return each deal's next activity by its definition. The REP is in Berlin, at +01:00 in these weeks."""
     found: dict[str, UUID | None] = {}
     for deal in deals:
         open_: list[tuple[str, UUID]] = []
@@ -210,9 +210,9 @@ async def test_late_repeated_and_simultaneous_events_leave_the_same(sales: Sales
     lives = [live(sales, deals, choice) for _ in range(40)]
     streams: list[list[Event]] = [[] for _ in range(4)]
     for number, events in enumerate(lives):
-        told = [*events, *choice.choices(events, k=2)]
-        choice.shuffle(told)
-        streams[number % 4] += told
+        published = [*events, *choice.choices(events, k=2)]
+        choice.shuffle(published)
+        streams[number % 4] += published
 
     async def consume(stream: list[Event]) -> None:
         for start in range(0, len(stream), 7):
@@ -231,7 +231,7 @@ async def test_the_subject_goes_with_the_activity(sales: Sales) -> None:
     deal = await sales.create()
     ended = [to_do(sales, deal, subject="zzyzx", scheduled_at=away(days=1)) for _ in range(4)]
     done, deleted, erased, unreadable = ended
-    await hear(sales, *(record.tell() for record in ended))
+    await hear(sales, *(record.publish() for record in ended))
     broken = unreadable.delete()
     broken.state["occurred_at"] = "0001-01-01T00:00:00"
     last = [done.change(completed_at=away()), deleted.delete(), erased.change(subject=None, erased_at=away()), broken]
@@ -245,7 +245,7 @@ async def test_a_plan_is_not_something_that_happened(sales: Sales) -> None:
     deal = await sales.create()
     task, visit = to_do(sales, deal), to_do(sales, deal, type="MEETING", scheduled_at=away(days=1))
     instance = to_do(sales, deal, occurred_at=away(days=30), scheduled_at=away(days=30))
-    await hear(sales, *(record.tell() for record in (task, visit, instance)))
+    await hear(sales, *(record.publish() for record in (task, visit, instance)))
 
     async def read_last() -> datetime | None:
         [shown] = await walk_board(sales)
@@ -261,7 +261,7 @@ async def test_a_plan_is_not_something_that_happened(sales: Sales) -> None:
     assert await read_last() == done_at
     await hear(sales, instance.change(deleted_at=None))
     assert await read_last() == later
-    await hear(sales, to_do(sales, deal, type="MEETING", occurred_at=away(minutes=-1)).tell())  # logged afterwards
+    await hear(sales, to_do(sales, deal, type="MEETING", occurred_at=away(minutes=-1)).publish())  # logged afterwards
     last = await read_last()
     assert last is not None
     assert last > later
@@ -275,7 +275,7 @@ async def walk_board(sales: Sales) -> list[dict[str, Any]]:
 async def test_activities_without_a_deal_cost_no_deal_anything(sales: Sales) -> None:
     await sales.create()
     rows = await sales.kit.list_rows("deals")
-    note = ToldRecord.new("activity", sales.tenant.id, type="TASK", scheduled_at=away(days=1))
-    await hear(sales, note.tell(), to_do(sales, {"id": str(note.id)}, scheduled_at=away(days=1)).tell())
+    note = PublishedRecord.new("activity", sales.tenant.id, type="TASK", scheduled_at=away(days=1))
+    await hear(sales, note.publish(), to_do(sales, {"id": str(note.id)}, scheduled_at=away(days=1)).publish())
     assert await sales.kit.list_rows("deals") == rows
     assert len(await walk_pages(sales.rep, "/v1/deals", next_step="none")) == 1

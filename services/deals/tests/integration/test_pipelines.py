@@ -48,8 +48,10 @@ async def test_a_new_default_takes_over_in_one_step(sales: Sales) -> None:
     assert [item["id"] for item in items if item["is_default"]] == [pipeline["id"]]
     back = require_ok(await sales.admin.patch(f"/v1/pipelines/{sales.pipeline_id}", json={"is_default": True}))
     assert back["is_default"]
-    told = [(event.type, event.state["is_default"]) for event in await sales.take_events() if "pipeline" in event.type]
-    assert told == [
+    published = [
+        (event.type, event.state["is_default"]) for event in await sales.take_events() if "pipeline" in event.type
+    ]
+    assert published == [
         ("crm.pipeline.created", False),
         ("crm.pipeline.updated", False),
         ("crm.pipeline.updated", True),

@@ -26,7 +26,7 @@ class SharedContact:
         self.id = new_id()
         self.version = 0
 
-    async def tell(self, *shares: tuple[Person, str], **fields: Any) -> Event:
+    async def publish(self, *shares: tuple[Person, str], **fields: Any) -> Event:
         self.version += 1
         event = make_contact_event(
             self.sales.tenant.id,
@@ -55,7 +55,7 @@ async def list_columns(sales: Sales, stage: str) -> tuple[int, list[str]]:
 async def test_a_shared_contacts_deals_are_read_everywhere_and_written_nowhere(
     sales: Sales, contact: SharedContact, permission: str
 ) -> None:
-    await contact.tell((sales.tenant.other_rep, permission))
+    await contact.publish((sales.tenant.other_rep, permission))
     deal = await sales.create(contact_id=str(contact.id), amount="10")
     await sales.create(name="Without the contact")
     mine = await sales.create(sales.other_rep, name="Mine")
@@ -80,12 +80,12 @@ async def test_a_shared_contacts_deals_are_read_everywhere_and_written_nowhere(
 
 
 async def test_a_share_that_is_taken_away_takes_the_deals_along(sales: Sales, contact: SharedContact) -> None:
-    await contact.tell((sales.tenant.other_rep, "READ"))
+    await contact.publish((sales.tenant.other_rep, "READ"))
     deal = await sales.create(contact_id=str(contact.id))
     path = f"/v1/deals/{deal['id']}"
     require_ok(await sales.other_rep.get(path))
 
-    await contact.tell()
+    await contact.publish()
 
     require_problem(await sales.other_rep.get(path), 404, "not-found")
     require_problem(await sales.other_rep.patch(path, json={"name": "Mine"}), 404, "not-found")
@@ -94,7 +94,7 @@ async def test_a_share_that_is_taken_away_takes_the_deals_along(sales: Sales, co
 
 
 async def test_a_deal_that_leaves_the_contact_leaves_the_sight(sales: Sales, contact: SharedContact) -> None:
-    await contact.tell((sales.tenant.other_rep, "WRITE"))
+    await contact.publish((sales.tenant.other_rep, "WRITE"))
     deal = await sales.create(contact_id=str(contact.id))
     require_ok(await sales.rep.patch(f"/v1/deals/{deal['id']}", json={"contact_id": None}))
 
@@ -102,7 +102,7 @@ async def test_a_deal_that_leaves_the_contact_leaves_the_sight(sales: Sales, con
 
 
 async def test_a_deal_may_be_made_with_a_contact_that_is_shared(sales: Sales, contact: SharedContact) -> None:
-    await contact.tell((sales.tenant.other_rep, "READ"))
+    await contact.publish((sales.tenant.other_rep, "READ"))
 
     made = await sales.create(sales.other_rep, contact_id=str(contact.id))
     assert made["owner_id"] == str(sales.tenant.other_rep.id)
@@ -111,33 +111,33 @@ async def test_a_deal_may_be_made_with_a_contact_that_is_shared(sales: Sales, co
 
 
 async def test_a_deleted_contact_shares_nothing(sales: Sales, contact: SharedContact) -> None:
-    await contact.tell((sales.tenant.other_rep, "READ"))
+    await contact.publish((sales.tenant.other_rep, "READ"))
     deal = await sales.create(contact_id=str(contact.id))
-    await contact.tell((sales.tenant.other_rep, "READ"), deleted_at="2026-11-02T10:00:00Z")
+    await contact.publish((sales.tenant.other_rep, "READ"), deleted_at="2026-11-02T10:00:00Z")
 
     require_problem(await sales.other_rep.get(f"/v1/deals/{deal['id']}"), 404, "not-found")
 
 
 async def test_replays_and_late_events_change_no_row(sales: Sales, contact: SharedContact) -> None:
     reader, writer = (sales.tenant.other_rep, "READ"), (sales.tenant.manager, "WRITE")
-    told = [
-        await contact.tell(),
-        await contact.tell(reader),
-        await contact.tell(reader, writer),
-        await contact.tell((sales.tenant.other_rep, "WRITE"), writer),
-        await contact.tell(writer),
+    published = [
+        await contact.publish(),
+        await contact.publish(reader),
+        await contact.publish(reader, writer),
+        await contact.publish((sales.tenant.other_rep, "WRITE"), writer),
+        await contact.publish(writer),
     ]
     tables = ("contact_shares", "replica_records")
     settled = await sales.kit.list_rows(*tables)
-    for batch in (told, told[:3], list(reversed(told)), [told[1]], told * 2):
+    for batch in (published, published[:3], list(reversed(published)), [published[1]], published * 2):
         await consumers.keep_replicas(batch, sales.kit.database)
         assert await sales.kit.list_rows(*tables) == settled
     assert await list_shares(sales, contact.id) == {(sales.tenant.manager.id, "WRITE")}
 
 
 async def test_the_newest_of_a_batch_decides(sales: Sales, contact: SharedContact) -> None:
-    first = await contact.tell((sales.tenant.other_rep, "READ"))
-    second = await contact.tell((sales.tenant.manager, "WRITE"))
+    first = await contact.publish((sales.tenant.other_rep, "READ"))
+    second = await contact.publish((sales.tenant.manager, "WRITE"))
     async with sales.kit.database.begin_as_worker() as transaction:
         for table in ("contact_shares", "replica_records"):
             await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", sales.tenant.id)  # noqa: S608
@@ -150,14 +150,14 @@ async def test_the_newest_of_a_batch_decides(sales: Sales, contact: SharedContac
 async def test_of_two_writers_at_once_the_newer_version_has_the_last_word(sales: Sales, contact: SharedContact) -> None:
     """A share that an older version is about to write must not outlive the newer one, which takes it away."""
     database = sales.kit.database
-    await contact.tell()
-    told = [
+    await contact.publish()
+    published = [
         make_contact_event(sales.tenant.id, sales.tenant.rep.id, contact_id=contact.id, version=version, shares=shares)
         for version, shares in ((2, [{"user_id": sales.tenant.other_rep.id, "permission": "READ"}]), (3, []))
     ]
     async with database.begin_as_worker() as older:
-        await save_records(older, [from_event(told[0])])
-        newer = asyncio.create_task(consumers.keep_replicas([told[1]], database))
+        await save_records(older, [from_event(published[0])])
+        newer = asyncio.create_task(consumers.keep_replicas([published[1]], database))
         await asyncio.sleep(0.3)
         assert not newer.done()
     await newer
@@ -166,7 +166,7 @@ async def test_of_two_writers_at_once_the_newer_version_has_the_last_word(sales:
 
 
 async def test_other_tenants_and_strangers_gain_nothing(sales: Sales, elsewhere: Sales, contact: SharedContact) -> None:
-    await contact.tell((elsewhere.tenant.rep, "WRITE"), (elsewhere.tenant.other_rep, "READ"))
+    await contact.publish((elsewhere.tenant.rep, "WRITE"), (elsewhere.tenant.other_rep, "READ"))
     deal = await sales.create(contact_id=str(contact.id))
 
     for client in (sales.other_rep, elsewhere.rep, elsewhere.other_rep, elsewhere.admin):

@@ -42,8 +42,8 @@ async def test_a_closed_deal_in_the_bin_goes_to_another_stage_of_its_kind(
     parameters = {} if move_to is None else {"move_to": sales.stages[move_to]}
     path = f"/v1/pipelines/{sales.pipeline_id}/stages/{doomed}"
     assert (await sales.admin.delete(path, params=parameters)).status_code == 204
-    told = [event.verb for event in await sales.take_events() if event.aggregate == "deal"]
-    assert told == ["stage_changed"]  # the stage is another, the deal is not reopened
+    published = [event.verb for event in await sales.take_events() if event.aggregate == "deal"]
+    assert published == ["stage_changed"]  # the stage is another, the deal is not reopened
     restored = await _restore(sales, deal)
     kept = ("status", "closed_at", "lost_reason")
     assert {name: restored[name] for name in kept} == {name: deal[name] for name in kept}

@@ -34,7 +34,7 @@ async def _set_url(sales: Sales, erp: Erp, url: str) -> None:
 async def test_an_address_that_can_never_work_is_switched_off(sales: Sales, erp: Erp, url: str, words: str) -> None:
     await _set_url(sales, erp, url)
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales, webhook_disable_after_failures=3, webhook_disable_after_h=0, webhook_timeout_s=5):
         await wait_until(lambda: is_off(sales, erp))
     [delivery] = await erp.list_deliveries()
@@ -47,7 +47,7 @@ async def test_an_address_that_can_never_work_is_switched_off(sales: Sales, erp:
 async def test_a_retry_after_that_is_none_is_not_heeded(sales: Sales, erp: Erp, wait: str) -> None:
     erp.receiver.behave = lambda _received: answer(503, Retry_After=wait)
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales, webhook_disable_after_failures=3, webhook_disable_after_h=0):
         await wait_until(lambda: is_off(sales, erp))
     [delivery] = await erp.list_deliveries()
@@ -58,7 +58,7 @@ async def test_a_retry_after_that_is_none_is_not_heeded(sales: Sales, erp: Erp, 
 async def test_a_retry_after_is_heeded_within_bounds(sales: Sales, erp: Erp, wait: str) -> None:
     erp.receiver.behave = lambda _received: answer(503, Retry_After=wait)
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales, **QUARTER_HOUR):
         await wait_until(lambda: has_attempts(erp))
     async with sales.kit.database.read_as_worker() as connection:
@@ -81,7 +81,7 @@ class _BrokenSender(Sender):
 
 async def test_what_nobody_expected_is_a_failed_attempt_too(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     dispatching = Dispatching(sales, webhook_disable_after_failures=2, webhook_disable_after_h=0)
     dispatching.dispatcher._sender = _BrokenSender(ANYWHERE, SystemClock(), timeout_s=1)  # noqa: SLF001 - for this
     async with dispatching:
@@ -93,7 +93,7 @@ async def test_what_nobody_expected_is_a_failed_attempt_too(sales: Sales, erp: E
 
 async def test_an_answer_that_can_not_be_kept_is_a_failed_attempt(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
 
     class OddSender(Sender):
         async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -111,7 +111,7 @@ async def test_an_attempt_that_lost_its_lane_does_not_move_it_on(sales: Sales, e
     """The first attempt ends after another took the lane: the deal's second event waits for that one."""
     deal = await sales.create()
     await sales.move(deal, "Discovery")
-    await erp.tell()
+    await erp.publish()
     held, first, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     class SlowSender(Sender):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines
 async def test_a_won_deal_arrives_signed_and_whole(sales: Sales, receiver: Receiver) -> None:
     erp = await open_erp(sales, receiver, "crm.deal.won")
     deal = await sales.move(await sales.create(amount="12500.00"), "Closed Won")
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
     [received] = receiver.received
@@ -41,7 +41,7 @@ async def test_events_of_one_deal_keep_their_order_through_failures(sales: Sales
     for stage in ("Discovery", "Proposal", "Closed Won"):
         await sales.move(sick, stage)
         await sales.move(well, stage)
-    await erp.tell()
+    await erp.publish()
     failures = iter(range(3))
 
     def behave(received: Any) -> bytes:
@@ -73,7 +73,7 @@ async def test_what_went_wrong_can_be_read(
     sales: Sales, erp: Erp, reply: bytes | None, drip_s: float, status: int | None, error: str
 ) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave, erp.receiver.drip_s = (lambda _received: reply), drip_s
     async with Dispatching(sales, webhook_backoff_s=60, webhook_backoff_max_s=60) as dispatcher:
         await wait_until(lambda: has_attempts(erp))
@@ -87,7 +87,7 @@ async def test_what_went_wrong_can_be_read(
 
 async def test_a_huge_answer_is_read_no_further_than_shown(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave = lambda _received: answer(200, b"\x00x" * 5_000_000)
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)

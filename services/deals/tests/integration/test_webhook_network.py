@@ -24,7 +24,7 @@ async def test_a_deals_events_arrive_in_order_over_a_faulty_network(sales: Sales
         deals = [await sales.create() for _ in range(6)]
         for stage in STAGES:
             await asyncio.gather(*(sales.move(deal, stage) for deal in deals))
-        await erp.tell()
+        await erp.publish()
         # Two workers share the queue, as in a deployment.
         async with Dispatching(sales, webhook_timeout_s=0.4), Dispatching(sales, webhook_timeout_s=0.4):
             await wait_until(erp.has_sent_all)
@@ -52,13 +52,13 @@ async def test_a_tenants_flood_to_a_hanging_endpoint_holds_up_nobody_elses_deliv
         floods = [await open_erp(elsewhere, hanging, "crm.deal.created") for _ in range(4)]
         for _ in range(40):
             await elsewhere.create()
-        await floods[0].tell()
+        await floods[0].publish()
         # The worker may have ten attempts under way, and each of these takes a minute.
         limits = {"webhook_total_concurrency": 10, "webhook_tenant_concurrency": 8, "webhook_timeout_s": 60}
         async with Dispatching(sales, **limits) as dispatcher:
             await wait_until(lambda: has_come(floods[0]))
             await sales.create()
-            await erp.tell()
+            await erp.publish()
             await wait_until(erp.has_sent_all)
             for task in list(dispatcher._under_way):  # noqa: SLF001 - nobody waits for them
                 task.cancel()

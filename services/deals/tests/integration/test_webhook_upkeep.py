@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engines
 
 async def test_an_endpoint_that_only_fails_is_switched_off_and_goes_on_where_it_stopped(sales: Sales, erp: Erp) -> None:
     deals = [await sales.create() for _ in range(8)]
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave = lambda _received: answer(500)
     path = f"/v1/webhooks/{erp.id}"
 
@@ -35,10 +35,10 @@ async def test_an_endpoint_that_only_fails_is_switched_off_and_goes_on_where_it_
         await wait_until(is_off)
     state = require_ok(await sales.admin.get(path))
     assert "in a row, the last: answered 500" in state["disabled_reason"]
-    told = [event for event in await sales.take_events() if event.type == "crm.webhook.disabled"]
-    assert [(event.actor_id, event.state["active"]) for event in told] == [(None, False)]
+    published = [event for event in await sales.take_events() if event.type == "crm.webhook.disabled"]
+    assert [(event.actor_id, event.state["active"]) for event in published] == [(None, False)]
     await sales.move(deals[0], "Closed Won")
-    await erp.tell()
+    await erp.publish()
     erp.receiver.received.clear()
     erp.receiver.behave = lambda _received: OK
     async with Dispatching(sales) as dispatcher:
@@ -54,7 +54,7 @@ async def test_an_endpoint_that_only_fails_is_switched_off_and_goes_on_where_it_
 
 async def test_gone_means_gone(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave = lambda _received: answer(410)
     async with Dispatching(sales):
         await wait_until(lambda: is_off(sales, erp))
@@ -63,7 +63,7 @@ async def test_gone_means_gone(sales: Sales, erp: Erp) -> None:
 
 async def test_what_failed_for_too_long_is_set_aside_and_can_be_sent_again(sales: Sales, erp: Erp) -> None:
     deal = await sales.move(await sales.create(), "Closed Won")
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave = lambda received: answer(500) if json.loads(received.body)["sequence"] == "2" else OK
     async with Dispatching(sales, webhook_give_up_after_h=0.3 / 3600):
         await wait_until(erp.has_sent_all)
@@ -85,12 +85,12 @@ async def test_what_failed_for_too_long_is_set_aside_and_can_be_sent_again(sales
 
 async def test_all_since_a_moment_comes_again_in_order(sales: Sales, erp: Erp) -> None:
     early = await sales.create()
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
         deal = await sales.create()
         await sales.move(deal, "Closed Won")
-        await erp.tell()
+        await erp.publish()
         await wait_until(erp.has_sent_all)
         since = min(each["told_at"] for each in await erp.list_deliveries(record_id=deal["id"]))
         erp.receiver.received.clear()
@@ -103,7 +103,7 @@ async def test_all_since_a_moment_comes_again_in_order(sales: Sales, erp: Erp) -
 
 async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
     [delivery] = await erp.list_deliveries()
@@ -137,13 +137,13 @@ async def test_what_was_told_before_a_webhook_was_made_is_not_for_it(sales: Sale
     await sales.create()
     await asyncio.sleep(0.002)
     erp = await open_erp(sales, receiver, "crm.deal.created")
-    await erp.tell()
+    await erp.publish()
     assert await erp.list_deliveries() == []
 
 
 async def test_a_worker_that_dies_leaves_the_delivery_to_the_next(sales: Sales, erp: Erp) -> None:
     await sales.create()
-    await erp.tell()
+    await erp.publish()
     erp.receiver.behave = lambda _received: None
     async with Dispatching(sales) as dispatcher:
         await wait_until(lambda: has_come(erp))
@@ -160,7 +160,7 @@ async def test_a_worker_that_dies_leaves_the_delivery_to_the_next(sales: Sales, 
 async def test_one_slow_endpoint_takes_no_more_than_its_share(sales: Sales, erp: Erp) -> None:
     for _ in range(8):
         await sales.create()
-    await erp.tell()
+    await erp.publish()
     erp.receiver.drip_s = 0.002
     async with Dispatching(sales, webhook_concurrency=3, webhook_timeout_s=60):
         await wait_until(erp.has_sent_all)
@@ -171,6 +171,6 @@ async def test_an_imported_moves_old_date_does_not_hide_it(sales: Sales, erp: Er
     deal = await sales.create()
     body = {"stage_id": sales.stages["Proposal"], "changed_at": deal["created_at"]}
     require_ok(await sales.admin.post(f"/v1/deals/{deal['id']}/move", json=body))
-    await erp.tell()
+    await erp.publish()
     assert {UUID(each["record_id"]) for each in await erp.list_deliveries()} == {UUID(deal["id"])}
     assert len(await erp.list_deliveries()) == 2

@@ -13,7 +13,7 @@ from crm_deals import consumers
 from crm_deals.webhooks.sent_types import SENT_TYPES
 from crm_shared.contracts import VERBS, Event
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -55,18 +55,18 @@ async def test_an_activitys_events_arrive_whole_once_and_in_order(
     erp = await open_erp(sales, receiver, *OF_ACTIVITIES)
     deal = await sales.create()
     task = to_do(sales, deal, scheduled_at=away(hours=1), remind_at=away(), location=None)
-    told = [task.tell()]
+    published = [task.publish()]
     task.change(reminded_at=away())
-    told.append(task.tell("reminded"))
+    published.append(task.publish("reminded"))
     task.change(completed_at=away())
-    told.append(task.tell("completed"))
-    foreign = ToldRecord.new("activity", elsewhere.tenant.id, subject="Elsewhere")
-    note = ToldRecord.new("activity", sales.tenant.id, system=True, system_kind="deal_moved", facts={"to": "Won"})
+    published.append(task.publish("completed"))
+    foreign = PublishedRecord.new("activity", elsewhere.tenant.id, subject="Elsewhere")
+    note = PublishedRecord.new("activity", sales.tenant.id, system=True, system_kind="deal_moved", facts={"to": "Won"})
     failures = iter(range(2))
     receiver.behave = lambda _: answer(500) if next(failures, None) is not None else answer(200)
 
-    await queue(sales, *told[:2])
-    await queue(sales, *told, foreign.tell(), note.tell(), task.tell("snapshot"))
+    await queue(sales, *published[:2])
+    await queue(sales, *published, foreign.publish(), note.publish(), task.publish("snapshot"))
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
 
@@ -78,7 +78,7 @@ async def test_an_activitys_events_arrive_whole_once_and_in_order(
         "reminded",
         "completed",
     ]
-    assert arrived[str(task.id), "1"]["data"]["activity"] == told[0].state
+    assert arrived[str(task.id), "1"]["data"]["activity"] == published[0].state
     assert arrived[str(note.id), "1"]["data"]["activity"]["facts"] == {"to": "Won"}
     assert {record for record, _ in erp.versions} == {str(task.id), str(note.id)}
 
@@ -88,14 +88,14 @@ async def test_an_erased_activity_is_forgotten_in_what_waits_and_what_is_kept(sa
     deal = await sales.create()
     sent, waiting, other = (to_do(sales, deal, subject="zzyzx", body="zzyzx") for _ in range(3))
     other.state["subject"] = other.state["body"] = "kept"
-    late = sent.tell()
-    await queue(sales, late, other.tell())
+    late = sent.publish()
+    await queue(sales, late, other.publish())
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
     [delivery] = [one for one in await erp.list_deliveries() if one["record_id"] == str(sent.id)]
     path = f"/v1/webhooks/{erp.id}/deliveries/{delivery['id']}/redeliver"
     receiver.behave = lambda _: answer(500)
-    late_too = waiting.tell()
+    late_too = waiting.publish()
     await queue(sales, late_too)
     require_ok(await sales.admin.post(path))
     async with Dispatching(sales, webhook_backoff_s=60, webhook_backoff_max_s=60):
@@ -103,7 +103,7 @@ async def test_an_erased_activity_is_forgotten_in_what_waits_and_what_is_kept(sa
     assert await has_text(sales, "zzyzx")
 
     erasures = [record.change(subject=None, body=None, erased_at=away()) for record in (sent, waiting)]
-    for events in (erasures, [*erasures, sent.tell("snapshot")]):
+    for events in (erasures, [*erasures, sent.publish("snapshot")]):
         await hear(sales, *events)
         await queue(sales, *events)
         assert not await has_text(sales, "zzyzx")

@@ -20,7 +20,7 @@ async def test_ten_thousand_yen_are_no_power_of_ten(sales: Sales, amount: str) -
     assert listed["amount"] == amount
     board = require_ok(await sales.rep.get(f"/v1/pipelines/{sales.pipeline_id}/board"))
     assert board["stages"][0]["totals"][0]["total"] == amount
-    told = [
+    published = [
         event.state["amount"] for event in await sales.kit.take_events(sales.tenant.id) if event.aggregate == "deal"
     ]
-    assert told == [amount, amount]
+    assert published == [amount, amount]

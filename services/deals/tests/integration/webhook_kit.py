@@ -41,7 +41,7 @@ class Erp:
     receiver: Receiver
     id: str
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         """Carry what the service has told to its own consumer, as the bus would."""
         await consumers.queue_for_webhooks(await self.sales.take_events(), self.sales.kit.database)
 

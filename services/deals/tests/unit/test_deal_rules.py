@@ -16,8 +16,8 @@ from crm_deals.deals.domain import (
     DealCreated,
     DealEdited,
     DealMoved,
-    DealSettled,
     DealStatus,
+    DealStatusChanged,
     Decision,
     InvalidStage,
     NewDeal,
@@ -77,7 +77,7 @@ edits = st.fixed_dictionaries(
 @given(start=st.sampled_from(STAGES), steps=st.lists(moves | edits, max_size=20))
 def test_any_sequence_of_commands_keeps_a_deal_sound(start: Stage, steps: list[Step | dict[str, Any]]) -> None:
     decision = domain.create(uuid4(), new_deal(), start, at=NOW, now=NOW)
-    deal, told, now = decision.deal, list(decision.events), NOW
+    deal, published, now = decision.deal, list(decision.events), NOW
     for step in steps:
         now += timedelta(seconds=1)
         if isinstance(step, dict):
@@ -92,11 +92,11 @@ def test_any_sequence_of_commands_keeps_a_deal_sound(start: Stage, steps: list[S
             assert (step.to.id == deal.stage_id) == (not decision.events)
         assert decision.deal == (decision.events[-1].deal if decision.events else deal)
         deal = decision.deal
-        told += decision.events
+        published += decision.events
         require_sound(deal)
-    assert [event.deal.version for event in told] == list(range(1, len(told) + 1))
-    assert deal.version == len(told)
-    entered = [event.at for event in told if isinstance(event, DealCreated | DealMoved)]
+    assert [event.deal.version for event in published] == list(range(1, len(published) + 1))
+    assert deal.version == len(published)
+    entered = [event.at for event in published if isinstance(event, DealCreated | DealMoved)]
     assert entered == sorted(entered)
     assert deal.stage_changed_at == entered[-1]
 
@@ -110,7 +110,7 @@ def test_a_new_deal_is_open_and_told_once() -> None:
 def test_a_deal_made_in_a_won_stage_is_closed_from_the_start() -> None:
     decision = domain.create(UUID(int=5), new_deal(), WON, at=NOW, now=NOW)
     assert (decision.deal.status, decision.deal.closed_at, decision.deal.version) == (DealStatus.WON, NOW, 2)
-    assert [type(event) for event in decision.events] == [DealCreated, DealSettled]
+    assert [type(event) for event in decision.events] == [DealCreated, DealStatusChanged]
 
 
 def test_a_new_deal_takes_a_reason_only_in_a_lost_stage() -> None:
@@ -125,7 +125,7 @@ def test_moving_into_a_won_stage_is_two_events_and_two_versions() -> None:
     decision = moved(made(), WON)
     first, second = decision.events
     assert isinstance(first, DealMoved)
-    assert isinstance(second, DealSettled)
+    assert isinstance(second, DealStatusChanged)
     assert (first.deal.version, first.deal.status, first.deal.stage_id) == (2, DealStatus.OPEN, WON.id)
     assert (second.deal.version, second.deal.status, second.deal.closed_at) == (3, DealStatus.WON, NOW)
 
@@ -133,7 +133,7 @@ def test_moving_into_a_won_stage_is_two_events_and_two_versions() -> None:
 def test_moving_back_to_an_open_stage_reopens() -> None:
     lost = moved(made(), LOST, reason="too dear").deal
     decision = moved(lost, SECOND)
-    assert [type(event) for event in decision.events] == [DealMoved, DealSettled]
+    assert [type(event) for event in decision.events] == [DealMoved, DealStatusChanged]
     assert (decision.deal.status, decision.deal.closed_at, decision.deal.lost_reason) == (DealStatus.OPEN, None, None)
 
 

@@ -98,7 +98,7 @@ async def _rebuild(settings: ReportingSettings, tenant_id: UUID | None, *, accep
     from crm_reporting.rebuild.copies import RebuildRefused
     from crm_reporting.rebuild.run import IncompleteCopy, Rebuild, rebuild
     from crm_reporting.worker import CONSUMERS
-    from crm_shared.transient import is_world_error
+    from crm_shared.transient import is_transient
 
     handlers = {topic: consumer for consumer in CONSUMERS for topic in consumer.topics}
     dsn = settings.worker_dsn.get_secret_value()
@@ -116,7 +116,7 @@ async def _rebuild(settings: ReportingSettings, tenant_id: UUID | None, *, accep
         typer.echo("stopped; the same call goes on where it was, --abandon forgets it", err=True)
         raise
     except Exception as error:
-        if not is_world_error(error):
+        if not is_transient(error):
             raise
         typer.echo(f"stopped: {type(error).__name__}. Once it is back the same call goes on where it was", err=True)
         raise typer.Exit(2) from None

@@ -98,7 +98,7 @@ OWN_TABLES: Final = ("exchange_rates", "quotas")
 
 
 def list_tables() -> Iterator[ProjectedTable]:
-    """Give all projected tables, in the order in which they are written."""
+    """Yield all projected tables, in the order in which they are written."""
     for projection in PROJECTIONS:
         yield from projection.tables
     yield PROGRESS

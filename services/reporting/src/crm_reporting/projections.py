@@ -129,7 +129,7 @@ def read_deals(events: Sequence[Event]) -> list[DealChange]:
 
 
 def to_facts(changes: Sequence[DealChange]) -> list[DealFact]:
-    """Give one fact a deal, from the newest of its events, sorted by key: all batches lock rows in one order."""
+    """Return one fact a deal, from the newest of its events, sorted by key: all batches lock rows in one order."""
     newest: dict[tuple[UUID, UUID], DealChange] = {}
     for change in changes:
         key = (change.event.tenant_id, change.event.aggregate_id)
@@ -140,7 +140,7 @@ def to_facts(changes: Sequence[DealChange]) -> list[DealFact]:
 
 
 def to_transitions(changes: Sequence[DealChange]) -> list[StageTransition]:
-    """Give the entries into stages that the events tell of, one a version, sorted by key. Raises BadRecord."""
+    """Return the entries into stages that the events tell of, one a version, sorted by key. Raises BadRecord."""
     found: dict[tuple[UUID, UUID, int], StageTransition] = {}
     for change in changes:
         for transition in _list_transitions(change):
@@ -151,7 +151,7 @@ def to_transitions(changes: Sequence[DealChange]) -> list[StageTransition]:
 
 
 def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
-    """Give each pipeline's newest state, sorted by key. Raises BadRecord."""
+    """Return each pipeline's newest state, sorted by key. Raises BadRecord."""
     newest: dict[tuple[UUID, UUID], KnownPipeline] = {}
     for event in events:
         key = (event.tenant_id, event.aggregate_id)
@@ -162,7 +162,7 @@ def to_pipelines(events: Sequence[Event]) -> list[KnownPipeline]:
 
 
 def to_contacts(events: Sequence[Event]) -> list[KnownContact]:
-    """Give each contact's newest owner, source and shares, sorted by key. Raises BadRecord."""
+    """Return each contact's newest owner, source and shares, sorted by key. Raises BadRecord."""
     newest: dict[tuple[UUID, UUID], KnownContact] = {}
     for event in events:
         key = (event.tenant_id, event.aggregate_id)

@@ -10,7 +10,7 @@ import httpx
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -33,8 +33,8 @@ async def set_rate(reporting: Reporting, tenant: SeededTenant, currency: str, ef
     require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=body))
 
 
-def tell_won(
-    pipeline: ToldPipeline,
+def publish_won(
+    pipeline: PublishedPipeline,
     owner: Person,
     closed_at: datetime,
     amount: str,
@@ -50,8 +50,8 @@ def tell_won(
     return story
 
 
-def tell_open(
-    pipeline: ToldPipeline,
+def publish_open(
+    pipeline: PublishedPipeline,
     owner: Person,
     close_date: date | None,
     amount: str | None,
@@ -66,7 +66,7 @@ def tell_open(
     return story
 
 
-async def tell(reporting: Reporting, *stories: DealStory) -> None:
+async def publish(reporting: Reporting, *stories: DealStory) -> None:
     for story in stories:
         if not story.events:
             story.create()

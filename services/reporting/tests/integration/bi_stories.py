@@ -8,16 +8,16 @@ from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
-from services.reporting.tests.integration.mail_stories import Reporting, tell_activity
+from services.reporting.tests.integration.mail_stories import Reporting, publish_activity
 
 from crm_reporting.bi import readers
 from crm_reporting.bi.addresses import address_of, database_of
 from crm_reporting.bi.revocation import revoke_reader
 from crm_reporting.consumers import keep_activities, keep_shares, project_deals
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,19 @@ async def reading(reporting: Reporting, admin_dsn: str, tenant: SeededTenant) ->
         await revoke(reporting, admin_dsn, tenant)
 
 
-async def fill(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def fill(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     """Tell of a contact, a deal that was won, one that is open, and a call; set a rate and a quota."""
     now = datetime.now(UTC)
-    contact = ToldRecord.new("contact", tenant.id, owner_id=tenant.rep.id, source="INBOUND")
-    await keep_shares([contact.tell()], reporting.database)
+    contact = PublishedRecord.new("contact", tenant.id, owner_id=tenant.rep.id, source="INBOUND")
+    await keep_shares([contact.publish()], reporting.database)
     won = DealStory(pipeline, tenant.rep.id, Decimal("40.00"), at=now - timedelta(days=9), contact_id=contact.id)
     won.create()
     won.move("Closed Won")
     still_open = DealStory(pipeline, tenant.rep.id, Decimal("100.00"), currency="USD", stage="Proposal", at=now)
     still_open.create()
     await project_deals([*won.events, *still_open.events], reporting.database)
-    call = tell_activity(tenant, "CALL", tenant.rep, now, direction="OUTBOUND")
-    await keep_activities([call.tell()], reporting.database)
+    call = publish_activity(tenant, "CALL", tenant.rep, now, direction="OUTBOUND")
+    await keep_activities([call.publish()], reporting.database)
     admin = reporting.client(tenant.admin)
     rate = {"currency": "USD", "effective_on": "2020-01-01", "rate": "0.5"}
     require_ok(await admin.put("/v1/exchange-rates", json=rate))

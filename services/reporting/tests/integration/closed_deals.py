@@ -16,7 +16,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -42,15 +42,15 @@ class Contact:
 
 
 @dataclass
-class Told:
+class ClosedDeals:
     """What was told: deals with their contacts, all of one tenant."""
 
     stories: list[DealStory]
     contacts: dict[UUID, Contact]
 
 
-def tell_closed(
-    pipeline: ToldPipeline,
+def publish_closed(
+    pipeline: PublishedPipeline,
     owner_id: UUID,
     closed_at: datetime,
     amount: str | None = "100.00",
@@ -86,29 +86,29 @@ async def set_rates(reporting: Reporting, tenant: SeededTenant, rates: Mapping[s
             require_ok(await client.put("/v1/exchange-rates", json=body))
 
 
-async def tell_at_random(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, *, seed: int, count: int
-) -> Told:
+async def publish_at_random(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, *, seed: int, count: int
+) -> ClosedDeals:
     """Tell of `count` deals in several currencies, some of shared contacts, and of the rates."""
     chance = random.Random(seed)  # noqa: S311 - repeats what failed
     people = [person.id for person in tenant.people]
     contacts = [
         Contact(new_id(), chance.choice(SOURCES), chance.sample(people, chance.choice((0, 0, 1, 2)))) for _ in range(12)
     ]
-    other = ToldPipeline.sales(tenant.id, is_default=False)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
     stories = []
     for _ in range(count):
         contact_id = chance.choice([*(contact.id for contact in contacts), None, new_id()])
-        stories.append(_tell_one(pipeline, other, chance, people=people, contact_id=contact_id))
+        stories.append(_publish_one(pipeline, other, chance, people=people, contact_id=contact_id))
     await keep_shares([_to_event(tenant, contact) for contact in contacts], reporting.database)
     await project(reporting, *stories)
     await set_rates(reporting, tenant, RATES)
-    return Told([story for story in stories if story.pipeline is pipeline], {c.id: c for c in contacts})
+    return ClosedDeals([story for story in stories if story.pipeline is pipeline], {c.id: c for c in contacts})
 
 
-def _tell_one(
-    pipeline: ToldPipeline,
-    other: ToldPipeline,
+def _publish_one(
+    pipeline: PublishedPipeline,
+    other: PublishedPipeline,
     chance: random.Random,
     *,
     people: Sequence[UUID],
@@ -119,7 +119,7 @@ def _tell_one(
     anywhen = timedelta(minutes=chance.randrange(300 * 24 * 60))
     closed_at = chance.choice(MONTH_ENDS) + near if chance.random() < 0.5 else MONTH_ENDS[0] + anywhen
     to = outcome if outcome.startswith("Closed") else chance.choice(("Closed Won", "Closed Lost"))
-    story = tell_closed(
+    story = publish_closed(
         other if outcome == "elsewhere" else pipeline,
         chance.choice(people),
         closed_at,
@@ -172,7 +172,7 @@ class Asked:
 
 
 def list_sights(tenant: SeededTenant) -> dict[UUID, list[UUID]]:
-    """Give whose deals each person sees as theirs to see."""
+    """Return whose deals each person sees as theirs to see."""
     everybody = [person.id for person in tenant.people]
     return {
         tenant.admin.id: everybody,
@@ -182,22 +182,22 @@ def list_sights(tenant: SeededTenant) -> dict[UUID, list[UUID]]:
     }
 
 
-def is_seen(told: Told, story: DealStory, owners: Iterable[UUID], viewer_id: UUID) -> bool:
-    """Tell whether a deal is one of these owners' today, or of a contact that is shared with the viewer."""
-    contact = told.contacts.get(story.contact_id) if story.contact_id else None
+def is_seen(published: ClosedDeals, story: DealStory, owners: Iterable[UUID], viewer_id: UUID) -> bool:
+    """Return whether a deal is one of these owners' today, or of a contact that is shared with the viewer."""
+    contact = published.contacts.get(story.contact_id) if story.contact_id else None
     return story.state["owner_id"] in owners or (contact is not None and viewer_id in contact.shared_with)
 
 
-def list_closed(told: Told, asked: Asked, owner_ids: Iterable[UUID], viewer_id: UUID) -> list[DealStory]:
-    """Give the deals that closed in the window, of those that are seen."""
+def list_closed(published: ClosedDeals, asked: Asked, owner_ids: Iterable[UUID], viewer_id: UUID) -> list[DealStory]:
+    """Return the deals that closed in the window, of those that are seen."""
     owners = set(owner_ids)
     return [
         story
-        for story in told.stories
+        for story in published.stories
         if story.state["status"] != "OPEN"
         and not story.is_deleted
         and asked.first <= asked.day_of(story.state["closed_at"]) <= asked.last
-        and is_seen(told, story, owners, viewer_id)
+        and is_seen(published, story, owners, viewer_id)
     ]
 
 
@@ -233,7 +233,7 @@ def group_by(stories: Sequence[DealStory], key: Callable[[DealStory], Any]) -> d
 
 
 def describe(stories: Sequence[DealStory], asked: Asked) -> dict[str, Any]:
-    """Give a row of the win rate, but for the group's name."""
+    """Return a row of the win rate, but for the group's name."""
     won = [story for story in stories if story.state["status"] == "WON"]
     amounts = [amount for story in won if (amount := convert(story, asked)) is not None]
     cycles = [(story.state["closed_at"] - story.state["created_at"]) / timedelta(days=1) for story in won]

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 from services.reporting.tests.integration.mail_stories import Mailbox
-from services.reporting.tests.integration.rebuild_kit import ToldService
+from services.reporting.tests.integration.rebuild_kit import PublishedService
 
 from crm_reporting.app import make_app
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.settings import ReportingSettings
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit, running_service
 
@@ -47,11 +47,11 @@ async def tenant(reporting: ServiceKit[ReportingSettings]) -> SeededTenant:
 
 
 @pytest.fixture
-async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> ToldPipeline:
+async def pipeline(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant) -> PublishedPipeline:
     """Tell this service of the tenant's default pipeline."""
-    told = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([told.tell()], reporting.database)
-    return told
+    published = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([published.publish()], reporting.database)
+    return published
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ async def mailbox(reporting: ServiceKit[ReportingSettings], tenant: SeededTenant
 
 
 @pytest.fixture
-async def service(postgres_admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[ToldService]:
-    """Give a service of the test's own: a rebuild is over all tenants of a database."""
+async def service(postgres_admin_dsn: str, kafka_bootstrap: str) -> AsyncIterator[PublishedService]:
+    """Yield a service of the test's own: a rebuild is over all tenants of a database."""
     make = partial(make_app, transport=httpx.MockTransport(lambda _request: httpx.Response(404, json={})))
     async with running_service(
         ReportingSettings, make, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap=kafka_bootstrap
     ) as kit:
-        yield await ToldService.make(kit, kafka_bootstrap)
+        yield await PublishedService.make(kit, kafka_bootstrap)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 
 OWNERS = [new_id(), new_id()]
 OPEN_STAGES = ["Qualification", "Discovery", "Proposal", "Negotiation"]
@@ -31,7 +31,7 @@ acts = st.one_of(
 )
 
 
-def live(data: st.DataObject, pipeline: ToldPipeline, owners: Sequence[UUID] = OWNERS) -> DealStory:
+def live(data: st.DataObject, pipeline: PublishedPipeline, owners: Sequence[UUID] = OWNERS) -> DealStory:
     """Let a deal live: its edits are of their day, its moves may be told of long after they happened."""
     story = DealStory(pipeline, data.draw(st.sampled_from(owners)), data.draw(amounts))
     story.create()

@@ -12,10 +12,10 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Role
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 Reporting = ServiceKit[ReportingSettings]
 
@@ -26,9 +26,11 @@ BEGAN_AT: Final = datetime(2026, 3, 20, 0, 0, tzinfo=UTC)
 TYPES: Final = ("EMAIL", "EMAIL", "EMAIL", "CALL", "MEETING", "NOTE", "TASK")
 
 
-def tell_activity(tenant: SeededTenant, type_: str, user: Person | None, at: datetime, **fields: Any) -> ToldRecord:
+def publish_activity(
+    tenant: SeededTenant, type_: str, user: Person | None, at: datetime, **fields: Any
+) -> PublishedRecord:
     known = {"type": type_, "user_id": user.id if user else None, "occurred_at": at}
-    return ToldRecord.new("activity", tenant.id, **{**known, **fields})
+    return PublishedRecord.new("activity", tenant.id, **{**known, **fields})
 
 
 class Mailbox:
@@ -39,16 +41,16 @@ class Mailbox:
         self.tenant = tenant
         self.contact_id = new_id()
 
-    async def log(self, direction: str, hours: float, thread: UUID | None = None, **fields: Any) -> ToldRecord:
+    async def log(self, direction: str, hours: float, thread: UUID | None = None, **fields: Any) -> PublishedRecord:
         """Log an e-mail so many hours after noon of 10 November; in a thread of its own unless one is named."""
-        told = tell_activity(
+        told = publish_activity(
             self.tenant,
             "EMAIL",
             self.tenant.rep,
             NOON + timedelta(hours=hours),
             **{"direction": direction, "thread_id": thread, "contact_ids": [self.contact_id], **fields},
         )
-        await keep_activities([told.tell()], self.reporting.database)
+        await keep_activities([told.publish()], self.reporting.database)
         return told
 
 
@@ -58,27 +60,27 @@ class World:
 
     tenant: SeededTenant
     chance: random.Random
-    contacts: dict[UUID, ToldRecord] = field(default_factory=dict)
+    contacts: dict[UUID, PublishedRecord] = field(default_factory=dict)
     deals: dict[UUID, DealStory] = field(default_factory=dict)
-    told: list[ToldRecord] = field(default_factory=list)
+    told: list[PublishedRecord] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    async def tell(cls, reporting: Reporting, tenant: SeededTenant, seed: int, *, activities: int) -> "World":
+    async def publish(cls, reporting: Reporting, tenant: SeededTenant, seed: int, *, activities: int) -> "World":
         world = cls(tenant, random.Random(seed))  # noqa: S311 - a story, no secret
-        pipelines = [ToldPipeline.sales(tenant.id), ToldPipeline.sales(tenant.id, is_default=False)]
+        pipelines = [PublishedPipeline.sales(tenant.id), PublishedPipeline.sales(tenant.id, is_default=False)]
         world._meet_contacts()
         world._begin_deals(pipelines)
         for _ in range(activities):
             world._act()
-        await keep_pipelines([pipeline.tell() for pipeline in pipelines], reporting.database)
-        await keep_shares([contact.tell() for contact in world.contacts.values()], reporting.database)
+        await keep_pipelines([pipeline.publish() for pipeline in pipelines], reporting.database)
+        await keep_shares([contact.publish() for contact in world.contacts.values()], reporting.database)
         await project_deals([event for deal in world.deals.values() for event in deal.events], reporting.database)
         await world._deliver(reporting)
         return world
 
-    def sees(self, person: Person, activity: ToldRecord) -> bool:
-        """Tell whether its user, one of its contacts or its deal is visible to the person."""
+    def sees(self, person: Person, activity: PublishedRecord) -> bool:
+        """Return whether its user, one of its contacts or its deal is visible to the person."""
         state = activity.state
         if person.role == Role.ADMIN:
             return True
@@ -113,12 +115,12 @@ class World:
                 for person in self.chance.sample(self.tenant.people, k=1 if number % 4 == 0 else 0)
             ]
             owner = self.chance.choice(self.tenant.people)
-            contact = ToldRecord.new("contact", self.tenant.id, first_name="Ada", owner_id=owner.id, shares=shares)
+            contact = PublishedRecord.new("contact", self.tenant.id, first_name="Ada", owner_id=owner.id, shares=shares)
             if number == 9:
                 contact.delete()
             self.contacts[contact.id] = contact
 
-    def _begin_deals(self, pipelines: Sequence[ToldPipeline]) -> None:
+    def _begin_deals(self, pipelines: Sequence[PublishedPipeline]) -> None:
         for number in range(8):
             owner, contact_id = self.chance.choice(self.tenant.people), self.chance.choice([*self.contacts, None])
             deal = DealStory(pipelines[number % 2], owner.id, contact_id=contact_id)
@@ -129,8 +131,8 @@ class World:
 
     def _act(self) -> None:
         """Do something, and change one's mind about it a few times: the last version is what was done."""
-        told = ToldRecord.new("activity", self.tenant.id, **self._invent())
-        self.events.append(told.tell())
+        told = PublishedRecord.new("activity", self.tenant.id, **self._invent())
+        self.events.append(told.publish())
         for _ in range(self.chance.choice((0, 0, 1, 2))):
             self.events.append(told.change(**self._invent()))
         if self.chance.random() < 0.05:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from services.reporting.tests.integration.lives import STAGES, as_of
 from services.reporting.tests.integration.movement_stories import BUCKETS
 
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 
 CURRENCIES: Final = ("EUR", "USD", "JPY", "GBP")
 RATES: Final = {
@@ -31,7 +31,7 @@ def draw_amount(rng: Random) -> Decimal | None:
 
 
 def live(
-    rng: Random, pipelines: Sequence[ToldPipeline], owners: Sequence[UUID], contacts: Sequence[UUID | None]
+    rng: Random, pipelines: Sequence[PublishedPipeline], owners: Sequence[UUID], contacts: Sequence[UUID | None]
 ) -> DealStory:
     """Let a deal live for some days in either pipeline: moves may be told of long after they happened."""
     story = DealStory(
@@ -57,7 +57,7 @@ def act(
     rng: Random,
     story: DealStory,
     what: str,
-    pipelines: Sequence[ToldPipeline],
+    pipelines: Sequence[PublishedPipeline],
     owners: Sequence[UUID],
     moved_at: datetime,
 ) -> None:
@@ -75,7 +75,7 @@ def act(
         story.edit(**{what: values[what]})
 
 
-def change_pipeline(story: DealStory, to: ToldPipeline, stage: str, at: datetime) -> None:
+def change_pipeline(story: DealStory, to: PublishedPipeline, stage: str, at: datetime) -> None:
     """Bring an open deal, or one that is reopened by it, into a stage of another pipeline."""
     story.at = at - timedelta(minutes=1)
     changes: dict[str, Any] = {"pipeline_id": to.id, "stage_id": to.stage(stage).id, "stage_changed_at": at}
@@ -102,7 +102,7 @@ class Recount:
 class Asked:
     """`versions`: the pipeline asked about as it was at each time. `owners`: none for all."""
 
-    versions: Sequence[ToldPipeline]
+    versions: Sequence[PublishedPipeline]
     start: datetime
     end: datetime
     currency: str
@@ -141,7 +141,7 @@ class Asked:
         )
 
     def probability(self, stage_id: UUID, moment: datetime) -> int:
-        past = [told for told in self.versions if told.at <= moment] or [self.versions[0]]
+        past = [published for published in self.versions if published.at <= moment] or [self.versions[0]]
         return next(stage.win_probability for stage in past[-1].stages if stage.id == stage_id)
 
 

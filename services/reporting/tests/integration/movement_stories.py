@@ -7,7 +7,7 @@ from typing import Any, Final
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -24,7 +24,7 @@ FRIDAY: Final = MONDAY + 4 * DAY
 WEEK: Final = {"from": MONDAY.isoformat(), "to": FRIDAY.isoformat()}
 
 
-async def tell(reporting: Reporting, *stories: DealStory) -> None:
+async def publish(reporting: Reporting, *stories: DealStory) -> None:
     await project_deals([event for story in stories for event in story.events], reporting.database)
 
 
@@ -33,7 +33,7 @@ async def read_report(reporting: Reporting, person: Person, **asked: Any) -> dic
 
 
 def list_filled(report: dict[str, Any]) -> dict[str, tuple[int, str]]:
-    """Give count and amount of the buckets that hold something."""
+    """Return count and amount of the buckets that hold something."""
     assert [item["bucket"] for item in report["items"]] == list(BUCKETS)
     return {
         item["bucket"]: (item["deal_count"], item["amount"])
@@ -42,7 +42,7 @@ def list_filled(report: dict[str, Any]) -> dict[str, tuple[int, str]]:
     }
 
 
-def make_deal(pipeline: ToldPipeline, owner: Person, amount: str | None, **more: Any) -> DealStory:
+def make_deal(pipeline: PublishedPipeline, owner: Person, amount: str | None, **more: Any) -> DealStory:
     """Make a deal that is there before Monday, unless `at` says when."""
     story = DealStory(pipeline, owner.id, None if amount is None else Decimal(amount), **more)
     story.create()

@@ -9,7 +9,7 @@ import httpx
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person
 from crm_testing.service_kit import ServiceKit
 
@@ -26,7 +26,7 @@ def at(day: float) -> datetime:
     return datetime(2026, 9, 30, 12, tzinfo=UTC) + timedelta(days=day)
 
 
-def live(pipeline: ToldPipeline, owner: Person, *entries: tuple[str, float], **fields: Any) -> DealStory:
+def live(pipeline: PublishedPipeline, owner: Person, *entries: tuple[str, float], **fields: Any) -> DealStory:
     """Let a deal enter these stages on these days of October; the first entry is its creation."""
     (stage, day), *moves = entries
     story = DealStory(pipeline, owner.id, stage=stage, at=at(day), **fields)
@@ -36,7 +36,7 @@ def live(pipeline: ToldPipeline, owner: Person, *entries: tuple[str, float], **f
     return story
 
 
-async def tell(reporting: Reporting, *stories: DealStory) -> None:
+async def publish(reporting: Reporting, *stories: DealStory) -> None:
     await project_deals([event for story in stories for event in story.events], reporting.database)
 
 
@@ -45,7 +45,7 @@ def to_figures(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 async def read_pair(
-    client: httpx.AsyncClient, pipeline: ToldPipeline, from_stage: str, to_stage: str, **asked: Any
+    client: httpx.AsyncClient, pipeline: PublishedPipeline, from_stage: str, to_stage: str, **asked: Any
 ) -> tuple[Any, ...]:
     ids = {"from_stage": str(pipeline.stage(from_stage).id), "to_stage": str(pipeline.stage(to_stage).id)}
     report = require_ok(await client.get(URL, params=OCTOBER | ids | asked))

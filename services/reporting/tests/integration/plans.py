@@ -59,14 +59,14 @@ def _count_rows(node: Mapping[str, Any]) -> int:
 
 
 def list_nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Give a plan's nodes, the upper ones first."""
+    """Yield a plan's nodes, the upper ones first."""
     yield node
     for part in node.get("Plans", ()):
         yield from list_nodes(part)
 
 
 def list_scans(node: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Give each read of a table or an index: its kind, and what of."""
+    """Return each read of a table or an index: its kind, and what of."""
     return [
         (one["Node Type"], one.get("Index Name") or one.get("Relation Name", ""))
         for one in list_nodes(node)

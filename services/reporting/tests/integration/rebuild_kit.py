@@ -28,10 +28,10 @@ from crm_shared.bus.worker import Worker
 from crm_shared.contracts import Event, new_event
 from crm_shared.database import Database
 from crm_testing import drain
-from crm_testing.people import JOINED_AT, SeededTenant, tell_user
+from crm_testing.people import JOINED_AT, SeededTenant, publish_user
+from crm_testing.published_records import PublishedRecord
 from crm_testing.records import RawRecord, write_records
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 AGGREGATES: Final = ("tenant", "user", "pipeline", "contact", "deal", "activity")
 DEALS: Final = 60
@@ -72,7 +72,7 @@ def to_record(event: Event) -> RawRecord:
 
 
 @dataclass
-class ToldService:
+class PublishedService:
     """`kit` is the service, `topics` by aggregate what it hears of; `said` is what rebuilds have said."""
 
     kit: ServiceKit[ReportingSettings]
@@ -82,7 +82,7 @@ class ToldService:
     said: list[str] = field(default_factory=list)
 
     @classmethod
-    async def make(cls, kit: ServiceKit[ReportingSettings], kafka: str) -> "ToldService":
+    async def make(cls, kit: ServiceKit[ReportingSettings], kafka: str) -> "PublishedService":
         topics = {aggregate: f"test.{uuid.uuid4().hex[:12]}" for aggregate in AGGREGATES}
         service = cls(kit, kafka, topics)
         async with administering(kafka) as admin:
@@ -111,7 +111,7 @@ class ToldService:
     def groups(self) -> Mapping[str, Sequence[str]]:
         return {f"{self.name}.{consumer.group_id}": consumer.topics for consumer in self.consumers}
 
-    async def tell(self, events: Iterable[Event]) -> None:
+    async def publish(self, events: Iterable[Event]) -> None:
         """Put events on their topics, in their order."""
         async with producing(self.kafka, client_id="test-writer") as producer:
             sent = []
@@ -123,24 +123,24 @@ class ToldService:
                 )
             await asyncio.gather(*sent)
 
-    async def tell_raw(self, aggregate: str, record: RawRecord) -> None:
+    async def publish_raw(self, aggregate: str, record: RawRecord) -> None:
         await write_records(self.kafka, self.topics[aggregate], [record])
 
-    async def tell_tenant(self, seed: int, *, deals: int = DEALS) -> Business:
+    async def publish_tenant(self, seed: int, *, deals: int = DEALS) -> Business:
         """Make a tenant as its owner would tell of it, with deals and activities; nothing has heard of them yet."""
         chance = random.Random(seed)  # noqa: S311 - repeats what failed
         tenant = await self.kit.seed_tenant()
         business = found_business(tenant, chance)
         business.stories = [live(business, chance) for _ in range(deals)]
         log_activities(business, chance, threads=30, others=30)
-        told = [
+        published = [
             describe_tenant(tenant),
-            *(tell_user(person, version=1, updated_at=JOINED_AT) for person in business.people),
-            *(version.tell() for versions in business.pipelines for version in versions),
+            *(publish_user(person, version=1, updated_at=JOINED_AT) for person in business.people),
+            *(version.publish() for versions in business.pipelines for version in versions),
             *business.events,
             *(event for story in business.stories for event in story.events),
         ]
-        business.events = told
+        business.events = published
         return business
 
     @asynccontextmanager
@@ -203,7 +203,7 @@ class ToldService:
 
 def describe_tenant(tenant: SeededTenant) -> Event:
     """Return what its owner tells of a seeded tenant."""
-    told = ToldRecord.new(
+    published = PublishedRecord.new(
         "tenant",
         tenant.id,
         name=f"Tenant {tenant.id.hex[-8:]}",
@@ -213,8 +213,8 @@ def describe_tenant(tenant: SeededTenant) -> Event:
         created_at=JOINED_AT,
         updated_at=JOINED_AT,
     )
-    told.state["id"] = tenant.id
-    return told.tell()
+    published.state["id"] = tenant.id
+    return published.publish()
 
 
 def count_changes(swapped: Swapped) -> dict[str, tuple[int, int]]:

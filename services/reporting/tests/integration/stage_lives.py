@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person
 
 FIRST_ENTRY = datetime(2025, 2, 20, tzinfo=UTC)
@@ -21,7 +21,7 @@ STAGES = (*OPEN_STAGES, "Closed Won", "Closed Lost")
 
 
 def live(
-    random: Random, pipelines: Sequence[ToldPipeline], owners: Sequence[Person], contacts: Sequence[UUID]
+    random: Random, pipelines: Sequence[PublishedPipeline], owners: Sequence[Person], contacts: Sequence[UUID]
 ) -> DealStory:
     """Let a deal skip, return, close, reopen, change its pipeline, be deleted and come back, for months or a moment."""
     story = DealStory(
@@ -45,7 +45,7 @@ def live(
     return story
 
 
-def _move(random: Random, story: DealStory, pipelines: Sequence[ToldPipeline]) -> None:
+def _move(random: Random, story: DealStory, pipelines: Sequence[PublishedPipeline]) -> None:
     """Move it to another stage, at the moment of its last move or later, whatever was told of it since."""
     pipeline = random.choice((*(story.pipeline for _ in range(7)), *pipelines))
     target = pipeline.stage(random.choice(STAGES))
@@ -172,7 +172,7 @@ def in_days(elapsed: timedelta) -> Fraction:
 
 
 def is_printed_as(exact: Fraction | None, printed: float | None) -> bool:
-    """Say whether `printed` is the exact number of days to 4 places."""
+    """Return whether `printed` is the exact number of days to 4 places."""
     if exact is None or printed is None:
         return exact is None and printed is None
     return abs(exact - Fraction(str(printed))) <= Fraction(51, 10**6)

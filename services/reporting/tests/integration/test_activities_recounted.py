@@ -15,7 +15,7 @@ from services.reporting.tests.integration.mail_stories import Reporting, World
 
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -60,7 +60,7 @@ class Recount:
         self.sent = [told for told in self.seen if told.state["direction"] == "OUTBOUND" and is_email(told)]
         self.received = [told for told in self.seen if told.state["direction"] == "INBOUND" and is_email(told)]
 
-    def asks_for(self, told: ToldRecord) -> bool:
+    def asks_for(self, told: PublishedRecord) -> bool:
         question, deal = self.question, self.world.deals.get(told.state["deal_id"])
         is_of_pipeline = question.pipeline_id is None or (
             deal is not None and deal.state["deleted_at"] is None and deal.pipeline.id == question.pipeline_id
@@ -87,7 +87,7 @@ class Recount:
                 waits[str(told.state["user_id"])].append(self._wait_for_response(told))
         return [to_user(user_id, waits[user_id]) for user_id in user_ids]
 
-    def _wait_for_response(self, sent: ToldRecord) -> float | None:
+    def _wait_for_response(self, sent: PublishedRecord) -> float | None:
         at, message_id = sent.state["occurred_at"], sent.state["message_id"]
         replies = [
             told.state["occurred_at"]
@@ -101,8 +101,8 @@ class Recount:
         return (min(replies) - at).total_seconds() if replies else None
 
     def measure(self) -> list[dict[str, Any]]:
-        blocks: dict[UUID, list[ToldRecord]] = defaultdict(list)
-        waiting: list[ToldRecord] = []
+        blocks: dict[UUID, list[PublishedRecord]] = defaultdict(list)
+        waiting: list[PublishedRecord] = []
         replies = {told.id: told for told in self.sent}
         for told in sorted(self.received, key=place):
             reply = self._find_reply(told)
@@ -121,7 +121,7 @@ class Recount:
             late[told.state["user_id"]].append(told.state["occurred_at"])
         return [to_item(user_id, waits[user_id], late[user_id]) for user_id in sorted({*waits, *late})]
 
-    def _find_reply(self, message: ToldRecord) -> ToldRecord | None:
+    def _find_reply(self, message: PublishedRecord) -> PublishedRecord | None:
         later = sorted((told for told in self.sent if place(told) > place(message)), key=place)
         of_thread = [told for told in later if told.state["thread_id"] == message.state["thread_id"]]
         to_contact = [told for told in later if shares_contact(told, message)]
@@ -132,15 +132,15 @@ class Recount:
         return None
 
 
-def is_email(told: ToldRecord) -> bool:
+def is_email(told: PublishedRecord) -> bool:
     return bool(told.state["type"] == "EMAIL")
 
 
-def place(told: ToldRecord) -> tuple[datetime, UUID]:
+def place(told: PublishedRecord) -> tuple[datetime, UUID]:
     return told.state["occurred_at"], told.id
 
 
-def shares_contact(one: ToldRecord, other: ToldRecord) -> bool:
+def shares_contact(one: PublishedRecord, other: PublishedRecord) -> bool:
     return bool({*one.state["contact_ids"]} & {*other.state["contact_ids"]})
 
 
@@ -197,7 +197,7 @@ async def ask(reporting: Reporting, person: Person, report: str, question: Quest
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_both_reports_are_what_a_recount_gives(reporting: Reporting, tenant: SeededTenant, seed: int) -> None:
-    world = await World.tell(reporting, tenant, seed, activities=320)
+    world = await World.publish(reporting, tenant, seed, activities=320)
     for person in tenant.people:
         for question in list_questions(world, seed):
             recount = Recount(world, person, question)

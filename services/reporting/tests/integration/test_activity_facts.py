@@ -6,14 +6,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Reporting, tell_activity
+from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Reporting, publish_activity
 
 from crm_reporting.consumers import keep_activities, keep_shares
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.message_keys import to_key
 from crm_testing.people import SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -32,14 +32,14 @@ def unreadable(event: Event, **fields: Any) -> Event:
 
 
 async def test_the_newest_version_is_kept_whatever_comes_when(reporting: Reporting, tenant: SeededTenant) -> None:
-    told = tell_activity(tenant, "CALL", tenant.rep, NOON)
-    events = [told.tell(), told.change(type="NOTE"), told.change(type="MEETING"), told.change(user_id=None)]
+    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
+    events = [told.publish(), told.change(type="NOTE"), told.change(type="MEETING"), told.change(user_id=None)]
     await keep_activities([events[2], events[0], events[3], events[1]], reporting.database)
     settled = await reporting.list_rows(*TABLES)
     fact = await find_fact(reporting, told.id)
     assert (fact["version"], fact["type"], fact["user_id"]) == (4, "MEETING", None)
 
-    for batch in (events, events[:2], list(reversed(events)), [events[1]], [told.tell("snapshot")]):
+    for batch in (events, events[:2], list(reversed(events)), [events[1]], [told.publish("snapshot")]):
         await keep_activities(batch, reporting.database)
         assert await reporting.list_rows(*TABLES) == settled
 
@@ -78,8 +78,8 @@ async def test_of_an_activity_told_by_an_earlier_release_the_one_contact_counts(
     reporting: Reporting, tenant: SeededTenant
 ) -> None:
     contact_id = new_id()
-    told = tell_activity(tenant, "CALL", tenant.rep, NOON, contact_id=contact_id)
-    await keep_activities([told.tell()], reporting.database)
+    told = publish_activity(tenant, "CALL", tenant.rep, NOON, contact_id=contact_id)
+    await keep_activities([told.publish()], reporting.database)
     assert (await find_fact(reporting, told.id))["contact_ids"] == [contact_id]
 
 
@@ -87,7 +87,7 @@ async def test_erasure_takes_the_keys_and_leaves_that_something_was_done(
     reporting: Reporting, mailbox: Mailbox
 ) -> None:
     sent = await mailbox.log("OUTBOUND", 0, message_id="<one@example.com>")
-    older = sent.tell()
+    older = sent.publish()
     erased = sent.change(message_id=None, subject=None, erased_at=NOON + timedelta(days=1))
     await keep_activities([erased], reporting.database)
     await keep_activities([older], reporting.database)
@@ -99,8 +99,8 @@ async def test_erasure_takes_the_keys_and_leaves_that_something_was_done(
 async def test_an_end_that_can_not_be_read_is_one_all_the_same(
     reporting: Reporting, tenant: SeededTenant, ending: dict[str, str]
 ) -> None:
-    told = tell_activity(tenant, "CALL", tenant.rep, NOON)
-    await keep_activities([told.tell()], reporting.database)
+    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
+    await keep_activities([told.publish()], reporting.database)
     await keep_activities([unreadable(told.change(), type="TELEX", **ending)], reporting.database)
     fact = await find_fact(reporting, told.id)
     assert (fact["version"], fact["counts"], fact["user_id"], fact["contact_ids"]) == (2, False, None, [])
@@ -108,9 +108,9 @@ async def test_an_end_that_can_not_be_read_is_one_all_the_same(
 
 @pytest.mark.parametrize("broken", [{"type": "TELEX"}, {"contact_ids": ["Ada"]}, {"occurred_at": None}])
 async def test_a_bad_record_is_refused(reporting: Reporting, tenant: SeededTenant, broken: dict[str, Any]) -> None:
-    told = tell_activity(tenant, "CALL", tenant.rep, NOON)
+    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
     with pytest.raises(BadRecord):
-        await keep_activities([unreadable(told.tell(), **broken), told.change()], reporting.database)
+        await keep_activities([unreadable(told.publish(), **broken), told.change()], reporting.database)
 
 
 async def test_a_contacts_owner_is_known_while_the_contact_is_there(reporting: Reporting, tenant: SeededTenant) -> None:
@@ -121,8 +121,8 @@ async def test_a_contacts_owner_is_known_while_the_contact_is_there(reporting: R
             )
         return owner_id
 
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
-    events = [contact.tell(), contact.change(owner_id=tenant.other_rep.id)]
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", owner_id=tenant.rep.id)
+    events = [contact.publish(), contact.change(owner_id=tenant.other_rep.id)]
     await keep_shares(events, reporting.database)
     assert await find_owner() == tenant.other_rep.id
     await keep_shares(events[:1], reporting.database)

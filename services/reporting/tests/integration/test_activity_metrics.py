@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Reporting, tell_activity
+from services.reporting.tests.integration.mail_stories import NOON, Mailbox, Reporting, publish_activity
 
 from crm_reporting.consumers import keep_activities, keep_pipelines, keep_shares, project_deals
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
@@ -32,10 +32,12 @@ def rows(report: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [(int(item["date"][-2:]), *list(item.values())[2:]) for item in report["items"]]
 
 
-async def log(reporting: Reporting, tenant: SeededTenant, type_: str, at: datetime = NOON, **fields: Any) -> ToldRecord:
-    told = tell_activity(tenant, type_, tenant.rep, at, **fields)
-    await keep_activities([told.tell()], reporting.database)
-    return told
+async def log(
+    reporting: Reporting, tenant: SeededTenant, type_: str, at: datetime = NOON, **fields: Any
+) -> PublishedRecord:
+    published = publish_activity(tenant, type_, tenant.rep, at, **fields)
+    await keep_activities([published.publish()], reporting.database)
+    return published
 
 
 async def test_each_kind_is_counted_on_its_day(reporting: Reporting, tenant: SeededTenant) -> None:
@@ -105,9 +107,9 @@ async def test_a_response_counts_for_when_the_email_was_sent(mailbox: Mailbox) -
     assert await read_responses(mailbox, **{"from": "2026-11-11"}) == (0, 0, None, None)
 
 
-async def test_who_sees_what_was_done(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_who_sees_what_was_done(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     owned, shared = (
-        ToldRecord.new(
+        PublishedRecord.new(
             "contact", tenant.id, first_name="Ada", owner_id=tenant.admin.id if is_shared else tenant.other_rep.id,
             shares=[{"user_id": tenant.other_rep.id, "permission": "READ"}] if is_shared else [],
         )
@@ -115,7 +117,7 @@ async def test_who_sees_what_was_done(reporting: Reporting, tenant: SeededTenant
     )  # fmt: skip
     deal = DealStory(pipeline, tenant.other_rep.id)
     of_shared = DealStory(pipeline, tenant.admin.id, contact_id=shared.id)
-    await keep_shares([owned.tell(), shared.tell()], reporting.database)
+    await keep_shares([owned.publish(), shared.publish()], reporting.database)
     await project_deals([*deal.create(), *of_shared.create()], reporting.database)
     await log(reporting, tenant, "CALL")
     await log(reporting, tenant, "NOTE", contact_ids=[new_id(), owned.id])
@@ -134,9 +136,9 @@ async def test_who_sees_what_was_done(reporting: Reporting, tenant: SeededTenant
     assert rows(await read(reporting, tenant.rep)) == everything
 
 
-async def test_filters(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+async def test_filters(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     deals = DealStory(pipeline, tenant.rep.id), DealStory(other, tenant.rep.id)
     await project_deals([event for deal in deals for event in deal.create()], reporting.database)
     await log(reporting, tenant, "CALL")

@@ -7,7 +7,7 @@ import pytest
 from services.reporting.tests.integration.plans import Explaining, list_nodes, list_scans
 
 from crm_reporting.reports.activity_metrics.queries import count_days, count_responses
-from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.response_times.queries import measure
 from crm_reporting.reports.scope import Window
 from crm_reporting.settings import ReportingSettings

@@ -17,7 +17,7 @@ from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -51,14 +51,14 @@ class Life:
         self.owners.append((self.story.at, owner_id))
 
     def owner_at(self, moment: datetime) -> UUID:
-        """Give whom the last word on it names, of what was said of that moment or one before."""
+        """Return whom the last word on it names, of what was said of that moment or one before."""
         return [owner_id for at, owner_id in self.owners if at <= moment][-1]
 
 
 @dataclass
 class World:
     tenant: SeededTenant
-    pipeline: ToldPipeline
+    pipeline: PublishedPipeline
     lives: list[Life] = field(default_factory=list)
     quotas: dict[tuple[UUID, date], tuple[str, str]] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ def to_ratios(money: Mapping[str, str]) -> tuple[float | None, float | None]:
     )
 
 
-def tell_one(world: World, other: ToldPipeline, chance: random.Random, people: Sequence[UUID]) -> Life:
+def publish_one(world: World, other: PublishedPipeline, chance: random.Random, people: Sequence[UUID]) -> Life:
     """Tell a deal's life: owners come and go, before and after a closing, which may be told late."""
     near = timedelta(minutes=chance.randrange(-26 * 60, 26 * 60))
     closed_at = chance.choice(BORDERS) + near
@@ -186,13 +186,13 @@ def tell_one(world: World, other: ToldPipeline, chance: random.Random, people: S
     return life
 
 
-async def tell_world(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, seed: int) -> World:
+async def publish_world(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int) -> World:
     chance = random.Random(seed)  # noqa: S311 - no secret
     world = World(tenant, pipeline)
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     people = [person.id for person in tenant.people]
-    world.lives = [tell_one(world, other, chance, people) for _ in range(DEALS)]
+    world.lives = [publish_one(world, other, chance, people) for _ in range(DEALS)]
     shares = []
     for life in world.lives:
         life.shared_with = chance.sample(people, chance.choice((0, 0, 0, 1, 2)))
@@ -218,9 +218,9 @@ async def tell_world(reporting: Reporting, tenant: SeededTenant, pipeline: ToldP
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_it_is_what_counting_again_says(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, seed: int
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int
 ) -> None:
-    world = await tell_world(reporting, tenant, pipeline, seed)
+    world = await publish_world(reporting, tenant, pipeline, seed)
     chance = random.Random(seed)  # noqa: S311 - no secret
     people = [person.id for person in tenant.people]
     rows = 0

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from services.reporting.tests.integration.attainment_stories import (
+    publish,
+    publish_open,
+    publish_won,
     read_attainment,
     set_quota,
     set_rate,
-    tell,
-    tell_open,
-    tell_won,
 )
 
 from crm_reporting.consumers import keep_pipelines
@@ -24,7 +24,7 @@ from crm_reporting.reports.attainment.figures import NO_QUOTA, NO_RATE, REACHED
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -41,25 +41,27 @@ async def read_report(client: httpx.AsyncClient, **parameters: Any) -> dict[str,
     return await read_attainment(client, **{**NOVEMBER, **parameters})
 
 
-async def test_a_quarter_worked_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_a_quarter_worked_by_hand(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     """Rae: 30,000 to win, 10,000 won, 25,000 open: a third, and 25,000 / 20,000. Otto has reached his."""
     for month in ("2026-10", "2026-11", "2026-12"):
         await set_quota(reporting, tenant, tenant.rep, month, "10000")
     await set_quota(reporting, tenant, tenant.rep, "2027-01", "999999")
     await set_quota(reporting, tenant, tenant.other_rep, "2026-12", "500.50")
     lost = DealStory(pipeline, tenant.rep.id, Decimal(7), stage="Closed Lost", at=MID_NOVEMBER)
-    await tell(
+    await publish(
         reporting,
-        tell_won(pipeline, tenant.rep, MID_NOVEMBER, "4000"),
-        tell_won(pipeline, tenant.rep, MID_NOVEMBER + timedelta(days=20), "6000"),
-        tell_won(pipeline, tenant.rep, MID_NOVEMBER + timedelta(days=60), "1"),
-        tell_open(pipeline, tenant.rep, date(2026, 10, 1), "5000"),
-        tell_open(pipeline, tenant.rep, date(2026, 12, 31), "20000", stage="Negotiation"),
-        tell_open(pipeline, tenant.rep, date(2027, 1, 1), "3"),
-        tell_open(pipeline, tenant.rep, None, "3"),
-        tell_won(pipeline, tenant.other_rep, MID_NOVEMBER, "500.50"),
-        tell_open(pipeline, tenant.other_rep, date(2026, 11, 30), None),
-        tell_open(pipeline, tenant.manager, date(2026, 11, 30), "10"),
+        publish_won(pipeline, tenant.rep, MID_NOVEMBER, "4000"),
+        publish_won(pipeline, tenant.rep, MID_NOVEMBER + timedelta(days=20), "6000"),
+        publish_won(pipeline, tenant.rep, MID_NOVEMBER + timedelta(days=60), "1"),
+        publish_open(pipeline, tenant.rep, date(2026, 10, 1), "5000"),
+        publish_open(pipeline, tenant.rep, date(2026, 12, 31), "20000", stage="Negotiation"),
+        publish_open(pipeline, tenant.rep, date(2027, 1, 1), "3"),
+        publish_open(pipeline, tenant.rep, None, "3"),
+        publish_won(pipeline, tenant.other_rep, MID_NOVEMBER, "500.50"),
+        publish_open(pipeline, tenant.other_rep, date(2026, 11, 30), None),
+        publish_open(pipeline, tenant.manager, date(2026, 11, 30), "10"),
         lost,
     )
 
@@ -95,15 +97,15 @@ async def test_a_quarter_worked_by_hand(reporting: Reporting, tenant: SeededTena
     ],
 )
 async def test_a_month_begins_and_ends_by_the_reports_clocks(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, zone: str, border: datetime
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, zone: str, border: datetime
 ) -> None:
     begin = border.astimezone(UTC)
     before, first = (border - timedelta(days=1)).strftime("%Y-%m"), border.strftime("%Y-%m")
-    await tell(
+    await publish(
         reporting,
-        tell_won(pipeline, tenant.rep, begin - timedelta(microseconds=1), "1"),
-        tell_won(pipeline, tenant.rep, begin, "10"),
-        tell_won(pipeline, tenant.rep, begin + timedelta(minutes=1), "100"),
+        publish_won(pipeline, tenant.rep, begin - timedelta(microseconds=1), "1"),
+        publish_won(pipeline, tenant.rep, begin, "10"),
+        publish_won(pipeline, tenant.rep, begin + timedelta(minutes=1), "100"),
     )
 
     async def read(month: str, zone: str) -> str:
@@ -120,7 +122,7 @@ async def test_a_month_begins_and_ends_by_the_reports_clocks(
 
 
 async def test_without_months_it_is_the_present_one(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     client = reporting.client(tenant.rep)
 
@@ -142,7 +144,7 @@ async def test_without_months_it_is_the_present_one(
 
 
 async def test_each_amount_takes_the_rate_of_its_own_day(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """A quota takes that of its month's first day, a won deal that of its closing, an open one today's."""
     for day, rate in (("2026-10-15", "0.5"), ("2026-11-01", "0.8"), ("2026-11-02", "0.9"), ("2026-11-17", "0.7")):
@@ -150,10 +152,10 @@ async def test_each_amount_takes_the_rate_of_its_own_day(
     await set_rate(reporting, tenant, "USD", "2199-01-01", "99")
     await set_quota(reporting, tenant, tenant.rep, "2026-11", "1000", currency="USD")
     late = datetime(2026, 11, 16, 23, 30, tzinfo=UTC)  # in Berlin it is the 17th already
-    await tell(
+    await publish(
         reporting,
-        tell_won(pipeline, tenant.rep, late, "100", currency="USD"),
-        tell_open(pipeline, tenant.rep, date(2026, 11, 2), "100", currency="USD"),
+        publish_won(pipeline, tenant.rep, late, "100", currency="USD"),
+        publish_open(pipeline, tenant.rep, date(2026, 11, 2), "100", currency="USD"),
     )
     client = reporting.client(tenant.rep)
 
@@ -166,17 +168,17 @@ async def test_each_amount_takes_the_rate_of_its_own_day(
 
 
 async def test_what_has_no_rate_is_named_and_left_out(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", "2026-11-02", "0.9")  # a day late for the quota
     await set_quota(reporting, tenant, tenant.rep, "2026-11", "1000", currency="USD")
     await set_quota(reporting, tenant, tenant.other_rep, "2026-11", "100")
-    await tell(
+    await publish(
         reporting,
-        tell_won(pipeline, tenant.rep, MID_NOVEMBER, "100", currency="USD"),
-        tell_won(pipeline, tenant.other_rep, MID_NOVEMBER, "100", currency="GBP"),
-        tell_open(pipeline, tenant.other_rep, date(2026, 11, 2), "100", currency="CHF"),
-        tell_open(pipeline, tenant.other_rep, date(2026, 11, 2), None, currency="SEK"),  # nothing to convert
+        publish_won(pipeline, tenant.rep, MID_NOVEMBER, "100", currency="USD"),
+        publish_won(pipeline, tenant.other_rep, MID_NOVEMBER, "100", currency="GBP"),
+        publish_open(pipeline, tenant.other_rep, date(2026, 11, 2), "100", currency="CHF"),
+        publish_open(pipeline, tenant.other_rep, date(2026, 11, 2), None, currency="SEK"),  # nothing to convert
     )
 
     report = await read_report(reporting.client(tenant.admin))
@@ -191,21 +193,21 @@ async def test_what_has_no_rate_is_named_and_left_out(
 
 
 async def test_a_won_deal_counts_as_it_stands_and_in_its_pipeline(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     await set_quota(reporting, tenant, tenant.rep, "2026-11", "100")
     deleted, reopened, again, edited = (
-        tell_won(pipeline, tenant.rep, MID_NOVEMBER, amount) for amount in ("1", "10", "100", "1000")
+        publish_won(pipeline, tenant.rep, MID_NOVEMBER, amount) for amount in ("1", "10", "100", "1000")
     )
     deleted.delete()
     reopened.move("Proposal")
     again.move("Proposal")
     again.move("Closed Won", at=MID_NOVEMBER + timedelta(days=30))
     edited.edit(amount=Decimal(5))
-    elsewhere = tell_won(other, tenant.rep, MID_NOVEMBER, "70")
-    await tell(reporting, deleted, reopened, again, edited, elsewhere)
+    elsewhere = publish_won(other, tenant.rep, MID_NOVEMBER, "70")
+    await publish(reporting, deleted, reopened, again, edited, elsewhere)
     client = reporting.client(tenant.rep)
 
     assert (await read_report(client))["total"]["won"] == "5.00"
@@ -215,7 +217,7 @@ async def test_a_won_deal_counts_as_it_stands_and_in_its_pipeline(
 
 
 async def test_what_nobody_owned_when_it_closed_is_nobodys(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """Not even hers who got it later."""
     story = DealStory(pipeline, tenant.rep.id, Decimal(40), at=MID_NOVEMBER)
@@ -223,7 +225,7 @@ async def test_what_nobody_owned_when_it_closed_is_nobodys(
     story.edit(owner_id=None)
     story.move("Closed Won")
     story.edit(owner_id=tenant.rep.id)
-    await tell(reporting, story)
+    await publish(reporting, story)
 
     report = await read_report(reporting.client(tenant.admin), **{"from": "2026-11", "to": "2026-11"})
 
@@ -243,10 +245,10 @@ async def test_nothing_at_all(reporting: Reporting, tenant: SeededTenant) -> Non
     require_problem(await reporting.client(strangers.admin).get(URL), 404, "not-found")
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     await set_quota(reporting, tenant, tenant.rep, "2026-11", "1000")
     await set_quota(reporting, tenant, tenant.other_rep, "2026-11", "1", currency="GBP")
-    await tell(reporting, tell_won(pipeline, tenant.rep, MID_NOVEMBER, "1000"))
+    await publish(reporting, publish_won(pipeline, tenant.rep, MID_NOVEMBER, "1000"))
 
     client = reporting.client(tenant.admin)
     answer = await client.get(URL, params=NOVEMBER, headers={"Accept": "text/csv"})

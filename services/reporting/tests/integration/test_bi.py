@@ -15,7 +15,7 @@ from crm_reporting.cli import main
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 from crm_testing.waiting import wait_until
@@ -70,10 +70,10 @@ TOO_MUCH: Final = (
 
 @pytest.fixture
 async def login(reporting: Reporting, postgres_admin_dsn: str, tenant: SeededTenant) -> AsyncIterator[Login]:
-    """Give a login of `tenant`, which has data as another tenant has."""
+    """Yield a login of `tenant`, which has data as another tenant has."""
     for one in (tenant, await reporting.seed_tenant()):
-        pipeline = ToldPipeline.sales(one.id)
-        await keep_pipelines([pipeline.tell()], reporting.database)
+        pipeline = PublishedPipeline.sales(one.id)
+        await keep_pipelines([pipeline.publish()], reporting.database)
         await fill(reporting, one, pipeline)
     async with reading(reporting, postgres_admin_dsn, tenant) as login:
         yield login

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 import pytest
 from services.reporting.tests.integration.bi_stories import Login, reading
-from services.reporting.tests.integration.mail_stories import Reporting, tell_activity
+from services.reporting.tests.integration.mail_stories import Reporting, publish_activity
 
 from crm_reporting.consumers import keep_activities, project_deals
 from crm_shared.local_days import day_at
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -26,9 +26,9 @@ ZONE: Final = "Europe/Berlin"
 
 @pytest.fixture
 async def login(
-    reporting: Reporting, postgres_admin_dsn: str, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, postgres_admin_dsn: str, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> AsyncIterator[Login]:
-    """Give a login of a tenant with a hundred days of selling, in two currencies."""
+    """Yield a login of a tenant with a hundred days of selling, in two currencies."""
     now = datetime.now(UTC)
     stories = []
     for number in range(40):
@@ -51,10 +51,10 @@ async def login(
     rates = {"currency": "USD", "effective_on": "2020-01-01", "rate": "0.875"}
     require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=rates))
     acts = [
-        tell_activity(tenant, type_, tenant.rep, now - timedelta(days=days))
+        publish_activity(tenant, type_, tenant.rep, now - timedelta(days=days))
         for days, type_ in enumerate(("CALL", "EMAIL", "MEETING", "CALL"))
     ]
-    await keep_activities([act.tell() for act in acts], reporting.database)
+    await keep_activities([act.publish() for act in acts], reporting.database)
     async with reading(reporting, postgres_admin_dsn, tenant) as login:
         yield login
 

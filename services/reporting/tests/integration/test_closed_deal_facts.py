@@ -6,18 +6,18 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from services.reporting.tests.integration.closed_deals import Reporting, tell_closed
+from services.reporting.tests.integration.closed_deals import Reporting, publish_closed
 
 from crm_reporting.consumers import keep_shares, project_deals
-from crm_reporting.repairs import list_held
+from crm_reporting.repairs import list_projected
 from crm_reporting.settings import ReportingSettings
 from crm_shared.features.replicas.owner_lists import OwnerLists
 from crm_shared.features.replicas.repair import repair
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.listed_records import ListedRecords
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -41,9 +41,9 @@ async def read(reporting: Reporting, statement: str, tenant: SeededTenant) -> li
 
 
 async def test_a_snapshot_brings_the_reason_that_was_not_kept_and_no_sum_moves(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="Price")
+    story = publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="Price")
     await project_deals(story.events, reporting.database)
     assert await read(reporting, LIST_REASONS, tenant) == [(4, "Price")]
     sums = await read(reporting, LIST_SUMS, tenant)
@@ -57,8 +57,10 @@ async def test_a_snapshot_brings_the_reason_that_was_not_kept_and_no_sum_moves(
     assert await reporting.list_rows("deal_facts", "deal_rollup") == rows
 
 
-async def test_a_reason_goes_with_the_loss(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    story = tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="Price")
+async def test_a_reason_goes_with_the_loss(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
+    story = publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="Price")
     await project_deals(story.events, reporting.database)
     await project_deals(list(story.edit(lost_reason=None)), reporting.database)
     assert await read(reporting, LIST_REASONS, tenant) == [(5, None)]
@@ -67,20 +69,20 @@ async def test_a_reason_goes_with_the_loss(reporting: Reporting, tenant: SeededT
 
 
 async def test_a_snapshot_brings_the_source_that_was_not_kept(reporting: Reporting, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", source="REFERRAL")
-    await keep_shares([contact.tell()], reporting.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", source="REFERRAL")
+    await keep_shares([contact.publish()], reporting.database)
     assert await read(reporting, LIST_SOURCES, tenant) == [(1, "REFERRAL", False)]
     await execute(reporting, FORGET_SOURCES, tenant)
-    await keep_shares([contact.tell("snapshot")], reporting.database)
+    await keep_shares([contact.publish("snapshot")], reporting.database)
     assert await read(reporting, LIST_SOURCES, tenant) == [(1, "REFERRAL", False)]
     rows = await reporting.list_rows("contacts", "contact_shares")
-    await keep_shares([contact.tell(), contact.tell("snapshot")], reporting.database)
+    await keep_shares([contact.publish(), contact.publish("snapshot")], reporting.database)
     assert await reporting.list_rows("contacts", "contact_shares") == rows
 
 
 async def test_a_source_outlives_deletion_and_not_erasure(reporting: Reporting, tenant: SeededTenant) -> None:
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", source="REFERRAL")
-    await keep_shares([contact.tell(), contact.delete()], reporting.database)
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", source="REFERRAL")
+    await keep_shares([contact.publish(), contact.delete()], reporting.database)
     assert await read(reporting, LIST_SOURCES, tenant) == [(2, "REFERRAL", True)]
     await keep_shares([contact.erase()], reporting.database)
     assert await read(reporting, LIST_SOURCES, tenant) == [(3, None, True)]
@@ -90,9 +92,9 @@ async def test_repair_mends_sources_and_leaves_the_bin_alone(
     reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, tmp_path: Path
 ) -> None:
     stray, changed, binned = (
-        ToldRecord.new("contact", tenant.id, first_name=name, source="REFERRAL") for name in ("Ada", "Bea", "Cleo")
+        PublishedRecord.new("contact", tenant.id, first_name=name, source="REFERRAL") for name in ("Ada", "Bea", "Cleo")
     )
-    await keep_shares([stray.tell(), changed.tell(), binned.tell(), binned.delete()], reporting.database)
+    await keep_shares([stray.publish(), changed.publish(), binned.publish(), binned.delete()], reporting.database)
     changed.change(source="INBOUND")
     owners = ListedRecords(tenant)
     owners.have("contacts", changed)
@@ -104,7 +106,7 @@ async def test_repair_mends_sources_and_leaves_the_bin_alone(
         for expected in (2, 0):
             found = await repair(
                 reporting.database,
-                list_held(reporting.database),
+                list_projected(reporting.database),
                 lists,
                 tenant_id=tenant.id,
                 heal=True,

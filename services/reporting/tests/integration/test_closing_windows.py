@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from services.reporting.tests.integration.closed_deals import Reporting, project, tell_closed
+from services.reporting.tests.integration.closed_deals import Reporting, project, publish_closed
 
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -28,7 +28,7 @@ async def count_closed(reporting: Reporting, person: Person, **parameters: Any) 
 
 
 async def test_months_stand_in_order_by_local_days(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     moments = [
         datetime(2026, 10, 31, 22, 59, tzinfo=UTC),  # in Berlin, an hour ahead since the 25th, still October
@@ -36,7 +36,7 @@ async def test_months_stand_in_order_by_local_days(
         datetime(2026, 9, 30, 22, 0, tzinfo=UTC),  # in Berlin October, as clocks are two hours ahead
         datetime(2026, 9, 30, 21, 59, tzinfo=UTC),
     ]
-    await project(reporting, *(tell_closed(pipeline, tenant.rep.id, moment) for moment in moments))
+    await project(reporting, *(publish_closed(pipeline, tenant.rep.id, moment) for moment in moments))
     autumn = {"from": "2026-09-01", "to": "2026-11-30", "group_by": "month"}
 
     async def count(**parameters: Any) -> dict[str, int]:
@@ -51,7 +51,7 @@ async def test_months_stand_in_order_by_local_days(
 
 
 async def test_a_day_of_23_or_25_hours_is_a_whole_day(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     days = {
         "2026-03-29": ("2026-03-28T23:00", "2026-03-29T22:00"),
@@ -61,18 +61,20 @@ async def test_a_day_of_23_or_25_hours_is_a_whole_day(
         for moment in (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (begin, end)):
             await project(
                 reporting,
-                tell_closed(pipeline, tenant.rep.id, moment),
-                tell_closed(pipeline, tenant.rep.id, moment - timedelta(microseconds=1), to="Closed Lost"),
+                publish_closed(pipeline, tenant.rep.id, moment),
+                publish_closed(pipeline, tenant.rep.id, moment - timedelta(microseconds=1), to="Closed Lost"),
             )
     for day in days:
         assert await count_closed(reporting, tenant.rep, **{"from": day, "to": day}) == (1, 1)
 
 
 async def test_the_window_is_the_last_30_days_unless_told(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     now = datetime.now(UTC)
-    await project(reporting, *(tell_closed(pipeline, tenant.rep.id, now - timedelta(days=age)) for age in (2, 27, 33)))
+    await project(
+        reporting, *(publish_closed(pipeline, tenant.rep.id, now - timedelta(days=age)) for age in (2, 27, 33))
+    )
     client = reporting.client(tenant.rep)
 
     async def read(**parameters: str) -> tuple[date, date, int]:

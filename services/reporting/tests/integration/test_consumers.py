@@ -12,7 +12,7 @@ from crm_reporting import store
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.contracts import BadRecord, Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -55,7 +55,7 @@ async def list_transitions(reporting: Reporting, story: DealStory) -> list[dict[
     )  # fmt: skip
 
 
-def tell_life(pipeline: ToldPipeline, tenant: SeededTenant) -> DealStory:
+def publish_life(pipeline: PublishedPipeline, tenant: SeededTenant) -> DealStory:
     story = DealStory(pipeline, tenant.rep.id)
     story.create()
     story.move("Discovery")
@@ -65,9 +65,9 @@ def tell_life(pipeline: ToldPipeline, tenant: SeededTenant) -> DealStory:
 
 
 async def test_a_batch_makes_one_fact_and_every_transition(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     await project_deals(story.events, reporting.database)
 
     [fact] = await read(reporting, "SELECT * FROM deal_facts WHERE tenant_id = $1", tenant.id)
@@ -85,9 +85,9 @@ async def test_a_batch_makes_one_fact_and_every_transition(
 
 
 async def test_one_event_at_a_time_ends_the_same(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     for event in story.events:
         await project_deals([event], reporting.database)
         await require_rollup(reporting, tenant)
@@ -96,24 +96,24 @@ async def test_one_event_at_a_time_ends_the_same(
 
 @pytest.mark.parametrize("prefix", range(1, 6))
 async def test_any_prefix_again_writes_nothing(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, prefix: int
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, prefix: int
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     await project_deals(story.events, reporting.database)
     before = await reporting.list_rows(*TABLES)
 
     await project_deals(story.events[:prefix], reporting.database)
     for event in story.events[:prefix]:
         await project_deals([event], reporting.database)
-    await keep_pipelines([pipeline.tell()], reporting.database)
+    await keep_pipelines([pipeline.publish()], reporting.database)
 
     assert await reporting.list_rows(*TABLES) == before
 
 
 async def test_a_late_event_moves_no_fact_but_its_transition_is_kept(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     await project_deals(story.events[2:], reporting.database)
     facts = await reporting.list_rows("deal_facts", "deal_rollup")
 
@@ -124,7 +124,7 @@ async def test_a_late_event_moves_no_fact_but_its_transition_is_kept(
 
 
 async def test_a_deleted_deal_counts_nowhere_and_a_restored_one_again(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     story = DealStory(pipeline, tenant.rep.id)
     await project_deals([*story.create(), *story.delete()], reporting.database)
@@ -136,9 +136,9 @@ async def test_a_deleted_deal_counts_nowhere_and_a_restored_one_again(
 
 
 async def test_a_snapshot_alone_gives_the_fact_and_the_whole_history(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     await project_deals([story.snapshot()], reporting.database)
 
     entries = await list_transitions(reporting, story)
@@ -149,12 +149,12 @@ async def test_a_snapshot_alone_gives_the_fact_and_the_whole_history(
 
 
 async def test_snapshot_and_events_complete_each_other_in_either_order(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     def forget_ids(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{name: value for name, value in entry.items() if name != "deal_id"} for entry in entries]
 
-    first, second, at_once = (tell_life(pipeline, tenant) for _ in range(3))
+    first, second, at_once = (publish_life(pipeline, tenant) for _ in range(3))
     await project_deals([first.snapshot()], reporting.database)
     await project_deals(first.events, reporting.database)
     await project_deals(second.events, reporting.database)
@@ -168,10 +168,10 @@ async def test_snapshot_and_events_complete_each_other_in_either_order(
 
 
 async def test_workers_at_once_neither_deadlock_nor_miscount(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """Also one deal in two workers, as for a moment after a partition has changed hands."""
-    stories = [tell_life(pipeline, tenant) for _ in range(30)]
+    stories = [publish_life(pipeline, tenant) for _ in range(30)]
     events = [event for story in stories for event in story.events]
     backwards = [event for story in reversed(stories) for event in story.events]
     await asyncio.gather(
@@ -184,22 +184,22 @@ async def test_workers_at_once_neither_deadlock_nor_miscount(
 
 
 async def test_a_deal_may_come_before_its_tenant_and_its_pipeline(reporting: Reporting, tenant: SeededTenant) -> None:
-    unknown = ToldPipeline.sales(tenant.rep.id)  # some id that is no tenant's
+    unknown = PublishedPipeline.sales(tenant.rep.id)  # some id that is no tenant's
     story = DealStory(unknown, tenant.rep.id)
     await project_deals(list(story.create()), reporting.database)
     assert len(await read(reporting, "SELECT 1 FROM deal_facts WHERE tenant_id = $1", tenant.rep.id)) == 1
 
 
 async def test_a_stage_that_left_its_pipeline_is_marked_and_may_come_back(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     query = "SELECT name FROM stages WHERE tenant_id = $1 AND is_removed"
-    shorter = pipeline.retold(stages=pipeline.stages[1:])
-    await keep_pipelines([shorter.tell()], reporting.database)
+    shorter = pipeline.republished(stages=pipeline.stages[1:])
+    await keep_pipelines([shorter.publish()], reporting.database)
     assert await read(reporting, query, tenant.id) == [{"name": "Qualification"}]
-    await keep_pipelines([pipeline.tell()], reporting.database)  # stale
+    await keep_pipelines([pipeline.publish()], reporting.database)  # stale
     assert await read(reporting, query, tenant.id) == [{"name": "Qualification"}]
-    await keep_pipelines([shorter.retold(stages=pipeline.stages).tell()], reporting.database)
+    await keep_pipelines([shorter.republished(stages=pipeline.stages).publish()], reporting.database)
     assert await read(reporting, query, tenant.id) == []
 
 
@@ -212,9 +212,9 @@ def break_changed(event: Event, **changed: Any) -> Event:
 
 
 async def test_a_bad_record_is_refused_whole(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     bad = [
         break_state(story.events[0], amount="a lot"),
         break_changed(story.events[1], stage_id={"from": 7, "to": None}),
@@ -236,9 +236,9 @@ async def test_every_moment_and_day_has_a_wall(reporting: Reporting) -> None:
 
 
 async def test_a_deal_that_is_gone_counts_no_more_whatever_its_event_holds(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     await project_deals(story.events, reporting.database)
     [deleted] = story.delete()
     unreadable = replace(deleted, state={**deleted.state, "created_at": "0001-01-01T00:00:00"})
@@ -254,9 +254,9 @@ async def test_a_deal_that_is_gone_counts_no_more_whatever_its_event_holds(
 
 
 async def test_a_deal_that_was_never_heard_of_may_end_unreadably(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
     [deleted] = story.delete()
     await project_deals([replace(deleted, state={"id": str(story.id), "version": deleted.version})], reporting.database)
     await project_deals(story.events[:-1], reporting.database)
@@ -264,10 +264,10 @@ async def test_a_deal_that_was_never_heard_of_may_end_unreadably(
 
 
 async def test_sums_can_be_made_anew_from_the_facts(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    story = tell_life(pipeline, tenant)
-    gone = tell_life(pipeline, tenant)
+    story = publish_life(pipeline, tenant)
+    gone = publish_life(pipeline, tenant)
     await project_deals([*story.events, *gone.events, *gone.delete()], reporting.database)
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute(

@@ -14,8 +14,8 @@ from services.reporting.tests.integration.october import (
     URL,
     Reporting,
     live,
+    publish,
     read_pair,
-    tell,
     to_figures,
 )
 
@@ -23,14 +23,14 @@ from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
 
 
 async def test_the_windows_days_are_the_report_zones(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """October begins in Berlin at 22:00 UTC, in summer time, and ends at 23:00, in winter time."""
     moments = [
@@ -42,7 +42,7 @@ async def test_the_windows_days_are_the_report_zones(
     stories = [DealStory(pipeline, tenant.rep.id, at=moment) for moment in moments]
     for story in stories:
         story.create()
-    await tell(reporting, *stories)
+    await publish(reporting, *stories)
     client = reporting.client(tenant.rep)
 
     async def count(**asked: Any) -> int:
@@ -60,13 +60,13 @@ async def test_the_windows_days_are_the_report_zones(
 
 
 async def test_the_window_is_by_default_of_30_days(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     now = datetime.now(UTC)
     stories = [DealStory(pipeline, tenant.rep.id, at=now - timedelta(days=days)) for days in (1, 28, 31, 400)]
     for story in stories:
         story.create()
-    await tell(reporting, *stories)
+    await publish(reporting, *stories)
     client = reporting.client(tenant.rep)
     assert require_ok(await client.get(URL))["items"][0]["entered"] == 2
     until = (now - timedelta(days=30)).date().isoformat()
@@ -74,11 +74,13 @@ async def test_the_window_is_by_default_of_30_days(
     assert require_ok(await client.get(URL, params={"from": "2020-01-01"}))["items"][0]["entered"] == 4
 
 
-async def test_each_counts_what_they_see(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_counts_what_they_see(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     contact_id = new_id()
     share = {"user_id": tenant.rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
+    published = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
+    await keep_shares([published], reporting.database)
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
     stories = [
         live(pipeline, owner, ("Qualification", 1), ("Discovery", 2))
@@ -86,7 +88,7 @@ async def test_each_counts_what_they_see(reporting: Reporting, tenant: SeededTen
         for _ in range(count)
     ]
     shared = live(pipeline, tenant.other_rep, ("Qualification", 1), contact_id=contact_id)
-    await tell(reporting, *stories, shared)
+    await publish(reporting, *stories, shared)
 
     async def count(person: Person, **asked: Any) -> tuple[Any, ...]:
         seen = await read_pair(reporting.client(person), pipeline, "Qualification", "Discovery", **asked)
@@ -105,16 +107,16 @@ async def test_each_counts_what_they_see(reporting: Reporting, tenant: SeededTen
     for stranger in strangers.people:
         answer = await reporting.client(stranger).get(URL, params={"pipeline_id": str(pipeline.id)})
         require_problem(answer, 404, "not-found")
-    own = ToldPipeline.sales(strangers.id)
-    await keep_pipelines([own.tell()], reporting.database)
+    own = PublishedPipeline.sales(strangers.id)
+    await keep_pipelines([own.publish()], reporting.database)
     report = require_ok(await reporting.client(strangers.admin).get(URL, params=OCTOBER))
     assert {to_figures(row) for row in report["matrix"]} == {NOBODY}
     ids = {"from_stage": str(pipeline.stages[0].id), "to_stage": str(pipeline.stages[1].id)}
     require_problem(await reporting.client(strangers.admin).get(URL, params=ids), 422, "invalid-stage", "?from_stage")
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await tell(reporting, live(pipeline, tenant.rep, ("Qualification", 1), ("Discovery", 2.5)))
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await publish(reporting, live(pipeline, tenant.rep, ("Qualification", 1), ("Discovery", 2.5)))
     client, wanted = reporting.client(tenant.rep), {"Accept": "text/csv"}
 
     async def read_rows(**asked: str) -> list[dict[str, str]]:
@@ -165,9 +167,9 @@ async def test_bad_parameters_are_named(
     require_problem(answer, 422, "invalid-field", pointer)
 
 
-async def test_wrong_stages_are_named(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+async def test_wrong_stages_are_named(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     client = reporting.client(tenant.admin)
     one, another = str(pipeline.stages[0].id), str(pipeline.stages[1].id)
     elsewhere = str(other.stages[0].id)

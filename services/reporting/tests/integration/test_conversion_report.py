@@ -11,25 +11,25 @@ from services.reporting.tests.integration.october import (
     Reporting,
     at,
     live,
+    publish,
     read_pair,
-    tell,
     to_figures,
 )
 
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 
 
 async def test_a_cohort_and_what_became_of_it(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """The example of docs/reports.md."""
     rep = tenant.rep
-    await tell(
+    await publish(
         reporting,
         live(pipeline, rep, ("Qualification", 1), ("Discovery", 3), ("Closed Won", 7)),
         live(pipeline, rep, ("Qualification", 2), ("Closed Lost", 4)),
@@ -47,9 +47,9 @@ async def test_a_cohort_and_what_became_of_it(
 
 
 async def test_without_stages_neighbours_and_the_whole_matrix(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(
+    await publish(
         reporting,
         live(pipeline, tenant.rep, ("Qualification", 1), ("Proposal", 2), ("Discovery", 4), ("Closed Won", 8)),
         live(pipeline, tenant.rep, ("Discovery", 1)),
@@ -72,7 +72,7 @@ async def test_without_stages_neighbours_and_the_whole_matrix(
 
 
 async def test_the_first_entry_counts_and_the_next_arrival(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     back_again = live(pipeline, tenant.rep, ("Discovery", -20), ("Proposal", 2), ("Discovery", 4), ("Proposal", 9))
     before_and_after = live(
@@ -84,7 +84,7 @@ async def test_the_first_entry_counts_and_the_next_arrival(
         ("Discovery", 9),
         ("Closed Won", 20),
     )
-    await tell(reporting, back_again, before_and_after)
+    await publish(reporting, back_again, before_and_after)
     client = reporting.client(tenant.rep)
     assert await read_pair(client, pipeline, "Discovery", "Closed Won") == (1, 1, 1.0, 5.0, 0)
     assert await read_pair(client, pipeline, "Proposal", "Discovery") == (1, 1, 1.0, 2.0, 0)
@@ -95,28 +95,30 @@ async def test_the_first_entry_counts_and_the_next_arrival(
 
 
 async def test_entries_of_one_moment_go_by_version(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 1), ("Negotiation", 1)))
+    await publish(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 1), ("Negotiation", 1)))
     client = reporting.client(tenant.rep)
     assert await read_pair(client, pipeline, "Discovery", "Negotiation") == (1, 1, 1.0, 0.0, 0)
     assert await read_pair(client, pipeline, "Negotiation", "Proposal") == (1, 0, 0.0, None, 1)
 
 
 async def test_the_median_of_an_even_number_lies_between(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     stories = [live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 1 + days)) for days in (1, 2, 2.0001, 30)]
-    await tell(reporting, *stories)
+    await publish(reporting, *stories)
     assert await read_pair(reporting.client(tenant.rep), pipeline, "Discovery", "Proposal") == (4, 4, 1.0, 2.0, 0)
-    await tell(reporting, live(pipeline, tenant.rep, ("Discovery", 2), ("Proposal", 7)))
+    await publish(reporting, live(pipeline, tenant.rep, ("Discovery", 2), ("Proposal", 7)))
     assert (await read_pair(reporting.client(tenant.rep), pipeline, "Discovery", "Proposal"))[3] == 2.0001
 
 
-async def test_deleted_deals_count_nowhere(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_deleted_deals_count_nowhere(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     story = live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 2))
     story.delete()
-    await tell(reporting, story)
+    await publish(reporting, story)
     client = reporting.client(tenant.rep)
     assert await read_pair(client, pipeline, "Discovery", "Proposal") == NOBODY
     await project_deals(list(story.restore()), reporting.database)
@@ -124,14 +126,14 @@ async def test_deleted_deals_count_nowhere(reporting: Reporting, tenant: SeededT
 
 
 async def test_a_deal_that_left_for_another_pipeline_stays_in_its_cohorts(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     story = live(pipeline, tenant.rep, ("Qualification", 1), ("Discovery", 2))
     story.move("Proposal", at=at(5), pipeline=other)
     story.move("Closed Won", at=at(9))
-    await tell(reporting, story)
+    await publish(reporting, story)
     client = reporting.client(tenant.rep)
     assert await read_pair(client, pipeline, "Qualification", "Discovery") == (1, 1, 1.0, 1.0, 0)
     assert await read_pair(client, pipeline, "Discovery", "Closed Won") == (1, 0, 0.0, None, 0)
@@ -140,11 +142,11 @@ async def test_a_deal_that_left_for_another_pipeline_stays_in_its_cohorts(
 
 
 async def test_a_removed_stage_is_answered_by_name_alone(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 3)))
-    shorter = pipeline.retold(stages=tuple(stage for stage in pipeline.stages if stage.name != "Discovery"))
-    await keep_pipelines([shorter.tell()], reporting.database)
+    await publish(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 3)))
+    shorter = pipeline.republished(stages=tuple(stage for stage in pipeline.stages if stage.name != "Discovery"))
+    await keep_pipelines([shorter.publish()], reporting.database)
     client = reporting.client(tenant.rep)
     report = require_ok(await client.get(URL, params=OCTOBER))
     assert (len(report["items"]), len(report["matrix"])) == (4, 20)

@@ -16,7 +16,7 @@ from services.reporting.tests.integration.lives import as_of, deliver, live
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -28,7 +28,7 @@ CENT = Decimal("0.01")
 MONEY = ("committed", "weighted", "open", "total")
 
 
-async def tell(reporting: Reporting, *stories: DealStory) -> None:
+async def publish(reporting: Reporting, *stories: DealStory) -> None:
     for story in stories:
         if not story.events:
             story.create()
@@ -76,7 +76,7 @@ def recompute(
     ]
 
 
-async def test_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     rep = tenant.rep.id
     won = DealStory(pipeline, rep, Decimal("40.00"), close_date=date(2027, 3, 1), at=datetime(2026, 11, 3, tzinfo=UTC))
     won.create()
@@ -85,7 +85,7 @@ async def test_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: Tol
     half = DealStory(pipeline, rep, Decimal("0.05"), stage="Proposal", close_date=date(2026, 11, 30))
     later = DealStory(pipeline, rep, Decimal(100), stage="Negotiation", close_date=date(2027, 1, 31))
     undated = DealStory(pipeline, rep, Decimal(1000), close_date=None)
-    await tell(reporting, won, lost, half, later, undated)
+    await publish(reporting, won, lost, half, later, undated)
 
     window = {"from": "2026-11-01", "to": "2027-12-31"}
     for asked in (window, {**window, "as_of": datetime.now(UTC).isoformat()}):
@@ -107,20 +107,25 @@ async def test_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: Tol
     ],
 )
 async def test_days_at_the_ends_count_and_no_others(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, first: str, last: str, months: dict[str, int]
+    reporting: Reporting,
+    tenant: SeededTenant,
+    pipeline: PublishedPipeline,
+    first: str,
+    last: str,
+    months: dict[str, int],
 ) -> None:
     days = [(2026, 11, 30), (2026, 12, 1), (2026, 12, 31), (2027, 1, 1), (2027, 1, 31)]
-    await tell(reporting, *(DealStory(pipeline, tenant.rep.id, close_date=date(*day)) for day in days))
+    await publish(reporting, *(DealStory(pipeline, tenant.rep.id, close_date=date(*day)) for day in days))
     for asked in ({}, {"as_of": datetime.now(UTC).isoformat()}):
         items = await read_items(reporting, tenant.manager, **{"from": first, "to": last}, **asked)
         assert {item["month"]: item["deal_count"] for item in items} == months
 
 
 async def test_a_won_deal_counts_in_the_month_that_its_clocks_showed(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     won = DealStory(pipeline, tenant.rep.id, stage="Closed Won", at=datetime(2026, 10, 31, 23, tzinfo=UTC))
-    await tell(reporting, won)
+    await publish(reporting, won)
     # It is midnight in Berlin: the first moment of November, and not the last one of October.
     for zone, month, first in (
         ("Europe/Berlin", "2026-11", "2026-11-01"),
@@ -137,8 +142,8 @@ async def test_a_won_deal_counts_in_the_month_that_its_clocks_showed(
 @given(data=st.data())
 async def test_any_moment_is_what_was_told_of_it(reporting: Reporting, data: st.DataObject) -> None:
     tenant = await reporting.seed_tenant()
-    pipeline = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([pipeline.tell()], reporting.database)
+    pipeline = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([pipeline.publish()], reporting.database)
     rate = {"currency": "USD", "effective_on": "2026-01-01", "rate": "0.5"}
     require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=rate))
     stories = [
@@ -158,8 +163,8 @@ async def test_any_moment_is_what_was_told_of_it(reporting: Reporting, data: st.
         assert await read_items(reporting, person, **asked) == recompute(stories, told[-1], seen, first, last, zone)
 
 
-async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await tell(
+async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await publish(
         reporting,
         *(DealStory(pipeline, person.id, Decimal(10**number)) for number, person in enumerate(tenant.people)),
     )
@@ -174,9 +179,9 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
 
 
 async def test_a_currency_without_a_rate_is_named(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, DealStory(pipeline, tenant.rep.id, Decimal(5), "GBP"), DealStory(pipeline, tenant.rep.id))
+    await publish(reporting, DealStory(pipeline, tenant.rep.id, Decimal(5), "GBP"), DealStory(pipeline, tenant.rep.id))
     answer = await reporting.client(tenant.rep).get(URL, params={"from": "2026-01-01"})
     report = require_ok(answer)
     assert report["missing_rates"] == ["GBP"]
@@ -184,8 +189,8 @@ async def test_a_currency_without_a_rate_is_named(
     assert answer.headers["Crm-Source"] == "primary"
 
 
-async def test_as_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await tell(reporting, DealStory(pipeline, tenant.rep.id))
+async def test_as_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await publish(reporting, DealStory(pipeline, tenant.rep.id))
     headers = {"Accept": "text/csv"}
     answer = await reporting.client(tenant.rep).get(URL, params={"from": "2026-12-01"}, headers=headers)
     [row] = csv.DictReader(io.StringIO(answer.text))
@@ -213,16 +218,16 @@ async def test_as_csv(reporting: Reporting, tenant: SeededTenant, pipeline: Told
     ],
 )
 async def test_bad_parameters_are_named(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, asked: dict[str, str], field: str
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, asked: dict[str, str], field: str
 ) -> None:
     assert pipeline.tenant_id == tenant.id
     require_problem(await reporting.client(tenant.rep).get(URL, params=asked), 422, "invalid-field", field)
 
 
 async def test_without_days_a_year_is_forecast_from_this_month_on(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     days = [date(2026, 10, 31), date(2026, 11, 1), date(2027, 10, 31), date(2027, 11, 1)]
-    await tell(reporting, *(DealStory(pipeline, tenant.rep.id, close_date=day, at=BEGAN_AT) for day in days))
+    await publish(reporting, *(DealStory(pipeline, tenant.rep.id, close_date=day, at=BEGAN_AT) for day in days))
     items = await read_items(reporting, tenant.rep, as_of="2026-11-15T12:00:00Z")
     assert [item["month"] for item in items] == ["2026-11", "2027-10"]

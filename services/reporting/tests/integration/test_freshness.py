@@ -15,7 +15,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.refusals import Unavailable
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.records import RawRecord, make_topic, read_ends, write_records
 from crm_testing.service_kit import ServiceKit
@@ -97,7 +97,7 @@ async def test_kafka_away_is_said_within_the_time() -> None:
 
 
 async def test_freshness_is_503_without_kafka_and_reports_go_on(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     client = reporting.client(tenant.rep)
     answer = await client.get("/v1/freshness")
@@ -108,7 +108,7 @@ async def test_freshness_is_503_without_kafka_and_reports_go_on(
 
 
 async def test_each_tenant_hears_of_its_own_events(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, kafka_bootstrap: str
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, kafka_bootstrap: str
 ) -> None:
     await project_deals(list(DealStory(pipeline, tenant.rep.id).create()), reporting.database)
     await keep_shares([make_contact_event(tenant.id, tenant.rep.id)], reporting.database)

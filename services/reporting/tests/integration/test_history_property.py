@@ -13,7 +13,7 @@ from services.reporting.tests.integration.lives import EDITED, MOVED, as_of, del
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -65,7 +65,7 @@ def list_moments(stories: Sequence[DealStory]) -> set[datetime]:
 async def test_periods_are_the_lives_of_deals_however_events_come(
     reporting: ServiceKit[ReportingSettings], data: st.DataObject
 ) -> None:
-    pipeline = ToldPipeline.sales(new_id())
+    pipeline = PublishedPipeline.sales(new_id())
     stories = [live(data, pipeline) for _ in range(data.draw(st.integers(1, 3)))]
     for batch in deliver(data, [event for story in stories for event in story.events]):
         await project_deals(batch, reporting.database)
@@ -82,11 +82,11 @@ async def test_periods_are_the_lives_of_deals_however_events_come(
 async def test_snapshots_alone_make_every_row_again(
     reporting: ServiceKit[ReportingSettings], data: st.DataObject
 ) -> None:
-    first = ToldPipeline.sales(new_id())
-    second = first.retold(stages=first.stages[1:], at=BEGAN_AT + timedelta(hours=1))
-    third = second.retold(stages=first.stages[::-1], at=BEGAN_AT + timedelta(hours=2))
+    first = PublishedPipeline.sales(new_id())
+    second = first.republished(stages=first.stages[1:], at=BEGAN_AT + timedelta(hours=1))
+    third = second.republished(stages=first.stages[::-1], at=BEGAN_AT + timedelta(hours=2))
     stories = [live(data, first) for _ in range(data.draw(st.integers(1, 3)))]
-    await keep_pipelines([first.tell(), second.tell(), third.tell()], reporting.database)
+    await keep_pipelines([first.publish(), second.publish(), third.publish()], reporting.database)
     for batch in deliver(data, [event for story in stories for event in story.events]):
         await project_deals(batch, reporting.database)
     heard = await read_rows(reporting, first.tenant_id)

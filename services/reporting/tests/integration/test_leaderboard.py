@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from services.reporting.tests.integration.closed_deals import Reporting, project, set_rates, tell_closed
+from services.reporting.tests.integration.closed_deals import Reporting, project, publish_closed, set_rates
 
 from crm_reporting.consumers import keep_shares
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import Person, SeededTenant, make_person, seed_people
 
 pytestmark = pytest.mark.engines
@@ -29,7 +29,7 @@ async def list_rows(reporting: Reporting, person: Person, **parameters: Any) -> 
     return [(item["owner_name"], item["won_count"], item["won_amount"]) for item in report["items"]]
 
 
-async def test_the_best_stand_first(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_the_best_stand_first(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     """By amount; of one amount by the number of deals; of that too by name. Who has won nothing is left out."""
     zoe = make_person(tenant.id, "Zoe Zeal", tenant.rep.role)
     await seed_people(reporting.database, [zoe])
@@ -39,14 +39,14 @@ async def test_the_best_stand_first(reporting: Reporting, tenant: SeededTenant, 
         tenant.other_rep: ("100.00",),
         tenant.admin: (None, "0.00"),
     }
-    nobody = tell_closed(pipeline, tenant.rep.id, NOON, "5000.00", currency="CHF")
+    nobody = publish_closed(pipeline, tenant.rep.id, NOON, "5000.00", currency="CHF")
     nobody.edit(owner_id=None)
     await project(
         reporting,
         nobody,
-        *(tell_closed(pipeline, owner.id, NOON, amount) for owner, amounts in wins.items() for amount in amounts),
-        tell_closed(pipeline, tenant.manager.id, NOON, to="Closed Lost"),
-        tell_closed(pipeline, tenant.manager.id, NOON - timedelta(days=30)),
+        *(publish_closed(pipeline, owner.id, NOON, amount) for owner, amounts in wins.items() for amount in amounts),
+        publish_closed(pipeline, tenant.manager.id, NOON, to="Closed Lost"),
+        publish_closed(pipeline, tenant.manager.id, NOON - timedelta(days=30)),
     )
 
     report = await read_report(reporting, tenant.admin)
@@ -69,15 +69,15 @@ async def test_the_best_stand_first(reporting: Reporting, tenant: SeededTenant, 
     }
 
 
-async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     shared = new_id()
     shares = [{"user_id": tenant.rep.id, "permission": "READ"}]
     event = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=shared, shares=shares)
     await keep_shares([event], reporting.database)
     await project(
         reporting,
-        *(tell_closed(pipeline, person.id, NOON) for person in tenant.people),
-        tell_closed(pipeline, tenant.other_rep.id, NOON, "7.00", contact_id=shared),
+        *(publish_closed(pipeline, person.id, NOON) for person in tenant.people),
+        publish_closed(pipeline, tenant.other_rep.id, NOON, "7.00", contact_id=shared),
     )
     assert await list_rows(reporting, tenant.manager) == [("Mia Manager", 1, "100.00"), ("Rae Rep", 1, "100.00")]
     assert await list_rows(reporting, tenant.rep) == [("Rae Rep", 1, "100.00"), ("Otto Other", 1, "7.00")]
@@ -91,15 +91,15 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
 
 
 async def test_money_converts_at_the_closing_days_rate(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rates(reporting, tenant, {"USD": {date(2026, 11, 1): "0.5", date(2026, 11, 11): "0.9"}})
     await project(
         reporting,
-        tell_closed(pipeline, tenant.rep.id, NOON, "0.01", currency="USD"),
-        tell_closed(pipeline, tenant.rep.id, NOON, "0.02", currency="USD"),
-        tell_closed(pipeline, tenant.rep.id, NOON, "10.00", currency="GBP"),
-        tell_closed(pipeline, tenant.other_rep.id, NOON + timedelta(days=1), "0.01", currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, NOON, "0.01", currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, NOON, "0.02", currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, NOON, "10.00", currency="GBP"),
+        publish_closed(pipeline, tenant.other_rep.id, NOON + timedelta(days=1), "0.01", currency="USD"),
     )
     report = await read_report(reporting, tenant.admin)
     rows = [(item["owner_name"], item["won_count"], item["won_amount"]) for item in report["items"]]
@@ -133,8 +133,8 @@ async def test_nobody_has_won_and_no_pipeline(reporting: Reporting, tenant: Seed
     require_problem(await reporting.client(newcomers.admin).get(URL), 404, "not-found")
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await project(reporting, tell_closed(pipeline, tenant.rep.id, NOON))
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await project(reporting, publish_closed(pipeline, tenant.rep.id, NOON))
     answer = await reporting.client(tenant.rep).get(URL, params=NOVEMBER, headers={"Accept": "text/csv"})
     assert answer.headers["content-disposition"] == 'attachment; filename="leaderboard.csv"'
     assert answer.text.splitlines() == [

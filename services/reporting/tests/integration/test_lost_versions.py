@@ -9,7 +9,7 @@ import pytest
 from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -50,14 +50,14 @@ async def test_what_was_lost_is_forgotten_though_it_was_restored_twice(
     reporting: Reporting, tenant: SeededTenant, cuts: tuple[int, ...]
 ) -> None:
     """`restored` that was interrupted is run again: a batch, of a rebuild above all, holds both and what was lost."""
-    pipeline = ToldPipeline.sales(tenant.id)
+    pipeline = PublishedPipeline.sales(tenant.id)
     deal = DealStory(pipeline, tenant.rep.id)
     kept = [*deal.create(), *deal.move("Discovery")]
     snapshot = deal.snapshot()
     events = [*kept, *deal.move("Proposal"), *deal.edit(amount=None)]
     events += [again(snapshot, EPOCHS[0], 2), again(snapshot, EPOCHS[1], EPOCHS[0])]
-    changed = replace(pipeline.retold(name="Lost"), stages=pipeline.stages[:3])
-    pipelines = [pipeline.tell(), changed.tell()]
+    changed = replace(pipeline.republished(name="Lost"), stages=pipeline.stages[:3])
+    pipelines = [pipeline.publish(), changed.publish()]
     pipelines += [again(pipeline.snapshot(), EPOCHS[0], 1), again(pipeline.snapshot(), EPOCHS[1], EPOCHS[0])]
     for begin, end in pairwise(cuts):
         await keep_pipelines(pipelines[begin:end], reporting.database)

@@ -17,25 +17,25 @@ from services.reporting.tests.integration.movement_stories import (
     list_filled,
     make_deal,
     on,
+    publish,
     read_report,
-    tell,
 )
 
 from crm_reporting.consumers import keep_pipelines, keep_shares
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 
 
 async def test_each_difference_has_its_bucket(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     midweek = MONDAY + DAY
     names = ["unchanged", "won", "lost", "deleted", "moved_out", "increased", "decreased", "gone before", "valueless"]
     amounts = ["1000", "100", "90", "80", "70", "60", "50", "40", None]
@@ -60,7 +60,7 @@ async def test_each_difference_has_its_bucket(
     fleeting = make_deal(pipeline, tenant.rep, "9", at=midweek)
     fleeting.move("Closed Won", at=midweek + DAY)
     later = make_deal(pipeline, tenant.rep, "10", at=FRIDAY + DAY)
-    await tell(reporting, *deals.values(), restored, reopened, moved_in, created, fleeting, later)
+    await publish(reporting, *deals.values(), restored, reopened, moved_in, created, fleeting, later)
 
     report = await read_report(reporting, tenant.rep)
 
@@ -87,7 +87,7 @@ async def test_each_difference_has_its_bucket(
 
 
 async def test_what_happened_at_exactly_from_belongs_to_the_start(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     at_start, at_end = make_deal(pipeline, tenant.rep, "10"), make_deal(pipeline, tenant.rep, "20")
     at_start.move("Closed Won", at=MONDAY)
@@ -98,7 +98,7 @@ async def test_what_happened_at_exactly_from_belongs_to_the_start(
     reopened = make_deal(pipeline, tenant.rep, "160", stage="Closed Lost")
     reopened.move("Proposal", at=FRIDAY)
     late = make_deal(pipeline, tenant.rep, "320", at=FRIDAY)
-    await tell(reporting, at_start, at_end, created, created_and_lost, reopened, late)
+    await publish(reporting, at_start, at_end, created, created_and_lost, reopened, late)
     report = await read_report(reporting, tenant.rep)
     assert (report["start"]["amount"], report["end"]["amount"]) == ("140.00", "520.00")
     assert list_filled(report) == {
@@ -113,7 +113,7 @@ async def test_what_happened_at_exactly_from_belongs_to_the_start(
 
 
 async def test_a_deal_has_the_first_bucket_that_fits(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     midweek = MONDAY + DAY
     won_and_deleted = make_deal(pipeline, tenant.rep, "1")
@@ -125,16 +125,16 @@ async def test_a_deal_has_the_first_bucket_that_fits(
     won_meanwhile = make_deal(pipeline, tenant.rep, "4")
     won_meanwhile.move("Closed Won", at=midweek)
     won_meanwhile.move("Proposal", at=midweek + DAY)
-    told_late = make_deal(pipeline, tenant.rep, "8")
-    on(told_late, FRIDAY + DAY).edit(amount=Decimal(9))
-    told_late.move("Closed Lost", at=midweek)  # and the edit, which came later, is of a later day
-    await tell(reporting, won_and_deleted, reborn, won_meanwhile, told_late)
+    published_late = make_deal(pipeline, tenant.rep, "8")
+    on(published_late, FRIDAY + DAY).edit(amount=Decimal(9))
+    published_late.move("Closed Lost", at=midweek)  # and the edit, which came later, is of a later day
+    await publish(reporting, won_and_deleted, reborn, won_meanwhile, published_late)
     report = await read_report(reporting, tenant.rep)
     assert list_filled(report) == {"created": (1, "2.00"), "lost": (1, "-8.00"), "deleted": (1, "-1.00")}
 
 
 async def test_todays_rights_decide_who_sees_the_past(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     handed, own = make_deal(pipeline, tenant.other_rep, "1"), make_deal(pipeline, tenant.rep, "2")
     on(handed, MONDAY + DAY).edit(owner_id=tenant.rep.id)
@@ -143,9 +143,9 @@ async def test_todays_rights_decide_who_sees_the_past(
     contact_id = new_id()
     shared = make_deal(pipeline, tenant.rep, "8", contact_id=contact_id)
     share = {"user_id": tenant.other_rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.rep.id, contact_id=contact_id, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
-    await tell(reporting, handed, own, gone, shared)
+    published = make_contact_event(tenant.id, tenant.rep.id, contact_id=contact_id, version=1, shares=[share])
+    await keep_shares([published], reporting.database)
+    await publish(reporting, handed, own, gone, shared)
 
     for person in (tenant.admin, tenant.manager, tenant.rep):
         report = await read_report(reporting, person)
@@ -158,11 +158,11 @@ async def test_todays_rights_decide_who_sees_the_past(
 
 
 async def test_named_owners_are_those_of_each_moment(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     handed, kept = make_deal(pipeline, tenant.other_rep, "1"), make_deal(pipeline, tenant.rep, "2")
     on(handed, MONDAY + DAY).edit(owner_id=tenant.rep.id, amount=Decimal(3))
-    await tell(reporting, handed, kept)
+    await publish(reporting, handed, kept)
     by_owner = [
         await read_report(reporting, tenant.admin, owner_id=str(one.id)) for one in (tenant.rep, tenant.other_rep)
     ]
@@ -174,12 +174,12 @@ async def test_named_owners_are_those_of_each_moment(
 
 
 async def test_probabilities_are_those_of_each_moment(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     first, *others = pipeline.stages
-    better = pipeline.retold(stages=(type(first)(first.id, "Talks", 80, "OPEN"), *others), at=MONDAY + DAY)
-    await keep_pipelines([better.tell()], reporting.database)
-    await tell(reporting, make_deal(pipeline, tenant.rep, "10"))
+    better = pipeline.republished(stages=(type(first)(first.id, "Talks", 80, "OPEN"), *others), at=MONDAY + DAY)
+    await keep_pipelines([better.publish()], reporting.database)
+    await publish(reporting, make_deal(pipeline, tenant.rep, "10"))
     report = await read_report(reporting, tenant.rep)
     assert [report[end]["weighted"] for end in ("start", "end")] == ["1.00", "8.00"]
     assert list_filled(report) == {}
@@ -218,9 +218,9 @@ async def test_bad_input_is_named(
 
 
 async def test_csv_has_the_ends_around_the_buckets(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, make_deal(pipeline, tenant.rep, "10", at=MONDAY + DAY))
+    await publish(reporting, make_deal(pipeline, tenant.rep, "10", at=MONDAY + DAY))
     answer = await reporting.client(tenant.rep).get(URL, params=WEEK, headers={"Accept": "text/csv"})
     assert answer.headers["Crm-Source"] == "primary"
     rows = list(csv.DictReader(io.StringIO(answer.text)))

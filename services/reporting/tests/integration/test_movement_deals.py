@@ -16,13 +16,13 @@ from services.reporting.tests.integration.movement_stories import (
     Reporting,
     make_deal,
     on,
+    publish,
     set_rate,
-    tell,
 )
 
 from crm_reporting.consumers import project_deals
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -35,13 +35,13 @@ async def read(reporting: Reporting, person: Person, bucket: str, **asked: Any) 
     return require_ok(await reporting.client(person).get(DEALS_URL, params={**WEEK, "bucket": bucket, **asked}))
 
 
-def then(pipeline: ToldPipeline, stage: str, amount: str | None, currency: str = "EUR") -> Mapping[str, Any]:
+def then(pipeline: PublishedPipeline, stage: str, amount: str | None, currency: str = "EUR") -> Mapping[str, Any]:
     told = pipeline.stage(stage)
     return {"stage_id": str(told.id), "status": told.kind, "amount": amount, "currency": currency}
 
 
 async def test_each_deal_is_shown_before_and_after(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     won = make_deal(pipeline, tenant.rep, "100.00")
     on(won, MONDAY + DAY).edit(amount=Decimal("150.00"), name="Acme renewal, bigger")
@@ -49,7 +49,7 @@ async def test_each_deal_is_shown_before_and_after(
     created = make_deal(pipeline, tenant.rep, None, at=MONDAY + DAY, stage="Proposal")
     gone = make_deal(pipeline, tenant.rep, "7.00")
     on(gone, MONDAY + DAY).delete()
-    await tell(reporting, won, created, gone)
+    await publish(reporting, won, created, gone)
 
     page = await read(reporting, tenant.rep, "won")
     assert page.pop("as_of")
@@ -80,7 +80,7 @@ async def test_each_deal_is_shown_before_and_after(
 
 
 async def test_a_deal_may_have_parts_in_two_buckets(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", "2026-01-01", "0.9")
     await set_rate(reporting, tenant, "USD", "2026-11-10", "0.8")
@@ -88,7 +88,7 @@ async def test_a_deal_may_have_parts_in_two_buckets(
     on(raised, MONDAY + DAY).edit(amount=Decimal("120.00"))
     emptied = make_deal(pipeline, tenant.rep, "3.00", currency="USD")
     on(emptied, MONDAY + DAY).edit(amount=None)
-    await tell(reporting, raised, kept, emptied, make_deal(pipeline, tenant.rep, "5.00"))
+    await publish(reporting, raised, kept, emptied, make_deal(pipeline, tenant.rep, "5.00"))
     [item] = (await read(reporting, tenant.rep, "increased"))["items"]
     assert (item["deal_id"], item["amount"]) == (str(raised.id), "18.00")
     parts = {item["deal_id"]: item["amount"] for item in (await read(reporting, tenant.rep, "fx"))["items"]}
@@ -97,10 +97,10 @@ async def test_a_deal_may_have_parts_in_two_buckets(
 
 
 async def test_pages_follow_each_other_newest_first(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     stories = [make_deal(pipeline, tenant.rep, "1", at=MONDAY + number * DAY / 4) for number in range(1, 8)]
-    await tell(reporting, *stories)
+    await publish(reporting, *stories)
     client, seen, query = reporting.client(tenant.manager), [], {**WEEK, "bucket": "created", "limit": "3"}
     while query:
         answer = await client.get(DEALS_URL, params=query)
@@ -132,9 +132,9 @@ async def test_bad_input_is_named(
 
 
 async def test_colleagues_and_strangers_see_no_names(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, make_deal(pipeline, tenant.rep, "1", at=MONDAY + DAY))
+    await publish(reporting, make_deal(pipeline, tenant.rep, "1", at=MONDAY + DAY))
     counts = [len((await read(reporting, person, "created"))["items"]) for person in tenant.people]
     assert counts == [1, 1, 1, 0]
     for stranger in (await reporting.seed_tenant()).people:
@@ -143,10 +143,10 @@ async def test_colleagues_and_strangers_see_no_names(
 
 
 async def test_a_snapshot_brings_the_name_that_was_not_kept_and_no_sum_moves(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     story = make_deal(pipeline, tenant.rep, "1", at=MONDAY + DAY)
-    await tell(reporting, story)
+    await publish(reporting, story)
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute(FORGET_NAMES, tenant.id)
     [item] = (await read(reporting, tenant.rep, "created"))["items"]
@@ -160,9 +160,9 @@ async def test_a_snapshot_brings_the_name_that_was_not_kept_and_no_sum_moves(
     assert await reporting.list_rows("deal_rollup") == rollup
 
 
-async def test_csv_is_a_page_too(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_csv_is_a_page_too(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     stories = [make_deal(pipeline, tenant.rep, "1.00", at=MONDAY + number * DAY) for number in (1, 2)]
-    await tell(reporting, *stories)
+    await publish(reporting, *stories)
     asked = {**WEEK, "bucket": "created", "limit": "1"}
     answer = await reporting.client(tenant.rep).get(DEALS_URL, params=asked, headers={"Accept": "text/csv"})
     [row] = csv.DictReader(io.StringIO(answer.text))

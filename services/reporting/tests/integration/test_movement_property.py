@@ -28,7 +28,7 @@ from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -131,15 +131,15 @@ def to_answer(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-async def tell_world(
+async def publish_world(
     reporting: Reporting, rng: Random, *, deals: int
-) -> tuple[SeededTenant, list[list[ToldPipeline]], list[DealStory]]:
+) -> tuple[SeededTenant, list[list[PublishedPipeline]], list[DealStory]]:
     """Seed a tenant with two pipelines, of which one changes its probabilities, and let deals live in them."""
     tenant = await reporting.seed_tenant()
-    first, second = ToldPipeline.sales(tenant.id), ToldPipeline.sales(tenant.id, is_default=False)
+    first, second = PublishedPipeline.sales(tenant.id), PublishedPipeline.sales(tenant.id, is_default=False)
     stages = tuple(replace(stage, win_probability=min(100, stage.win_probability + 7)) for stage in first.stages)
-    retold = first.retold(stages=stages, at=BEGAN_AT + timedelta(hours=30))
-    await keep_pipelines([first.tell(), second.tell(), retold.tell()], reporting.database)
+    republished = first.republished(stages=stages, at=BEGAN_AT + timedelta(hours=30))
+    await keep_pipelines([first.publish(), second.publish(), republished.publish()], reporting.database)
     for currency, rates in RATES.items():
         for day, rate in rates.items():
             await set_rate(reporting, tenant, currency, day, rate)
@@ -152,11 +152,11 @@ async def tell_world(
     rng.shuffle(events)
     for begin in range(0, len(events), 100):
         await project_deals(events[begin : begin + 100], reporting.database)
-    return tenant, [[first, retold], [second]], stories
+    return tenant, [[first, republished], [second]], stories
 
 
 def draw_asked(
-    rng: Random, tenant: SeededTenant, pipelines: Sequence[Sequence[ToldPipeline]], stories: Sequence[DealStory]
+    rng: Random, tenant: SeededTenant, pipelines: Sequence[Sequence[PublishedPipeline]], stories: Sequence[DealStory]
 ) -> Asked:
     """Draw two moments at which something happened, or just before or after it, and what is asked about them."""
     told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
@@ -185,14 +185,14 @@ async def require_all(
 @given(seed=st.integers(0, 10**9), deals=st.integers(1, 25))
 async def test_start_and_buckets_are_end_for_every_viewer(reporting: Reporting, seed: int, deals: int) -> None:
     rng = Random(seed)  # noqa: S311 - told at random, repeated by its seed
-    tenant, pipelines, stories = await tell_world(reporting, rng, deals=deals)
+    tenant, pipelines, stories = await publish_world(reporting, rng, deals=deals)
     for _ in range(2):
         await require_all(reporting, tenant, draw_asked(rng, tenant, pipelines, stories), stories)
 
 
 async def test_many_deals_fill_every_bucket(reporting: Reporting) -> None:
     rng = Random(20261102)  # noqa: S311 - told at random, repeated by its seed
-    tenant, pipelines, stories = await tell_world(reporting, rng, deals=300)
+    tenant, pipelines, stories = await publish_world(reporting, rng, deals=300)
     start, end = BEGAN_AT + timedelta(hours=24), BEGAN_AT + timedelta(hours=80)
     for currency in CURRENCIES:
         asked = Asked(pipelines[0], start, end, currency, ZONES[0])

@@ -10,18 +10,20 @@ from services.reporting.tests.integration.movement_stories import (
     list_filled,
     make_deal,
     on,
+    publish,
     read_report,
     set_rate,
-    tell,
 )
 
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 
 
-async def test_rates_and_a_changed_currency(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_rates_and_a_changed_currency(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     """The example of docs/reports.md, and a deal that went from dollars to euros."""
     await set_rate(reporting, tenant, "USD", "2026-01-01", "0.9")
     await set_rate(reporting, tenant, "USD", MONDAY.date().isoformat(), "0.8")
@@ -30,7 +32,7 @@ async def test_rates_and_a_changed_currency(reporting: Reporting, tenant: Seeded
     won.move("Closed Won", at=MONDAY)
     on(raised, MONDAY).edit(amount=Decimal(120))
     created = make_deal(pipeline, tenant.rep, "50", at=MONDAY)
-    await tell(reporting, won, raised, created)
+    await publish(reporting, won, raised, created)
 
     report = await read_report(reporting, tenant.rep, **{"from": start})
     assert (report["start"]["amount"], report["end"]["amount"]) == ("1090.00", "146.00")
@@ -38,7 +40,7 @@ async def test_rates_and_a_changed_currency(reporting: Reporting, tenant: Seeded
     assert list_filled(report) == parts
 
     on(raised, MONDAY + DAY).edit(currency="EUR", amount=Decimal(100))
-    await tell(reporting, raised)
+    await publish(reporting, raised)
     report = await read_report(reporting, tenant.rep, **{"from": start})
     del parts["fx"]
     assert list_filled(report) == {**parts, "increased": (1, "10.00")}
@@ -54,13 +56,13 @@ async def test_rates_and_a_changed_currency(reporting: Reporting, tenant: Seeded
 
 
 async def test_a_currency_without_a_rate_at_one_end_is_named(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", (MONDAY + DAY).date().isoformat(), "0.5")
     kept, created = make_deal(pipeline, tenant.rep, "8", currency="USD"), make_deal(pipeline, tenant.rep, "10")
     on(kept, MONDAY + DAY).edit(amount=Decimal(80))
     young = make_deal(pipeline, tenant.rep, "3", currency="USD", at=MONDAY + DAY)
-    await tell(reporting, kept, created, young)
+    await publish(reporting, kept, created, young)
     report = await read_report(reporting, tenant.rep)
     assert report["missing_rates"] == ["USD"]
     assert report["start"] == {"deal_count": 2, "amount": "10.00", "weighted": "1.00"}
@@ -69,11 +71,11 @@ async def test_a_currency_without_a_rate_at_one_end_is_named(
 
 
 async def test_the_day_of_a_rate_is_the_zones(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", "2026-01-01", "0.5")
     await set_rate(reporting, tenant, "USD", "2026-11-13", "0.6")
-    await tell(reporting, make_deal(pipeline, tenant.rep, "100", currency="USD"))
+    await publish(reporting, make_deal(pipeline, tenant.rep, "100", currency="USD"))
     late = {"to": "2026-11-12T23:30:00Z"}  # half past midnight of the 13th in Berlin
     assert list_filled(await read_report(reporting, tenant.rep, **late)) == {"fx": (1, "10.00")}
     assert list_filled(await read_report(reporting, tenant.rep, **late, time_zone="America/New_York")) == {}

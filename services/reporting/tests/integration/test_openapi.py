@@ -8,7 +8,7 @@ import pytest
 from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.openapi_calls import call_all
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_answers_are_as_documented(
-    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     deal = DealStory(pipeline, tenant.rep.id, Decimal("12.50"))
     deal.create()

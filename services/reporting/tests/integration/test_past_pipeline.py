@@ -16,7 +16,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import BEGAN_AT, DealStory, ToldPipeline
+from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -41,7 +41,7 @@ async def set_rates(reporting: Reporting, tenant: SeededTenant) -> None:
 
 
 def recompute(
-    pipeline: ToldPipeline,
+    pipeline: PublishedPipeline,
     stories: Sequence[DealStory],
     moment: datetime,
     seen: Sequence[Person],
@@ -84,8 +84,8 @@ async def read_items(
 @given(data=st.data())
 async def test_any_past_moment_is_what_was_told_of_it(reporting: Reporting, data: st.DataObject) -> None:
     tenant = await reporting.seed_tenant()
-    pipeline = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([pipeline.tell()], reporting.database)
+    pipeline = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([pipeline.publish()], reporting.database)
     await set_rates(reporting, tenant)
     owners = [person.id for person in tenant.people]
     stories = [live(data, pipeline, owners) for _ in range(data.draw(st.integers(1, 4)))]
@@ -112,7 +112,7 @@ async def test_any_past_moment_is_what_was_told_of_it(reporting: Reporting, data
 
 
 async def test_now_and_as_of_now_are_the_same_report(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     stories = [
         DealStory(pipeline, person.id, Decimal("10.10"), stage=stage) for person in tenant.people for stage in STAGES
@@ -129,15 +129,17 @@ async def test_now_and_as_of_now_are_the_same_report(
         assert past == present
 
 
-async def test_stages_are_as_they_were_then(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_stages_are_as_they_were_then(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     day = timedelta(days=1)
     first, *others = pipeline.stages
-    changed = pipeline.retold(
+    changed = pipeline.republished(
         stages=(*others[::-1],), at=BEGAN_AT + 2 * day
     )  # Qualification is gone, and the others stand the other way round
     story = DealStory(pipeline, tenant.rep.id, Decimal(100), at=BEGAN_AT - 30 * day)
     story.create()
-    await keep_pipelines([changed.tell()], reporting.database)
+    await keep_pipelines([changed.publish()], reporting.database)
     await project_deals(story.events, reporting.database)
 
     async def read(moment: datetime) -> list[tuple[str, int]]:
@@ -153,13 +155,13 @@ async def test_stages_are_as_they_were_then(reporting: Reporting, tenant: Seeded
 
 
 async def test_the_probability_is_that_of_then(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     first, *others = pipeline.stages
-    better = pipeline.retold(
+    better = pipeline.republished(
         stages=(type(first)(first.id, "Talks", 80, "OPEN"), *others), at=BEGAN_AT + timedelta(hours=2)
     )
-    await keep_pipelines([better.tell()], reporting.database)
+    await keep_pipelines([better.publish()], reporting.database)
     story = DealStory(pipeline, tenant.rep.id, Decimal(100))
     await project_deals(list(story.create()), reporting.database)
     client = reporting.client(tenant.rep)
@@ -174,7 +176,7 @@ async def test_the_probability_is_that_of_then(
 
 
 async def test_a_share_of_today_opens_the_past(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     contact_id = new_id()
     share = {"user_id": tenant.rep.id, "permission": "READ"}

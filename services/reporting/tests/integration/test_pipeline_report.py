@@ -14,7 +14,7 @@ from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -25,7 +25,7 @@ URL = "/v1/reports/pipeline"
 STAGES = ["Qualification", "Discovery", "Proposal", "Negotiation", "Closed Won", "Closed Lost"]
 
 
-async def tell(reporting: Reporting, *stories: DealStory) -> None:
+async def publish(reporting: Reporting, *stories: DealStory) -> None:
     for story in stories:
         if not story.events:
             story.create()
@@ -46,14 +46,14 @@ async def set_rate(reporting: Reporting, tenant: SeededTenant, currency: str, ef
 
 
 async def test_every_stage_has_a_row_in_order(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     won = DealStory(pipeline, tenant.rep.id, Decimal("40.00"))
     won.create()
     won.move("Closed Won")
     lost = DealStory(pipeline, tenant.rep.id, Decimal("7.00"), stage="Closed Lost")
     proposals = [DealStory(pipeline, tenant.rep.id, amount, stage="Proposal") for amount in (Decimal("0.05"), None)]
-    await tell(reporting, won, lost, *proposals)
+    await publish(reporting, won, lost, *proposals)
 
     report = await read_report(reporting.client(tenant.admin))
 
@@ -69,14 +69,14 @@ async def test_every_stage_has_a_row_in_order(
 
 
 async def test_ages_run_from_creation_and_from_the_last_move(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     now = datetime.now(UTC)
     old = DealStory(pipeline, tenant.rep.id, stage="Discovery", at=now - timedelta(days=30))
     moved = DealStory(pipeline, tenant.rep.id, at=now - timedelta(days=10))
     moved.create()
     moved.move("Discovery", at=now - timedelta(days=4))
-    await tell(reporting, old, moved)
+    await publish(reporting, old, moved)
 
     report = await read_report(reporting.client(tenant.admin))
 
@@ -85,9 +85,9 @@ async def test_ages_run_from_creation_and_from_the_last_move(
     assert by_stage(report, "average_age_days")[0] is None
 
 
-async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
-    await tell(reporting, *(DealStory(pipeline, owner.id) for owner, count in owners.items() for _ in range(count)))
+    await publish(reporting, *(DealStory(pipeline, owner.id) for owner, count in owners.items() for _ in range(count)))
     strangers = await reporting.seed_tenant()
 
     async def count(person: Person, **parameters: Any) -> int:
@@ -108,12 +108,12 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
 
 
 async def test_only_foreign_closed_deals_of_sight_are_converted(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """The facts that closed deals are read from obey the same sight as the rollup."""
     await set_rate(reporting, tenant, "USD", "2026-01-01", "0.5")
     for owner in tenant.people:
-        await tell(reporting, DealStory(pipeline, owner.id, Decimal(100), "USD", stage="Closed Won"))
+        await publish(reporting, DealStory(pipeline, owner.id, Decimal(100), "USD", stage="Closed Won"))
 
     totals = [by_stage(await read_report(reporting.client(person)), "total")[4] for person in tenant.people]
     assert totals == ["200.00", "100.00", "50.00", "50.00"]
@@ -122,7 +122,7 @@ async def test_only_foreign_closed_deals_of_sight_are_converted(
 
 
 async def test_open_deals_take_todays_rate_and_closed_ones_that_of_their_day(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     for day, rate in (("2026-01-01", "0.80"), ("2026-11-05", "0.90"), ("2099-01-01", "7")):
         await set_rate(reporting, tenant, "USD", day, rate)
@@ -132,7 +132,7 @@ async def test_open_deals_take_todays_rate_and_closed_ones_that_of_their_day(
     closed = [
         DealStory(pipeline, tenant.rep.id, Decimal(100), "USD", stage="Closed Won", at=at) for at in (early, late)
     ]
-    await tell(reporting, open_deal, *closed)
+    await publish(reporting, open_deal, *closed)
     client = reporting.client(tenant.admin)
 
     report = await read_report(client)
@@ -145,23 +145,23 @@ async def test_open_deals_take_todays_rate_and_closed_ones_that_of_their_day(
 
 
 async def test_money_is_converted_between_foreign_currencies_and_rounded_once(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", "2026-01-01", "0.9")
     await set_rate(reporting, tenant, "JPY", "2026-01-01", "0.007")
-    await tell(reporting, *(DealStory(pipeline, tenant.rep.id, Decimal("0.01"), "USD") for _ in range(3)))
-    await tell(reporting, DealStory(pipeline, tenant.rep.id, Decimal("0.35")))  # of the base: 50 yen exactly
+    await publish(reporting, *(DealStory(pipeline, tenant.rep.id, Decimal("0.01"), "USD") for _ in range(3)))
+    await publish(reporting, DealStory(pipeline, tenant.rep.id, Decimal("0.35")))  # of the base: 50 yen exactly
 
     report = await read_report(reporting.client(tenant.admin), currency="JPY")
     assert by_stage(report, "total")[0] == "54"  # 50 + 3 x 1.2857: one by one they would be 53
 
 
 async def test_a_missing_rate_is_named_and_its_deals_are_counted(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rate(reporting, tenant, "USD", "2026-11-03", "0.9")
     before = datetime(2026, 11, 1, tzinfo=UTC)
-    await tell(
+    await publish(
         reporting,
         DealStory(pipeline, tenant.rep.id, Decimal(10)),
         DealStory(pipeline, tenant.rep.id, Decimal(10), "GBP"),
@@ -180,15 +180,15 @@ async def test_a_missing_rate_is_named_and_its_deals_are_counted(
 
 @pytest.mark.usefixtures("pipeline")
 async def test_a_named_pipeline_and_a_removed_stage(reporting: Reporting, tenant: SeededTenant) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     story = DealStory(other, tenant.rep.id)
-    await tell(reporting, story)
+    await publish(reporting, story)
     client = reporting.client(tenant.rep)
     assert sum(by_stage(await read_report(client), "deal_count")) == 0
 
-    shorter = other.retold(stages=(*other.stages[2:], other.stages[1]))
-    await keep_pipelines([shorter.tell()], reporting.database)
+    shorter = other.republished(stages=(*other.stages[2:], other.stages[1]))
+    await keep_pipelines([shorter.publish()], reporting.database)
     report = await read_report(client, pipeline_id=str(other.id))
     assert by_stage(report, "stage_name") == [*STAGES[2:], "Discovery", "Qualification"]
     assert by_stage(report, "deal_count")[-1] == 1
@@ -202,13 +202,13 @@ async def test_a_tenant_without_a_pipeline_yet(reporting: Reporting, tenant: See
     require_problem(await reporting.client(tenant.admin).get(URL), 404, "not-found")
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    evil = pipeline.retold(stages=tuple(
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    evil = pipeline.republished(stages=tuple(
         stage if stage.name != "Discovery" else type(stage)(stage.id, '=HYPERLINK("x";"y")', 25, "OPEN")
         for stage in pipeline.stages
     ))  # fmt: skip
-    await keep_pipelines([evil.tell()], reporting.database)
-    await tell(reporting, DealStory(pipeline, tenant.rep.id), DealStory(pipeline, tenant.rep.id, currency="USD"))
+    await keep_pipelines([evil.publish()], reporting.database)
+    await publish(reporting, DealStory(pipeline, tenant.rep.id), DealStory(pipeline, tenant.rep.id, currency="USD"))
 
     answer = await reporting.client(tenant.admin).get(URL, headers={"Accept": "text/csv"})
 

@@ -11,10 +11,10 @@ from crm_reporting.rebuild.swapping import HOLD
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.worker import CONSUMERS
 from crm_shared.database import Database
-from crm_testing.deal_stories import DealStory, ToldPipeline
-from crm_testing.people import SeededTenant, tell_user
+from crm_testing.deal_stories import DealStory, PublishedPipeline
+from crm_testing.people import SeededTenant, publish_user
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
@@ -70,14 +70,14 @@ def test_every_consumer_says_what_it_makes() -> None:
 async def test_whoever_holds_the_gates_keeps_every_consumer_from_writing_anything(
     reporting: Reporting, tenant: SeededTenant
 ) -> None:
-    pipeline = ToldPipeline.sales(tenant.id)
+    pipeline = PublishedPipeline.sales(tenant.id)
     events = [
         describe_tenant(tenant),
-        tell_user(tenant.rep, version=2),
-        pipeline.tell(),
-        ToldRecord.new("contact", tenant.id).tell(),
+        publish_user(tenant.rep, version=2),
+        pipeline.publish(),
+        PublishedRecord.new("contact", tenant.id).publish(),
         DealStory(pipeline, tenant.rep.id).create()[0],
-        ToldRecord.new("activity", tenant.id).tell(),
+        PublishedRecord.new("activity", tenant.id).publish(),
     ]
     handlers = {topic: consumer for consumer in CONSUMERS for topic in consumer.topics}
     tables = [table.name for table in list_tables()]

@@ -13,7 +13,7 @@ from crm_reporting.history.sums import FormerFact
 from crm_reporting.row_arrays import to_columns
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import MAKE
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -27,7 +27,7 @@ STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE}
 
 @pytest.mark.parametrize("what", STATEMENTS)
 async def test_no_row_is_held_against_each_other(
-    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline, what: str
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: PublishedPipeline, what: str
 ) -> None:
     stories = [DealStory(pipeline, tenant.rep.id, Decimal(number)) for number in range(DEALS)]
     for story in stories:

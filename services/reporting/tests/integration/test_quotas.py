@@ -10,7 +10,7 @@ from crm_reporting.consumers import keep_directory
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.people import JOINED_AT, Person, SeededTenant, tell_user
+from crm_testing.people import JOINED_AT, Person, SeededTenant, publish_user
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -123,7 +123,7 @@ async def test_a_quota_stays_when_its_user_leaves_or_changes_manager(
 ) -> None:
     admin = reporting.client(tenant.admin)
     before = require_ok(await admin.put(URL, json=quota_of(tenant.rep)))
-    left = tell_user(tenant.rep, version=2, by=tenant.admin, active=False, manager_id=None)
+    left = publish_user(tenant.rep, version=2, by=tenant.admin, active=False, manager_id=None)
     await keep_directory([left], reporting.database)
 
     assert require_ok(await admin.get(URL))["items"] == [before]

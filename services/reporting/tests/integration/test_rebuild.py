@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
-from services.reporting.tests.integration.rebuild_kit import DAMAGES, ToldService, count_changes
+from services.reporting.tests.integration.rebuild_kit import DAMAGES, PublishedService, count_changes
 from services.reporting.tests.integration.truth.business import Business
 
 from crm_reporting.rebuild.swapping import holding_writers
@@ -25,7 +25,7 @@ REPORTS: Final = (
 )
 
 
-async def ask(service: ToldService, business: Business) -> list[Any]:
+async def ask(service: PublishedService, business: Business) -> list[Any]:
     """Return what each of three people is told by each report."""
     clients = [service.kit.client(person) for person in business.viewers]
     answers = [require_ok(await client.get(path)) for path in REPORTS for client in clients]
@@ -35,7 +35,7 @@ async def ask(service: ToldService, business: Business) -> list[Any]:
 
 
 @asynccontextmanager
-async def asking(service: ToldService, business: Business, *allowed: list[Any]) -> AsyncIterator[list[int]]:
+async def asking(service: PublishedService, business: Business, *allowed: list[Any]) -> AsyncIterator[list[int]]:
     """Ask again and again while in the block: every answer is one of those allowed. Lends how many were, by round."""
     rounds: list[int] = []
 
@@ -54,16 +54,16 @@ async def asking(service: ToldService, business: Business, *allowed: list[Any]) 
         assert isinstance(outcome, asyncio.CancelledError), outcome
 
 
-async def test_it_equals_what_was_heard_while_others_read_and_write(service: ToldService) -> None:
-    quiet, busy = await service.tell_tenant(1), await service.tell_tenant(2)
+async def test_it_equals_what_was_heard_while_others_read_and_write(service: PublishedService) -> None:
+    quiet, busy = await service.publish_tenant(1), await service.publish_tenant(2)
     half = len(busy.events) // 2
     async with service.working():
-        await service.tell([*quiet.events, *busy.events[:half]])
+        await service.publish([*quiet.events, *busy.events[:half]])
         await service.rest()
         before = await service.read_rows(quiet.tenant.id)
         answers = await ask(service, quiet)
         async with asking(service, quiet, answers) as rounds:
-            writing = asyncio.create_task(service.tell(busy.events[half:]))
+            writing = asyncio.create_task(service.publish(busy.events[half:]))
             await service.rebuild()
             await writing
         assert rounds
@@ -73,13 +73,13 @@ async def test_it_equals_what_was_heard_while_others_read_and_write(service: Tol
         assert (await service.read_rows(busy.tenant.id))["deal_facts"]
 
 
-async def test_what_was_damaged_is_whole_and_what_is_our_own_stays(service: ToldService) -> None:
-    business = await service.tell_tenant(3)
+async def test_what_was_damaged_is_whole_and_what_is_our_own_stays(service: PublishedService) -> None:
+    business = await service.publish_tenant(3)
     admin = service.kit.client(business.tenant.admin)
     rate = {"currency": "USD", "effective_on": "2026-02-02", "rate": "0.9"}
     require_ok(await admin.put("/v1/exchange-rates", json=rate))
     async with service.working():
-        await service.tell(business.events)
+        await service.publish(business.events)
         await service.rest()
     whole, answers = await service.read_rows(), await ask(service, business)
     own = await service.kit.list_rows("exchange_rates", "quotas")
@@ -95,10 +95,10 @@ async def test_what_was_damaged_is_whole_and_what_is_our_own_stays(service: Told
     assert "the workers wait, reports go on" in service.said
 
 
-async def test_one_tenants_rebuild_leaves_the_others_as_they_are(service: ToldService) -> None:
-    mended, left = await service.tell_tenant(4), await service.tell_tenant(5)
+async def test_one_tenants_rebuild_leaves_the_others_as_they_are(service: PublishedService) -> None:
+    mended, left = await service.publish_tenant(4), await service.publish_tenant(5)
     async with service.working():
-        await service.tell([*mended.events, *left.events])
+        await service.publish([*mended.events, *left.events])
         await service.rest()
     whole = await service.read_rows(mended.tenant.id)
     for business in (mended, left):
@@ -114,16 +114,16 @@ async def test_one_tenants_rebuild_leaves_the_others_as_they_are(service: ToldSe
 
 
 async def test_workers_wait_for_the_swap_freshness_says_so_and_what_is_deleted_meanwhile_stays_away(
-    service: ToldService,
+    service: PublishedService,
 ) -> None:
-    business = await service.tell_tenant(6, deals=10)
+    business = await service.publish_tenant(6, deals=10)
     story, contact = business.stories[0], business.contacts[0]
     if story.is_deleted:
         story.restore()
         business.events.append(story.events[-1])
     client = service.kit.client(business.tenant.admin)
     async with service.working():
-        await service.tell(business.events)
+        await service.publish(business.events)
         await service.rest()
         async with service.kit.database.begin_as_worker() as transaction:
             holding = asyncio.create_task(service.rebuild())
@@ -133,7 +133,7 @@ async def test_workers_wait_for_the_swap_freshness_says_so_and_what_is_deleted_m
                     await transaction.execute("LOCK TABLE rebuild.refused_records")  # the swap comes to it and waits
                 await asyncio.sleep(0.01)
             now = datetime.now(UTC)
-            await service.tell([*story.delete(), contact.erase()])
+            await service.publish([*story.delete(), contact.erase()])
             assert require_ok(await client.get("/v1/reports/pipeline"))
             await asyncio.sleep(0.3)
             waiting = (await service.find_oldest_waiting())[service.topics["deal"]]
@@ -150,17 +150,17 @@ async def test_workers_wait_for_the_swap_freshness_says_so_and_what_is_deleted_m
 
 @pytest.mark.parametrize("heard", ["before", "after"])
 async def test_what_is_told_between_the_comparison_and_the_swap_counts_once(
-    service: ToldService, heard: str, monkeypatch: pytest.MonkeyPatch
+    service: PublishedService, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    business = await service.tell_tenant(11, deals=8)
+    business = await service.publish_tenant(11, deals=8)
     half = len(business.events) // 2
-    await service.tell(business.events[:half])
+    await service.publish(business.events[:half])
     async with service.working():
         await service.rest()
 
     @asynccontextmanager
     async def hold_later(live: Database, say: Callable[[str], None]) -> AsyncIterator[Transaction]:
-        await service.tell(business.events[half:])
+        await service.publish(business.events[half:])
         if heard == "before":
             async with service.working():
                 await service.rest()

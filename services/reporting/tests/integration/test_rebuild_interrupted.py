@@ -10,7 +10,7 @@ from typing import Final
 
 import asyncpg
 import pytest
-from services.reporting.tests.integration.rebuild_kit import DAMAGES, ToldService, count_changes
+from services.reporting.tests.integration.rebuild_kit import DAMAGES, PublishedService, count_changes
 from services.reporting.tests.integration.rebuild_process import BATCH
 from typer.testing import CliRunner
 
@@ -30,7 +30,7 @@ STEPS: Final = ("an empty copy", BATCH, "the copy is filled", "the workers wait"
 BROKEN: Final = RawRecord(b"key", b"{", [("ce_type", b"crm.deal.updated")])
 
 
-async def run_until(service: ToldService, step: str, ending: signal.Signals) -> tuple[int, str]:
+async def run_until(service: PublishedService, step: str, ending: signal.Signals) -> tuple[int, str]:
     """Run the command in a process that signals itself at `step`; give how it ended, and what it said last."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.reporting.tests.integration.rebuild_process"),
@@ -44,14 +44,14 @@ async def run_until(service: ToldService, step: str, ending: signal.Signals) -> 
     return process.returncode or 0, errors.decode()
 
 
-def environment(service: ToldService) -> dict[str, str]:
+def environment(service: PublishedService) -> dict[str, str]:
     return {"CRM_REPORTING_WORKER_DSN": service.dsn, "CRM_KAFKA_BOOTSTRAP": service.kafka}
 
 
-async def test_killed_at_any_step_it_goes_on(service: ToldService) -> None:
-    business = await service.tell_tenant(7)
+async def test_killed_at_any_step_it_goes_on(service: PublishedService) -> None:
+    business = await service.publish_tenant(7)
     async with service.working():
-        await service.tell(business.events)
+        await service.publish(business.events)
         await service.rest()
     whole = await service.read_rows()
     await service.execute(*DAMAGES, tenant=business.tenant)
@@ -71,14 +71,16 @@ async def test_killed_at_any_step_it_goes_on(service: ToldService) -> None:
     assert service.said[-1] == "swapped; the workers go on"
 
 
-async def test_what_the_topics_do_not_tell_is_not_lost(service: ToldService, monkeypatch: pytest.MonkeyPatch) -> None:
-    business = await service.tell_tenant(8, deals=3)
+async def test_what_the_topics_do_not_tell_is_not_lost(
+    service: PublishedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    business = await service.publish_tenant(8, deals=3)
     async with service.working():
-        await service.tell(business.events)
+        await service.publish(business.events)
         await service.rest()
     untold = DealStory(business.pipelines[0][-1], business.tenant.rep.id, stage="Discovery")
     await project_deals([*untold.create(), *business.stories[0].edit(amount=None)], service.kit.database)
-    await service.tell_raw("deal", BROKEN)
+    await service.publish_raw("deal", BROKEN)
     whole = await service.read_rows()
     before = await service.kit.list_rows(*whole)
 
@@ -99,7 +101,7 @@ async def test_what_the_topics_do_not_tell_is_not_lost(service: ToldService, mon
     assert "deal_facts: 2 rows know more than the topics tell" in answer.output
     assert "1 records can't be read" in answer.output
 
-    await service.tell([untold.snapshot(), business.stories[0].snapshot()])
+    await service.publish([untold.snapshot(), business.stories[0].snapshot()])
     with pytest.raises(IncompleteCopy) as incomplete:
         await service.rebuild()
     assert not any(change.lost for change in incomplete.value.changes)
@@ -109,10 +111,10 @@ async def test_what_the_topics_do_not_tell_is_not_lost(service: ToldService, mon
     assert await service.kit.list_rows(*whole) == before
 
 
-async def test_a_copy_that_can_not_be_gone_on_with_begins_anew(service: ToldService) -> None:
-    business = await service.tell_tenant(9, deals=2)
+async def test_a_copy_that_can_not_be_gone_on_with_begins_anew(service: PublishedService) -> None:
+    business = await service.publish_tenant(9, deals=2)
     async with service.working():
-        await service.tell(business.events)
+        await service.publish(business.events)
         await service.rest()
     whole = await service.read_rows()
     await service.execute(*DAMAGES[:2], tenant=business.tenant)
@@ -131,9 +133,9 @@ async def test_a_copy_that_can_not_be_gone_on_with_begins_anew(service: ToldServ
         assert await service.read_rows() == whole
 
 
-async def test_one_copy_at_a_time(service: ToldService, monkeypatch: pytest.MonkeyPatch) -> None:
-    business = await service.tell_tenant(10, deals=1)
-    await service.tell(business.events)
+async def test_one_copy_at_a_time(service: PublishedService, monkeypatch: pytest.MonkeyPatch) -> None:
+    business = await service.publish_tenant(10, deals=1)
+    await service.publish(business.events)
     await service.rebuild_until("the copy is filled")
     with pytest.raises(RebuildRefused, match="a copy of all tenants is half made"):
         await service.rebuild(tenant_id=business.tenant.id)

@@ -5,31 +5,31 @@ from pathlib import Path
 import httpx
 
 from crm_reporting.consumers import keep_activities, keep_shares, project_deals
-from crm_reporting.repairs import list_held
+from crm_reporting.repairs import list_projected
 from crm_reporting.settings import ReportingSettings
 from crm_shared.features.replicas.owner_lists import OwnerLists
 from crm_shared.features.replicas.repair import repair
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.listed_records import ListedRecords
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 COUNTED = "SELECT activity_id, type FROM activity_facts WHERE tenant_id = $1 AND counts"
 SUMS = "SELECT deal_count FROM deal_rollup WHERE tenant_id = $1"
 
 
 async def test_what_is_gone_or_behind_is_brought_in_line(
-    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: ToldPipeline, tmp_path: Path
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, pipeline: PublishedPipeline, tmp_path: Path
 ) -> None:
     kept, gone = DealStory(pipeline, tenant.rep.id), DealStory(pipeline, tenant.rep.id)
     share = {"user_id": tenant.rep.id, "permission": "READ"}
-    contact = ToldRecord.new("contact", tenant.id, first_name="Ada", shares=[share])
+    contact = PublishedRecord.new("contact", tenant.id, first_name="Ada", shares=[share])
     await project_deals([*kept.create(), *gone.create()], reporting.database)
-    await keep_shares([contact.tell()], reporting.database)
-    calls = [ToldRecord.new("activity", tenant.id, type="CALL", user_id=tenant.rep.id) for _ in range(3)]
-    note = ToldRecord.new("activity", tenant.id, system=True)
-    await keep_activities([*(call.tell() for call in calls), note.tell()], reporting.database)
+    await keep_shares([contact.publish()], reporting.database)
+    calls = [PublishedRecord.new("activity", tenant.id, type="CALL", user_id=tenant.rep.id) for _ in range(3)]
+    note = PublishedRecord.new("activity", tenant.id, system=True)
+    await keep_activities([*(call.publish() for call in calls), note.publish()], reporting.database)
     calls[1].change(type="MEETING")
     owners = ListedRecords(tenant)
     owners.have("activities", *calls[:2])
@@ -42,7 +42,7 @@ async def test_what_is_gone_or_behind_is_brought_in_line(
         for expected in (4, 0):
             found = await repair(
                 reporting.database,
-                list_held(reporting.database),
+                list_projected(reporting.database),
                 lists,
                 tenant_id=tenant.id,
                 heal=True,

@@ -28,7 +28,7 @@ from crm_reporting.freshness.backlog import OldestWaiting
 from crm_reporting.replica.standby import Standby
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit, running_service
 from crm_testing.waiting import wait_until
@@ -139,7 +139,7 @@ async def wait_for_source(client: httpx.AsyncClient, source: str) -> None:
     await wait_until(is_read)
 
 
-async def tell_of_a_deal(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def publish_of_a_deal(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     story = DealStory(pipeline, tenant.rep.id, Decimal("10.00"))
     story.create()
     await project_deals(story.events, reporting.database)
@@ -154,9 +154,9 @@ def count_again(reason: str) -> float:
 
 
 async def test_reports_read_a_standby_that_has_caught_up(
-    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell_of_a_deal(reporting, tenant, pipeline)
+    await publish_of_a_deal(reporting, tenant, pipeline)
     async with reading(reporting, pair.standby.port) as kit:
         client = kit.client(tenant.rep)
         await wait_for_source(client, "replica")
@@ -172,7 +172,7 @@ async def test_reports_read_a_standby_that_has_caught_up(
 
 
 async def test_a_standby_too_far_behind_is_not_read_until_it_has_caught_up(
-    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     megabyte = 1024 * 1024
     async with reading(reporting, pair.standby.port, reporting_replica_max_lag_bytes=megabyte) as kit:
@@ -181,7 +181,7 @@ async def test_a_standby_too_far_behind_is_not_read_until_it_has_caught_up(
         await pair.ask_standby("SELECT pg_wal_replay_pause()")
         try:
             await pair.write_megabytes(3)
-            await tell_of_a_deal(reporting, tenant, pipeline)
+            await publish_of_a_deal(reporting, tenant, pipeline)
             await wait_for_source(client, "primary")
             assert await count_deals(client) == 1
         finally:
@@ -197,7 +197,7 @@ async def read_freshness(client: httpx.AsyncClient) -> tuple[str, float]:
 
 
 async def test_freshness_says_how_old_what_the_standby_shows_is(
-    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     async with reading(reporting, pair.standby.port, reporting_replica_max_lag_s=600.0) as kit:
         kit.app.state.backlog = NothingWaits()
@@ -206,7 +206,7 @@ async def test_freshness_says_how_old_what_the_standby_shows_is(
         assert await read_freshness(client) == ("replica", 0.0)
         await pair.ask_standby("SELECT pg_wal_replay_pause()")
         try:
-            await tell_of_a_deal(reporting, tenant, pipeline)
+            await publish_of_a_deal(reporting, tenant, pipeline)
             source, behind_s = await read_freshness(client)
             assert source == "replica"
             assert behind_s > 0
@@ -222,7 +222,7 @@ async def test_freshness_says_how_old_what_the_standby_shows_is(
 
 
 async def test_a_standby_whose_view_is_too_old_is_not_read(
-    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     async with reading(reporting, pair.standby.port, reporting_replica_max_lag_s=1.0) as kit:
         kit.app.state.backlog = NothingWaits()
@@ -230,7 +230,7 @@ async def test_a_standby_whose_view_is_too_old_is_not_read(
         await wait_for_source(client, "replica")
         await pair.ask_standby("SELECT pg_wal_replay_pause()")
         try:
-            await tell_of_a_deal(reporting, tenant, pipeline)
+            await publish_of_a_deal(reporting, tenant, pipeline)
             await wait_for_source(client, "primary")
             assert await count_deals(client) == 1
             assert await read_freshness(client) == ("primary", 0.0)
@@ -239,14 +239,14 @@ async def test_a_standby_whose_view_is_too_old_is_not_read(
 
 
 async def test_a_standby_that_is_away_at_the_start_is_read_once_it_is_there(
-    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, pair: Pair, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     pair.standby.kill()
     async with reading(reporting, pair.standby.port) as kit:
         client = kit.client(tenant.rep)
         assert require_ok(await client.get("/readyz"))["status"] == "ok"
         await wait_for_source(client, "primary")
-        await tell_of_a_deal(reporting, tenant, pipeline)
+        await publish_of_a_deal(reporting, tenant, pipeline)
         await asyncio.to_thread(lambda: pair.standby.start().wait_ready())
         await wait_for_source(client, "replica")
         assert await count_deals(client) == 1

@@ -14,7 +14,7 @@ from crm_reporting.consumers import project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -140,7 +140,7 @@ def act(story: DealStory, what: str, value: Any) -> None:
         story.delete()
 
 
-def tell_stories(data: st.DataObject, pipeline: ToldPipeline) -> tuple[list[DealStory], list[Event]]:
+def publish_stories(data: st.DataObject, pipeline: PublishedPipeline) -> tuple[list[DealStory], list[Event]]:
     """Let deals live at random; give them, and all events with each deal's in order."""
     stories: list[DealStory] = []
     for stage, amount, currency, close_date, owner_id in data.draw(st.lists(deals, min_size=1, max_size=4)):
@@ -183,8 +183,8 @@ async def require_rollup(reporting: ServiceKit[ReportingSettings], tenant_id: UU
 async def test_the_rollup_is_what_the_facts_add_up_to(
     reporting: ServiceKit[ReportingSettings], data: st.DataObject
 ) -> None:
-    pipeline = ToldPipeline.sales(new_id())
-    stories, events = tell_stories(data, pipeline)
+    pipeline = PublishedPipeline.sales(new_id())
+    stories, events = publish_stories(data, pipeline)
     if data.draw(st.booleans()):  # deals' lives side by side, each in its order
         events.sort(key=lambda event: event.version)
 
@@ -218,7 +218,7 @@ async def test_the_rollup_is_what_the_facts_add_up_to(
     ],
 )
 async def test_the_check_sees_what_is_wrong(reporting: ServiceKit[ReportingSettings], table: str, column: str) -> None:
-    story = DealStory(ToldPipeline.sales(new_id()), OWNERS[0], Decimal(10))
+    story = DealStory(PublishedPipeline.sales(new_id()), OWNERS[0], Decimal(10))
     story.create()
     story.move("Closed Won")
     await project_deals(story.events, reporting.database)

@@ -12,7 +12,7 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event
 from crm_testing.answers import require_ok
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.engines
 Reporting = ServiceKit[ReportingSettings]
 
 
-def tell_contact(tenant: SeededTenant, contact_id: UUID, version: int, *people: Person, **fields: Any) -> Event:
+def publish_contact(tenant: SeededTenant, contact_id: UUID, version: int, *people: Person, **fields: Any) -> Event:
     shares = [{"user_id": person.id, "permission": "READ"} for person in people]
     return make_contact_event(tenant.id, tenant.rep.id, contact_id=contact_id, version=version, shares=shares, **fields)
 
 
-async def tell_deals(reporting: Reporting, *stories: DealStory) -> None:
+async def publish_deals(reporting: Reporting, *stories: DealStory) -> None:
     for story in stories:
         story.create()
     await project_deals([event for story in stories for event in story.events], reporting.database)
@@ -39,21 +39,21 @@ async def read_stage(reporting: Reporting, person: Person, stage: str, **paramet
 
 
 async def test_a_share_adds_the_contacts_deals_and_its_end_takes_them_off(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     contact_id = new_id()
-    await tell_deals(
+    await publish_deals(
         reporting,
         DealStory(pipeline, tenant.rep.id, Decimal("10.00"), contact_id=contact_id),
         DealStory(pipeline, tenant.rep.id, Decimal("20.00")),
         DealStory(pipeline, tenant.other_rep.id, Decimal("400.00")),
         DealStory(pipeline, tenant.other_rep.id, None, contact_id=contact_id),
     )
-    await keep_shares([tell_contact(tenant, contact_id, 1)], reporting.database)
+    await keep_shares([publish_contact(tenant, contact_id, 1)], reporting.database)
     seen = {person.id: await read_stage(reporting, person, "Qualification") for person in tenant.people}
     assert [found[:2] for found in seen.values()] == [(4, "430.00"), (2, "30.00"), (2, "30.00"), (2, "400.00")]
 
-    shared = tell_contact(tenant, contact_id, 2, tenant.other_rep, tenant.manager, tenant.admin)
+    shared = publish_contact(tenant, contact_id, 2, tenant.other_rep, tenant.manager, tenant.admin)
     await keep_shares([shared], reporting.database)
 
     counts = [(await read_stage(reporting, person, "Qualification"))[:2] for person in tenant.people]
@@ -62,20 +62,20 @@ async def test_a_share_adds_the_contacts_deals_and_its_end_takes_them_off(
     assert of_rep[:2] == (1, "10.00")
     assert of_rep[2] == pytest.approx(seen[tenant.rep.id][2], abs=0.01)
 
-    await keep_shares([tell_contact(tenant, contact_id, 3)], reporting.database)
+    await keep_shares([publish_contact(tenant, contact_id, 3)], reporting.database)
 
     for person in tenant.people:
         assert (await read_stage(reporting, person, "Qualification"))[:2] == seen[person.id][:2]
 
 
 async def test_closed_deals_in_other_currencies_are_counted_and_converted(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     body = {"currency": "USD", "effective_on": "2026-01-01", "rate": "0.5"}
     require_ok(await reporting.client(tenant.admin).put("/v1/exchange-rates", json=body))
     contact_id = new_id()
-    await keep_shares([tell_contact(tenant, contact_id, 1, tenant.other_rep)], reporting.database)
-    await tell_deals(
+    await keep_shares([publish_contact(tenant, contact_id, 1, tenant.other_rep)], reporting.database)
+    await publish_deals(
         reporting,
         DealStory(pipeline, tenant.rep.id, Decimal(100), "USD", stage="Closed Won", contact_id=contact_id),
         DealStory(pipeline, tenant.rep.id, Decimal(100), "USD", stage="Closed Won"),
@@ -85,42 +85,42 @@ async def test_closed_deals_in_other_currencies_are_counted_and_converted(
 
 
 async def test_deleted_deals_and_deleted_contacts_count_nothing(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     contact_id = new_id()
     gone = DealStory(pipeline, tenant.rep.id, contact_id=contact_id)
-    await keep_shares([tell_contact(tenant, contact_id, 1, tenant.other_rep)], reporting.database)
-    await tell_deals(reporting, gone, DealStory(pipeline, tenant.rep.id, contact_id=contact_id))
+    await keep_shares([publish_contact(tenant, contact_id, 1, tenant.other_rep)], reporting.database)
+    await publish_deals(reporting, gone, DealStory(pipeline, tenant.rep.id, contact_id=contact_id))
     assert (await read_stage(reporting, tenant.other_rep, "Qualification"))[0] == 2
 
     await project_deals([*gone.delete()], reporting.database)
     assert (await read_stage(reporting, tenant.other_rep, "Qualification"))[0] == 1
-    deleted = tell_contact(tenant, contact_id, 2, tenant.other_rep, deleted_at="2026-11-03T09:00:00Z")
+    deleted = publish_contact(tenant, contact_id, 2, tenant.other_rep, deleted_at="2026-11-03T09:00:00Z")
     await keep_shares([deleted], reporting.database)
     assert (await read_stage(reporting, tenant.other_rep, "Qualification"))[0] == 0
 
 
 async def test_replays_and_late_events_change_no_row(reporting: Reporting, tenant: SeededTenant) -> None:
     contact_id = new_id()
-    told = [
-        tell_contact(tenant, contact_id, 1),
-        tell_contact(tenant, contact_id, 2, tenant.other_rep),
-        tell_contact(tenant, contact_id, 3, tenant.other_rep, tenant.manager),
-        tell_contact(tenant, contact_id, 4, tenant.manager),
+    published = [
+        publish_contact(tenant, contact_id, 1),
+        publish_contact(tenant, contact_id, 2, tenant.other_rep),
+        publish_contact(tenant, contact_id, 3, tenant.other_rep, tenant.manager),
+        publish_contact(tenant, contact_id, 4, tenant.manager),
     ]
     tables = ("contact_shares", "contacts", "source_progress")
-    await keep_shares(told, reporting.database)
+    await keep_shares(published, reporting.database)
     settled = await reporting.list_rows(*tables)
-    for batch in (told, told[:2], list(reversed(told)), [told[1]]):
+    for batch in (published, published[:2], list(reversed(published)), [published[1]]):
         await keep_shares(batch, reporting.database)
         assert await reporting.list_rows(*tables) == settled
 
 
-async def test_strangers_count_nothing(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_strangers_count_nothing(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     strangers = await reporting.seed_tenant()
     contact_id = new_id()
-    await keep_shares([tell_contact(tenant, contact_id, 1, strangers.rep)], reporting.database)
-    await tell_deals(reporting, DealStory(pipeline, tenant.rep.id, contact_id=contact_id))
+    await keep_shares([publish_contact(tenant, contact_id, 1, strangers.rep)], reporting.database)
+    await publish_deals(reporting, DealStory(pipeline, tenant.rep.id, contact_id=contact_id))
     assert (await read_stage(reporting, tenant.other_rep, "Qualification"))[0] == 0
     answer = await reporting.client(strangers.rep).get("/v1/reports/pipeline", params={"pipeline_id": str(pipeline.id)})
     assert answer.status_code == 404

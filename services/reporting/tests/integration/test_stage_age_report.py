@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from services.reporting.tests.integration.october import STAGES, Reporting, at, live, tell
+from services.reporting.tests.integration.october import STAGES, Reporting, at, live, publish
 
 from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -33,9 +33,9 @@ def to_days(stays: Mapping[str, Any]) -> tuple[Any, ...]:
     return stays["count"], stays["average_days"], stays["median_days"], stays["p90_days"]
 
 
-async def test_stays_that_ended(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_stays_that_ended(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     """The example of docs/reports.md."""
-    await tell(
+    await publish(
         reporting,
         live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 2), ("Discovery", 4), ("Closed Won", 7)),
         live(pipeline, tenant.rep, ("Discovery", 5), ("Closed Lost", 14)),
@@ -53,7 +53,7 @@ async def test_stays_that_ended(reporting: Reporting, tenant: SeededTenant, pipe
 
 
 async def test_stays_that_go_on_run_to_the_moment_of_the_report(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     now = datetime.now(UTC)
     stories = [DealStory(pipeline, tenant.rep.id, at=now - timedelta(days=days)) for days in (1, 2, 12)]
@@ -61,7 +61,7 @@ async def test_stays_that_go_on_run_to_the_moment_of_the_report(
     for story in (*stories, ahead):
         story.create()
     stories[1].edit(amount=None)  # no entry
-    await tell(reporting, *stories, ahead)
+    await publish(reporting, *stories, ahead)
     items = await read_items(reporting.client(tenant.rep))
     assert to_days(items["Qualification"]["open"]) == pytest.approx((3, 5.0, 2.0, 10.0), abs=0.01)
     assert to_days(items["Discovery"]["open"]) == (1, 0.0, 0.0, 0.0)  # a clock that is ahead
@@ -69,11 +69,11 @@ async def test_stays_that_go_on_run_to_the_moment_of_the_report(
 
 
 async def test_closed_and_deleted_deals_stand_in_no_open_stay(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     deleted = live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 2))
     deleted.delete()
-    await tell(
+    await publish(
         reporting,
         live(pipeline, tenant.rep, ("Closed Won", 1)),
         live(pipeline, tenant.rep, ("Closed Lost", 1), ("Closed Won", 3)),
@@ -88,12 +88,14 @@ async def test_closed_and_deleted_deals_stand_in_no_open_stay(
     assert (items["Proposal"]["open"]["count"], items["Discovery"]["left"]["count"]) == (1, 1)
 
 
-async def test_another_pipeline_ends_a_stay(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    other = ToldPipeline.sales(tenant.id, is_default=False)
-    await keep_pipelines([other.tell()], reporting.database)
+async def test_another_pipeline_ends_a_stay(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
+    other = PublishedPipeline.sales(tenant.id, is_default=False)
+    await keep_pipelines([other.publish()], reporting.database)
     story = live(pipeline, tenant.rep, ("Discovery", 1))
     story.move("Negotiation", at=at(4), pipeline=other)
-    await tell(reporting, story)
+    await publish(reporting, story)
     client = reporting.client(tenant.rep)
     items = await read_items(client)
     assert to_days(items["Discovery"]["left"]) == (1, 3.0, 3.0, 3.0)
@@ -102,26 +104,28 @@ async def test_another_pipeline_ends_a_stay(reporting: Reporting, tenant: Seeded
 
 
 async def test_a_removed_stage_has_a_row_while_it_has_stays(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await tell(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 3)))
+    await publish(reporting, live(pipeline, tenant.rep, ("Discovery", 1), ("Proposal", 3)))
     left = [stage for stage in pipeline.stages if stage.name not in {"Qualification", "Discovery"}]
-    await keep_pipelines([pipeline.retold(stages=tuple(left)).tell()], reporting.database)
+    await keep_pipelines([pipeline.republished(stages=tuple(left)).publish()], reporting.database)
     items = await read_items(reporting.client(tenant.rep))
     assert list(items) == [*STAGES[2:], "Discovery"]
     assert to_days(items["Discovery"]["left"]) == (1, 2.0, 2.0, 2.0)
 
 
-async def test_each_counts_what_they_see(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_counts_what_they_see(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     contact_id = new_id()
     share = {"user_id": tenant.rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
+    published = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
+    await keep_shares([published], reporting.database)
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
     moves = (("Qualification", 1), ("Discovery", 2))
     stories = [live(pipeline, owner, *moves) for owner, count in owners.items() for _ in range(count)]
     shared = live(pipeline, tenant.other_rep, *moves, ("Proposal", 3), contact_id=contact_id)
-    await tell(reporting, *stories, shared)
+    await publish(reporting, *stories, shared)
 
     async def count(person: Person, **asked: Any) -> tuple[int, int, int]:
         items = await read_items(reporting.client(person), **asked)
@@ -135,13 +139,13 @@ async def test_each_counts_what_they_see(reporting: Reporting, tenant: SeededTen
     strangers = await reporting.seed_tenant()
     answer = await reporting.client(strangers.admin).get(URL, params={"pipeline_id": str(pipeline.id)})
     require_problem(answer, 404, "not-found")
-    await keep_pipelines([ToldPipeline.sales(strangers.id).tell()], reporting.database)
+    await keep_pipelines([PublishedPipeline.sales(strangers.id).publish()], reporting.database)
     items = await read_items(reporting.client(strangers.admin))
     assert [(item["open"], item["left"]) for item in items.values()] == [(NO_STAYS, NO_STAYS)] * len(STAGES)
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await tell(reporting, live(pipeline, tenant.rep, ("Qualification", 1), ("Closed Won", 2.5)))
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await publish(reporting, live(pipeline, tenant.rep, ("Qualification", 1), ("Closed Won", 2.5)))
     answer = await reporting.client(tenant.rep).get(URL, headers={"Accept": "text/csv"})
     assert (answer.headers["content-type"], answer.headers["crm-source"]) == ("text/csv; charset=utf-8", "primary")
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))

@@ -25,7 +25,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -42,9 +42,9 @@ WINDOWS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StageLives:
     tenant: SeededTenant
-    pipelines: tuple[ToldPipeline, ...]
+    pipelines: tuple[PublishedPipeline, ...]
     stories: Sequence[DealStory]
     shared_contact: UUID
 
@@ -59,25 +59,25 @@ class Told:
         ]
 
 
-async def tell_lives(reporting: Reporting, tenant: SeededTenant, seed: int) -> Told:
+async def publish_lives(reporting: Reporting, tenant: SeededTenant, seed: int) -> StageLives:
     random = Random(seed)  # noqa: S311 - lives for a test
-    pipelines = (ToldPipeline.sales(tenant.id), ToldPipeline.sales(tenant.id, is_default=False))
-    await keep_pipelines([pipeline.tell() for pipeline in pipelines], reporting.database)
+    pipelines = (PublishedPipeline.sales(tenant.id), PublishedPipeline.sales(tenant.id, is_default=False))
+    await keep_pipelines([pipeline.publish() for pipeline in pipelines], reporting.database)
     shared_contact = new_id()
     share = {"user_id": tenant.other_rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.rep.id, contact_id=shared_contact, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
+    published = make_contact_event(tenant.id, tenant.rep.id, contact_id=shared_contact, version=1, shares=[share])
+    await keep_shares([published], reporting.database)
     contacts = (shared_contact, new_id())
     stories = [live(random, pipelines, tenant.people, contacts) for _ in range(DEALS)]
     for batch in deliver(random, stories):
         await project_deals(batch, reporting.database)
-    return Told(tenant, pipelines, stories, shared_contact)
+    return StageLives(tenant, pipelines, stories, shared_contact)
 
 
 async def require_conversion(
     reporting: Reporting,
     person: Person,
-    pipeline: ToldPipeline,
+    pipeline: PublishedPipeline,
     window: Window,
     seen: Sequence[Life],
     **asked: Any,
@@ -108,7 +108,7 @@ async def require_conversion(
 
 
 async def require_ages(
-    reporting: Reporting, person: Person, pipeline: ToldPipeline, seen: Sequence[Life], **asked: Any
+    reporting: Reporting, person: Person, pipeline: PublishedPipeline, seen: Sequence[Life], **asked: Any
 ) -> None:
     asked |= {"pipeline_id": str(pipeline.id)}
     report = require_ok(await reporting.client(person).get("/v1/reports/stage-age", params=asked))
@@ -120,35 +120,37 @@ async def require_ages(
             assert all(is_printed_as(days, item[state][name]) for name, days in expected[state].items())
 
 
-async def require_conversions(reporting: Reporting, told: Told) -> None:
-    for index, person in enumerate(told.tenant.people):
-        seen = read_lives(told.seen_by(person))
-        for number, pipeline in enumerate(told.pipelines):
+async def require_conversions(reporting: Reporting, published: StageLives) -> None:
+    for index, person in enumerate(published.tenant.people):
+        seen = read_lives(published.seen_by(person))
+        for number, pipeline in enumerate(published.pipelines):
             window = WINDOWS[(2 * index + number) % len(WINDOWS)]
             await require_conversion(reporting, person, pipeline, window, seen)
-    owners = [told.tenant.rep.id, told.tenant.other_rep.id]
-    for person in (told.tenant.admin, told.tenant.other_rep):
-        seen = read_lives(story for story in told.seen_by(person) if story.state["owner_id"] in owners)
+    owners = [published.tenant.rep.id, published.tenant.other_rep.id]
+    for person in (published.tenant.admin, published.tenant.other_rep):
+        seen = read_lives(story for story in published.seen_by(person) if story.state["owner_id"] in owners)
         asked = {"owner_id": [str(owner) for owner in owners]}
-        await require_conversion(reporting, person, told.pipelines[0], WINDOWS[2], seen, **asked)
+        await require_conversion(reporting, person, published.pipelines[0], WINDOWS[2], seen, **asked)
 
 
-def require_hard_lives(told: Told) -> None:
+def require_hard_lives(published: StageLives) -> None:
     """Hold that the lives go everywhere: a recomputation proves little where nothing happens."""
     window = Window(date(2025, 1, 1), date(2026, 12, 31), "UTC")
-    lives = read_lives(told.stories)
-    rows = [convert(lives, window, *pair) for pair in permutations([stage.id for stage in told.pipelines[0].stages], 2)]
+    lives = read_lives(published.stories)
+    rows = [
+        convert(lives, window, *pair) for pair in permutations([stage.id for stage in published.pipelines[0].stages], 2)
+    ]
     assert all(row["converted"] for row in rows)
     assert sum(row["open"] > 0 for row in rows) > len(rows) / 2
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_reports_say_what_was_lived(reporting: Reporting, tenant: SeededTenant, seed: int) -> None:
-    told = await tell_lives(reporting, tenant, seed)
-    require_hard_lives(told)
-    await require_conversions(reporting, told)
+    published = await publish_lives(reporting, tenant, seed)
+    require_hard_lives(published)
+    await require_conversions(reporting, published)
     for person in tenant.people:
-        for pipeline in told.pipelines:
-            await require_ages(reporting, person, pipeline, read_lives(told.seen_by(person)))
-    seen = read_lives(story for story in told.stories if story.state["owner_id"] == tenant.rep.id)
-    await require_ages(reporting, tenant.admin, told.pipelines[0], seen, owner_id=str(tenant.rep.id))
+        for pipeline in published.pipelines:
+            await require_ages(reporting, person, pipeline, read_lives(published.seen_by(person)))
+    seen = read_lives(story for story in published.stories if story.state["owner_id"] == tenant.rep.id)
+    await require_ages(reporting, tenant.admin, published.pipelines[0], seen, owner_id=str(tenant.rep.id))

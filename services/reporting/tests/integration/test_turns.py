@@ -9,11 +9,11 @@ from crm_reporting.history import projections as histories
 from crm_reporting.reports.activity_metrics import queries as metrics_queries
 from crm_reporting.settings import ReportingSettings
 from crm_shared.http import exports
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.loop_rounds import LoopRounds
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engines
 async def test_deals_and_pipelines_are_read_in_a_thread(
     reporting: ServiceKit[ReportingSettings],
     tenant: SeededTenant,
-    pipeline: ToldPipeline,
+    pipeline: PublishedPipeline,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rounds = LoopRounds()
@@ -38,7 +38,7 @@ async def test_deals_and_pipelines_are_read_in_a_thread(
     story.create()
     story.move("Discovery")
     await project_deals([story.snapshot()], reporting.database)
-    await keep_pipelines([pipeline.retold(name="Renewals").tell()], reporting.database)
+    await keep_pipelines([pipeline.republished(name="Renewals").publish()], reporting.database)
     assert (rounds.calls, rounds.most) == (6, 0)
 
 
@@ -51,7 +51,7 @@ async def test_e_mails_that_name_many_others_are_read_in_a_thread(
     for named, most in [(2, 4), (3, 0)]:
         rounds.calls = rounds.most = 0
         fields = {"direction": "INBOUND", "reference_ids": [f"<{number}@x.example>" for number in range(named)]}
-        mails = [ToldRecord.new("activity", tenant.id, type="EMAIL", **fields).tell() for _ in range(2)]
+        mails = [PublishedRecord.new("activity", tenant.id, type="EMAIL", **fields).publish() for _ in range(2)]
         await keep_activities(mails, reporting.database)
         assert (rounds.calls, rounds.most) == (2 * named, most)
 
@@ -62,9 +62,9 @@ async def test_the_days_of_many_reps_are_read_and_written_in_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls = [
-        ToldRecord.new(
+        PublishedRecord.new(
             "activity", tenant.id, type="CALL", user_id=tenant.rep.id, occurred_at=f"2026-03-0{day}T12:00:00Z"
-        ).tell()
+        ).publish()
         for day in range(1, 8)
     ]
     await keep_activities(calls, reporting.database)

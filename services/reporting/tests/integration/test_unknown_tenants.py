@@ -23,7 +23,7 @@ from crm_reporting.stays.store import remake_stays
 from crm_reporting.store import SUM_UP
 from crm_shared.database.pool import TenantConnection
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import ToldPipeline
+from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit, running_service
 
@@ -126,11 +126,11 @@ async def unknown(postgres_admin_dsn: str) -> AsyncIterator[Reporting]:
         yield kit
 
 
-async def load(kit: Reporting) -> tuple[SeededTenant, ToldPipeline]:
+async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
     """Make a tenant with rows in every table."""
     tenant = await kit.seed_tenant()
-    pipeline = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([pipeline.tell()], kit.database)
+    pipeline = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([pipeline.publish()], kit.database)
     owners: list[UUID] = [person.id for person in tenant.people]
     stages = [stage.id for stage in pipeline.stages]
     async with kit.database.begin_as_worker() as transaction:
@@ -146,7 +146,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, ToldPipeline]:
 
 @pytest.fixture
 def costs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
-    """Give what each statement of a report has cost, and its text, while the test runs."""
+    """Return what each statement of a report has cost, and its text, while the test runs."""
     measured: list[tuple[int, str]] = []
     fetch = TenantConnection.fetch
 

@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from services.reporting.tests.integration.closed_deals import Reporting, project, set_rates, tell_closed
+from services.reporting.tests.integration.closed_deals import Reporting, project, publish_closed, set_rates
 
 from crm_reporting.consumers import keep_shares
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -20,7 +20,7 @@ NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 NOVEMBER = {"from": "2026-11-01", "to": "2026-11-15"}
 
 
-def tell_open(pipeline: ToldPipeline, owner: Person, at: datetime = NOON, **fields: Any) -> DealStory:
+def publish_open(pipeline: PublishedPipeline, owner: Person, at: datetime = NOON, **fields: Any) -> DealStory:
     story = DealStory(pipeline, owner.id, at=at, **fields)
     story.create()
     return story
@@ -38,15 +38,15 @@ async def count_open(reporting: Reporting, person: Person, **parameters: Any) ->
     return deals
 
 
-async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     """3 open x 2 / 3 won x 100.05 on average / 6 days = 33.35 a day."""
     cycles = [timedelta(days=4), timedelta(days=8)]
     await project(
         reporting,
-        *(tell_open(pipeline, tenant.rep) for _ in range(3)),
-        tell_closed(pipeline, tenant.rep.id, NOON, "200.00", cycle=cycles[0]),
-        tell_closed(pipeline, tenant.rep.id, NOON, "0.10", cycle=cycles[1]),
-        tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", cycle=timedelta(days=300)),
+        *(publish_open(pipeline, tenant.rep) for _ in range(3)),
+        publish_closed(pipeline, tenant.rep.id, NOON, "200.00", cycle=cycles[0]),
+        publish_closed(pipeline, tenant.rep.id, NOON, "0.10", cycle=cycles[1]),
+        publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", cycle=timedelta(days=300)),
     )
 
     report = require_ok(await reporting.client(tenant.rep).get(URL, params=NOVEMBER))
@@ -73,7 +73,7 @@ async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant
 
 
 async def test_what_there_is_nothing_of_is_null(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     nothing = {"win_rate": None, "average_won": None, "average_cycle_days": None, "velocity_per_day": None}
     assert await read_items(reporting, tenant.rep) == [{"group": None, "deals": 0, **nothing}]
@@ -82,33 +82,33 @@ async def test_what_there_is_nothing_of_is_null(
     ahead = {"from": "2200-11-01", "to": "2200-12-31"}
     assert await read_items(reporting, tenant.rep, **ahead, group_by="month") == []
 
-    await project(reporting, tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost"))
+    await project(reporting, publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost"))
     assert await read_items(reporting, tenant.rep) == [{"group": None, "deals": 0, **nothing, "win_rate": 0.0}]
 
-    await project(reporting, tell_closed(pipeline, tenant.rep.id, NOON, cycle=timedelta()))
+    await project(reporting, publish_closed(pipeline, tenant.rep.id, NOON, cycle=timedelta()))
     [item] = await read_items(reporting, tenant.rep)
     assert (item["average_won"], item["average_cycle_days"], item["velocity_per_day"]) == ("100.00", 0.0, None)
 
-    await project(reporting, tell_closed(pipeline, tenant.rep.id, NOON))
+    await project(reporting, publish_closed(pipeline, tenant.rep.id, NOON))
     [item] = await read_items(reporting, tenant.rep)
     assert (item["average_cycle_days"], item["velocity_per_day"]) == (5.0, "0.00")  # nothing is open
 
 
 async def test_deals_are_those_open_at_the_windows_end(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     """Midnight in Berlin, an hour ahead of UTC, ends the 15th."""
     end = datetime(2026, 11, 15, 23, tzinfo=UTC)
     before, at_end = end - timedelta(microseconds=1), end
-    later_won, won_before, late = (tell_open(pipeline, tenant.rep) for _ in range(3))
+    later_won, won_before, late = (publish_open(pipeline, tenant.rep) for _ in range(3))
     later_won.move("Closed Won", at=at_end)
     won_before.move("Closed Won", at=before)
     late.at = end + timedelta(days=1)
     late.delete()
-    reopened = tell_closed(pipeline, tenant.rep.id, NOON)
+    reopened = publish_closed(pipeline, tenant.rep.id, NOON)
     reopened.move("Proposal", at=before)
-    created = [tell_open(pipeline, tenant.rep, moment) for moment in (before, at_end)]
-    moved_on = tell_open(pipeline, tenant.rep)
+    created = [publish_open(pipeline, tenant.rep, moment) for moment in (before, at_end)]
+    moved_on = publish_open(pipeline, tenant.rep)
     moved_on.move("Discovery", at=at_end)
     await project(reporting, later_won, won_before, late, reopened, *created, moved_on)
 
@@ -118,10 +118,10 @@ async def test_deals_are_those_open_at_the_windows_end(
 
 
 async def test_what_has_not_ended_is_as_it_is_now(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     now = datetime.now(UTC)
-    stories = [tell_open(pipeline, tenant.rep, now - timedelta(days=age)) for age in (90, 90, 1)]
+    stories = [publish_open(pipeline, tenant.rep, now - timedelta(days=age)) for age in (90, 90, 1)]
     stories[0].move("Closed Won", at=now - timedelta(minutes=1))
     await project(reporting, *stories)
     client = reporting.client(tenant.rep)
@@ -138,13 +138,15 @@ async def test_what_has_not_ended_is_as_it_is_now(
     assert len(by_month) in {3, 4}
 
 
-async def test_each_month_ends_by_itself(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_month_ends_by_itself(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     begin = datetime(2026, 1, 20, tzinfo=UTC)
-    quick = tell_open(pipeline, tenant.rep, begin)
+    quick = publish_open(pipeline, tenant.rep, begin)
     quick.move("Closed Lost", at=begin + timedelta(days=40))  # on 1 March
-    slow = tell_open(pipeline, tenant.rep, begin)
+    slow = publish_open(pipeline, tenant.rep, begin)
     slow.move("Closed Won", at=begin + timedelta(days=100))  # on 30 April
-    await project(reporting, quick, slow, tell_closed(pipeline, tenant.rep.id, begin + timedelta(days=35)))
+    await project(reporting, quick, slow, publish_closed(pipeline, tenant.rep.id, begin + timedelta(days=35)))
     rows = await read_items(
         reporting, tenant.rep, **{"from": "2025-12-15", "to": "2026-05-10", "group_by": "month", "time_zone": "UTC"}
     )
@@ -163,14 +165,14 @@ async def test_each_month_ends_by_itself(reporting: Reporting, tenant: SeededTen
 
 
 async def test_the_owner_of_that_moment_and_the_sight_of_today(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    given_away = tell_open(pipeline, tenant.rep)
-    taken_over = tell_open(pipeline, tenant.other_rep)
+    given_away = publish_open(pipeline, tenant.rep)
+    taken_over = publish_open(pipeline, tenant.other_rep)
     for story, owner in ((given_away, tenant.other_rep), (taken_over, tenant.rep)):
         story.at = NOON + timedelta(days=10)
         story.edit(owner_id=owner.id)
-    await project(reporting, given_away, taken_over, tell_open(pipeline, tenant.rep))
+    await project(reporting, given_away, taken_over, publish_open(pipeline, tenant.rep))
 
     async def count(person: Person, *owners: Person, **parameters: Any) -> dict[str, int]:
         parameters |= {"group_by": "owner", "owner_id": [str(owner.id) for owner in owners]}
@@ -185,7 +187,7 @@ async def test_the_owner_of_that_moment_and_the_sight_of_today(
     assert await count(tenant.admin, tenant.manager) == {}
 
 
-async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     shared = new_id()
     shares = [{"user_id": person.id, "permission": "READ"} for person in (tenant.other_rep, tenant.manager)]
     event = make_contact_event(tenant.id, tenant.rep.id, contact_id=shared, shares=shares)
@@ -193,16 +195,16 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
     await project(
         reporting,
-        *(tell_open(pipeline, owner) for owner, count in owners.items() for _ in range(count)),
-        tell_open(pipeline, tenant.rep, contact_id=shared),
+        *(publish_open(pipeline, owner) for owner, count in owners.items() for _ in range(count)),
+        publish_open(pipeline, tenant.rep, contact_id=shared),
     )
     assert [await count_open(reporting, person) for person in tenant.people] == [16, 7, 5, 9]
     assert await count_open(reporting, tenant.rep, owner_id=[str(tenant.manager.id)]) == 0
-    deleted, reopened = (tell_open(pipeline, tenant.rep, contact_id=shared) for _ in range(2))
+    deleted, reopened = (publish_open(pipeline, tenant.rep, contact_id=shared) for _ in range(2))
     deleted.delete()
     reopened.move("Closed Won")
     reopened.move("Proposal")
-    won = tell_closed(pipeline, tenant.rep.id, NOON, contact_id=shared)
+    won = publish_closed(pipeline, tenant.rep.id, NOON, contact_id=shared)
     await project(reporting, deleted, reopened, won)
     for to in ("2026-11-15", "2200-12-31"):  # as it was then, and as it is now
         assert [await count_open(reporting, person, to=to) for person in tenant.people] == [17, 8, 6, 10]
@@ -214,14 +216,14 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
 
 
 async def test_money_without_a_rate_takes_no_part(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rates(reporting, tenant, {"USD": {date(2026, 11, 1): "0.8"}})
     await project(
         reporting,
-        tell_open(pipeline, tenant.rep, currency="CHF"),
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="USD"),
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
+        publish_open(pipeline, tenant.rep, currency="CHF"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
     )
     report = require_ok(await reporting.client(tenant.rep).get(URL, params=NOVEMBER))
     [item] = report["items"]
@@ -231,8 +233,8 @@ async def test_money_without_a_rate_takes_no_part(
     assert (item["average_won"], item["average_cycle_days"], item["velocity_per_day"]) == (None, 10.0, None)
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
-    await project(reporting, tell_open(pipeline, tenant.rep))
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
+    await project(reporting, publish_open(pipeline, tenant.rep))
     client, headers = reporting.client(tenant.rep), {"Accept": "text/csv"}
     columns = "deals,win_rate,average_won,average_cycle_days,velocity_per_day,currency,missing_rates"
     answer = await client.get(URL, params=NOVEMBER, headers=headers)

@@ -18,12 +18,12 @@ from services.reporting.tests.integration.closed_deals import (
     list_closed,
     list_missing,
     list_sights,
+    publish_at_random,
     round_money,
-    tell_at_random,
 )
 
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -37,7 +37,7 @@ QUESTIONS = (
 
 
 def read_values(story: DealStory, day: date, zone: str) -> Mapping[str, Any]:
-    """Give a deal's values as they were when the day ended; none before it was created."""
+    """Return a deal's values as they were when the day ended; none before it was created."""
     end = datetime.combine(day + timedelta(days=1), time.min, ZoneInfo(zone)).astimezone(UTC)
     values: dict[str, Any] = {}
     for entry in story.value_history:
@@ -47,7 +47,7 @@ def read_values(story: DealStory, day: date, zone: str) -> Mapping[str, Any]:
 
 
 def list_open(stories: Sequence[DealStory], day: date, zone: str) -> list[UUID]:
-    """Give the owners, at that time, of the deals that were open when the day ended."""
+    """Return the owners, at that time, of the deals that were open when the day ended."""
     found = [read_values(story, day, zone) for story in stories]
     return [values["owner_id"] for values in found if values.get("status") == "OPEN" and values["deleted_at"] is None]
 
@@ -71,13 +71,13 @@ def describe(deals: int, closed: Sequence[DealStory], asked: Asked) -> dict[str,
 
 
 def list_months(asked: Asked) -> list[tuple[str, date]]:
-    """Give each month of the window and its last day in it."""
+    """Return each month of the window and its last day in it."""
     days = [asked.first + timedelta(days=number) for number in range((asked.last - asked.first).days + 1)]
     return list({day.isoformat()[:7]: day for day in days}.items())
 
 
 async def read_rows(client: httpx.AsyncClient, asked: Asked, missing: set[str], **parameters: str) -> dict[Any, Any]:
-    """Give the rows by group, without the owners' names. Fails unless these rates are missing."""
+    """Return the rows by group, without the owners' names. Fails unless these rates are missing."""
     answer = await client.get("/v1/reports/velocity", params={**asked.parameters, **parameters})
     report = require_ok(answer)
     assert report["missing_rates"] == sorted(missing)
@@ -90,13 +90,13 @@ async def read_rows(client: httpx.AsyncClient, asked: Asked, missing: set[str], 
 @pytest.mark.parametrize("seed", [21, 22])
 @pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.zone)
 async def test_velocity_is_what_counting_gives(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, asked: Asked, seed: int
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, asked: Asked, seed: int
 ) -> None:
-    told = await tell_at_random(reporting, tenant, pipeline, seed=seed, count=250)
+    published = await publish_at_random(reporting, tenant, pipeline, seed=seed, count=250)
     for person in tenant.people:
         owners = list_sights(tenant)[person.id]
-        seen = [story for story in told.stories if is_seen(told, story, owners, person.id)]
-        closed = list_closed(told, asked, owners, person.id)
+        seen = [story for story in published.stories if is_seen(published, story, owners, person.id)]
+        closed = list_closed(published, asked, owners, person.id)
         by_owner = group_by(closed, lambda story: story.state["owner_id"])
         by_month = group_by(closed, lambda story: asked.day_of(story.state["closed_at"]).isoformat()[:7])
         had_by = list_open(seen, asked.last, asked.zone)

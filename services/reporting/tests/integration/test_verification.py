@@ -11,7 +11,7 @@ from crm_reporting.consumers import keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import DIFFERENCES, REMEDIES, Difference, find_differences, make_turn, watch_differences
 from crm_shared.clock import new_id
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -34,7 +34,7 @@ SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", 
 
 
 @pytest.fixture
-async def told(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> list[DealStory]:
+async def told(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> list[DealStory]:
     stories = [DealStory(pipeline, tenant.rep.id, Decimal(number), close_date=None) for number in range(4)]
     for story in stories:
         story.create()
@@ -89,7 +89,7 @@ async def test_what_is_wrong_is_seen(
     strangers = await reporting.seed_tenant()
     assert await find(reporting, strangers) == []
 
-    await tell_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, told)
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ async def test_a_period_that_is_wrong_is_seen_and_its_sums_with_it(
     [periods, sums] = await find(reporting, tenant)
     assert periods == Difference(tenant.id, "deal_periods", row_count)
     assert sums.table == "period_rollup"
-    await tell_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, told)
 
 
-async def tell_anew(reporting: Reporting, tenant: SeededTenant, told: list[DealStory]) -> None:
+async def publish_anew(reporting: Reporting, tenant: SeededTenant, told: list[DealStory]) -> None:
     """Make it whole again, as no other test's look is to find it."""
     for kept in (*SUMS, "deal_facts", "deal_versions", "deal_periods"):
         await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
@@ -130,8 +130,8 @@ async def test_a_stay_that_is_wrong_is_seen_and_its_sum_with_it(
 
 
 async def test_a_deal_whose_history_nobody_told_is_seen(reporting: Reporting, tenant: SeededTenant) -> None:
-    pipeline = ToldPipeline.sales(tenant.id)
-    await keep_pipelines([pipeline.tell()], reporting.database)
+    pipeline = PublishedPipeline.sales(tenant.id)
+    await keep_pipelines([pipeline.publish()], reporting.database)
     story = DealStory(pipeline, tenant.rep.id)
     story.create()
     await project_deals(story.events, reporting.database)
@@ -159,7 +159,7 @@ async def test_the_metric_counts_over_all_tenants(
         await watch_differences(turn)
     assert read_metric("deal_periods") == before["deal_periods"] + 3
     assert read_metric("deal_rollup") == before["deal_rollup"]
-    await tell_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, told)
 
 
 async def test_of_many_workers_one_looks_and_none_at_its_start(reporting: Reporting) -> None:

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from services.reporting.tests.integration.closed_deals import Reporting, project, set_rates, tell_closed
+from services.reporting.tests.integration.closed_deals import Reporting, project, publish_closed, set_rates
 
 from crm_reporting.consumers import keep_directory, keep_shares
 from crm_reporting.reports.closings import queries
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.builders import make_contact_event
-from crm_testing.deal_stories import DealStory, ToldPipeline
-from crm_testing.people import Person, SeededTenant, tell_user
+from crm_testing.deal_stories import DealStory, PublishedPipeline
+from crm_testing.people import Person, SeededTenant, publish_user
 
 pytestmark = pytest.mark.engines
 
@@ -33,7 +33,7 @@ async def count_closed(reporting: Reporting, person: Person, **parameters: Any) 
     return sum(item["won"] for item in report["items"]), sum(item["lost"] for item in report["items"])
 
 
-async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     """Of five closed two were won: 100.00 in 4 days and 0.05 in 7; one of three of another rep's."""
     rae, otto = tenant.rep.id, tenant.other_rep.id
     days = [timedelta(days=number) for number in range(10)]
@@ -41,11 +41,11 @@ async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant
     open_deal.create()
     await project(
         reporting,
-        tell_closed(pipeline, rae, NOON, "100.00", cycle=days[4]),
-        tell_closed(pipeline, rae, NOON, "0.05", cycle=days[7]),
-        *(tell_closed(pipeline, rae, NOON, to="Closed Lost", cycle=days[1]) for _ in range(3)),
-        tell_closed(pipeline, otto, NOON, None, cycle=days[9]),
-        *(tell_closed(pipeline, otto, NOON, to="Closed Lost") for _ in range(2)),
+        publish_closed(pipeline, rae, NOON, "100.00", cycle=days[4]),
+        publish_closed(pipeline, rae, NOON, "0.05", cycle=days[7]),
+        *(publish_closed(pipeline, rae, NOON, to="Closed Lost", cycle=days[1]) for _ in range(3)),
+        publish_closed(pipeline, otto, NOON, None, cycle=days[9]),
+        *(publish_closed(pipeline, otto, NOON, to="Closed Lost") for _ in range(2)),
         open_deal,
     )
 
@@ -82,12 +82,14 @@ async def test_figures_worked_by_hand(reporting: Reporting, tenant: SeededTenant
     }
 
 
-async def test_the_present_closing_counts(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_the_present_closing_counts(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
     """A deal that was lost in October, reopened and won in November was won in November and lost never."""
-    won = tell_closed(pipeline, tenant.rep.id, NOON - timedelta(days=30), to="Closed Lost")
+    won = publish_closed(pipeline, tenant.rep.id, NOON - timedelta(days=30), to="Closed Lost")
     won.move("Proposal", at=NOON - timedelta(days=20))
-    reopened = tell_closed(pipeline, tenant.rep.id, NOON)
-    deleted = tell_closed(pipeline, tenant.rep.id, NOON)
+    reopened = publish_closed(pipeline, tenant.rep.id, NOON)
+    deleted = publish_closed(pipeline, tenant.rep.id, NOON)
     await project(reporting, won, reopened, deleted)
     assert await count_closed(reporting, tenant.rep, **{"from": "2026-10-01"}) == (2, 0)
     won.move("Closed Won", at=NOON)
@@ -102,7 +104,7 @@ async def test_the_present_closing_counts(reporting: Reporting, tenant: SeededTe
 
 
 async def test_by_source_of_the_contact_as_it_is_now(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     contacts = {source: new_id() for source in ("INBOUND", "REFERRAL", None)}
     events = [
@@ -112,7 +114,7 @@ async def test_by_source_of_the_contact_as_it_is_now(
     await keep_shares(events, reporting.database)
     by_contact = [*contacts.values(), contacts["REFERRAL"], contacts["REFERRAL"], None, new_id()]
     await project(
-        reporting, *(tell_closed(pipeline, tenant.rep.id, NOON, contact_id=contact_id) for contact_id in by_contact)
+        reporting, *(publish_closed(pipeline, tenant.rep.id, NOON, contact_id=contact_id) for contact_id in by_contact)
     )
 
     async def count() -> dict[str | None, int]:
@@ -134,10 +136,10 @@ async def test_by_source_of_the_contact_as_it_is_now(
 
 
 async def test_a_deal_follows_its_contact_when_that_is_merged(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     gone, left = new_id(), new_id()
-    told = [
+    published = [
         make_contact_event(tenant.id, tenant.rep.id, contact_id=gone, source="INBOUND"),
         make_contact_event(tenant.id, tenant.rep.id, contact_id=left, source="REFERRAL"),
     ]
@@ -147,8 +149,8 @@ async def test_a_deal_follows_its_contact_when_that_is_merged(
         "merged_into": left,
         "deleted_at": "2026-11-11T09:00:00Z",
     }
-    await keep_shares(told, reporting.database)
-    deal = tell_closed(pipeline, tenant.rep.id, NOON, contact_id=gone)
+    await keep_shares(published, reporting.database)
+    deal = publish_closed(pipeline, tenant.rep.id, NOON, contact_id=gone)
     await project(reporting, deal)
 
     async def name_sources() -> list[str | None]:
@@ -162,14 +164,14 @@ async def test_a_deal_follows_its_contact_when_that_is_merged(
 
 
 async def test_by_lost_reason_lost_deals_alone(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, monkeypatch: pytest.MonkeyPatch
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reasons = ["Price", "Price", "Timing", None, None, None, "=1+1", "", "x" * 50_000, "x" * 40_000 + "y"]
     lost = [
-        tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason=reason, currency="USD")
+        publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason=reason, currency="USD")
         for reason in reasons
     ]
-    await project(reporting, *lost, tell_closed(pipeline, tenant.rep.id, NOON, currency="USD"))
+    await project(reporting, *lost, publish_closed(pipeline, tenant.rep.id, NOON, currency="USD"))
 
     report = await read_report(reporting, tenant.rep, group_by="lost_reason")
 
@@ -188,7 +190,7 @@ async def test_by_lost_reason_lost_deals_alone(
     assert report["left_out"] == 4
 
 
-async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     shared = new_id()
     shares = [{"user_id": tenant.other_rep.id, "permission": "READ"}]
     await keep_shares(
@@ -197,9 +199,9 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
     owners = {tenant.admin: 1, tenant.manager: 2, tenant.rep: 4, tenant.other_rep: 8}
     await project(
         reporting,
-        *(tell_closed(pipeline, owner.id, NOON) for owner, count in owners.items() for _ in range(count)),
-        tell_closed(pipeline, tenant.rep.id, NOON, contact_id=shared, to="Closed Lost"),
-        tell_closed(pipeline, tenant.other_rep.id, NOON, contact_id=shared, to="Closed Lost"),
+        *(publish_closed(pipeline, owner.id, NOON) for owner, count in owners.items() for _ in range(count)),
+        publish_closed(pipeline, tenant.rep.id, NOON, contact_id=shared, to="Closed Lost"),
+        publish_closed(pipeline, tenant.other_rep.id, NOON, contact_id=shared, to="Closed Lost"),
     )
     counts = {person.full_name: await count_closed(reporting, person) for person in tenant.people}
     assert counts == {"Ada Admin": (15, 2), "Mia Manager": (6, 1), "Rae Rep": (4, 1), "Otto Other": (8, 2)}
@@ -218,14 +220,14 @@ async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, p
 
 
 async def test_money_converts_at_the_closing_days_rate(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     await set_rates(reporting, tenant, {"USD": {date(2026, 11, 1): "0.8", date(2026, 11, 11): "0.9"}})
     late = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)  # in Berlin it is the 11th
     await project(
         reporting,
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="USD"),
-        tell_closed(pipeline, tenant.rep.id, late, currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="USD"),
+        publish_closed(pipeline, tenant.rep.id, late, currency="USD"),
     )
 
     async def average(**parameters: Any) -> tuple[str | None, list[str]]:
@@ -240,9 +242,9 @@ async def test_money_converts_at_the_closing_days_rate(
     # A deal whose money is not known takes no part in the average; one without an amount does, as 0.
     await project(
         reporting,
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
-        tell_closed(pipeline, tenant.rep.id, NOON, None, currency="GBP"),
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="CHF", to="Closed Lost"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
+        publish_closed(pipeline, tenant.rep.id, NOON, None, currency="GBP"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="CHF", to="Closed Lost"),
     )
     assert await average() == ("56.67", ["GBP"])
     [item] = (await read_report(reporting, tenant.rep))["items"]
@@ -250,13 +252,13 @@ async def test_money_converts_at_the_closing_days_rate(
 
 
 async def test_owners_stand_by_name_and_unknown_ones_behind(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    await keep_directory([tell_user(tenant.rep, version=2, full_name="Älva Åberg")], reporting.database)
-    unknown, nobody = new_id(), tell_closed(pipeline, tenant.rep.id, NOON)
+    await keep_directory([publish_user(tenant.rep, version=2, full_name="Älva Åberg")], reporting.database)
+    unknown, nobody = new_id(), publish_closed(pipeline, tenant.rep.id, NOON)
     nobody.edit(owner_id=None)
     owners = [unknown, tenant.other_rep.id, tenant.rep.id, tenant.admin.id]
-    await project(reporting, nobody, *(tell_closed(pipeline, owner_id, NOON) for owner_id in owners))
+    await project(reporting, nobody, *(publish_closed(pipeline, owner_id, NOON) for owner_id in owners))
     report = await read_report(reporting, tenant.admin)
     assert [(item["group"], item["owner_name"]) for item in report["items"]] == [
         (str(tenant.admin.id), "Ada Admin"),
@@ -276,11 +278,11 @@ async def test_nothing_closed_and_no_pipeline(reporting: Reporting, tenant: Seed
     require_problem(await reporting.client(newcomers.admin).get(URL), 404, "not-found")
 
 
-async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline) -> None:
+async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:
     await project(
         reporting,
-        tell_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
-        tell_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="=1+1"),
+        publish_closed(pipeline, tenant.rep.id, NOON, currency="GBP"),
+        publish_closed(pipeline, tenant.rep.id, NOON, to="Closed Lost", lost_reason="=1+1"),
     )
 
     async def read(grouping: str) -> list[dict[str, str]]:
@@ -309,9 +311,9 @@ async def test_csv(reporting: Reporting, tenant: SeededTenant, pipeline: ToldPip
 
 
 async def test_the_largest_amounts_are_exact(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     amounts = ("9999999999999.99", "9999999999999.98", "0.01")
-    await project(reporting, *(tell_closed(pipeline, tenant.rep.id, NOON, amount) for amount in amounts))
+    await project(reporting, *(publish_closed(pipeline, tenant.rep.id, NOON, amount) for amount in amounts))
     [item] = (await read_report(reporting, tenant.rep))["items"]
     assert Decimal(item["average_won"]) == Decimal("6666666666666.66")

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from services.reporting.tests.integration.closed_deals import (
     Asked,
+    ClosedDeals,
     Reporting,
-    Told,
     convert,
     describe,
     group_by,
     list_closed,
     list_missing,
     list_sights,
+    publish_at_random,
     round_money,
-    tell_at_random,
 )
 
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -36,9 +36,9 @@ QUESTIONS = (
 )
 
 
-def list_keys(told: Told, asked: Asked) -> dict[str, Callable[[DealStory], Any]]:
+def list_keys(published: ClosedDeals, asked: Asked) -> dict[str, Callable[[DealStory], Any]]:
     def source_of(story: DealStory) -> str | None:
-        contact = told.contacts.get(story.contact_id) if story.contact_id else None
+        contact = published.contacts.get(story.contact_id) if story.contact_id else None
         return contact.source if contact else None
 
     return {
@@ -50,14 +50,14 @@ def list_keys(told: Told, asked: Asked) -> dict[str, Callable[[DealStory], Any]]
 
 @pytest.mark.parametrize("seed", [7, 8])
 async def test_the_win_rate_is_what_counting_gives(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, seed: int
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int
 ) -> None:
-    told = await tell_at_random(reporting, tenant, pipeline, seed=seed, count=250)
+    published = await publish_at_random(reporting, tenant, pipeline, seed=seed, count=250)
     sights = list_sights(tenant)
     for person in tenant.people:
         for asked in QUESTIONS:
-            closed = list_closed(told, asked, sights[person.id], person.id)
-            for grouping, key in list_keys(told, asked).items():
+            closed = list_closed(published, asked, sights[person.id], person.id)
+            for grouping, key in list_keys(published, asked).items():
                 parameters = {**asked.parameters, "group_by": grouping}
                 report = require_ok(await reporting.client(person).get("/v1/reports/win-rate", params=parameters))
                 rows = {item.pop("group"): item for item in report["items"]}
@@ -69,12 +69,12 @@ async def test_the_win_rate_is_what_counting_gives(
 
 
 async def test_lost_reasons_are_what_counting_gives(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
-    told = await tell_at_random(reporting, tenant, pipeline, seed=9, count=200)
+    published = await publish_at_random(reporting, tenant, pipeline, seed=9, count=200)
     [asked, *_] = QUESTIONS
     for person in tenant.people:
-        closed = list_closed(told, asked, list_sights(tenant)[person.id], person.id)
+        closed = list_closed(published, asked, list_sights(tenant)[person.id], person.id)
         lost = group_by(
             [story for story in closed if story.state["status"] == "LOST"], lambda story: story.state["lost_reason"]
         )
@@ -88,15 +88,15 @@ async def test_lost_reasons_are_what_counting_gives(
 
 @pytest.mark.parametrize("seed", [10, 11])
 async def test_the_leaderboard_is_what_counting_gives(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline, seed: int
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int
 ) -> None:
-    told = await tell_at_random(reporting, tenant, pipeline, seed=seed, count=250)
+    published = await publish_at_random(reporting, tenant, pipeline, seed=seed, count=250)
     names = {person.id: person.full_name for person in tenant.people}
     chosen = [tenant.rep.id, tenant.admin.id, new_id()]
     for person in tenant.people:
         for asked in QUESTIONS:
             for owner_ids in ([], chosen):
-                closed = list_closed(told, asked, list_sights(tenant)[person.id], person.id)
+                closed = list_closed(published, asked, list_sights(tenant)[person.id], person.id)
                 won = group_by(
                     [
                         story

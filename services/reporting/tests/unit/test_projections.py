@@ -6,9 +6,9 @@ from decimal import Decimal
 from crm_reporting.projections import StageTransition, read_deals, to_facts, to_pipelines, to_transitions
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 
-PIPELINE = ToldPipeline.sales(new_id())
+PIPELINE = PublishedPipeline.sales(new_id())
 
 
 def list_transitions(events: Sequence[Event]) -> list[StageTransition]:
@@ -48,6 +48,6 @@ def test_one_entry_known_twice_is_united() -> None:
 
 
 def test_the_newest_state_of_a_pipeline_counts() -> None:
-    newer = PIPELINE.retold(name="Renewals")
-    [known] = to_pipelines([newer.tell(), PIPELINE.tell()])
+    newer = PIPELINE.republished(name="Renewals")
+    [known] = to_pipelines([newer.publish(), PIPELINE.publish()])
     assert (known.state.name, known.tenant_id) == ("Renewals", PIPELINE.tenant_id)

@@ -13,19 +13,19 @@ SHOWN_FIELDS: Final = (
 
 
 def list_contact_ids(state: Mapping[str, Any]) -> list[str]:
-    """Give all its contacts, the first one first. An event of before `contact_ids` names one alone."""
+    """Return all its contacts, the first one first. An event of before `contact_ids` names one alone."""
     named: list[str] = state.get("contact_ids") or []
     first = state.get("contact_id")
     return list(dict.fromkeys(([] if first is None else [first]) + named))
 
 
 def read_field(state: Mapping[str, Any], name: str) -> Any:
-    """Give a field of the state, or what it is where nothing was said of it."""
+    """Return a field of the state, or what it is where nothing was said of it."""
     return list_contact_ids(state) if name == "contact_ids" else kept_states.read_field("activity", state, name)
 
 
 def list_places(state: Mapping[str, Any]) -> Iterator[str]:
-    """Give where it takes place, and the names of what hangs on it."""
+    """Yield where it takes place, and the names of what hangs on it."""
     if state.get("location"):
         yield state["location"]
     for attachment in state.get("attachments") or ():

@@ -6,18 +6,18 @@ from typing import Any, Final
 from crm_search.matching import ALL_STARTS, ALL_WORDS, BODY, DETAILS, EXACT, NICKNAMES, RELATED, TYPOS, find_tier
 from crm_search.passages import Where
 from crm_search.snippets import SnippetCutter
-from crm_search.store import Hit, Sight
+from crm_search.store import Hit, Visibility
 
 PLACES: Final = {EXACT: Where.NAME, DETAILS: Where.DETAILS, RELATED: Where.RELATED, BODY: Where.BODY}
 """Where the words of a tier stand, when the texts were too long to look them up in."""
 
 
-def to_item(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any]:
+def to_item(hit: Hit, *, snippets: SnippetCutter, visibility: Visibility) -> dict[str, Any]:
     """Make one item of GET /v1/search."""
-    names = _list_visible_names(hit, sight)
+    names = _list_visible_names(hit, visibility)
     record = dict(hit.shown["record"])
     record |= {f"{name}_name": names.get(name) for name in _RELATIONS[hit.type]}
-    further = _list_visible_contacts(hit, sight)
+    further = _list_visible_contacts(hit, visibility)
     if hit.type == "activity":
         known = {record["contact_id"]: names.get("contact"), **further}
         # Of documents that were written before there were several, one is known.
@@ -38,9 +38,9 @@ def to_item(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any
     }
 
 
-def to_suggestion(hit: Hit, *, snippets: SnippetCutter, sight: Sight) -> dict[str, Any]:
+def to_suggestion(hit: Hit, *, snippets: SnippetCutter, visibility: Visibility) -> dict[str, Any]:
     """Make one item of GET /v1/search/suggest."""
-    item = to_item(hit, snippets=snippets, sight=sight)
+    item = to_item(hit, snippets=snippets, visibility=visibility)
     return {name: item[name] for name in ("type", "id", "title", "subtitle", "snippet")}
 
 
@@ -53,7 +53,7 @@ _RELATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def _list_passages(hit: Hit) -> Iterator[tuple[Where, str]]:
-    """Give the record's own texts. Documents of before do not say what each is."""
+    """Yield the record's own texts. Documents of before do not say what each is."""
     texts = hit.shown["passages"]
     wheres = hit.shown.get("places") or [Where.NAME, *[Where.DETAILS] * len(texts)]
     yield from ((Where(where), text) for where, text in zip(wheres, texts, strict=False))
@@ -75,21 +75,21 @@ def _explain(hit: Hit, matched: Sequence[Where], *, asks_number: bool) -> list[W
     return list(matched) or [PLACES[tier]] * (tier in PLACES)
 
 
-def _list_visible_names(hit: Hit, sight: Sight) -> dict[str, str]:
+def _list_visible_names(hit: Hit, visibility: Visibility) -> dict[str, str]:
     return {
         name: face["name"]
         for name, face in hit.shown["related"].items()
         # Documents of before shares name no shared users.
-        if sight.sees(face["owner_id"], face.get("shared_user_ids", ()))
+        if visibility.sees(face["owner_id"], face.get("shared_user_ids", ()))
     }
 
 
-def _list_visible_contacts(hit: Hit, sight: Sight) -> dict[str, str]:
-    """Give the names of an activity's further contacts, by id, that the viewer may see."""
+def _list_visible_contacts(hit: Hit, visibility: Visibility) -> dict[str, str]:
+    """Return the names of an activity's further contacts, by id, that the viewer may see."""
     return {
         face["id"]: face["name"]
         for face in hit.shown.get("contacts", ())
-        if sight.sees(face["owner_id"], face["shared_user_ids"])
+        if visibility.sees(face["owner_id"], face["shared_user_ids"])
     }
 
 

@@ -19,11 +19,17 @@ keep_directory = consumers.keep_directory("search")
 
 
 @subscribe(
-    "crm.contact", "crm.company", "crm.deal", "crm.activity", "crm.pipeline", group_id="search.index", world_errors=AWAY
+    "crm.contact",
+    "crm.company",
+    "crm.deal",
+    "crm.activity",
+    "crm.pipeline",
+    group_id="search.index",
+    transient_errors=AWAY,
 )
 async def index_records(batch: list[Event], database: Database, store: DocumentStore) -> None:
     """Keep each record's newest state, and the index's documents in step with it. Stale events change nothing."""
     records = [to_record(event) async for event in in_turns(batch, at_once=PIECE_EVENTS)]
     await index(database, store, records)
-    erased = {record.key for event, record in zip(batch, records, strict=True) if event.tells_of_erasure}
+    erased = {record.key for event, record in zip(batch, records, strict=True) if event.is_erasure}
     await note_traces(database, sorted(erased))

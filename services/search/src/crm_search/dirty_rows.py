@@ -40,7 +40,7 @@ _CHOSEN: Final = (
 )
 
 # The first row always, and then as many as stay within the bytes: a thousand of the longest notes are a gigabyte.
-_WITH_FACES: Final = """
+_WITH_SUMMARIES: Final = """
     WITH picked AS MATERIALIZED (
         {picked}
     ), sized AS (
@@ -79,19 +79,19 @@ _WITH_FACES: Final = """
      WHERE before <= $2
      ORDER BY tenant_id, type, id
 """
-LIST_DIRTY: Final = _WITH_FACES.format(picked=_DIRTY)
-LIST_PART: Final = _WITH_FACES.format(picked=_OF_PART)
-LIST_CHOSEN: Final = _WITH_FACES.format(picked=_CHOSEN)
+LIST_DIRTY: Final = _WITH_SUMMARIES.format(picked=_DIRTY)
+LIST_PART: Final = _WITH_SUMMARIES.format(picked=_OF_PART)
+LIST_CHOSEN: Final = _WITH_SUMMARIES.format(picked=_CHOSEN)
 
 MAX_STATE_BYTES: Final = 8 * 1024 * 1024
 """Of the states that are read at once: they are held as rows, as documents and as a request's lines."""
 
-FACES: Final = ("contact", "company", "deal", "pipeline", "deal_contact")
+SUMMARY_RELATIONS: Final = ("contact", "company", "deal", "pipeline", "deal_contact")
 
 
 @dataclass(frozen=True, slots=True)
 class DirtyRow:
-    """What a document is made of; `faces` by relation, the pipeline's and the deal's contact's too.
+    """What a document is made of; `summaries` by relation, the pipeline's and the deal's contact's too.
 
     `contacts`: an activity's, beside its first, as far as they are known here. `former`: what those were called that
     were merged into a contact.
@@ -103,20 +103,20 @@ class DirtyRow:
     revision: int
     is_hidden: bool
     state: Mapping[str, Any]
-    faces: Mapping[str, Mapping[str, Any] | None]
+    summaries: Mapping[str, Mapping[str, Any] | None]
     contacts: Sequence[Mapping[str, Any]]
     former: Sequence[Mapping[str, Any]]
 
 
 async def list_dirty(connection: Connection, *, limit: int, max_bytes: int = MAX_STATE_BYTES) -> list[DirtyRow]:
-    """Give rows whose document the index does not have yet, with all that the document needs, of one moment."""
+    """Return rows whose document the index does not have yet, with all that the document needs, of one moment."""
     return [_to_row(row) for row in await connection.fetch(LIST_DIRTY, limit, max_bytes)]
 
 
 async def list_part(
     connection: Connection, tenant_id: UUID, record_type: str, after: UUID, *, limit: int, max_bytes: int
 ) -> list[DirtyRow]:
-    """Give a tenant's next rows of one type after an id, dirty or not; fewer than `limit` where they are long."""
+    """Return a tenant's next rows of one type after an id, dirty or not; fewer than `limit` where they are long."""
     rows = await connection.fetch(LIST_PART, limit, max_bytes, tenant_id, record_type, after)
     return [_to_row(row) for row in rows]
 
@@ -124,7 +124,7 @@ async def list_part(
 async def list_chosen(
     connection: Connection, tenant_id: UUID, record_type: str, ids: Sequence[UUID], *, max_bytes: int = MAX_STATE_BYTES
 ) -> list[DirtyRow]:
-    """Give a tenant's rows of one type with these ids, by id, dirty or not; the first ones where they are long."""
+    """Return a tenant's rows of one type with these ids, by id, dirty or not; the first ones where they are long."""
     rows = await connection.fetch(LIST_CHOSEN, len(ids), max_bytes, tenant_id, record_type, list(ids))
     return [_to_row(row) for row in rows]
 
@@ -137,7 +137,7 @@ def _to_row(row: Mapping[str, Any]) -> DirtyRow:
         revision=row["revision"],
         is_hidden=row["is_hidden"],
         state=row["state"],
-        faces={name: row[name] for name in FACES},
+        summaries={name: row[name] for name in SUMMARY_RELATIONS},
         contacts=row["contacts"] or (),
         former=row["former"] or (),
     )

@@ -17,12 +17,12 @@ More than the services take, so that nothing of theirs is left out.
 
 
 def index_words(*texts: str | None) -> list[str]:
-    """Give the words of short texts, also those that people write as one."""
+    """Return the words of short texts, also those that people write as one."""
     return [word for text in _bound(texts) for word in (*split_pieces(text), *_join(text))]
 
 
 def _join(text: str) -> list[str]:
-    """Give what people also write as one, runs by their pieces."""
+    """Return what people also write as one, runs by their pieces."""
     if text.isascii():
         return join_words(text)
     return [piece for joined in (*join_words(text), *join_runs(text)) for piece in split_pieces(joined)]
@@ -40,7 +40,7 @@ def _bound(texts: Iterable[str | None]) -> Iterator[str]:
 def to_words(
     title: str | None, *, keys: Iterable[str | None] = (), details: Iterable[str | None] = (), body: str | None = None
 ) -> dict[str, Any]:
-    """Give the fields that queries look into. `keys`: what names the record and no other, each as typed whole."""
+    """Return the fields that queries look into. `keys`: what names the record and no other, each as typed whole."""
     bounded = (title or "")[:MAX_PASSAGE_CHARS]
     title_words = [*split_words(bounded), *join_words(bounded), *join_runs(bounded)]
     return {

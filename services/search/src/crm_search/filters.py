@@ -6,7 +6,7 @@ from crm_shared.refusals import InvalidField
 
 
 def to_filters(query: SearchQuery) -> list[Query]:
-    """Give all but `type`, which leaves out after counting. Raises InvalidField for a window that ends too early."""
+    """Return all but `type`, which leaves out after counting. Raises InvalidField for a window that ends too early."""
     filters: list[Query] = []
     named = {"owner_id": query.owner_id, "stage_id": query.stage_id, "status": query.status}
     filters += [{"term": {name: str(value)}} for name, value in named.items() if value is not None]

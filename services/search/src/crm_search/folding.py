@@ -73,19 +73,19 @@ def fold_word(word: str) -> str:
 
 
 def find_words(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Give where each word of the original text begins and ends, and whether it is a run without spaces."""
+    """Yield where each word of the original text begins and ends, and whether it is a run without spaces."""
     for match in _WORD.finditer(text):
         yield *match.span(), match.lastgroup is not None
 
 
 def find_units(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Give where each sign of a run begins and ends, a letter with its marks."""
+    """Yield where each sign of a run begins and ends, a letter with its marks."""
     for match in _UNIT.finditer(text, start, end):
         yield match.span()
 
 
 def read_words(text: str) -> Iterator[Word]:
-    """Give the folded words in their order: "Anne-Marie O'Brien" has anne, marie, o and brien."""
+    """Yield the folded words in their order: "Anne-Marie O'Brien" has anne, marie, o and brien."""
     for match in _WORD.finditer(fold(text)):
         yield _to_word(match)
 
@@ -119,14 +119,14 @@ def _to_word(match: re.Match[str]) -> Word:
 
 
 def split_words(text: str) -> list[str]:
-    """Give the folded words, each as a whole."""
+    """Return the folded words, each as a whole."""
     folded = fold(text)
     pattern = _ASCII_WORD if folded.isascii() else _WORD
     return [match.group()[:MAX_WORD_CHARS] for match in pattern.finditer(folded)]
 
 
 def split_pieces(text: str) -> list[str]:
-    """Give what the words are found by: themselves, and of a run what begins at each of its signs."""
+    """Return what the words are found by: themselves, and of a run what begins at each of its signs."""
     folded = fold(text)
     if folded.isascii():
         return [word[:MAX_WORD_CHARS] for word in _ASCII_WORD.findall(folded)]
@@ -145,13 +145,13 @@ def _split_units(run: str) -> Sequence[str]:
 
 
 def _cut(units: Sequence[str], size: int) -> list[str]:
-    """Give the pieces that together are the run: one is enough for a run that is no longer than a piece."""
+    """Return the pieces that together are the run: one is enough for a run that is no longer than a piece."""
     count = max(1, len(units) - size + 1)
     return [_join(units[start : start + size]) for start in range(count)]
 
 
 def _cut_everywhere(units: Sequence[str], size: int) -> list[str]:
-    """Give what begins at each sign, shorter at the end: so a single sign is found wherever it stands."""
+    """Return what begins at each sign, shorter at the end: so a single sign is found wherever it stands."""
     return [_join(units[start : start + size]) for start in range(len(units))]
 
 
@@ -160,18 +160,18 @@ def _join(units: Sequence[str]) -> str:
 
 
 def join_words(text: str) -> list[str]:
-    """Give what people also write as one: annemarie, obrien."""
+    """Return what people also write as one: annemarie, obrien."""
     return ["".join(split_words(match))[:MAX_WORD_CHARS] for match in _JOINED.findall(fold(text))]
 
 
 def find_joined(text: str) -> Iterator[tuple[int, int]]:
-    """Give where the original text joins words by a hyphen, an apostrophe or the like."""
+    """Yield where the original text joins words by a hyphen, an apostrophe or the like."""
     for match in _JOINED.finditer(text):
         yield match.span()
 
 
 def join_runs(text: str) -> list[str]:
-    """Give a name of signs as it is written without its spaces, family name first or last: 철수 김 is also 김철수."""
+    """Return a name of signs as it is written without its spaces, family name first or last: 철수 김 is also 김철수."""
     words = [] if text.isascii() else fold(text).split()
     if len(words) < 2 or not all(match and match.lastgroup == "signs" for match in map(_WORD.fullmatch, words)):  # noqa: PLR2004
         return []
@@ -180,7 +180,7 @@ def join_runs(text: str) -> list[str]:
 
 
 def list_starts(words: Iterable[str]) -> list[str]:
-    """Give every beginning of every word, once."""
+    """Return every beginning of every word, once."""
     return list({word[:length]: None for word in words for length in range(1, min(len(word), MAX_START_CHARS) + 1)})
 
 
@@ -193,16 +193,16 @@ def name_key(text: str) -> str:
 
 
 def list_name_keys(text: str) -> list[str]:
-    """Give the keys of a name, one for each way to space it. Empty for a text of nothing."""
+    """Return the keys of a name, one for each way to space it. Empty for a text of nothing."""
     return [key for key in dict.fromkeys((name_key(text), *join_runs(text))) if key]
 
 
 def digits_of(text: str) -> str:
-    """Give the decimal digits, of any script, as ASCII."""
+    """Return the decimal digits, of any script, as ASCII."""
     return "".join(str(unicodedata.decimal(character)) for character in text if character.isdecimal())
 
 
 def list_endings(number: str) -> list[str]:
-    """Give a phone number's endings: a prefix of one is any part of the number."""
+    """Return a phone number's endings: a prefix of one is any part of the number."""
     number = number[:MAX_PHONE_DIGITS]
     return [number[start:] for start in range(max(1, len(number) - MIN_PHONE_DIGITS + 1))] if number else []

@@ -75,7 +75,7 @@ class Index:
 
 
 async def is_filling(connection: Connection) -> bool:
-    """Tell whether there is an index that is to be written beside the live one."""
+    """Return whether there is an index that is to be written beside the live one."""
     return bool(await connection.fetchval(IS_FILLING))
 
 

@@ -23,8 +23,8 @@ from crm_shared.json_text import to_json
 BULK_ROWS: Final = 1000
 """Documents in one bulk request: a batch of 500 events and what hangs on them fit in one."""
 
-SPREAD_PARENTS: Final = 500
-SPREAD_ROWS: Final = 5000
+FAN_OUT_PARENTS: Final = 500
+FAN_OUT_ROWS: Final = 5000
 """Rows marked in one transaction: a pipeline's new stage name reaches a million deals without one long lock."""
 
 
@@ -44,20 +44,20 @@ async def index(database: Database, store: DocumentStore, batch: Collection[Sear
 
 async def catch_up(database: Database, store: DocumentStore) -> None:
     """Mark what hangs on changed records, and bring every dirty row's document to the index."""
-    while await spread(database):
+    while await fan_out(database):
         pass
     while await flush(database, store):
         pass
 
 
-async def spread(database: Database, *, limit: int = SPREAD_ROWS) -> bool:
+async def fan_out(database: Database, *, limit: int = FAN_OUT_ROWS) -> bool:
     """Mark up to `limit` of the documents that show a changed record; False when there are none left.
 
     A child that is written meanwhile needs no mark: its own document is made after its commit, from the parent's new
     row. Two transactions, so that locks are always taken in one order; a crash between them marks a portion twice.
     """
     async with database.read_as_worker() as connection:
-        parents = await records.list_spreading(connection, limit=SPREAD_PARENTS)
+        parents = await records.list_fanning_out(connection, limit=FAN_OUT_PARENTS)
     if not parents:
         return False
     async with database.begin_as_worker() as transaction:
@@ -79,12 +79,12 @@ async def flush(database: Database, store: DocumentStore) -> bool:
     # In a thread: the loop has heartbeats to send and probes to answer, however long the texts are.
     writes = await asyncio.to_thread(to_writes, rows)
     rejections = await _write(store, writes, is_filling=is_filling, read_at_s=read_at_s)
-    settled = [
-        records.Settled(row.tenant_id, row.type, row.id, row.revision, rejection)
+    indexed = [
+        records.Indexed(row.tenant_id, row.type, row.id, row.revision, rejection)
         for row, rejection in zip(rows, rejections, strict=True)
     ]
     async with database.begin_as_worker() as transaction:
-        await records.settle(transaction, settled)
+        await records.mark_indexed(transaction, indexed)
     return True
 
 
@@ -118,7 +118,7 @@ def _to_write(row: DirtyRow) -> Write:
     if row.is_hidden:
         return Write(key, row.revision, None)
     document = to_document(
-        row.type, row.id, row.tenant_id, row.state, row.faces, contacts=row.contacts, former=row.former
+        row.type, row.id, row.tenant_id, row.state, row.summaries, contacts=row.contacts, former=row.former
     )
     return Write(key, row.revision, {**document, "form": INDEX_VERSION, "digest": _digest(document)})
 

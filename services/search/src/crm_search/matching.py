@@ -13,7 +13,7 @@ from typing import Final
 from crm_search.folding import MAX_START_CHARS, Word, list_name_keys
 from crm_search.phones import PhoneQuery
 from crm_search.query_words import MIN_TYPO_CHARS, Asked, count_typos, list_other_names, list_words, read_query
-from crm_search.store import Query, Sight
+from crm_search.store import Query, Visibility
 
 MIN_SUGGEST_TYPO_CHARS: Final = 3
 MIN_START_TYPO_CHARS: Final = 5
@@ -45,10 +45,10 @@ Clause = Callable[[Word], Query]
 FieldClause = Callable[[str], Query]
 
 
-def to_search_query(text: str, *, phone: PhoneQuery | None, sight: Sight, now: datetime) -> Query:
+def to_search_query(text: str, *, phone: PhoneQuery | None, visibility: Visibility, now: datetime) -> Query:
     """Build the query of GET /v1/search: each tier asks for every word, in more and more places."""
     asked = read_query(text)
-    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(asked, sight) if asked else [])]
+    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(asked, visibility) if asked else [])]
     return with_recency(_best_of(tiers), now)
 
 
@@ -103,18 +103,18 @@ def _nickname_tier(asked: Sequence[Asked]) -> list[Query]:
     return [_tier(NICKNAMES, _every(asked, lambda word: _any_of(_called(word))))]
 
 
-def _word_tiers(asked: Sequence[Asked], sight: Sight) -> list[Query]:
+def _word_tiers(asked: Sequence[Asked], visibility: Visibility) -> list[Query]:
     def in_details(word: Word) -> Query:
         return _any_of([*_called(word), _prefix("details", word), *_phone_part(word)])
 
     def in_related(word: Word) -> Query:
-        return _any_of([in_details(word), *_related(sight, lambda field: _prefix(field, word))])
+        return _any_of([in_details(word), *_related(visibility, lambda field: _prefix(field, word))])
 
     def in_body(word: Word) -> Query:
         return _any_of([in_related(word), _prefix("body", word)])
 
     def with_typos(word: Word) -> Query:
-        return _any_of([in_body(word), *_typos_anywhere(word, sight)])
+        return _any_of([in_body(word), *_typos_anywhere(word, visibility)])
 
     tiers = [
         _tier(ALL_WORDS, _every(asked, _is_word)),
@@ -158,20 +158,20 @@ def _phone_part(word: Word) -> list[Query]:
     return [{"prefix": {"phone": {"value": number}}}] if len(number) >= MIN_TYPO_CHARS else []
 
 
-def _related(sight: Sight, clause: FieldClause) -> list[Query]:
+def _related(visibility: Visibility, clause: FieldClause) -> list[Query]:
     """Look into the names of records that a document refers to, where the viewer may see those records as well."""
-    queries = [_related_to(name, sight, clause) for name in (*RELATED_NAMES, FURTHER_CONTACTS)]
+    queries = [_related_to(name, visibility, clause) for name in (*RELATED_NAMES, FURTHER_CONTACTS)]
     nested = {"path": FURTHER_CONTACTS, "score_mode": "none", "ignore_unmapped": True, "query": queries.pop()}
     return [*queries, {"nested": nested}]
 
 
-def _related_to(name: str, sight: Sight, clause: FieldClause) -> Query:
+def _related_to(name: str, visibility: Visibility, clause: FieldClause) -> Query:
     query = clause(f"{name}.words")
-    if sight.owner_ids is None:
+    if visibility.owner_ids is None:
         return query
     seen: list[Query] = [
-        {"terms": {f"{name}.owner_id": sorted(sight.owner_ids)}},
-        {"term": {f"{name}.shared_user_ids": str(sight.viewer_id)}},
+        {"terms": {f"{name}.owner_id": sorted(visibility.owner_ids)}},
+        {"term": {f"{name}.shared_user_ids": str(visibility.viewer_id)}},
     ]
     return {"bool": {"filter": [query, _any_of(seen)]}}
 
@@ -186,14 +186,14 @@ def _title_typos(word: Word) -> list[Query]:
     return found
 
 
-def _typos_anywhere(word: Word, sight: Sight) -> list[Query]:
+def _typos_anywhere(word: Word, visibility: Visibility) -> list[Query]:
     typos = count_typos(word)
     if not typos or word.is_run:  # beyond titles there are only pieces of a run
         return _title_typos(word)
     return [
         *_title_typos(word),
         _fuzzy("details", word, typos),
-        *_related(sight, lambda field: _fuzzy(field, word, typos)),
+        *_related(visibility, lambda field: _fuzzy(field, word, typos)),
         _fuzzy("body", word, typos),
     ]
 

@@ -26,13 +26,13 @@ class Where(StrEnum):
 
 
 def list_passages(record_type: str, state: Fields) -> list[tuple[Where, str]]:
-    """Give the texts with what they are, the most telling first."""
+    """Return the texts with what they are, the most telling first."""
     passages = [*_PASSAGES[record_type](state), *((Where.CUSTOM, text) for text in list_custom_texts(state))]
     return [(where, text) for where, text in passages if text]
 
 
 def list_former_passages(former: Sequence[Fields]) -> list[tuple[Where, str]]:
-    """Give what those were called, and how they were reached, that were merged into a contact."""
+    """Return what those were called, and how they were reached, that were merged into a contact."""
     passages = [passage for one in former for passage in _of_former(one)]
     return [(where, text) for where, text in dict.fromkeys(passages) if text]
 
@@ -44,7 +44,7 @@ def _of_former(former: Fields) -> Iterator[tuple[Where, str | None]]:
 
 
 def list_custom_texts(state: Fields) -> Iterator[str]:
-    """Give what a record's custom fields are found by: texts, numbers, days, and each of several choices."""
+    """Yield what a record's custom fields are found by: texts, numbers, days, and each of several choices."""
     for value in (state.get("custom_data") or {}).values():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, str | int | float) and not isinstance(one, bool):

@@ -64,7 +64,7 @@ FILTERED: Final = ("tags", "stage_id", "status")
 """What a search may be narrowed to beside owner and time, of records that have it."""
 
 Fields = Mapping[str, Any]
-Face = Mapping[str, Any]
+Summary = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class SearchRecord:
     id: UUID
     version: int
     state: Fields
-    face: Face
+    face: Summary
     is_hidden: bool
 
     @property
@@ -97,7 +97,7 @@ def to_record(event: Event) -> SearchRecord:
         id=event.aggregate_id,
         version=event.version,
         state=state,
-        face=_to_face(event.aggregate, state, is_hidden=is_hidden),
+        face=_to_summary(event.aggregate, state, is_hidden=is_hidden),
         is_hidden=is_hidden,
     )
 
@@ -110,7 +110,7 @@ def _to_end(event: Event) -> SearchRecord:
     return SearchRecord(*key, state=state, face={} if event.aggregate == "activity" else face, is_hidden=True)
 
 
-def _to_face(record_type: str, state: Fields, *, is_hidden: bool) -> Face:
+def _to_summary(record_type: str, state: Fields, *, is_hidden: bool) -> Summary:
     if record_type == "pipeline":
         return {"name": state["name"], "stages": {stage["id"]: stage["name"] for stage in state["stages"]}}
     if record_type == "activity":
@@ -134,21 +134,24 @@ def to_document(
     record_id: UUID,
     tenant_id: UUID,
     state: Fields,
-    faces: Mapping[str, Face | None],
+    summaries: Mapping[str, Summary | None],
     *,
-    contacts: Sequence[Face] = (),
+    contacts: Sequence[Summary] = (),
     former: Sequence[Fields] = (),
 ) -> dict[str, Any]:
     """Make the document of a record that is not hidden.
 
-    `faces`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`. `contacts`: of an
-    activity's further contacts, each with its `id`. `former`: names and addresses of contacts merged into this one.
+    `summaries`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`. `contacts`: of
+    an activity's further contacts, each with its `id`. `former`: names and addresses of contacts merged into this one.
     """
-    shares = {"contact": _shared_user_ids(faces.get("contact")), "deal": _shared_user_ids(faces.get("deal_contact"))}
+    shares = {
+        "contact": _shared_user_ids(summaries.get("contact")),
+        "deal": _shared_user_ids(summaries.get("deal_contact")),
+    }
     related = {
         name: _to_related(face, shares.get(name, []))
         for name in RELATIONS
-        if (face := faces.get(name)) is not None and not face["is_hidden"]
+        if (face := summaries.get(name)) is not None and not face["is_hidden"]
     }
     further = [
         {"id": face["id"], **_to_related(face, _shared_user_ids(face))} for face in contacts if not face["is_hidden"]
@@ -166,7 +169,7 @@ def to_document(
         "shared_user_ids": _list_shared_users(record_type, state, related, further),
         "updated_at": state["updated_at"],
         **{name: state[name] for name in FILTERED if state.get(name)},
-        **add_former(WORDS[record_type](state, faces.get("pipeline")), former),
+        **add_former(WORDS[record_type](state, summaries.get("pipeline")), former),
         **{name: _to_names(face) for name, face in related.items()},
         **({"contacts": [_to_names(face) for face in further]} if further else {}),
         "shown": {
@@ -174,19 +177,19 @@ def to_document(
             "title": _to_title(record_type, state)[:MAX_TITLE_CHARS],
             "passages": [text[:MAX_PASSAGE_CHARS] for _, text in passages],
             "places": [where.value for where, _ in passages],
-            "record": _to_shown_record(record_type, state, faces.get("pipeline")),
+            "record": _to_shown_record(record_type, state, summaries.get("pipeline")),
             "related": related,
             "contacts": further,
         },
     }
 
 
-def _to_related(face: Face, shared_user_ids: list[str]) -> dict[str, Any]:
+def _to_related(face: Summary, shared_user_ids: list[str]) -> dict[str, Any]:
     return {"name": face["name"], "owner_id": face["owner_id"], "shared_user_ids": shared_user_ids}
 
 
-def _to_names(related: Face) -> dict[str, Any]:
-    """Give what a related record is found by, and by whom."""
+def _to_names(related: Summary) -> dict[str, Any]:
+    """Return what a related record is found by, and by whom."""
     return {
         "words": " ".join(index_words(related["name"])),
         "owner_id": related["owner_id"],
@@ -195,9 +198,9 @@ def _to_names(related: Face) -> dict[str, Any]:
 
 
 def _list_shared_users(
-    record_type: str, state: Fields, related: Mapping[str, Face], contacts: Sequence[Face]
+    record_type: str, state: Fields, related: Mapping[str, Summary], contacts: Sequence[Summary]
 ) -> list[str]:
-    """Give whom a record is shared with: a contact, its deals, and the activities of both."""
+    """Return whom a record is shared with: a contact, its deals, and the activities of both."""
     match record_type:
         case "contact":
             return sorted(share["user_id"] for share in state["shares"])
@@ -211,7 +214,7 @@ def _list_shared_users(
     return sorted({user for face in seen_with for user in face["shared_user_ids"]})
 
 
-def _shared_user_ids(contact: Face | None) -> list[str]:
+def _shared_user_ids(contact: Summary | None) -> list[str]:
     if contact is None or contact["is_hidden"]:
         return []
     shared: list[str] = contact.get("shared_user_ids", [])  # rows of before shares have none
@@ -227,7 +230,7 @@ def _to_title(record_type: str, state: Fields) -> str:
     return str(state["name"])
 
 
-def _to_shown_record(record_type: str, state: Fields, pipeline: Face | None) -> dict[str, Any]:
+def _to_shown_record(record_type: str, state: Fields, pipeline: Summary | None) -> dict[str, Any]:
     names = ("id", "version", *SHOWN_FIELDS[record_type], "created_at", "updated_at")
     if record_type == "activity":
         return {name: activities.read_field(state, name) for name in names}

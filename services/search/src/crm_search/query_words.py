@@ -32,7 +32,7 @@ class Asked:
 
 
 def read_query(text: str) -> list[Asked]:
-    """Give what a search looks for, each once: the first of a long text."""
+    """Return what a search looks for, each once: the first of a long text."""
     asked: list[Asked] = []
     left = MAX_WORDS
     for compound in dict.fromkeys(read_compounds(text)):
@@ -47,7 +47,7 @@ def read_query(text: str) -> list[Asked]:
 
 
 def list_words(asked: Sequence[Asked]) -> list[Word]:
-    """Give the words as they were typed, each once."""
+    """Return the words as they were typed, each once."""
     return list(dict.fromkeys(word for one in asked for word in one.words))
 
 
@@ -59,12 +59,12 @@ def allowed_typos(word: str) -> int:
 
 
 def count_typos(word: Word) -> int:
-    """Give how many edits a word may be away."""
+    """Return how many edits a word may be away."""
     return 0 if word.is_run and word.units < MIN_RUN_TYPO_UNITS else allowed_typos(word.text)
 
 
 def list_other_names(word: Word) -> list[str]:
-    """Give what people of this first name are also called: Robert for bob, and Bob for robert."""
+    """Return what people of this first name are also called: Robert for bob, and Bob for robert."""
     if word.is_run or not word.text.isascii():
         return []
     names = _nicknames()

@@ -10,15 +10,15 @@ from crm_search.passages import list_custom_texts
 from crm_shared.features.replicas.records import full_name
 
 Fields = Mapping[str, Any]
-Face = Mapping[str, Any]
+Summary = Mapping[str, Any]
 
 
-def find_stage_name(state: Fields, pipeline: Face | None) -> str | None:
+def find_stage_name(state: Fields, pipeline: Summary | None) -> str | None:
     """Name the stage that a deal is in, as its pipeline names it now."""
     return None if pipeline is None else pipeline["stages"].get(state["stage_id"])
 
 
-def _contact_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
+def _contact_words(state: Fields, _pipeline: Summary | None) -> dict[str, Any]:
     number = _read_number(state)
     return to_words(
         full_name(state) if state["first_name"] or state["last_name"] else None,
@@ -35,7 +35,7 @@ def _contact_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
 
 
 def _read_number(contact: Fields) -> str:
-    """Give the digits of a contact's phone, without the zeros that stand in front of one's own country's."""
+    """Return the digits of a contact's phone, without the zeros that stand in front of one's own country's."""
     given = digits_of((contact["phone"] or "")[:MAX_PASSAGE_CHARS]).lstrip("0")
     return digits_of(contact["phone_e164"] or "") or given
 
@@ -59,7 +59,7 @@ def add_former(words: dict[str, Any], former: Sequence[Fields]) -> dict[str, Any
     }
 
 
-def _company_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
+def _company_words(state: Fields, _pipeline: Summary | None) -> dict[str, Any]:
     return to_words(
         state["name"],
         keys=(state["domain"],),
@@ -67,7 +67,7 @@ def _company_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
     )
 
 
-def _deal_words(state: Fields, pipeline: Face | None) -> dict[str, Any]:
+def _deal_words(state: Fields, pipeline: Summary | None) -> dict[str, Any]:
     return to_words(
         state["name"],
         keys=(state["external_id"],),
@@ -81,7 +81,7 @@ def _deal_words(state: Fields, pipeline: Face | None) -> dict[str, Any]:
     )
 
 
-def _activity_words(state: Fields, _pipeline: Face | None) -> dict[str, Any]:
+def _activity_words(state: Fields, _pipeline: Summary | None) -> dict[str, Any]:
     return to_words(
         state["subject"],
         keys=(state["external_id"],),

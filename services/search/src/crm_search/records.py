@@ -35,7 +35,7 @@ UPSERT: Final = """
     RETURNING r.tenant_id, r.type, r.id
 """
 
-LIST_SPREADING: Final = """
+LIST_FANNING_OUT: Final = """
     SELECT tenant_id, type, id, revision, spread_after
       FROM search_records
      WHERE spread_after IS NOT NULL
@@ -168,7 +168,7 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Indexed:
     """What the index said to one revision: taken, or `rejection`."""
 
     tenant_id: UUID
@@ -212,8 +212,8 @@ def _to_row(record: SearchRecord) -> dict[str, Any]:
     }
 
 
-async def list_spreading(connection: Connection, *, limit: int) -> list[Parent]:
-    return [Parent(**row) for row in await connection.fetch(LIST_SPREADING, limit)]
+async def list_fanning_out(connection: Connection, *, limit: int) -> list[Parent]:
+    return [Parent(**row) for row in await connection.fetch(LIST_FANNING_OUT, limit)]
 
 
 async def mark_children(transaction: Transaction, parents: Sequence[Parent], *, limit: int) -> list[UUID | None]:
@@ -248,15 +248,15 @@ async def advance(transaction: Transaction, parents: Sequence[Parent], reached: 
     )
 
 
-async def settle(connection: Connection, settled: Sequence[Settled]) -> None:
+async def mark_indexed(connection: Connection, indexed: Sequence[Indexed]) -> None:
     """Note what the index has. A row that has changed meanwhile stays dirty for its newer revision."""
     await connection.execute(
         SETTLE,
-        [one.tenant_id for one in settled],
-        [one.type for one in settled],
-        [one.id for one in settled],
-        [one.revision for one in settled],
-        [one.rejection for one in settled],
+        [one.tenant_id for one in indexed],
+        [one.type for one in indexed],
+        [one.id for one in indexed],
+        [one.revision for one in indexed],
+        [one.rejection for one in indexed],
     )
 
 

@@ -8,23 +8,23 @@ from crm_search.index import open_client
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.database import Database
-from crm_shared.features.replicas.repair import Held
+from crm_shared.features.replicas.repair import ProjectedRows
 
 
 @asynccontextmanager
-async def holding(settings: SearchSettings) -> AsyncIterator[tuple[Database, Sequence[Held]]]:
+async def opening_projections(settings: SearchSettings) -> AsyncIterator[tuple[Database, Sequence[ProjectedRows]]]:
     """Open the stores; what is hidden there is found by nobody."""
     async with (
         Database.opened(settings.worker_dsn.get_secret_value(), max_size=2) as database,
         open_client(settings, timeout_s=settings.elasticsearch_write_timeout_s) as client,
     ):
-        tell = index_records.bind(database, DocumentStore(client, settings.index_prefix)).handler
+        consume = index_records.bind(database, DocumentStore(client, settings.index_prefix)).handler
         yield (
             database,
             [
-                Held("contact", "search_records", "type = 'contact' AND NOT is_hidden", tell),
-                Held("company", "search_records", "type = 'company' AND NOT is_hidden", tell),
-                Held("deal", "search_records", "type = 'deal' AND NOT is_hidden", tell),
-                Held("activity", "search_records", "type = 'activity' AND NOT is_hidden", tell),
+                ProjectedRows("contact", "search_records", "type = 'contact' AND NOT is_hidden", consume),
+                ProjectedRows("company", "search_records", "type = 'company' AND NOT is_hidden", consume),
+                ProjectedRows("deal", "search_records", "type = 'deal' AND NOT is_hidden", consume),
+                ProjectedRows("activity", "search_records", "type = 'activity' AND NOT is_hidden", consume),
             ],
         )

@@ -13,11 +13,11 @@ from crm_search.filters import to_filters
 from crm_search.freshness import IndexFreshness, read_freshness
 from crm_search.matching import to_search_query, to_suggest_query
 from crm_search.phones import parse_phone
+from crm_search.read_your_writes import parse_positions, wait_for
 from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, Suggestions, SuggestQuery
 from crm_search.settings import SearchSettings
 from crm_search.snippets import SnippetCutter
-from crm_search.store import Hit, Sight
-from crm_search.waiting import parse_positions, wait_for
+from crm_search.store import Hit, Visibility
 from crm_shared.contracts.states import DealStatus
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems
@@ -37,11 +37,11 @@ async def search(query: Annotated[SearchQuery, Query()], context: Context, store
     walk, filters = walks.begin_or_resume(query, context.clock.now()), to_filters(query)
     caught_up = await _catch_up(query, context, store)
     async with context.database.read(context.caller.tenant_id) as connection:
-        sight = await queries.load_sight(connection, context.caller)
+        visibility = await queries.load_visibility(connection, context.caller)
         phone = parse_phone(query.q, await queries.load_region(connection, context.caller))
     found = await store.search(
-        sight,
-        to_search_query(query.q, phone=phone, sight=sight, now=walk.now),
+        visibility,
+        to_search_query(query.q, phone=phone, visibility=visibility, now=walk.now),
         filters=filters,
         types=[one.value for one in query.type],
         after=walk.after,
@@ -51,7 +51,7 @@ async def search(query: Annotated[SearchQuery, Query()], context: Context, store
     page = found.hits[: query.limit]
     has_more = len(found.hits) > query.limit
     # In a thread: marking the words of long texts takes its time, and others wait for the loop.
-    items = await asyncio.to_thread(_to_items, page, SnippetCutter(query.q, phone), sight)
+    items = await asyncio.to_thread(_to_items, page, SnippetCutter(query.q, phone), visibility)
     return await context.reply_page(
         items,
         walks.to_cursor(query, walk.now, page[-1].position) if has_more else None,
@@ -88,15 +88,17 @@ async def _catch_up(query: SearchQuery, context: Context, store: Store) -> dict[
 )
 async def suggest(query: Annotated[SuggestQuery, Query()], context: Context, store: Store) -> Response:
     async with context.database.read(context.caller.tenant_id) as connection:
-        sight = await queries.load_sight(connection, context.caller)
+        visibility = await queries.load_visibility(connection, context.caller)
     wanted = [one.value for one in query.type or NameType]
     found = await store.search(
-        sight,
+        visibility,
         to_suggest_query(query.q, now=context.clock.now()),
         filters=[{"terms": {"type": wanted}}],
         limit=query.limit,
     )
-    return await context.reply_json({"items": await asyncio.to_thread(_to_suggestions, found.hits, query.q, sight)})
+    return await context.reply_json(
+        {"items": await asyncio.to_thread(_to_suggestions, found.hits, query.q, visibility)}
+    )
 
 
 @router.get(
@@ -110,10 +112,10 @@ async def read_index_freshness(context: Context) -> Response:
         return await context.reply_json(await read_freshness(connection, context.caller, context.clock.now()))
 
 
-def _to_items(hits: Sequence[Hit], snippets: SnippetCutter, sight: Sight) -> list[dict[str, Any]]:
-    return [to_item(hit, snippets=snippets, sight=sight) for hit in hits]
+def _to_items(hits: Sequence[Hit], snippets: SnippetCutter, visibility: Visibility) -> list[dict[str, Any]]:
+    return [to_item(hit, snippets=snippets, visibility=visibility) for hit in hits]
 
 
-def _to_suggestions(hits: Sequence[Hit], query: str, sight: Sight) -> list[dict[str, Any]]:
+def _to_suggestions(hits: Sequence[Hit], query: str, visibility: Visibility) -> list[dict[str, Any]]:
     snippets = SnippetCutter(query, None)
-    return [to_suggestion(hit, snippets=snippets, sight=sight) for hit in hits]
+    return [to_suggestion(hit, snippets=snippets, visibility=visibility) for hit in hits]

@@ -64,7 +64,7 @@ class SnippetCutter:
         self._known: dict[str, tuple[str, ...]] = {}
 
     def cut(self, passages: Sequence[tuple[Where, str]]) -> Found:
-        """Give HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
+        """Return HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
         self._hit_steps = min(HIT_STEPS, self._page_steps)
         self._page_steps -= self._hit_steps
         best: _Passage | None = None
@@ -112,7 +112,7 @@ class SnippetCutter:
         return _Passage(text, spans, found)
 
     def _match(self, word: str) -> tuple[str, ...]:
-        """Give the query's words that this one, folded, stands for."""
+        """Return the query's words that this one, folded, stands for."""
         if word not in self._known:
             self._hit_steps -= len(self._words) + len(self._joined)
             alike = [asked for asked in self._words if _matches(asked, word)]
@@ -153,7 +153,7 @@ class SnippetCutter:
 
 
 def _choose_places(found: Mapping[Where, set[str]]) -> list[Where]:
-    """Give the one place that has every word found, else those that each add a word to what stands before them."""
+    """Return the one place that has every word found, else those that each add a word to what stands before them."""
     everything = set[str]().union(*found.values())
     whole = [where for where, words in found.items() if words and words == everything]
     if whole:
@@ -167,7 +167,7 @@ def _choose_places(found: Mapping[Where, set[str]]) -> list[Where]:
 
 
 def _find_all(run: str, piece: str) -> Iterator[int]:
-    """Give where the piece stands; no more often than a snippet could show."""
+    """Yield where the piece stands; no more often than a snippet could show."""
     at = -1
     for _ in range(SNIPPET_CHARS):
         at = run.find(piece, at + 1)

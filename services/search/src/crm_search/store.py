@@ -38,7 +38,7 @@ Query = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """What a viewer may see: records of `owner_ids` (None: everybody's), and what is shared with them."""
 
     tenant_id: UUID
@@ -136,7 +136,7 @@ class DocumentStore:
         )
 
     async def find_versions(self, tenant_id: UUID, keys: Collection[str]) -> dict[str, int]:
-        """Give the revision at which searches see each of these documents, nothing of those they don't see.
+        """Return the revision at which searches see each of these documents, nothing of those they don't see.
 
         What was written shows with the index's next refresh. Raises Unavailable.
         """
@@ -157,7 +157,7 @@ class DocumentStore:
 
     async def search(
         self,
-        sight: Sight,
+        visibility: Visibility,
         query: Query,
         *,
         filters: Sequence[Query] = (),
@@ -166,14 +166,14 @@ class DocumentStore:
         limit: int,
         with_counts: bool = False,
     ) -> Hits:
-        """Give up to `limit` hits that `sight` allows, best first, ties by key. Raises Unavailable.
+        """Give up to `limit` hits that `visibility` allows, best first, ties by key. Raises Unavailable.
 
         `query` gives the score, `filters` leave out, `types` (none: all) leave out after counting.
         """
         answer = await _answering(
             self._client.search(
                 index=self._alias,
-                query=_narrow(sight, query, filters),
+                query=_narrow(visibility, query, filters),
                 post_filter={"terms": {"type": list(types)}} if types else None,
                 sort=[{"_score": "desc"}, {"key": "asc"}],
                 search_after=list(after) if after else None,
@@ -181,7 +181,7 @@ class DocumentStore:
                 aggregations=FACETS if with_counts else None,
                 track_total_hits=False,
                 # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
-                preference=str(sight.tenant_id),
+                preference=str(visibility.tenant_id),
             )
         )
         facets = answer["aggregations"] if with_counts else {}
@@ -194,20 +194,23 @@ def to_filling_alias(alias: str) -> str:
     return f"{alias}-filling"
 
 
-def _narrow(sight: Sight, query: Query, filters: Sequence[Query]) -> Query:
+def _narrow(visibility: Visibility, query: Query, filters: Sequence[Query]) -> Query:
     """Leave nothing of other tenants, and nothing out of the viewer's sight. There is no other way to a document."""
     return {
-        "bool": {"must": [query], "filter": [{"term": {"tenant_id": str(sight.tenant_id)}}, *_see(sight), *filters]}
+        "bool": {
+            "must": [query],
+            "filter": [{"term": {"tenant_id": str(visibility.tenant_id)}}, *_see(visibility), *filters],
+        }
     }
 
 
-def _see(sight: Sight) -> Iterator[Query]:
-    if sight.owner_ids is not None:
+def _see(visibility: Visibility) -> Iterator[Query]:
+    if visibility.owner_ids is not None:
         yield {
             "bool": {
                 "should": [
-                    {"terms": {"visible_owner_ids": sorted(sight.owner_ids)}},
-                    {"term": {"shared_user_ids": str(sight.viewer_id)}},
+                    {"terms": {"visible_owner_ids": sorted(visibility.owner_ids)}},
+                    {"term": {"shared_user_ids": str(visibility.viewer_id)}},
                 ],
                 "minimum_should_match": 1,
             }

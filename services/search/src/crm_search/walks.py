@@ -27,7 +27,7 @@ class Walk:
 
 
 def begin_or_resume(query: SearchQuery, now: datetime) -> Walk:
-    """Give where to go on. Raises InvalidField for a cursor that is not ours or of another search."""
+    """Return where to go on. Raises InvalidField for a cursor that is not ours or of another search."""
     if query.cursor is None:
         return Walk(now, None)
     try:

@@ -18,7 +18,7 @@ from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
 from crm_search.traces import drop_traces
 from crm_shared.background import background, repeat
-from crm_shared.bus import is_world_error
+from crm_shared.bus import is_transient
 from crm_shared.bus.backoff import Backoff
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
@@ -62,7 +62,7 @@ def _list_upkeep(
         "index_traces": (lambda: drop_traces(database, cluster.store), settings.drop_traces_every_s),
     }
     for name, (work, pause_s) in works.items():
-        yield repeat(name, work, pause_s=pause_s, world_errors=AWAY)
+        yield repeat(name, work, pause_s=pause_s, transient_errors=AWAY)
 
 
 async def _purge(cluster: IndexCluster) -> None:
@@ -76,7 +76,7 @@ async def heal(database: Database, store: DocumentStore) -> None:
         try:
             await catch_up(database, store)
         except Exception as error:
-            if not is_world_error(error, AWAY):
+            if not is_transient(error, AWAY):
                 raise
             logger.warning("catching_up_waits", error=repr(error), tries=backoff.tries)
             await asyncio.sleep(backoff.next_delay_s())

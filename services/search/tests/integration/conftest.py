@@ -20,7 +20,7 @@ from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit, running_service
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
-Tell: TypeAlias = Callable[..., Awaitable[None]]
+Publish: TypeAlias = Callable[..., Awaitable[None]]
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ async def apart(postgres_admin_dsn: str, elasticsearch_url: str) -> AsyncIterato
 
 @pytest.fixture
 async def cluster(apart: ServiceKit[SearchSettings]) -> AsyncIterator[IndexCluster]:
-    """Give the indexes of `apart`: one, and no record yet, as what is done to all would take longer test by test."""
+    """Yield the indexes of `apart`: one, and no record yet, as what is done to all would take longer test by test."""
     async with apart.database.begin_as_worker() as transaction:
         for table in ("search_records", "index_parts", "search_indexes"):
             await transaction.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
@@ -91,7 +91,7 @@ async def tenant(search: ServiceKit[SearchSettings]) -> SeededTenant:
 
 
 @pytest.fixture
-def tell(search: ServiceKit[SearchSettings], store: DocumentStore) -> Tell:
+def publish(search: ServiceKit[SearchSettings], store: DocumentStore) -> Publish:
     """Hand events to the consumer, and make what it wrote visible."""
 
     async def feed(*events: Event) -> None:

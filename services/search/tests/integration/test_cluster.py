@@ -15,9 +15,9 @@ from crm_search.consumers import index_records
 from crm_search.index import open_client, prepare_index
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
+from crm_testing.published_records import PublishedRecord
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit, running_service
-from crm_testing.told_records import ToldRecord
 from crm_testing.waiting import wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
@@ -59,7 +59,7 @@ async def test_a_node_dies_and_search_goes_on(postgres_admin_dsn: str, nodes: li
         store = DocumentStore(client, kit.settings.index_prefix)
         story = SearchStory(await kit.seed_tenant())
         rep = kit.client(story.tenant.rep)
-        await index_records([story.add("before", "company", name="Zebra").tell()], kit.database, store)
+        await index_records([story.add("before", "company", name="Zebra").publish()], kit.database, store)
         await client.cluster.health(index=name, wait_for_nodes="3", wait_for_status="green", timeout="60s")
         await store.refresh()
         shards = (await client.search_shards(index=name)).body
@@ -79,11 +79,11 @@ async def test_a_node_dies_and_search_goes_on(postgres_admin_dsn: str, nodes: li
         assert (await kit.client_with(None).get("/readyz")).status_code == 200
 
 
-async def write(record: ToldRecord, kit: ServiceKit[SearchSettings], store: DocumentStore) -> None:
+async def write(record: PublishedRecord, kit: ServiceKit[SearchSettings], store: DocumentStore) -> None:
     """Come again as the bus does, until the cluster has chosen another copy of what the dead node led."""
     async with asyncio.timeout(60):
         while True:
             try:
-                return await index_records([record.tell()], kit.database, store)
+                return await index_records([record.publish()], kit.database, store)
             except AWAY:
                 await asyncio.sleep(0.2)

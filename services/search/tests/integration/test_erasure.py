@@ -16,13 +16,13 @@ from crm_search.store import DocumentStore
 from crm_search.traces import SETTLE_S, drop_traces
 from crm_shared.clock import new_id
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 MARK = "zzyzx"
 
@@ -53,12 +53,12 @@ async def elasticsearch(search: Kit) -> AsyncIterator[AsyncElasticsearch]:
         yield client
 
 
-def erase_note(note: ToldRecord) -> Any:
+def erase_note(note: PublishedRecord) -> Any:
     return note.change(body=None, erased_at=note.state["updated_at"])
 
 
 async def read_documents(client: AsyncElasticsearch, kit: Kit, tenant: SeededTenant) -> str:
-    """Give the whole of a tenant's documents, the words that no answer shows included, as text."""
+    """Return the whole of a tenant's documents, the words that no answer shows included, as text."""
     answer = await client.search(
         index=kit.settings.index_prefix,
         query={"term": {"tenant_id": str(tenant.id)}},
@@ -75,15 +75,15 @@ async def list_rows_with(kit: Kit, tenant: SeededTenant, text: str) -> list[str]
 
 
 async def test_nothing_finds_or_shows_an_erased_person(
-    search: Kit, tenant: SeededTenant, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+    search: Kit, tenant: SeededTenant, story: SearchStory, publish: Publish, elasticsearch: AsyncElasticsearch
 ) -> None:
     client = search.client(tenant.admin)
-    await tell(*story.events())
+    await publish(*story.events())
     assert set(await story.find(client, f"first{MARK}")) == {"person", "deal", "note"}
     assert MARK in await read_documents(elasticsearch, search, tenant)
 
-    await tell(story["person"].erase())
-    await tell(erase_note(story["note"]))
+    await publish(story["person"].erase())
+    await publish(erase_note(story["note"]))
 
     for query in (f"first{MARK}", "quist", f"mail@{MARK}.example", "90182077", f"job{MARK}", f"body {MARK}", MARK):
         assert await story.find(client, query) == []
@@ -95,37 +95,37 @@ async def test_nothing_finds_or_shows_an_erased_person(
 
 
 async def test_no_row_holds_anything_to_make_it_from_again(
-    search: Kit, tenant: SeededTenant, story: SearchStory, tell: Tell
+    search: Kit, tenant: SeededTenant, story: SearchStory, publish: Publish
 ) -> None:
-    await tell(*story.events())
+    await publish(*story.events())
     assert len(await list_rows_with(search, tenant, MARK)) == 2
-    await tell(story["person"].erase(), erase_note(story["note"]))
+    await publish(story["person"].erase(), erase_note(story["note"]))
     assert await list_rows_with(search, tenant, MARK) == []
     assert await list_rows_with(search, tenant, "quist") == []
 
 
 async def test_older_events_that_come_again_bring_nothing_back(
-    search: Kit, tenant: SeededTenant, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+    search: Kit, tenant: SeededTenant, story: SearchStory, publish: Publish, elasticsearch: AsyncElasticsearch
 ) -> None:
     before = story.events()
-    await tell(*before)
+    await publish(*before)
     erased = [story["person"].erase(), erase_note(story["note"])]
-    await tell(*erased)
+    await publish(*erased)
     rows = await search.list_rows("search_records")
 
-    await tell(*before)
-    await tell(*reversed([*before, *erased]))
+    await publish(*before)
+    await publish(*reversed([*before, *erased]))
 
     assert await search.list_rows("search_records") == rows
     assert MARK not in await read_documents(elasticsearch, search, tenant)
 
 
 async def test_what_is_heard_of_only_after_the_erasure_stays_empty(
-    search: Kit, tenant: SeededTenant, story: SearchStory, tell: Tell
+    search: Kit, tenant: SeededTenant, story: SearchStory, publish: Publish
 ) -> None:
-    before = story["person"].tell()
-    await tell(story["person"].erase())
-    await tell(before)
+    before = story["person"].publish()
+    await publish(story["person"].erase())
+    await publish(before)
     assert await list_rows_with(search, tenant, MARK) == []
     assert await story.find(search.client(tenant.admin), MARK) == []
 

@@ -19,10 +19,10 @@ from crm_search.dirty_rows import list_dirty
 from crm_search.index import INDEX_VERSION, MAPPING, open_client, prepare_index
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.tombstones import purge_tombstones
-from crm_search.indexing import catch_up, spread
+from crm_search.indexing import catch_up, fan_out
 from crm_search.projections import to_record
 from crm_search.settings import SearchSettings
-from crm_search.store import MAX_READ_AGE_S, DocumentStore, Sight
+from crm_search.store import MAX_READ_AGE_S, DocumentStore, Visibility
 from crm_search.worker import heal
 from crm_shared.bus import WorldAway
 from crm_shared.clock import SystemClock, new_id
@@ -30,13 +30,13 @@ from crm_shared.contracts import BadRecord, Event
 from crm_shared.database import Database
 from crm_shared.refusals import Unavailable
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PUBLISHED_AT
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import TOLD_AT
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 
@@ -75,7 +75,7 @@ def write_history(story: SearchStory) -> list[Event]:
 
 
 async def read_index(client: AsyncElasticsearch, kit: Kit, tenant_id: object) -> dict[str, Any]:
-    """Give every document of a tenant by its id: what it shows, and its version."""
+    """Return every document of a tenant by its id: what it shows, and its version."""
     alias = kit.settings.index_prefix
     await client.indices.refresh(index=alias)
     answer = await client.search(index=alias, query={"term": {"tenant_id": str(tenant_id)}}, size=100, version=True)
@@ -83,10 +83,10 @@ async def read_index(client: AsyncElasticsearch, kit: Kit, tenant_id: object) ->
 
 
 async def test_replaying_any_prefix_changes_no_row_and_no_document(
-    search: Kit, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+    search: Kit, story: SearchStory, publish: Publish, elasticsearch: AsyncElasticsearch
 ) -> None:
     history = write_history(story)
-    await tell(*history)
+    await publish(*history)
     rows = await search.list_rows("search_records")
     documents = await read_index(elasticsearch, search, story.tenant.id)
     assert len(documents) == 4
@@ -94,13 +94,13 @@ async def test_replaying_any_prefix_changes_no_row_and_no_document(
     for _ in range(8):
         replayed = history[: chance.randrange(1, len(history))] * 2
         chance.shuffle(replayed)
-        await tell(*replayed)
+        await publish(*replayed)
     assert await search.list_rows("search_records") == rows
     assert await read_index(elasticsearch, search, story.tenant.id) == documents
 
 
 async def test_any_order_and_any_batching_ends_in_the_same_documents(
-    search: Kit, tell: Tell, elasticsearch: AsyncElasticsearch
+    search: Kit, publish: Publish, elasticsearch: AsyncElasticsearch
 ) -> None:
     chance = random.Random(11)  # noqa: S311 - the same tale in every run
     for _ in range(6):
@@ -109,7 +109,7 @@ async def test_any_order_and_any_batching_ends_in_the_same_documents(
         chance.shuffle(history)
         while history:
             size = chance.randrange(1, 5)
-            await tell(*history[:size])
+            await publish(*history[:size])
             history = history[size:]
         documents = await read_index(elasticsearch, search, story.tenant.id)
         shown = {key.split(":")[1]: source["shown"] for key, (source, _) in documents.items()}
@@ -131,17 +131,17 @@ async def test_a_crash_before_the_index_is_healed_by_the_next_start(
 ) -> None:
     contact = story.add("contact", "contact", first_name="Zebra")
     async with search.database.begin_as_worker() as transaction:
-        await records.save(transaction, [to_record(contact.tell())])
+        await records.save(transaction, [to_record(contact.publish())])
     await heal(search.database, store)
     await store.refresh()
     assert await story.find(search.client(story.tenant.rep), "zebra") == ["contact"]
 
 
 async def test_a_crash_after_the_index_writes_the_same_again(
-    search: Kit, story: SearchStory, tell: Tell, store: DocumentStore, elasticsearch: AsyncElasticsearch
+    search: Kit, story: SearchStory, publish: Publish, store: DocumentStore, elasticsearch: AsyncElasticsearch
 ) -> None:
     contact = story.add("contact", "contact", first_name="Zebra")
-    await tell(contact.tell())
+    await publish(contact.publish())
     before = await read_index(elasticsearch, search, story.tenant.id)
     async with search.database.begin_as_worker() as transaction:
         await transaction.execute(
@@ -162,17 +162,17 @@ async def count_dirty(database: Database, story: SearchStory) -> int:
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 100])
 async def test_a_large_fan_out_goes_in_portions_and_misses_none(
-    search: Kit, story: SearchStory, tell: Tell, store: DocumentStore, limit: int
+    search: Kit, story: SearchStory, publish: Publish, store: DocumentStore, limit: int
 ) -> None:
     companies = [story.add(f"company-{number}", "company", name="Zebra") for number in range(3)]
     for number, children in enumerate((9, 0, 11)):
         for child in range(children):
             story.add(f"contact-{number}-{child}", "contact", first_name="Ines", company_id=companies[number].id)
-    await tell(*story.events())
+    await publish(*story.events())
     async with search.database.begin_as_worker() as transaction:
         await records.save(transaction, [to_record(company.change(name="Quagga")) for company in companies])
     portions = 0
-    while await spread(search.database, limit=limit):
+    while await fan_out(search.database, limit=limit):
         portions += 1
     assert portions >= 20 // limit
     assert await count_dirty(search.database, story) == 3 + 20
@@ -218,14 +218,14 @@ async def test_what_the_index_refuses_is_named_alone_and_holds_up_nothing(search
     company = story.add("company", "company", name="Zebra")
     async with other_index(search, {**MAPPING, "properties": fields}) as narrow:
         with pytest.raises(BadRecord, match="the index rejected the contact: strict_dynamic_mapping_exception"):
-            await index_records([contact.tell(), company.tell()], search.database, narrow)
+            await index_records([contact.publish(), company.publish()], search.database, narrow)
         assert await count_dirty(search.database, story) == 0
-        await index_records([company.tell()], search.database, narrow)
+        await index_records([company.publish()], search.database, narrow)
         with pytest.raises(BadRecord):
-            await index_records([contact.tell()], search.database, narrow)
+            await index_records([contact.publish()], search.database, narrow)
         await narrow.refresh()
-        sight = Sight(story.tenant.id, story.tenant.admin.id, None)
-        found = await narrow.search(sight, {"match_all": {}}, limit=10)
+        visibility = Visibility(story.tenant.id, story.tenant.admin.id, None)
+        found = await narrow.search(visibility, {"match_all": {}}, limit=10)
         assert [hit.type for hit in found.hits] == ["company"]
 
 
@@ -237,7 +237,7 @@ async def test_an_index_not_made_yet_is_waited_for(search: Kit) -> None:
         with pytest.raises(WorldAway):
             await nowhere.ping()
         with pytest.raises(Unavailable):
-            await nowhere.search(Sight(new_id(), new_id(), None), {"match_all": {}}, limit=1)
+            await nowhere.search(Visibility(new_id(), new_id(), None), {"match_all": {}}, limit=1)
         assert not await client.indices.exists(index=f"{search.settings.index_prefix}-nowhere")
 
 
@@ -248,7 +248,7 @@ async def test_an_older_revision_never_comes_back(story: SearchStory, store: Doc
     assert await store.write([Write(key, 3, None)]) == [None]
     assert await store.write([Write(key, 2, document), Write(key, 3, document)]) == [None, None]
     await store.refresh()
-    found = await store.search(Sight(story.tenant.id, new_id(), None), {"match_all": {}}, limit=10)
+    found = await store.search(Visibility(story.tenant.id, new_id(), None), {"match_all": {}}, limit=10)
     assert found.hits == []
 
 
@@ -300,14 +300,16 @@ async def test_long_documents_go_in_several_requests(search: Kit, story: SearchS
     assert await count_dirty(search.database, story) == 0
 
 
-async def test_what_was_refused_is_tried_again_when_it_comes_again(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_what_was_refused_is_tried_again_when_it_comes_again(
+    search: Kit, story: SearchStory, publish: Publish
+) -> None:
     """`redrive` puts it back once the index is mended."""
     fields = {name: field for name, field in MAPPING["properties"].items() if name != "phone"}
     contact = story.add("contact", "contact", first_name="Zebra", phone="030 901820")
     async with other_index(search, {**MAPPING, "properties": fields}) as narrow:
         with pytest.raises(BadRecord):
-            await index_records([contact.tell()], search.database, narrow)
-    await tell(contact.tell())
+            await index_records([contact.publish()], search.database, narrow)
+    await publish(contact.publish())
     assert await story.find(search.client(story.tenant.rep), "zebra") == ["contact"]
 
 
@@ -321,21 +323,21 @@ async def test_preparing_the_index_again_or_at_once_makes_one(search: Kit) -> No
 
 
 async def test_what_is_gone_is_found_no_more_whatever_its_event_holds(
-    search: Kit, story: SearchStory, tell: Tell, elasticsearch: AsyncElasticsearch
+    search: Kit, story: SearchStory, publish: Publish, elasticsearch: AsyncElasticsearch
 ) -> None:
     contact = story.add("contact", "contact", first_name="Zebra")
     note = story.add("note", "activity", body="Zebra", contact_id=contact.id)
     call = story.add("call", "activity", subject="Zebra")
-    await tell(*story.events())
+    await publish(*story.events())
     assert set(await story.find(search.client(story.tenant.admin), "zebra")) == {"contact", "note", "call"}
 
-    deleted, erased = note.delete(), call.change(erased_at=TOLD_AT, subject=None)
+    deleted, erased = note.delete(), call.change(erased_at=PUBLISHED_AT, subject=None)
     for event in (deleted, erased):
-        await tell(replace(event, state={**event.state, "occurred_at": "9999-12-31T23:59:59.999999"}))
+        await publish(replace(event, state={**event.state, "occurred_at": "9999-12-31T23:59:59.999999"}))
     gone = contact.delete()
-    await tell(replace(gone, state={"id": str(contact.id), "version": gone.version}))
+    await publish(replace(gone, state={"id": str(contact.id), "version": gone.version}))
     assert await story.find(search.client(story.tenant.admin), "zebra") == []
     assert await read_index(elasticsearch, search, story.tenant.id) == {}
 
-    await tell(contact.change(deleted_at=None))
+    await publish(contact.change(deleted_at=None))
     assert await story.find(search.client(story.tenant.admin), "zebra") == ["contact"]

@@ -27,7 +27,7 @@ from crm_testing.waiting import wait_until
 pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[SearchSettings]
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 LAG = "crm_event_loop_lag_seconds"
 
 
@@ -79,13 +79,13 @@ async def test_the_longest_texts_of_one_tenant_hold_up_no_other(
     assert count_late() == late_before
 
 
-async def test_a_dear_search_holds_up_nobody(search: Kit, tell: Tell) -> None:
+async def test_a_dear_search_holds_up_nobody(search: Kit, publish: Publish) -> None:
     """Notes of words that share their beginning with the query's: each was compared with each, in the event loop."""
     story = SearchStory(await search.seed_tenant())
     for number in range(12):
         words = " ".join(f"administrati{number}{index:05d}" for index in range(1_100))
         story.add(f"note-{number}", "activity", body=f"{words} zebra")
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     query = " ".join(["zebra", *(f"administrati{letter}" + "x" * 4 for letter in "abcde")])
     late_before = count_late()
@@ -101,11 +101,11 @@ async def test_a_dear_search_holds_up_nobody(search: Kit, tell: Tell) -> None:
     assert count_late() == late_before
 
 
-async def test_a_long_text_is_searched_for_by_its_first_words(search: Kit, tell: Tell) -> None:
+async def test_a_long_text_is_searched_for_by_its_first_words(search: Kit, publish: Publish) -> None:
     story = SearchStory(await search.seed_tenant())
     subject = " ".join(f"word{number}" for number in range(200))[:1000].strip()
     story.add("mail", "activity", type="EMAIL", subject=subject)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     assert await story.find(client, subject) == ["mail"]
     assert await story.find(client, "漢" * 1000) == []

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from crm_search.projections import to_record
-from crm_testing.told_records import TOLD_AT, ToldRecord
+from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 from crm_testing.upgrades import upgrading
 
 pytestmark = pytest.mark.engines
@@ -23,13 +23,13 @@ INSERT: Final = """
 
 
 async def test_merges_of_before_are_known_after_the_upgrade(postgres_admin_dsn: str) -> None:
-    kept = ToldRecord.new("contact", TENANT, first_name="Anna")
-    gone = ToldRecord.new("contact", TENANT, last_name="Quagga", merged_into=kept.id, deleted_at=TOLD_AT)
-    deleted = ToldRecord.new("contact", TENANT, last_name="Zebra", deleted_at=TOLD_AT)
-    told = [to_record(record.tell()) for record in (kept, gone, deleted)]
-    faces: dict[UUID, dict[str, Any]] = {record.id: dict(record.face) for record in told}
+    kept = PublishedRecord.new("contact", TENANT, first_name="Anna")
+    gone = PublishedRecord.new("contact", TENANT, last_name="Quagga", merged_into=kept.id, deleted_at=PUBLISHED_AT)
+    deleted = PublishedRecord.new("contact", TENANT, last_name="Zebra", deleted_at=PUBLISHED_AT)
+    published = [to_record(record.publish()) for record in (kept, gone, deleted)]
+    faces: dict[UUID, dict[str, Any]] = {record.id: dict(record.face) for record in published}
     async with upgrading("search", MIGRATIONS, admin_dsn=postgres_admin_dsn, until=BEFORE) as upgrade:
-        for record in told:
+        for record in published:
             face = {name: value for name, value in record.face.items() if name != "former"}
             texts = json.dumps(record.state), json.dumps(face)
             await upgrade.admin.execute(INSERT, TENANT, "contact", record.id, *texts, record.is_hidden)

@@ -14,7 +14,7 @@ from crm_search.index import open_client, prepare_index
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
 from crm_search.worker import heal
-from crm_shared.bus import is_world_error
+from crm_shared.bus import is_transient
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import running_service
@@ -42,7 +42,7 @@ async def test_elasticsearch_killed_and_back(postgres_admin_dsn: str) -> None:
             store = DocumentStore(client, kit.settings.index_prefix)
             story = SearchStory(await kit.seed_tenant())
             rep = kit.client(story.tenant.rep)
-            await index_records([story.add("before", "company", name="Zebra").tell()], kit.database, store)
+            await index_records([story.add("before", "company", name="Zebra").publish()], kit.database, store)
             await store.refresh()
             assert await story.find(rep, "zebra") == ["before"]
 
@@ -55,10 +55,10 @@ async def test_elasticsearch_killed_and_back(postgres_admin_dsn: str) -> None:
             ready = await kit.client_with(None).get("/readyz")
             assert ready.status_code == 503
             assert ready.json()["checks"]["database"] == "ok"
-            during = story.add("during", "company", name="Zebra").tell()
+            during = story.add("during", "company", name="Zebra").publish()
             with pytest.raises(AWAY) as raised:
                 await index_records([during], kit.database, store)
-            assert is_world_error(raised.value)
+            assert is_transient(raised.value)
             healing = asyncio.create_task(heal(kit.database, store))
 
             await asyncio.to_thread(lambda: engines.elasticsearch.start().wait_ready())

@@ -14,9 +14,9 @@ from crm_search.store import DocumentStore
 from crm_shared.contracts import Event
 from crm_shared.http.positions import Position, to_token
 from crm_testing.answers import require_ok
+from crm_testing.published_records import PublishedRecord
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import ToldRecord
 
 pytestmark = pytest.mark.engines
 
@@ -57,7 +57,7 @@ async def write_and_search(kit: Kit, store: DocumentStore, story: SearchStory, w
         word: str | None = f"okapi{writer}x{number}q"
         if record is None or before is None:
             record = story.add(f"{writer} {number}", "contact", first_name=word)
-            event = record.tell()
+            event = record.publish()
         elif chance.random() < 0.2:
             event, word = record.delete(), None
         else:
@@ -112,7 +112,7 @@ async def test_a_tenants_freshness_tells_what_waits_and_since_when(search: Kit, 
     await indexing.catch_up(search.database, store)
 
 
-async def save(kit: Kit, *changed: ToldRecord) -> None:
+async def save(kit: Kit, *changed: PublishedRecord) -> None:
     """Take changes in as a worker does that dies before the index has them."""
     events = [
         record.change(**({"first_name": f"Zebra {record.version}"} if record.aggregate == "contact" else {}))

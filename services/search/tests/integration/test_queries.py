@@ -28,17 +28,17 @@ from crm_testing.service_kit import ServiceKit
 pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[SearchSettings]
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 
 
 @pytest.mark.parametrize(
     "score", ["nan", "inf", "-inf", "Infinity", "1e999", "1", 1e308, -1, True, None, [1], {"a": 1}], ids=str
 )
-async def test_a_cursor_with_a_score_that_is_none_is_refused(search: Kit, tell: Tell, score: Any) -> None:
+async def test_a_cursor_with_a_score_that_is_none_is_refused(search: Kit, publish: Publish, score: Any) -> None:
     story = SearchStory(await search.seed_tenant())
     for number in range(3):
         story.add(f"zebra-{number}", "company", name=f"Zebra {number}")
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     page = require_ok(await client.get("/v1/search", params={"q": "zebra", "limit": 1}))
     parts = json.loads(base64.urlsafe_b64decode(page["next_cursor"] + "=="))

@@ -34,7 +34,7 @@ def say(_: str) -> None:
     """Say nothing."""
 
 
-async def tell_story(kit: Kit, cluster: IndexCluster, *, contacts: int = 20) -> SearchStory:
+async def publish_story(kit: Kit, cluster: IndexCluster, *, contacts: int = 20) -> SearchStory:
     story = SearchStory(await kit.seed_tenant())
     company = story.add("company", "company", name="Zebra GmbH")
     for number in range(contacts):
@@ -83,7 +83,7 @@ async def write_all_along(kit: Kit, cluster: IndexCluster, story: SearchStory) -
         number += 1
         story.add(f"new {number}", "contact", first_name="Ines")
         events = [
-            story[f"new {number}"].tell(),
+            story[f"new {number}"].publish(),
             story[f"contact {chance.randrange(10)}"].change(last_name=f"Change {number}"),
         ]
         if number > 3:
@@ -109,7 +109,7 @@ async def all_along(*works: Awaitable[None]) -> AsyncIterator[None]:
 async def test_under_load_no_search_fails_nothing_is_lost_and_nothing_comes_back(
     apart: Kit, cluster: IndexCluster
 ) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     before = await cluster.find_live()
     seen: list[set[str]] = []
     kept = {f"contact {number}" for number in range(20)}
@@ -119,7 +119,7 @@ async def test_under_load_no_search_fails_nothing_is_lost_and_nothing_comes_back
     assert refusals == [None, None]
     assert await cluster.find_live() != before
     assert len(seen) > 3
-    left = [record.tell() for record in story.records.values()]  # what was cancelled may be in no row yet
+    left = [record.publish() for record in story.records.values()]  # what was cancelled may be in no row yet
     await index_records(left, apart.database, cluster.store)
     await cluster.store.refresh()
     assert await count_differences(apart, cluster) == 0
@@ -130,7 +130,7 @@ async def test_under_load_no_search_fails_nothing_is_lost_and_nothing_comes_back
 
 
 async def test_whoever_dies_at_any_moment_leaves_the_rest_to_the_next(apart: Kit, cluster: IndexCluster) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     before = await cluster.find_live()
     chance, deaths, lasted_s = random.Random(3), 0, 0.05  # noqa: S311 - the same tale in every run
     index = await begin(apart.database, cluster)
@@ -152,7 +152,7 @@ async def test_whoever_dies_at_any_moment_leaves_the_rest_to_the_next(apart: Kit
 
 
 async def test_a_killed_command_is_finished_by_the_next_one(apart: Kit, cluster: IndexCluster) -> None:
-    await tell_story(apart, cluster)
+    await publish_story(apart, cluster)
     before = await cluster.find_live()
     command = await run_command(apart, "rebuild")
     while (index := await find_open(apart)) is None:
@@ -190,7 +190,7 @@ async def run_command(kit: Kit, *arguments: str) -> asyncio.subprocess.Process:
 async def test_the_command_that_compares_ends_with_one_where_anything_differs(
     apart: Kit, cluster: IndexCluster
 ) -> None:
-    story, other = await tell_story(apart, cluster, contacts=2), await tell_story(apart, cluster, contacts=1)
+    story, other = await publish_story(apart, cluster, contacts=2), await publish_story(apart, cluster, contacts=1)
     key = f"contact:{new_id()}"
     document = {"tenant_id": str(story.tenant.id), "type": "contact", "key": key}
     address = f"{story.tenant.id}:{key}"
@@ -213,7 +213,7 @@ async def test_an_index_that_refuses_what_the_live_one_has_never_takes_its_place
     apart: Kit, cluster: IndexCluster
 ) -> None:
     """An index of another shape stands for a mapping that turned out wrong."""
-    await tell_story(apart, cluster)
+    await publish_story(apart, cluster)
     before = await cluster.find_live()
     index = await begin(apart.database, cluster)
     assert index is not None
@@ -238,7 +238,7 @@ async def make_live_older(client: AsyncElasticsearch, name: str, **properties: A
 
 
 async def test_a_raised_version_is_filled_beside_the_live_index_by_itself(apart: Kit, cluster: IndexCluster) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     before = await cluster.find_live()
     await make_live_older(cluster.client, before)
     await begin_if_due(apart.database, cluster)
@@ -249,7 +249,7 @@ async def test_a_raised_version_is_filled_beside_the_live_index_by_itself(apart:
     await advance(apart.database, cluster)
     assert await find_state(apart, index.name) is State.FILLING
 
-    await index_records([story.add("late", "contact", first_name="Ines").tell()], apart.database, cluster.store)
+    await index_records([story.add("late", "contact", first_name="Ines").publish()], apart.database, cluster.store)
     await cluster.store.refresh()
     assert await cluster.list_live() == [before]
     assert "late" in await story.find(apart.client(story.tenant.admin), "ines")
@@ -263,7 +263,7 @@ async def test_a_raised_version_is_filled_beside_the_live_index_by_itself(apart:
 
 async def test_documents_that_only_the_new_index_takes_are_refused_by_none(apart: Kit, cluster: IndexCluster) -> None:
     """A field of another kind: the live index can't take it, and no event is a dead letter for that."""
-    story = await tell_story(apart, cluster, contacts=2)
+    story = await publish_story(apart, cluster, contacts=2)
     name = f"{cluster.alias}-v-narrow"
     narrow = {name: field for name, field in MAPPING["properties"].items() if name != "company"}
     meta = {"version": INDEX_VERSION - 1}
@@ -282,7 +282,7 @@ async def test_documents_that_only_the_new_index_takes_are_refused_by_none(apart
 async def test_the_former_index_is_kept_for_a_day_and_longer_where_it_is_live_again(
     apart: Kit, cluster: IndexCluster
 ) -> None:
-    await tell_story(apart, cluster, contacts=1)
+    await publish_story(apart, cluster, contacts=1)
     former = await cluster.find_live()
     assert await runs.rebuild(apart.database, cluster, progress=say) is None
     newer = await cluster.find_live()
@@ -302,7 +302,7 @@ async def test_the_former_index_is_kept_for_a_day_and_longer_where_it_is_live_ag
 async def test_an_index_that_vanishes_while_it_is_filled_is_made_again_and_holds_up_nobody(
     apart: Kit, cluster: IndexCluster
 ) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     index = await begin(apart.database, cluster)
     assert index is not None
     await advance(apart.database, cluster)
@@ -314,7 +314,7 @@ async def test_an_index_that_vanishes_while_it_is_filled_is_made_again_and_holds
 
 
 async def test_one_tenants_documents_are_written_again_and_nobody_elses(apart: Kit, cluster: IndexCluster) -> None:
-    mine, other = await tell_story(apart, cluster), await tell_story(apart, cluster)
+    mine, other = await publish_story(apart, cluster), await publish_story(apart, cluster)
     live = await cluster.find_live()
     for story in (mine, other):
         address = f"{story.tenant.id}:contact:{story['contact 7'].id}"

@@ -10,20 +10,20 @@ from uuid import UUID
 import httpx
 import pytest
 
-from crm_search.repairs import holding
+from crm_search.repairs import opening_projections
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.features.replicas.owner_lists import OwnerDiffers, OwnerLists
 from crm_shared.features.replicas.repair import Differences, repair
 from crm_testing.listed_records import PROBLEM, ListedRecords
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import TOLD_AT, ToldRecord
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 
@@ -36,28 +36,28 @@ def owners(tenant: SeededTenant) -> ListedRecords:
 async def asking(search: Kit, answer: Callable[[httpx.Request], httpx.Response], folder: Path) -> AsyncIterator[Any]:
     (folder / "token").write_text("token\n")
     lists = OwnerLists(search.settings, folder / "token", transport=httpx.MockTransport(answer))
-    async with lists, holding(search.settings) as (database, holdings):
+    async with lists, opening_projections(search.settings) as (database, projections):
 
         async def run(tenant_id: UUID, *, heal: bool) -> Differences:
             return await repair(
-                database, holdings, lists, tenant_id=tenant_id, heal=heal, progress=lambda _: None, settle_s=0
+                database, projections, lists, tenant_id=tenant_id, heal=heal, progress=lambda _: None, settle_s=0
             )
 
         yield run
 
 
 async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
-    search: Kit, store: DocumentStore, tenant: SeededTenant, owners: ListedRecords, tell: Tell, tmp_path: Path
+    search: Kit, store: DocumentStore, tenant: SeededTenant, owners: ListedRecords, publish: Publish, tmp_path: Path
 ) -> None:
     story = SearchStory(tenant)
     kept = [story.add(f"kept {number}", "contact", first_name="Zebra") for number in range(5)]
     gone = story.add("gone", "contact", first_name="Zebra")
-    note = story.add("note", "activity", subject="Zebra", occurred_at=TOLD_AT)
+    note = story.add("note", "activity", subject="Zebra", occurred_at=PUBLISHED_AT)
     deal = story.add("deal", "deal", name="Zebra", pipeline_id=tenant.id, stage_id=tenant.id)
-    await tell(*story.events())
-    erased = ToldRecord("activity", tenant.id, note.state)
-    erased.change(subject=None, erased_at=TOLD_AT)
-    newer = ToldRecord("deal", tenant.id, deal.state)
+    await publish(*story.events())
+    erased = PublishedRecord("activity", tenant.id, note.state)
+    erased.change(subject=None, erased_at=PUBLISHED_AT)
+    newer = PublishedRecord("deal", tenant.id, deal.state)
     newer.change(name="Quagga")
     owners.have("contacts", *kept)
     owners.have("activities", erased)
@@ -67,7 +67,7 @@ async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
 
     async with asking(search, owners.answer, tmp_path) as run:
         found = await run(tenant.id, heal=False)
-        assert found.strays == {"contact": [gone.id], "company": [], "deal": [], "activity": []}
+        assert found.orphans == {"contact": [gone.id], "company": [], "deal": [], "activity": []}
         assert found.behind == {"contact": [], "company": [], "deal": [deal.id], "activity": [note.id]}
         assert len(list(found.lines())) == found.count == 3
         assert set(owners.asked) == {str(gone.id), str(deal.id), str(note.id)}
@@ -79,7 +79,7 @@ async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
     await store.refresh()
     assert set(await story.find(client, "zebra")) == {f"kept {number}" for number in range(5)}
     assert await story.find(client, "quagga") == ["deal"]
-    await tell(gone.change(), replace(gone.change(), type="crm.contact.restored"))
+    await publish(gone.change(), replace(gone.change(), type="crm.contact.restored"))
     assert set(await story.find(client, "zebra")) == {*(f"kept {number}" for number in range(5)), "gone"}
 
 
@@ -90,14 +90,14 @@ async def test_an_answer_that_is_not_the_owners_takes_nothing_away(
     search: Kit,
     tenant: SeededTenant,
     owners: ListedRecords,
-    tell: Tell,
+    publish: Publish,
     tmp_path: Path,
     status: int,
     headers: dict[str, str],
 ) -> None:
     story = SearchStory(tenant)
     story.add("contact", "contact", first_name="Zebra")
-    await tell(*story.events())
+    await publish(*story.events())
 
     def answer(request: httpx.Request) -> httpx.Response:
         is_record = len(request.url.path.split("/")) > len(["", "v1", "contacts"])

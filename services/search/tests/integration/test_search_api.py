@@ -15,13 +15,13 @@ from crm_shared.clock import new_id
 from crm_shared.http.positions import Position, to_token
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 from crm_testing.search_stories import SearchStory
 from crm_testing.service_kit import ServiceKit
-from crm_testing.told_records import TOLD_AT, ToldRecord
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 
@@ -30,14 +30,14 @@ def story(tenant: SeededTenant) -> SearchStory:
     return SearchStory(tenant)
 
 
-async def test_an_item_shows_what_a_person_needs(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_an_item_shows_what_a_person_needs(search: Kit, story: SearchStory, publish: Publish) -> None:
     stage_id = new_id()
     stage = {"id": stage_id, "name": "Proposal", "win_probability": 50, "kind": "OPEN", "position": 0}
     pipeline = story.add("pipeline", "pipeline", stages=[stage])
     deal = story.add(
         "deal", "deal", name="Zebra <renewal>", pipeline_id=pipeline.id, stage_id=stage_id, amount="12500.00"
     )
-    await tell(*story.events())
+    await publish(*story.events())
     body = require_ok(await search.client(story.tenant.rep).get("/v1/search", params={"q": "zebr"}))
     item = body["items"][0]
     assert item["type"] == "deal"
@@ -46,7 +46,7 @@ async def test_an_item_shows_what_a_person_needs(search: Kit, story: SearchStory
     assert item["subtitle"] == "Proposal · 12500.00 EUR"
     assert item["snippet"] == "<em>Zebra</em> &lt;renewal&gt;"
     assert item["score"] > 0
-    assert datetime.fromisoformat(item["updated_at"]) == TOLD_AT
+    assert datetime.fromisoformat(item["updated_at"]) == PUBLISHED_AT
     assert item["record"].items() >= {
         "stage_name": "Proposal", "stage_id": str(stage_id), "pipeline_name": "Sales", "status": "OPEN",
         "amount": "12500.00", "currency": "EUR", "version": 1, "owner_id": str(story.tenant.rep.id),
@@ -55,17 +55,19 @@ async def test_an_item_shows_what_a_person_needs(search: Kit, story: SearchStory
     assert body["next_cursor"] is None
     assert "caught_up" not in body
 
-    await tell(pipeline.change(stages=[{**stage, "name": "Offer made"}]))
+    await publish(pipeline.change(stages=[{**stage, "name": "Offer made"}]))
     body = require_ok(await search.client(story.tenant.rep).get("/v1/search", params={"q": "offer"}))
     assert body["items"][0]["record"]["stage_name"] == "Offer made"
 
 
-async def test_facets_count_all_types_whatever_type_is_asked_for(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_facets_count_all_types_whatever_type_is_asked_for(
+    search: Kit, story: SearchStory, publish: Publish
+) -> None:
     for number in range(3):
         story.add(f"contact-{number}", "contact", first_name="Zebra")
         story.add(f"note-{number}", "activity", body="about a zebra")
-    story.add("company", "company", name="Zebra", updated_at=TOLD_AT - timedelta(days=30))
-    await tell(*story.events())
+    story.add("company", "company", name="Zebra", updated_at=PUBLISHED_AT - timedelta(days=30))
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     every = {"contact": 3, "company": 1, "deal": 0, "activity": 3}
     for types, expected in (
@@ -79,14 +81,16 @@ async def test_facets_count_all_types_whatever_type_is_asked_for(search: Kit, st
         assert body["facets"]["type"] == expected
         wanted = {one for text in types for one in text.split(",")} or set(every)
         assert {item["type"] for item in body["items"]} <= wanted
-    found = await client.get("/v1/search", params={"q": "zebra", "from": (TOLD_AT - timedelta(days=1)).isoformat()})
+    found = await client.get(
+        "/v1/search", params={"q": "zebra", "from": (PUBLISHED_AT - timedelta(days=1)).isoformat()}
+    )
     assert require_ok(found)["facets"]["type"]["company"] == 0
 
 
-async def test_a_window_of_time_includes_its_ends(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_a_window_of_time_includes_its_ends(search: Kit, story: SearchStory, publish: Publish) -> None:
     for day in (1, 2, 3):
         story.add(f"day-{day}", "company", name="Zebra", updated_at=datetime(2026, 11, day, 23, 30, tzinfo=UTC))
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
 
     async def find(**window: str) -> set[str]:
@@ -99,11 +103,11 @@ async def test_a_window_of_time_includes_its_ends(search: Kit, story: SearchStor
     assert await find(**{"from": "2026-11-03T00:31:00+01:00"}) == {"day-3"}
 
 
-async def test_a_walk_finds_each_once_while_others_write(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_a_walk_finds_each_once_while_others_write(search: Kit, story: SearchStory, publish: Publish) -> None:
     for number in range(40):
-        updated_at = TOLD_AT - timedelta(hours=number // 3)  # many of one score
+        updated_at = PUBLISHED_AT - timedelta(hours=number // 3)  # many of one score
         story.add(f"zebra-{number}", "company", name=f"Zebra {number}", updated_at=updated_at)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     there_throughout = set(story.records)
     seen: list[str] = []
@@ -118,7 +122,7 @@ async def test_a_walk_finds_each_once_while_others_write(search: Kit, story: Sea
         assert 'rel="next"' in answer.headers["link"]
         cursor = {"cursor": body["next_cursor"]}
         label = f"late-{len(seen)}"
-        await tell(story.add(label, "company", name=f"Zebra {label}", updated_at=datetime.now(UTC)).tell())
+        await publish(story.add(label, "company", name=f"Zebra {label}", updated_at=datetime.now(UTC)).publish())
     assert sorted(name for name in seen if name in there_throughout) == sorted(there_throughout)
     assert len(seen) == len(set(seen))
     whole = await walk_pages(client, "/v1/search", q="zebra", limit=200)
@@ -133,7 +137,7 @@ async def test_a_search_after_a_write_holds_it(search: Kit, story: SearchStory, 
 
     async def write_later() -> None:
         await asyncio.sleep(0.3)
-        await index_records([note.tell(), contact.tell()], search.database, store)
+        await index_records([note.publish(), contact.publish()], search.database, store)
 
     writing = asyncio.create_task(write_later())
     after = [to_token([position_of(contact)]), to_token([position_of(note)])]
@@ -143,17 +147,17 @@ async def test_a_search_after_a_write_holds_it(search: Kit, story: SearchStory, 
     assert set(story.name_items(body["items"])) == {"contact", "note"}
 
 
-def position_of(record: ToldRecord, version: int | None = None) -> Position:
+def position_of(record: PublishedRecord, version: int | None = None) -> Position:
     return Position(record.aggregate, record.id, version or record.version)
 
 
 async def test_a_write_that_does_not_come_is_waited_for_two_seconds_at_most(
-    search: Kit, story: SearchStory, tell: Tell, monkeypatch: pytest.MonkeyPatch
+    search: Kit, story: SearchStory, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     default_s = SearchSettings.model_fields["position_wait_s"].default
     monkeypatch.setitem(search.settings.__dict__, "position_wait_s", default_s)
     contact = story.add("contact", "contact", first_name="Zebra")
-    await tell(contact.tell())
+    await publish(contact.publish())
     client = search.client(story.tenant.admin)
     began = asyncio.get_running_loop().time()
     body = require_ok(
@@ -164,7 +168,9 @@ async def test_a_write_that_does_not_come_is_waited_for_two_seconds_at_most(
     assert story.name_items(body["items"]) == ["contact"]
 
 
-async def test_a_position_tells_nothing_of_a_record_out_of_sight(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_a_position_tells_nothing_of_a_record_out_of_sight(
+    search: Kit, story: SearchStory, publish: Publish
+) -> None:
     """Anybody can write a position: of a hidden record the answer is that of one which isn't there."""
     tenant = story.tenant
     owned, hidden = {"owner_id": tenant.rep.id}, {"owner_id": tenant.other_rep.id}
@@ -182,19 +188,19 @@ async def test_a_position_tells_nothing_of_a_record_out_of_sight(search: Kit, st
         story.add("their deal", "deal", **hidden, **deal),
         story.add("their note", "activity", user_id=tenant.other_rep.id, contact_id=theirs.id),
     ]
-    await tell(*story.events())
+    await publish(*story.events())
     people = (tenant.rep, tenant.manager)
     assert await asyncio.gather(*(catch_up(search, person, seen) for person in people)) == [True, True]
     asked = [catch_up(search, person, [record]) for person in people for record in unseen]
     assert await asyncio.gather(*asked) == [False] * len(asked)
     assert await catch_up(search, tenant.admin, [*seen, *unseen]) is True
 
-    shares = [{"user_id": tenant.rep.id, "permission": "READ", "created_at": TOLD_AT, "created_by": None}]
-    await tell(theirs.change(shares=shares))
+    shares = [{"user_id": tenant.rep.id, "permission": "READ", "created_at": PUBLISHED_AT, "created_by": None}]
+    await publish(theirs.change(shares=shares))
     assert await catch_up(search, tenant.rep, [theirs, unseen[-1]]) is True
 
 
-async def catch_up(search: Kit, person: Person, records: list[ToldRecord]) -> bool:
+async def catch_up(search: Kit, person: Person, records: list[PublishedRecord]) -> bool:
     after = to_token([position_of(record) for record in records])
     answer = await search.client(person).get("/v1/search", params={"q": "zebra", "after": after})
     return bool(require_ok(answer)["caught_up"])
@@ -211,12 +217,12 @@ async def test_positions_of_people_and_of_what_search_does_not_hold(search: Kit,
     assert body["caught_up"] is True
 
 
-async def test_suggestions_are_names_with_tolerance(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_suggestions_are_names_with_tolerance(search: Kit, story: SearchStory, publish: Publish) -> None:
     story.add("zoe", "contact", first_name="Zoë", last_name="Okonkwo", job_title="Zookeeper")
     story.add("zoo", "company", name="Zoo Leipzig")
     story.add("note", "activity", subject="Zoo visit")
     story.add("deal", "deal", name="Zoo renewal", pipeline_id=new_id(), stage_id=new_id())
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.rep)
     for typed, expected in (
         ("z", {"zoe", "zoo"}),
@@ -283,10 +289,10 @@ async def test_bad_parameters_of_suggest_are_named(
     require_problem(answer, 422, "invalid-field", pointer)
 
 
-async def test_a_cursor_of_another_search_is_refused(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_a_cursor_of_another_search_is_refused(search: Kit, story: SearchStory, publish: Publish) -> None:
     for number in range(3):
         story.add(f"zebra-{number}", "company", name=f"Zebra {number}")
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     page = require_ok(await client.get("/v1/search", params={"q": "zebra", "limit": 1}))
     other = {"q": "zebr", "limit": 1, "cursor": page["next_cursor"]}
@@ -299,9 +305,9 @@ async def test_a_stranger_learns_nothing(search: Kit, path: str) -> None:
     require_problem(await search.client_with("Bearer x").get(path, params={"nonsense": 1}), 401, "unauthenticated")
 
 
-async def test_nothing_a_caller_types_is_query_language(search: Kit, story: SearchStory, tell: Tell) -> None:
+async def test_nothing_a_caller_types_is_query_language(search: Kit, story: SearchStory, publish: Publish) -> None:
     story.add("company", "company", name="Zebra")
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(story.tenant.admin)
     for text in (
         "*",

@@ -12,9 +12,9 @@ from crm_search.index import open_client
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.runs import rewrite_tenant
 from crm_search.indexing import catch_up
+from crm_search.read_your_writes import wait_for
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_search.waiting import wait_for
 from crm_shared.access import Caller
 from crm_shared.http.positions import Position
 from crm_testing.answers import require_ok
@@ -24,7 +24,7 @@ from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 BEFORE_CONTACT_IDS = """
@@ -57,10 +57,10 @@ async def find_all(search: Kit, story: SearchStory, query: str) -> dict[str, boo
 
 
 async def test_any_of_its_contacts_lets_one_find_it_and_each_name_whom_it_is_shown_to(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story, strangers = make_visit(tenant), await search.seed_tenant()
-    await tell(*story.events())
+    await publish(*story.events())
     everybody = {"admin": True, "manager": True, "rep": True, "other": True}
     assert await find_all(search, story, "zebra") == everybody
     assert await find_all(search, story, "quagga") == {**dict.fromkeys(everybody, False), "admin": True}
@@ -77,11 +77,11 @@ async def test_any_of_its_contacts_lets_one_find_it_and_each_name_whom_it_is_sho
 
 
 async def test_sight_follows_owners_shares_merges_and_ends_of_each_contact(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = make_visit(tenant)
     okapi, tapir, visit = story["okapi"], story["tapir"], story["visit"]
-    await tell(*story.events())
+    await publish(*story.events())
     seen = {"admin": True, "manager": True, "rep": True, "other": True}
     without_rep = {**seen, "manager": False, "rep": False}
     for events, expected in (
@@ -97,7 +97,7 @@ async def test_sight_follows_owners_shares_merges_and_ends_of_each_contact(
         ([visit.change(contact_ids=[okapi.id])], {**seen, "other": False}),
         ([visit.change(contact_ids=[], contact_id=None)], {**dict.fromkeys(seen, False), "admin": True}),
     ):
-        await tell(*events)
+        await publish(*events)
         assert await find_all(search, story, "zebra") == expected
 
 
@@ -107,32 +107,32 @@ async def test_whatever_comes_first_and_however_often_the_documents_are_the_same
 ) -> None:
     choice = random.Random(seed)  # noqa: S311 - repeats what failed
     story = make_visit(tenant)
-    told = story.events()
+    published = story.events()
     ids = list(story["visit"].state["contact_ids"])
     for _ in range(4):
         chosen = choice.sample(ids, choice.randrange(1, 4))
-        told.append(story["visit"].change(contact_ids=chosen, contact_id=chosen[0]))
-        told.append(story["okapi"].change(owner_id=choice.choice([tenant.rep.id, tenant.other_rep.id])))
+        published.append(story["visit"].change(contact_ids=chosen, contact_id=chosen[0]))
+        published.append(story["okapi"].change(owner_id=choice.choice([tenant.rep.id, tenant.other_rep.id])))
     owners = {record.id: record.state["owner_id"] for record in story.records.values() if record.aggregate == "contact"}
     in_sight = {owners[contact_id] for contact_id in story["visit"].state["contact_ids"]}
-    choice.shuffle(told)
-    for start in range(0, len(told), 3):
-        await index_records(told[start : start + 3], search.database, store)
+    choice.shuffle(published)
+    for start in range(0, len(published), 3):
+        await index_records(published[start : start + 3], search.database, store)
     await store.refresh()
     expected = {"admin": True, "rep": tenant.rep.id in in_sight, "other": tenant.other_rep.id in in_sight}
     found = await find_all(search, story, "zebra")
     assert {name: found[name] for name in expected} == expected
     settled = await search.list_rows("search_records", "activity_contacts")
-    await index_records(told, search.database, store)
-    await index_records(list(reversed(told)), search.database, store)
+    await index_records(published, search.database, store)
+    await index_records(list(reversed(published)), search.database, store)
     assert await search.list_rows("search_records", "activity_contacts") == settled
 
 
 async def test_a_writer_waits_for_documents_of_each_contact(
-    search: Kit, store: DocumentStore, tenant: SeededTenant, tell: Tell
+    search: Kit, store: DocumentStore, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = make_visit(tenant)
-    await tell(*story.events())
+    await publish(*story.events())
 
     async def arrives(person: Person, name: str) -> bool:
         caller = Caller(tenant.id, person.id, person.role, "EUR", "Europe/Berlin")
@@ -141,7 +141,7 @@ async def test_a_writer_waits_for_documents_of_each_contact(
 
     assert await arrives(tenant.rep, "visit")
     assert await arrives(tenant.other_rep, "visit")
-    await tell(story["visit"].change(contact_ids=[story["quagga"].id, story["okapi"].id]))
+    await publish(story["visit"].change(contact_ids=[story["quagga"].id, story["okapi"].id]))
     assert not await arrives(tenant.other_rep, "visit")
     async with search.database.begin_as_worker() as transaction:
         await transaction.execute(
@@ -154,12 +154,12 @@ async def test_a_writer_waits_for_documents_of_each_contact(
 
 
 async def test_rows_of_before_are_read_and_written_again(
-    search: Kit, store: DocumentStore, tenant: SeededTenant, tell: Tell
+    search: Kit, store: DocumentStore, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = SearchStory(tenant)
     contact = story.add("contact", "contact", first_name="Okapi")
     story.add("note", "activity", subject="Zebra", contact_id=contact.id)
-    await tell(*story.events())
+    await publish(*story.events())
     async with search.database.begin_as_worker() as transaction:
         await transaction.execute(BEFORE_CONTACT_IDS, tenant.id)
     async with open_client(search.settings, timeout_s=30) as client:
@@ -171,14 +171,14 @@ async def test_rows_of_before_are_read_and_written_again(
     assert (record["location"], record["scheduled_on"], record["priority"]) == (None, None, None)
 
 
-async def test_places_and_files_are_found_and_fields_shown(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_places_and_files_are_found_and_fields_shown(search: Kit, tenant: SeededTenant, publish: Publish) -> None:
     story = SearchStory(tenant)
     files = [{"name": "Offer zebra.pdf", "url": "https://files.example/1"}, {"name": "Plan.pdf", "url": "https://x.y"}]
     story.add("visit", "activity", type="MEETING", subject="Visit", location="Quagga Street 7", attachments=files)
     day = {"scheduled_on": "2026-11-30", "priority": "HIGH"}
     story.add("task", "activity", type="TASK", subject="Okapi", **day)
     story.add("call", "activity", type="CALL", subject="Tapir", outcome="VOICEMAIL")
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(tenant.rep)
     assert await story.find(client, "quagga street") == ["visit"]
     assert await story.find(client, "zebra") == ["visit"]
@@ -192,13 +192,13 @@ async def test_places_and_files_are_found_and_fields_shown(search: Kit, tenant: 
         assert item["snippet"]
 
 
-async def test_fifty_contacts_cost_what_fifty_names_cost(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_fifty_contacts_cost_what_fifty_names_cost(search: Kit, tenant: SeededTenant, publish: Publish) -> None:
     """One row, one document: what it holds grows with its contacts and with nothing else."""
     story = SearchStory(tenant)
     contacts = [story.add(f"contact-{number}", "contact", first_name=f"Okapi{number}") for number in range(50)]
     ids: list[UUID] = [contact.id for contact in contacts]
     story.add("visit", "activity", subject="Zebra", contact_id=ids[0], contact_ids=ids, user_id=tenant.admin.id)
-    await tell(*story.events())
+    await publish(*story.events())
     for number in (0, 1, 49):
         assert set(await story.find(search.client(tenant.rep), f"okapi{number}")) >= {"visit", f"contact-{number}"}
     async with search.database.read_as_worker() as connection:

@@ -16,7 +16,7 @@ from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 ACCOUNT = {"contact", "deal", "note-on-contact", "note-on-deal"}
@@ -38,51 +38,51 @@ def make_account(tenant: SeededTenant) -> SearchStory:
 
 
 async def test_a_share_brings_the_whole_account_and_takes_it_away(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = make_account(tenant)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(tenant.other_rep)
     assert await story.find(client, "zebra") == []
 
-    await tell(story["contact"].change(shares=shares(tenant.other_rep)))
+    await publish(story["contact"].change(shares=shares(tenant.other_rep)))
 
     body = require_ok(await client.get("/v1/search", params={"q": "zebra"}))
     assert set(story.name_items(body["items"])) == ACCOUNT
     assert body["facets"]["type"] == {"contact": 1, "company": 0, "deal": 1, "activity": 2}
     assert await story.suggest(client, "zeb") == ["contact"]
 
-    await tell(story["contact"].change(shares=[]))
+    await publish(story["contact"].change(shares=[]))
 
     assert await story.find(client, "zebra") == []
     assert await story.suggest(client, "zeb") == []
     assert set(await story.find(search.client(tenant.rep), "zebra")) == ACCOUNT | {"other-contact"}
 
 
-async def test_whatever_comes_first_the_account_is_seen(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_whatever_comes_first_the_account_is_seen(search: Kit, tenant: SeededTenant, publish: Publish) -> None:
     story = make_account(tenant)
     story["contact"].state["shares"] = shares(tenant.other_rep)
     for name in ("note-on-deal", "deal", "note-on-contact", "contact"):
-        await tell(story[name].tell())
+        await publish(story[name].publish())
     assert set(await story.find(search.client(tenant.other_rep), "zebra")) == ACCOUNT
 
 
 async def test_a_deal_that_changes_its_contact_takes_its_activities_along(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = make_account(tenant)
     story["contact"].state["shares"] = shares(tenant.other_rep)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(tenant.other_rep)
 
-    await tell(story["deal"].change(contact_id=story["other-contact"].id))
+    await publish(story["deal"].change(contact_id=story["other-contact"].id))
     assert set(await story.find(client, "zebra")) == {"contact", "note-on-contact"}
-    await tell(story["other-contact"].change(shares=shares(tenant.other_rep)))
+    await publish(story["other-contact"].change(shares=shares(tenant.other_rep)))
     assert set(await story.find(client, "zebra")) == {*ACCOUNT, "other-contact"}
 
 
 async def test_names_are_found_and_shown_to_whom_they_are_shared_with(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = SearchStory(tenant)
     contact = story.add("contact", "contact", first_name="Quagga", shares=shares(tenant.other_rep))
@@ -92,7 +92,7 @@ async def test_names_are_found_and_shown_to_whom_they_are_shared_with(
     other = story.add("other-deal", "deal", name="Tapir", contact_id=hidden.id, **related)
     story.add("mine", "activity", subject="Call", user_id=tenant.other_rep.id, deal_id=deal.id)
     story.add("crossing", "activity", subject="Visit", contact_id=contact.id, deal_id=other.id)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(tenant.other_rep)
 
     assert set(await story.find(client, "quagga")) == {"contact", "deal", "crossing"}
@@ -103,26 +103,26 @@ async def test_names_are_found_and_shown_to_whom_they_are_shared_with(
 
 
 async def test_a_contact_deleted_or_merged_away_is_shared_with_nobody(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = make_account(tenant)
     story["contact"].state["shares"] = shares(tenant.other_rep)
-    await tell(*story.events())
+    await publish(*story.events())
     client = search.client(tenant.other_rep)
 
-    await tell(story["contact"].delete())
+    await publish(story["contact"].delete())
     assert await story.find(client, "zebra") == []
-    await tell(story["contact"].change(deleted_at=None))
+    await publish(story["contact"].change(deleted_at=None))
     assert set(await story.find(client, "zebra")) == ACCOUNT
-    await tell(story["contact"].change(merged_into=story["other-contact"].id))
+    await publish(story["contact"].change(merged_into=story["other-contact"].id))
     assert await story.find(client, "zebra") == []
 
 
-async def test_strangers_find_nothing(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_strangers_find_nothing(search: Kit, tenant: SeededTenant, publish: Publish) -> None:
     strangers = await search.seed_tenant()
     story = make_account(tenant)
     story["contact"].state["shares"] = shares(strangers.rep, strangers.admin, permission="WRITE")
-    await tell(*story.events())
+    await publish(*story.events())
     for person in (*strangers.people, tenant.other_rep):
         assert await story.find(search.client(person), "zebra") == []
         assert await story.suggest(search.client(person), "zeb") == []
@@ -130,13 +130,13 @@ async def test_strangers_find_nothing(search: Kit, tenant: SeededTenant, tell: T
 
 async def test_replays_write_nothing(search: Kit, store: DocumentStore, tenant: SeededTenant) -> None:
     story = make_account(tenant)
-    told = story.events()
-    told += [story["contact"].change(shares=shares(tenant.other_rep, tenant.manager))]
-    told += [story["contact"].change(shares=shares(tenant.manager, permission="WRITE"))]
-    await index_records(told, search.database, store)
+    published = story.events()
+    published += [story["contact"].change(shares=shares(tenant.other_rep, tenant.manager))]
+    published += [story["contact"].change(shares=shares(tenant.manager, permission="WRITE"))]
+    await index_records(published, search.database, store)
     tables = ("contact_shares", "search_records")
     settled = await search.list_rows(*tables)
-    for batch in (told, told[:-1], list(reversed(told))):
+    for batch in (published, published[:-1], list(reversed(published))):
         await index_records(batch, search.database, store)
         assert await search.list_rows(*tables) == settled
     async with search.database.read_as_worker() as connection:

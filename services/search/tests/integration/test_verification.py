@@ -31,7 +31,7 @@ Damage = Callable[[IndexCluster, SearchStory], Awaitable[None]]
 
 
 async def compare(kit: Kit, cluster: IndexCluster, tenant_id: Any = None, *, heal: bool = False) -> Counts:
-    """Give all that `verify` counts, in pages of three."""
+    """Return all that `verify` counts, in pages of three."""
     total = Counts()
     found = verify(kit.database, cluster, tenant_id=tenant_id, heal=heal, progress=lambda _: None, page_rows=3)
     async for one in found:
@@ -39,7 +39,7 @@ async def compare(kit: Kit, cluster: IndexCluster, tenant_id: Any = None, *, hea
     return total
 
 
-async def tell_story(kit: Kit, cluster: IndexCluster) -> SearchStory:
+async def publish_story(kit: Kit, cluster: IndexCluster) -> SearchStory:
     story = SearchStory(await kit.seed_tenant())
     company = story.add("company", "company", name="Zebra GmbH")
     for number in range(7):
@@ -55,7 +55,7 @@ def address_of(story: SearchStory, name: str) -> str:
 
 
 async def read(cluster: IndexCluster, address: str) -> tuple[dict[str, Any], int]:
-    """Give what a document is made of as far as comparing reads it, and its version."""
+    """Return what a document is made of as far as comparing reads it, and its version."""
     tenant, aggregate, record = address.split(":")
     found = await cluster.client.get(index=cluster.alias, id=address)
     return {"tenant_id": tenant, "type": aggregate, "key": f"{aggregate}:{record}", "form": INDEX_VERSION}, found[
@@ -146,7 +146,7 @@ async def misplace(cluster: IndexCluster, story: SearchStory) -> None:
 async def test_a_difference_is_found_named_and_mended(
     apart: Kit, cluster: IndexCluster, damage: Damage, kind: str
 ) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     whole = await compare(apart, cluster, story.tenant.id)
     assert (whole.rows, whole.documents, whole.differences) == (8, 8, 0)
     assert whole.row_checksum == whole.document_checksum != 0
@@ -187,7 +187,7 @@ class Overtaken(DocumentStore):
 async def test_healing_that_is_overtaken_is_tried_again_and_then_told_of(
     apart: Kit, cluster: IndexCluster, times: int, healed: int
 ) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     await update_by_hand(cluster, story)
     await cluster.store.refresh()
     name = await cluster.find_live()
@@ -227,7 +227,7 @@ async def test_documents_of_a_tenant_that_no_row_is_of_are_left_over(apart: Kit,
 
 
 async def test_what_is_written_meanwhile_is_no_difference(apart: Kit, cluster: IndexCluster) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     comparing = asyncio.create_task(compare_three_times(apart, cluster, story))
     number = 0
     while not comparing.done():
@@ -242,7 +242,7 @@ async def compare_three_times(kit: Kit, cluster: IndexCluster, story: SearchStor
 
 
 async def test_workers_compare_each_part_once_an_hour_in_turn(apart: Kit, cluster: IndexCluster) -> None:
-    story = await tell_story(apart, cluster)
+    story = await publish_story(apart, cluster)
     await finish(apart, cluster, every_s=3600)
     await take_away(cluster, story)
     await cluster.store.refresh()

@@ -16,7 +16,7 @@ from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 Kit = ServiceKit[SearchSettings]
 
 OF_REP = {"contact-of-rep", "company-of-rep", "deal-of-rep", "note-of-rep", "note-on-contact", "note-on-deal"}
@@ -46,11 +46,11 @@ def expect(tenant: SeededTenant) -> dict[Person, set[str]]:
     }
 
 
-async def test_everyone_finds_what_they_may_see_and_no_more(search: Kit, tell: Tell) -> None:
+async def test_everyone_finds_what_they_may_see_and_no_more(search: Kit, publish: Publish) -> None:
     stories = [SearchStory(await search.seed_tenant()) for _ in range(2)]
     for story in stories:
         add_both_sides(story)
-        await tell(*story.events())
+        await publish(*story.events())
     for story in stories:
         for person, expected in expect(story.tenant).items():
             client = search.client(person)
@@ -62,37 +62,41 @@ async def test_everyone_finds_what_they_may_see_and_no_more(search: Kit, tell: T
             assert set(await story.suggest(client, "zeb")) == names, person.full_name
 
 
-async def test_a_contacts_new_owner_takes_its_activities_along(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_a_contacts_new_owner_takes_its_activities_along(
+    search: Kit, tenant: SeededTenant, publish: Publish
+) -> None:
     story = SearchStory(tenant)
     contact = story.add("contact", "contact", first_name="Zebra", owner_id=tenant.other_rep.id)
     story.add("note", "activity", subject="Zebra", user_id=tenant.admin.id, contact_id=contact.id)
     story.add("deal", "deal", name="Zebra", owner_id=tenant.admin.id, pipeline_id=new_id(), stage_id=new_id())
     story.add("deal-note", "activity", subject="Zebra", user_id=tenant.admin.id, deal_id=story["deal"].id)
-    await tell(*story.events())
+    await publish(*story.events())
     rep, other = search.client(tenant.rep), search.client(tenant.other_rep)
     assert set(await story.find(other, "zebra")) == {"contact", "note"}
     assert await story.find(rep, "zebra") == []
 
-    await tell(contact.change(owner_id=tenant.rep.id), story["deal"].change(owner_id=tenant.rep.id))
+    await publish(contact.change(owner_id=tenant.rep.id), story["deal"].change(owner_id=tenant.rep.id))
 
     assert await story.find(other, "zebra") == []
     assert set(await story.find(rep, "zebra")) == {"contact", "note", "deal", "deal-note"}
 
 
 async def test_children_that_come_before_their_parents_are_seen_all_the_same(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = SearchStory(tenant)
     contact = story.add("contact", "contact", first_name="Zebra")
     note = story.add("note", "activity", subject="Zebra", user_id=tenant.admin.id, contact_id=contact.id)
     rep = search.client(tenant.rep)
-    await tell(note.tell())
+    await publish(note.publish())
     assert await story.find(rep, "zebra") == []
-    await tell(contact.tell())
+    await publish(contact.publish())
     assert set(await story.find(rep, "zebra")) == {"contact", "note"}
 
 
-async def test_a_name_out_of_sight_is_neither_shown_nor_findable(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_a_name_out_of_sight_is_neither_shown_nor_findable(
+    search: Kit, tenant: SeededTenant, publish: Publish
+) -> None:
     story = SearchStory(tenant)
     company = story.add("company", "company", name="Quagga Ltd", owner_id=tenant.other_rep.id)
     contact = story.add("contact", "contact", first_name="Ines", company_id=company.id)
@@ -100,7 +104,7 @@ async def test_a_name_out_of_sight_is_neither_shown_nor_findable(search: Kit, te
         "deal", "deal", name="Renewal", contact_id=contact.id, company_id=company.id, pipeline_id=new_id(),
         stage_id=new_id(),
     )  # fmt: skip
-    await tell(*story.events())
+    await publish(*story.events())
     assert await story.find(search.client(tenant.rep), "quagga") == []
     assert set(await story.find(search.client(tenant.admin), "quagga")) == {"company", "contact", "deal"}
     for person, name in ((tenant.rep, None), (tenant.admin, "Quagga Ltd")):
@@ -111,26 +115,26 @@ async def test_a_name_out_of_sight_is_neither_shown_nor_findable(search: Kit, te
 
 
 async def test_what_is_deleted_or_merged_away_is_gone_until_restored(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = SearchStory(tenant)
     contact = story.add("contact", "contact", first_name="Zebra")
     story.add("note", "activity", subject="Zebra", user_id=tenant.other_rep.id, contact_id=contact.id)
-    await tell(*story.events())
+    await publish(*story.events())
     rep = search.client(tenant.rep)
     assert set(await story.find(rep, "zebra")) == {"contact", "note"}
-    await tell(contact.delete())
+    await publish(contact.delete())
     assert await story.find(rep, "zebra") == []
-    await tell(contact.change(deleted_at=None))
+    await publish(contact.change(deleted_at=None))
     assert set(await story.find(rep, "zebra")) == {"contact", "note"}
-    await tell(contact.change(merged_into=new_id()))
+    await publish(contact.change(merged_into=new_id()))
     assert await story.find(rep, "zebra") == []
 
 
-async def test_an_org_change_counts_at_once(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_an_org_change_counts_at_once(search: Kit, tenant: SeededTenant, publish: Publish) -> None:
     story = SearchStory(tenant)
     story.add("contact", "contact", first_name="Zebra", owner_id=tenant.other_rep.id)
-    await tell(*story.events())
+    await publish(*story.events())
     manager = search.client(tenant.manager)
     assert await story.find(manager, "zebra") == []
     moved = Person(
@@ -155,10 +159,12 @@ async def test_no_table_lets_a_tenant_read_another(search: Kit) -> None:
     assert await search.list_unprotected() == []
 
 
-async def test_a_filter_by_an_owner_out_of_sight_finds_nothing(search: Kit, tenant: SeededTenant, tell: Tell) -> None:
+async def test_a_filter_by_an_owner_out_of_sight_finds_nothing(
+    search: Kit, tenant: SeededTenant, publish: Publish
+) -> None:
     story = SearchStory(tenant)
     story.add("contact", "contact", first_name="Zebra", owner_id=tenant.other_rep.id)
-    await tell(*story.events())
+    await publish(*story.events())
     wanted: dict[str, Any] = {"owner_id": str(tenant.other_rep.id)}
     assert await story.find(search.client(tenant.rep), "zebra", **wanted) == []
     assert await story.find(search.client(tenant.admin), "zebra", **wanted) == ["contact"]

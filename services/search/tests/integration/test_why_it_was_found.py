@@ -15,12 +15,12 @@ from crm_testing.service_kit import ServiceKit
 pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[SearchSettings]
-Tell = Callable[..., Awaitable[None]]
+Publish = Callable[..., Awaitable[None]]
 STAGE_IDS = [new_id(), new_id()]
 
 
 @pytest.fixture
-async def office(tenant: SeededTenant, tell: Tell) -> SearchStory:
+async def office(tenant: SeededTenant, publish: Publish) -> SearchStory:
     story = SearchStory(tenant)
     acme = story.add("acme", "company", name="Acme Corporation", domain="acme.example", tags=["Key account", "north"])
     zoe = story.add(
@@ -39,7 +39,7 @@ async def office(tenant: SeededTenant, tell: Tell) -> SearchStory:
     story.add("renewal", "deal", name="Renewal", stage_id=STAGE_IDS[0], description="Forty seats of vermilion", **deal)
     story.add("won", "deal", name="Acme pilot", stage_id=STAGE_IDS[1], status="WON", **deal)
     story.add("note", "activity", subject="Call", body="She wants ultramarine. " * 40, contact_id=zoe.id)
-    await tell(*story.events())
+    await publish(*story.events())
     return story
 
 
@@ -81,12 +81,12 @@ async def test_an_item_says_where_its_words_stand(
 
 
 async def test_what_stands_in_a_name_out_of_sight_explains_nothing(
-    search: Kit, tenant: SeededTenant, tell: Tell
+    search: Kit, tenant: SeededTenant, publish: Publish
 ) -> None:
     story = SearchStory(tenant)
     company = story.add("company", "company", name="Quagga Zebra", owner_id=tenant.other_rep.id)
     story.add("ines", "contact", first_name="Ines", company_id=company.id, job_title="Zebra keeper")
-    await tell(*story.events())
+    await publish(*story.events())
     for person, query, expected in (
         (tenant.rep, "ines zebra", [["name", "details"]]),
         (tenant.rep, "ines quagga", []),

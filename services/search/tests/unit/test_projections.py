@@ -21,8 +21,8 @@ def read_example(event_type: str) -> Event:
     return decode(example["key"].encode(), to_json(example["value"]), headers)
 
 
-def make_document(record: SearchRecord, **faces: Any) -> dict[str, Any]:
-    return to_document(record.type, record.id, record.tenant_id, record.state, faces)
+def make_document(record: SearchRecord, **summaries: Any) -> dict[str, Any]:
+    return to_document(record.type, record.id, record.tenant_id, record.state, summaries)
 
 
 @pytest.mark.parametrize("event_type", KEPT)
@@ -45,12 +45,12 @@ def test_a_move_shows_the_stage_as_it_is_called_now() -> None:
 
 def test_an_activity_is_seen_through_its_user_its_contact_and_its_deal() -> None:
     owners = {name: str(uuid4()) for name in ("contact", "deal")}
-    faces = {name: {"name": name, "owner_id": owner, "is_hidden": False} for name, owner in owners.items()}
+    summaries = {name: {"name": name, "owner_id": owner, "is_hidden": False} for name, owner in owners.items()}
     activity = to_record(read_example("crm.activity.logged"))
-    document = make_document(activity, **faces)
+    document = make_document(activity, **summaries)
     assert set(document["visible_owner_ids"]) == {*owners.values(), activity.state["user_id"]}
-    faces["deal"]["is_hidden"] = True
-    document = make_document(activity, **faces)
+    summaries["deal"]["is_hidden"] = True
+    document = make_document(activity, **summaries)
     assert set(document["visible_owner_ids"]) == {owners["contact"], activity.state["user_id"]}
     assert "deal" not in document
 

@@ -36,7 +36,7 @@ def engine_account() -> Account | None:
 
 
 def is_reachable(path: Path) -> bool:
-    """Tell whether other accounts may pass through every folder on the way to `path` (which need not exist yet)."""
+    """Return whether other accounts may pass through every folder on the way to `path` (which need not exist yet)."""
     resolved = path.resolve()
     return all(
         bool(folder.stat().st_mode & stat.S_IXOTH) for folder in (resolved, *resolved.parents) if folder.is_dir()
@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 
 
 def data_folder(home: Path) -> Path:
-    """Give the folder under which the engines of the suite in `home` keep their data."""
+    """Return the folder under which the engines of the suite in `home` keep their data."""
     resolved = home.resolve()
     if engine_account() is None or is_reachable(resolved):
         return resolved / "engines"

@@ -80,7 +80,7 @@ class KafkaConnect(Engine):
         return all(state == "RUNNING" for state in self.read_states(timeout_s=2).values())
 
     def read_states(self, *, timeout_s: float) -> dict[str, str]:
-        """Give each connector's state: RUNNING where its task runs too, else what Connect says, or "unknown"."""
+        """Return each connector's state: RUNNING where its task runs too, else what Connect says, or "unknown"."""
         return {name: self._read_state(name, timeout_s) for name in self._connectors}
 
     def _read_state(self, name: str, timeout_s: float) -> str:

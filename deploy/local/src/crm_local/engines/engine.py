@@ -51,7 +51,7 @@ class Engine(ABC):
 
     @abstractmethod
     def command(self) -> Command:
-        """Give what starts the engine in the foreground, once prepared."""
+        """Return what starts the engine in the foreground, once prepared."""
 
     @abstractmethod
     def is_ready(self) -> bool:
@@ -112,7 +112,7 @@ class Engine(ABC):
             process.wait()
 
     def log_tail(self) -> str:
-        """Give the last lines of its log, for an error's message."""
+        """Return the last lines of its log, for an error's message."""
         if not self.log_file.exists():
             return "(no log)"
         return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])

@@ -30,12 +30,12 @@ class KafkaSecurity:
         (home / "keystore.pem").write_text(self.key.read_text() + self.certificate.read_text())
 
     def list_users(self) -> Iterator[str]:
-        """Give the options by which formatting makes the users: afterwards nobody could log in to make them."""
+        """Yield the options by which formatting makes the users: afterwards nobody could log in to make them."""
         for user, password in self.passwords.items():
             yield from ("--add-scram", f"{MECHANISM}=[name={json.dumps(user)},password={json.dumps(password)}]")
 
     def properties(self, home: Path, port: int, controller_port: int) -> dict[str, str]:
-        """Give what differs from an open broker's server.properties."""
+        """Return what differs from an open broker's server.properties."""
         listeners = f"SASL_SSL://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}"
         return {
             "listeners": listeners,

@@ -78,7 +78,7 @@ class NativeEngines:
 
 @contextmanager
 def native_engines(*names: str, autovacuum: bool = False) -> Iterator[NativeEngines]:
-    """Give a set of engines in a temporary folder, `names` of them begun at once; stops them and removes their data.
+    """Yield a set of engines in a temporary folder, `names` of them begun at once; stops them and removes their data.
 
     With `autovacuum` PostgreSQL gathers statistics by itself, as in production: what is measured there wants them.
     """
@@ -92,7 +92,7 @@ def native_engines(*names: str, autovacuum: bool = False) -> Iterator[NativeEngi
 
 @contextmanager
 def streaming_pair(settings: Mapping[str, str] | None = None) -> Iterator[tuple[Postgres, PostgresStandby]]:
-    """Give a PostgreSQL and a standby that follows it, both ready; `settings` are the standby's."""
+    """Yield a PostgreSQL and a standby that follows it, both ready; `settings` are the standby's."""
     with _temporary_home() as home:
         ports = free_ports(2)
         # As in production, what has committed is written: only then a WAL position tells of all that has.

@@ -19,7 +19,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether `port` can be listened on, as servers do it (a port in TIME_WAIT counts as free)."""
+    """Return whether `port` can be listened on, as servers do it (a port in TIME_WAIT counts as free)."""
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -118,7 +118,7 @@ def forget_standby(primary: Postgres) -> None:
 
 
 def _is_waited_for(connection: "psycopg.Connection") -> bool:
-    """Tell whether the primary still has the WAL that the standby needs next."""
+    """Return whether the primary still has the WAL that the standby needs next."""
     row = connection.execute(FIND_SLOT, [SLOT]).fetchone()
     return row is not None and bool(row[0])
 

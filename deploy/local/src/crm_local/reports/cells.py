@@ -26,7 +26,7 @@ Names = Mapping[str, str]
 
 
 def is_text(field: str) -> bool:
-    """Tell whether a column holds words; numbers stand to the right."""
+    """Return whether a column holds words; numbers stand to the right."""
     return field in TEXTS or field.endswith(TEXT_ENDINGS)
 
 

@@ -30,7 +30,7 @@ class SpooledRows:
         self._file.close()
 
     def read(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
-        """Give the rows as tables of `columns`. Raises pyarrow.ArrowInvalid for a value that its type can't hold."""
+        """Yield the rows as tables of `columns`. Raises pyarrow.ArrowInvalid for a value that its type can't hold."""
         types = {column.name: ARROW[column.kind] for column in columns} | {IS_DELETED: pa.bool_()}
         self._file.seek(0)
         if not self.count:

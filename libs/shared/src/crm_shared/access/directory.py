@@ -104,7 +104,7 @@ class Directory:
         self._known: dict[tuple[UUID, UUID], _Known] = {}
 
     async def find_caller(self, tenant_id: UUID, user_id: UUID, token: str) -> tuple[Caller | None, bool]:
-        """Give the caller, or None with whether they are known here at all (deactivated: None, True)."""
+        """Return the caller, or None with whether they are known here at all (deactivated: None, True)."""
         known = self._known.get((tenant_id, user_id))
         if known is None or known.until_s <= time.monotonic():
             async with self._database.read(tenant_id) as connection:
@@ -133,7 +133,7 @@ class Directory:
 
 
 async def knows_tenant(connection: Connection, tenant_id: UUID) -> bool:
-    """Tell whether the directory has heard of a tenant."""
+    """Return whether the directory has heard of a tenant."""
     return bool(await connection.fetchval(KNOWS_TENANT, tenant_id))
 
 
@@ -145,7 +145,7 @@ async def refresh_visible_owners(transaction: Transaction, tenant_ids: Iterable[
 
 
 async def list_visible_owners(connection: Connection, caller: Caller) -> list[UUID] | None:
-    """Give whose records the caller sees, themselves included; None means everybody's (SEE_ALL)."""
+    """Return whose records the caller sees, themselves included; None means everybody's (SEE_ALL)."""
     if caller.can(Permission.SEE_ALL):
         return None
     if not caller.can(Permission.SEE_TEAM):

@@ -74,7 +74,7 @@ class IssuerKeys:
         return self._keys.get(kid)
 
     def names(self, key: IssuerKey) -> bool:
-        """Tell whether this is still the issuer's key, by the newest answer."""
+        """Return whether this is still the issuer's key, by the newest answer."""
         return self._keys.get(key.kid) is key
 
     async def require_fresh(self) -> None:

@@ -41,7 +41,7 @@ _TABLES = """
 
 
 def directory_ddl(service: str) -> str:
-    """Give the SQL for the first migration of `service`."""
+    """Return the SQL for the first migration of `service`."""
     return _TABLES + "".join(
         protect(table, service=service) for table in ("directory_tenants", "directory_users", "visible_owners")
     )

@@ -53,12 +53,12 @@ class SharesOfContact:
 
 
 def shares_ddl(service: str) -> str:
-    """Give the SQL for the migration of `service` that brings shares."""
+    """Return the SQL for the migration of `service` that brings shares."""
     return _TABLE + protect("contact_shares", service=service)
 
 
 def list_shares(state: ContactState) -> list[tuple[UUID, SharePermission]]:
-    """Give the shares that count: none of a contact that is deleted or merged away."""
+    """Return the shares that count: none of a contact that is deleted or merged away."""
     if state.deleted_at is not None:
         return []
     return [(share.user_id, share.permission) for share in state.shares]

@@ -28,7 +28,7 @@ class SignIn:
         return self._verifier.kept_fresh()
 
     def remembers(self, authorization: str | None) -> bool:
-        """Tell whether this token was good before."""
+        """Return whether this token was good before."""
         return self._verifier.remembers(authorization)
 
     async def identify(self, authorization: str | None) -> Caller:

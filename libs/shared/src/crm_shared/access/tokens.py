@@ -55,11 +55,11 @@ class TokenVerifier:
         return self._keys.kept_fresh()
 
     def remembers(self, authorization: str | None) -> bool:
-        """Tell whether this token was good before: then it costs nothing to look at again."""
+        """Return whether this token was good before: then it costs nothing to look at again."""
         return authorization is not None and _digest(authorization.partition(" ")[2]) in self._verified
 
     async def verify(self, authorization: str | None) -> tuple[str, Claims]:
-        """Give the token and its claims. Raises Unauthenticated, or Unavailable when no key can be had."""
+        """Return the token and its claims. Raises Unauthenticated, or Unavailable when no key can be had."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send `Authorization: Bearer <token>`.")

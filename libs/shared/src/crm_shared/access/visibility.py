@@ -40,7 +40,7 @@ def add_visible(
 
 
 def governed_by(where: Where, caller: Caller, *owner_columns: LiteralString) -> str:
-    """Give the clause, its values numbered in `where`, for rows that are the caller's by owner and not by a share."""
+    """Return the clause, its values numbered in `where`, for rows that are the caller's by owner and not by a share."""
     _require_unshadowed(*owner_columns)
     if caller.can(Permission.SEE_ALL):
         return "true"

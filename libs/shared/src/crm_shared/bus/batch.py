@@ -19,7 +19,7 @@ from crm_shared.contracts.event_types import SNAPSHOT, VERBS
 from crm_shared.contracts.topics import is_compacted
 from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.telemetry.traces import continue_trace
-from crm_shared.transient import is_world_error
+from crm_shared.transient import is_transient
 
 logger = structlog.get_logger(__name__)
 
@@ -80,7 +80,7 @@ class BatchReader:
     async def _bury_erased(self, readable: Sequence[Readable]) -> None:
         """Take away what was set aside of records that are erased now. Said again at each telling: it costs little."""
         for record, event in readable:
-            if event.tells_of_erasure and is_compacted(record.topic):
+            if event.is_erasure and is_compacted(record.topic):
                 await self._dead_letters.bury(record, self.subscription.group_id)
 
     async def _read_all(self, records: Sequence[ConsumerRecord]) -> list[Readable]:
@@ -124,7 +124,7 @@ class BatchReader:
             try:
                 await self.subscription.handler(events.copy())
             except Exception as error:  # noqa: BLE001 - a handler may raise anything; which kind it is decides the rest
-                if not is_world_error(error, self.subscription.world_errors):
+                if not is_transient(error, self.subscription.transient_errors):
                     return error
                 await self._wait(error, backoff)
             else:
@@ -153,7 +153,7 @@ def _size_of(record: ConsumerRecord) -> int:
 
 
 def _split(readable: Sequence[Readable]) -> Iterator[Sequence[Readable]]:
-    """Give them in parts of at most so many bytes, or of one record alone."""
+    """Yield them in parts of at most so many bytes, or of one record alone."""
     begin, size = 0, 0
     for end, (record, _) in enumerate(readable):
         if end > begin and size + _size_of(record) > PART_BYTES:

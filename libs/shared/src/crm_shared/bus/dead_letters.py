@@ -27,12 +27,12 @@ class Stopping(Exception):
 
 
 def original_headers(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Give a dead letter's headers as they were before it became one."""
+    """Return a dead letter's headers as they were before it became one."""
     return [(name, value) for name, value in headers if not name.startswith(ERROR_HEADER_PREFIX)]
 
 
 def verb_of(record: ConsumerRecord) -> str:
-    """Give the verb that a record's type ends in, `unknown` for any that is none of ours: metrics have few labels."""
+    """Return the verb that a record's type ends in, `unknown` for any that is none of ours: metrics have few labels."""
     event_type = (dict(record.headers).get("ce_type") or b"").decode("latin-1")
     return event_type.rpartition(".")[2] if event_type in EVENT_TYPES else "unknown"
 

@@ -35,7 +35,7 @@ class Readers:
         self._connection: _Connection | None = None
 
     async def count_behind(self) -> Mapping[str, int]:
-        """Give by group how many records of the topics it has yet to read.
+        """Return by group how many records of the topics it has yet to read.
 
         A topic that a group has never read from doesn't count for it, and a group that has read from none is left
         out: it may not be installed at all. Raises WorldAway while Kafka does not answer.
@@ -107,7 +107,7 @@ class _Connection:
         return behind
 
     async def _read_offsets(self, group_id: str) -> dict[TopicPartition, int]:
-        """Give how far the group has committed in those of the partitions that it has read from."""
+        """Return how far the group has committed in those of the partitions that it has read from."""
         try:
             committed = await read_group_offsets(self._admin, group_id)
         except GroupAuthorizationFailedError:  # to wait for what may never be seen would be to wait for ever

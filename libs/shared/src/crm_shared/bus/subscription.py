@@ -18,14 +18,14 @@ class Subscription:
     """One consumer group's reading of some topics.
 
     The handler must be idempotent by (aggregate id, version): a batch may come again, whole or in parts.
-    `world_errors` are the handler's own "a store is away" errors, beside those of `crm_shared.transient`.
+    `transient_errors` are the handler's own "a store is away" errors, beside those of `crm_shared.transient`.
     """
 
     topics: tuple[str, ...]
     group_id: str
     handler: Handler
     max_records: int = MAX_RECORDS
-    world_errors: tuple[type[BaseException], ...] = ()
+    transient_errors: tuple[type[BaseException], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Consumer(Generic[Dependencies]):
     topics: tuple[str, ...]
     group_id: str
     max_records: int
-    world_errors: tuple[type[BaseException], ...]
+    transient_errors: tuple[type[BaseException], ...]
 
     async def __call__(
         self, batch: list[Event], /, *dependencies: Dependencies.args, **named: Dependencies.kwargs
@@ -54,7 +54,7 @@ class Consumer(Generic[Dependencies]):
             group_id=self.group_id,
             handler=handle,
             max_records=self.max_records,
-            world_errors=self.world_errors,
+            transient_errors=self.transient_errors,
         )
 
 
@@ -62,7 +62,7 @@ def subscribe(
     *topics: str,
     group_id: str,
     max_records: int = MAX_RECORDS,
-    world_errors: tuple[type[BaseException], ...] = (),
+    transient_errors: tuple[type[BaseException], ...] = (),
 ) -> Callable[[Callable[Concatenate[list[Event], Dependencies], Awaitable[None]]], Consumer[Dependencies]]:
     """Declare a batch consumer: `@subscribe("crm.deal", group_id="activities.deal-notes")`.
 
@@ -71,4 +71,6 @@ def subscribe(
     """
     if not topics or "." not in group_id:
         raise ValueError("a consumer names its topics and a group_id of the form <service>.<purpose>")
-    return partial(Consumer, topics=topics, group_id=group_id, max_records=max_records, world_errors=world_errors)
+    return partial(
+        Consumer, topics=topics, group_id=group_id, max_records=max_records, transient_errors=transient_errors
+    )

@@ -17,7 +17,7 @@ _SET_ON_THE_TOPIC: Final = 1  # Kafka's "config source": not a default of the br
 
 
 async def align_cleaning(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic]) -> list[str]:
-    """Give `topics`, which exist, the cleaning that they are specified with; name those that had another.
+    """Return `topics`, which exist, the cleaning that they are specified with; name those that had another.
 
     Raises KafkaError when the broker refuses.
     """
@@ -49,7 +49,7 @@ async def align_cleaning(admin: AIOKafkaAdminClient, topics: Sequence[NewTopic])
 
 
 async def read_settings(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Give what is set on each topic itself, by Kafka's names. Raises KafkaError for a topic that is not there."""
+    """Return what is set on each topic itself, by Kafka's names. Raises KafkaError for a topic that is not there."""
     if not topics:
         return {}
     found: dict[str, dict[str, str]] = {}

@@ -71,7 +71,7 @@ async def describe_partitions(admin: AIOKafkaAdminClient, topics: Iterable[str])
 def specify_topics(
     service: str, *, partitions: int, replication: int, compaction_lag_s: int = COMPACTION_LAG_S
 ) -> list[NewTopic]:
-    """Give the topics that `service` writes, as TOPICS has them."""
+    """Return the topics that `service` writes, as TOPICS has them."""
     return [
         NewTopic(
             name=spec.name,
@@ -91,7 +91,7 @@ def specify_topics(
 def specify_dead_letter_topics(
     groups: Mapping[str, Sequence[str]], *, replication: int, compaction_lag_s: int = COMPACTION_LAG_S
 ) -> list[NewTopic]:
-    """Give the dead-letter topics of `groups` (group id -> the topics it reads).
+    """Return the dead-letter topics of `groups` (group id -> the topics it reads).
 
     Compacted where their topic is: the newest letter of a record is worth as much as all, and a tombstone takes an
     erased one's away.

@@ -20,7 +20,7 @@ _DESCRIPTION: Final = (
 
 
 def build_document(service: str) -> Schema:
-    """Give the AsyncAPI 3.0 document of one service as plain data."""
+    """Return the AsyncAPI 3.0 document of one service as plain data."""
     written = [spec for spec in TOPICS.values() if spec.service == service]
     read = [spec for spec in TOPICS.values() if service in spec.readers]
     types = [event_type for spec in (*written, *read) for event_type in _types_of(spec)]

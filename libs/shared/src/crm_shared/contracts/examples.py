@@ -289,7 +289,7 @@ _VALUE_HISTORIES: Final[dict[str, list[Fields]]] = {
 
 
 def build_example(event_type: str) -> Fields:
-    """Give one record of the type as `{key, headers, value}`; headers are text, value is the parsed JSON."""
+    """Return one record of the type as `{key, headers, value}`; headers are text, value is the parsed JSON."""
     _, aggregate, verb = event_type.split(".")
     is_creation, is_snapshot = verb == VERBS[aggregate][0], verb == SNAPSHOT
     before, after = STORY.get(event_type, ({}, {}))

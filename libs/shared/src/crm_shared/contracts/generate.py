@@ -23,7 +23,7 @@ ASYNCAPI: Final = Path("docs/asyncapi")
 
 
 def build_files(contracts: Path, asyncapi: Path) -> dict[Path, str]:
-    """Give every generated file with its text; nothing is written."""
+    """Return every generated file with its text; nothing is written."""
     files: dict[Path, str] = {}
     for event_type in EVENT_TYPES:
         files[contracts / "schemas" / f"{event_type}.json"] = _to_text(value_schema(event_type))

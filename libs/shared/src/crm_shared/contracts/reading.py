@@ -63,12 +63,12 @@ class Event:
         return self.type.rpartition(".")[2]
 
     @property
-    def tells_of_erasure(self) -> bool:
+    def is_erasure(self) -> bool:
         """Say whether the record's personal data is gone, be it told of for the first time or again by a snapshot."""
         return self.verb == ERASED or self.state.get("erased_at") is not None
 
     @property
-    def tells_of_its_end(self) -> bool:
+    def is_removal(self) -> bool:
         """Say whether nobody may find the record any longer: it is deleted or erased, by the type or by the state."""
         return self.verb in {DELETED, ERASED} or any(self.state.get(name) is not None for name in _ENDS)
 
@@ -81,12 +81,12 @@ class Event:
         try:
             return self.read(model)
         except BadRecord:
-            if self.tells_of_its_end:
+            if self.is_removal:
                 return None
             raise
 
     def read(self, model: StateClass[StateModel]) -> StateModel:
-        """Give the state as `model`, checked. Raises BadRecord when a field is missing or of another type."""
+        """Return the state as `model`, checked. Raises BadRecord when a field is missing or of another type."""
         if model.aggregate != self.aggregate:
             # A mistake of the consumer's code, which must not pass for a bad record and be dead-lettered.
             raise TypeError(f"a {self.aggregate} event has no {model.__name__}")
@@ -96,7 +96,7 @@ class Event:
             raise BadRecord(describe(error, self.aggregate)) from error
 
     def read_uuid(self, field: str) -> UUID | None:
-        """Give one reference of the state, for a consumer that needs no more of it. Raises BadRecord.
+        """Return one reference of the state, for a consumer that needs no more of it. Raises BadRecord.
 
         Checking a whole deal for one field shows in a batch of hundreds.
         """
@@ -108,7 +108,7 @@ class Event:
         return parse_uuid(value, where)
 
     def read_history(self) -> list[StageEntry]:
-        """Give a deal snapshot's stage history, oldest first; empty on other events. Raises BadRecord."""
+        """Return a deal snapshot's stage history, oldest first; empty on other events. Raises BadRecord."""
         try:
             return _HISTORY.validate_python(self.history or [])
         except ValidationError as error:
@@ -146,9 +146,9 @@ def decode(
     if aggregate == "tenant" and tenant_id != aggregate_id:
         raise BadRecord("header ce_tenantid is not the tenant itself")
     version = _read_sequence(found)
-    told = read_value(value, event_type, aggregate, subject, version)
+    decoded = read_value(value, event_type, aggregate, subject, version)
     # No state has it today; one that came to say whose it is may not contradict its header.
-    if told.state.get("tenant_id") not in (None, str(tenant_id)):
+    if decoded.state.get("tenant_id") not in (None, str(tenant_id)):
         raise BadRecord(f"field {aggregate}.tenant_id is not header ce_tenantid")
     return Event(
         id=parse_uuid(_read_text(found, "ce_id"), "header ce_id"),
@@ -158,13 +158,13 @@ def decode(
         aggregate_id=aggregate_id,
         version=version,
         occurred_at=_read_time(found),
-        state=told.state,
-        changed=told.changed,
-        actor_id=told.actor_id,
+        state=decoded.state,
+        changed=decoded.changed,
+        actor_id=decoded.actor_id,
         traceparent=_read_traceparent(found),
-        history=told.history,
-        value_history=told.value_history,
-        restored_from=told.restored_from,
+        history=decoded.history,
+        value_history=decoded.value_history,
+        restored_from=decoded.restored_from,
     )
 
 

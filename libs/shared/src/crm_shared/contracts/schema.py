@@ -51,7 +51,7 @@ def _changed_type(aggregate: str, verb: str) -> Any:
 
 
 def value_model(event_type: str) -> type[BaseModel]:
-    """Give the model of one event type's whole value: the state under its aggregate's name, changed, actor."""
+    """Return the model of one event type's whole value: the state under its aggregate's name, changed, actor."""
     _, aggregate, verb = event_type.split(".")
     fields: dict[str, Any] = {
         aggregate: (STATE_MODELS[aggregate], Field(description="the whole record after the event")),
@@ -74,7 +74,7 @@ def value_model(event_type: str) -> type[BaseModel]:
 
 
 def value_schema(event_type: str) -> Schema:
-    """Give the JSON Schema of one event type's value, complete in itself."""
+    """Return the JSON Schema of one event type's value, complete in itself."""
     return schema_of(value_model(event_type)) | {"$schema": DIALECT, "$id": dataschema_of(event_type)}
 
 

@@ -25,7 +25,7 @@ def parse_uuid(text: str, where: str) -> UUID:
 parse_familiar_uuid: Final = lru_cache(maxsize=4096)(parse_uuid)  # tenants and actors recur; records don't
 
 
-class ToldValue(NamedTuple):
+class EventValue(NamedTuple):
     """What an event's value holds."""
 
     state: dict[str, Any]
@@ -36,7 +36,7 @@ class ToldValue(NamedTuple):
     restored_from: int | None = None
 
 
-def read_value(value: bytes | None, event_type: str, aggregate: str, subject: str, version: int) -> ToldValue:
+def read_value(value: bytes | None, event_type: str, aggregate: str, subject: str, version: int) -> EventValue:
     """Read the value. Of a deletion or an erasure the headers say enough, so it may hold anything.
 
     Raises BadRecord.
@@ -44,7 +44,7 @@ def read_value(value: bytes | None, event_type: str, aggregate: str, subject: st
     try:
         data = _parse_value(value)
         state = _read_state(data, aggregate, subject, version)
-        return ToldValue(
+        return EventValue(
             state,
             _read_changed(data),
             _read_actor(data),
@@ -55,7 +55,7 @@ def read_value(value: bytes | None, event_type: str, aggregate: str, subject: st
     except BadRecord:
         if event_type.rpartition(".")[2] not in {DELETED, ERASED}:
             raise
-        return ToldValue({"id": subject, "version": version}, None, None, None, None)
+        return EventValue({"id": subject, "version": version}, None, None, None, None)
 
 
 def _parse_value(value: bytes | None) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def format_time(instant: datetime) -> str:
 def to_value(
     aggregate: str, state: Mapping[str, Any], *, changed: Mapping[str, Change] | None, actor_id: UUID | None
 ) -> dict[str, Any]:
-    """Give what an event's JSON holds, for writers of many events at once; all others take `new_event`."""
+    """Return what an event's JSON holds, for writers of many events at once; all others take `new_event`."""
     return {
         aggregate: state,
         "changed": changed,
@@ -180,7 +180,7 @@ def to_headers(  # noqa: PLR0913 - one argument for each header, all by name
     content_type: str = CONTENT_TYPE,
     traceparent: str | None = None,
 ) -> list[tuple[str, bytes]]:
-    """Give the record's headers, in the order that is on the wire, from the outbox row's columns as they stand."""
+    """Return the record's headers, in the order that is on the wire, from the outbox row's columns as they stand."""
     headers = [
         ("ce_specversion", specversion.encode()),
         ("ce_id", str(event_id).encode()),

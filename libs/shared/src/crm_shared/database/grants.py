@@ -38,7 +38,7 @@ def read_grants(file: Path) -> Rights:
 
 
 def list_rights(connection: Connection) -> Rights:
-    """Give what the two roles may do now with each table, the migrations' own among them. Asked as the owner."""
+    """Return what the two roles may do now with each table, the migrations' own among them. Asked as the owner."""
     found: dict[str, dict[str, set[str]]] = {}
     for table, kind, privilege in connection.execute(text(LIST_RIGHTS)):
         held = found.setdefault(table, {name: set() for name in KINDS})[kind]

@@ -30,7 +30,7 @@ class Pool(Protocol):
     login: str
 
     def count_connections(self) -> tuple[int, int, int]:
-        """Give how many are in use, how many are open and idle, and how many there may be."""
+        """Return how many are in use, how many are open and idle, and how many there may be."""
         ...
 
 

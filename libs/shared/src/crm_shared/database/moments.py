@@ -16,7 +16,7 @@ _SECOND_US: Final = 1_000_000
 
 
 def encode_moment(moment: datetime) -> tuple[int]:
-    """Give microseconds since 2000. Raises TypeError for one without a zone, and for a day."""
+    """Return microseconds since 2000. Raises TypeError for one without a zone, and for a day."""
     elapsed = moment - _EPOCH
     return ((elapsed.days * _DAY_S + elapsed.seconds) * _SECOND_US + elapsed.microseconds,)
 
@@ -27,7 +27,7 @@ def decode_moment(written: tuple[int]) -> datetime:
 
 
 def encode_day(day: date) -> tuple[int]:
-    """Give days since 2000. Raises TypeError for a moment: which day it is depends on the zone."""
+    """Return days since 2000. Raises TypeError for a moment: which day it is depends on the zone."""
     if isinstance(day, datetime):
         raise TypeError("a moment is no day")
     return (day.toordinal() - _FIRST_DAY_NUMBER,)

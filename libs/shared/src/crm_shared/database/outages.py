@@ -26,17 +26,17 @@ _LOST = ("connection is closed", "pool is clos", "connection was closed", "anoth
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether PostgreSQL is out of reach, so that the same call may work later."""
+    """Return whether PostgreSQL is out of reach, so that the same call may work later."""
     if isinstance(error, asyncpg.InterfaceError):
         return any(sign in str(error) for sign in _LOST)
     return isinstance(error, _AWAY)
 
 
 def is_overlong(error: BaseException) -> bool:
-    """Tell whether a statement was stopped for its length: less work would pass, the same again hardly."""
+    """Return whether a statement was stopped for its length: less work would pass, the same again hardly."""
     return isinstance(error, StatementTimeout | asyncpg.QueryCanceledError)
 
 
 def is_contended(error: BaseException) -> bool:
-    """Tell whether PostgreSQL chose this transaction to give way; the same again usually passes."""
+    """Return whether PostgreSQL chose this transaction to give way; the same again usually passes."""
     return isinstance(error, _CONTENDED)

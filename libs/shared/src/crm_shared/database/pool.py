@@ -76,7 +76,7 @@ async def _keep_session(_connection: asyncpg.Connection) -> None:
 
 
 def _is_lost(connection: asyncpg.pool.PoolConnectionProxy) -> bool:
-    """Tell whether the server has ended it. The pool may have taken it away by then, and it answers no question."""
+    """Return whether the server has ended it. The pool may have taken it away by then, and it answers no question."""
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
@@ -215,7 +215,7 @@ class Database:
             await self._pool.release(connection)
 
     def count_connections(self) -> tuple[int, int, int]:
-        """Give how many are in use, how many are open and idle, and how many there may be."""
+        """Return how many are in use, how many are open and idle, and how many there may be."""
         idle = self._pool.get_idle_size()
         return self._pool.get_size() - idle, idle, self._pool.get_max_size()
 

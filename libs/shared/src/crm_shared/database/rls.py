@@ -4,7 +4,7 @@ from crm_shared.database.pool import Connection
 
 
 def protect(table: str, *, service: str) -> str:
-    """Give the SQL that lets the app role see one tenant's rows of `table`, and the worker role all.
+    """Return the SQL that lets the app role see one tenant's rows of `table`, and the worker role all.
 
     FORCE: not even the table's owner reads past the policy.
     """

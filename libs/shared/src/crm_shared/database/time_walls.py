@@ -27,12 +27,12 @@ _REPAIR: Final = """
 
 
 def check_of(columns: Sequence[str]) -> str:
-    """Give the condition; what is null is in the window."""
+    """Return the condition; what is null is in the window."""
     return " AND ".join(f"{name} BETWEEN {_FIRST} AND {_LAST}" for name in columns)
 
 
 def wall(table: str, columns: Sequence[str]) -> str:
-    """Give the SQL for a migration that makes `table`."""
+    """Return the SQL for a migration that makes `table`."""
     return f"ALTER TABLE {table} ADD CONSTRAINT {table}_in_time CHECK ({check_of(columns)});"
 
 

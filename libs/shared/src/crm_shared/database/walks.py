@@ -25,13 +25,13 @@ PAGE_OF: Final = """
 def select_pages(
     columns: LiteralString, table: LiteralString, alias: LiteralString, *, key: LiteralString = "id"
 ) -> str:
-    """Give the query that `walk_pages` reads a table's pages by. `columns` are by `alias`, the tenant's aside."""
+    """Return the query that `walk_pages` reads a table's pages by. `columns` are by `alias`, the tenant's aside."""
     names = {"table": table, "alias": alias, "key": key}
     return "SELECT" + columns + PAGE_OF.format_map(names)
 
 
 async def walk_pages(database: Database, query: str) -> AsyncIterator[Page]:
-    """Give pages of (tenant id, the row's other columns), in order of (tenant, id).
+    """Yield pages of (tenant id, the row's other columns), in order of (tenant, id).
 
     `database` is the worker role's. `query` selects tenant_id and id among others, takes the last row's (tenant, id)
     as $1 and $2 and the page's size as $3.
@@ -47,5 +47,5 @@ async def walk_pages(database: Database, query: str) -> AsyncIterator[Page]:
 
 
 def to_page(rows: Iterable[asyncpg.Record]) -> Page:
-    """Give rows of such a query as (tenant id, the row's other columns)."""
+    """Return rows of such a query as (tenant id, the row's other columns)."""
     return [(row["tenant_id"], {name: value for name, value in row.items() if name != "tenant_id"}) for row in rows]

@@ -14,7 +14,7 @@ class Where:
         self._clauses: list[str] = []
 
     def copy(self) -> "Where":
-        """Give another that begins with all of this one and goes its own way."""
+        """Return another that begins with all of this one and goes its own way."""
         copied = Where(*self.parameters)
         copied._clauses = list(self._clauses)
         return copied

@@ -256,8 +256,11 @@ async def _repair(
         typer.echo(progress, err=True)
 
     try:
-        async with rooms.holding(settings) as (database, holdings), OwnerLists(settings, token_file) as owners:
-            found = await repair(database, holdings, owners, tenant_id=tenant_id, heal=heal, progress=show)
+        async with (
+            rooms.opening_projections(settings) as (database, projections),
+            OwnerLists(settings, token_file) as owners,
+        ):
+            found = await repair(database, projections, owners, tenant_id=tenant_id, heal=heal, progress=show)
     except OwnerDiffers as error:
         typer.echo(f"stopped: {error}. What was healed so far stays; run it again.", err=True)
         raise typer.Exit(2) from None
@@ -276,16 +279,16 @@ def _show_progress(group_id: str) -> Callable[[int, int], None]:
 
 
 async def _republish(settings: SettingsT, rooms: Rooms[SettingsT], *, gently: bool) -> None:
-    from crm_shared.pacing import pacing
+    from crm_shared.backpressure import applying_backpressure
     from crm_shared.snapshots.republish import republish
     from crm_shared.snapshots.sources import list_snapshots
 
     dsn = settings.worker_dsn.get_secret_value()
-    async with Database.opened(dsn, max_size=3) as database, pacing(settings, database) as pace:
+    async with Database.opened(dsn, max_size=3) as database, applying_backpressure(settings, database) as backpressure:
         count = await republish(
             database,
             list_snapshots(database, rooms.list_snapshot_sources()),
             progress=lambda done: typer.echo(f"{done} snapshots", err=True),
-            pace=pace if gently else None,
+            backpressure=backpressure if gently else None,
         )
     typer.echo(f"{count} snapshots are in the outbox; the relay brings them to Kafka")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from crm_shared.entry_points.loading import SettingsT
 from crm_shared.entry_points.service_rooms import Rooms
-from crm_shared.garbage import keep_what_is_loaded, loading
+from crm_shared.gc_freeze import freeze_loaded_objects, frozen_after_loading
 from crm_shared.settings import ServiceSettings
 
 
@@ -27,7 +27,7 @@ def serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.http.direct import entrance
     from crm_shared.http.server import make_server, serving_beside
 
-    with loading():
+    with frozen_after_loading():
         app = rooms.make_app(settings)
         server = make_server(entrance(app), settings)
     if settings.operations_port is None:
@@ -56,7 +56,7 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
         watching_cluster(settings.worker_dsn.get_secret_value()),
         rooms.consuming(settings) as consuming,
     ):
-        keep_what_is_loaded()
+        freeze_loaded_objects()
         await run_worker(
             consumer_settings,
             consuming.subscriptions,

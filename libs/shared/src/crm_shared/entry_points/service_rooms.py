@@ -55,15 +55,15 @@ class Rooms(Generic[SettingsT]):
         return consumers
 
     def list_groups(self) -> Mapping[str, Sequence[str]]:
-        """Give each consumer group of the service with the topics it reads."""
+        """Return each consumer group of the service with the topics it reads."""
         return {consumer.group_id: consumer.topics for consumer in self.list_consumers()}
 
     def consuming(self, settings: SettingsT) -> AbstractAsyncContextManager[Consuming]:
         consuming: AbstractAsyncContextManager[Consuming] = self._enter("worker").consuming(settings)
         return consuming
 
-    def holding(self, settings: SettingsT) -> "Opened":
-        opened: Opened = self._enter("repairs").holding(settings)
+    def opening_projections(self, settings: SettingsT) -> "Opened":
+        opened: Opened = self._enter("repairs").opening_projections(settings)
         return opened
 
     def list_snapshot_sources(self) -> Sequence["SnapshotSource"]:

@@ -20,7 +20,7 @@ def require_utf8(request: Request) -> None:
 
 
 def to_one_text(request: Request) -> Request:
-    """Give the request with the text of its path and query in Unicode NFC, as bodies have it."""
+    """Return the request with the text of its path and query in Unicode NFC, as bodies have it."""
     scope = request.scope
     scope["path_params"] = {
         name: to_nfc(value) if isinstance(value, str) else value for name, value in scope["path_params"].items()

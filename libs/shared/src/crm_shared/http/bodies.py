@@ -63,7 +63,7 @@ async def beside_the_loop(look: Callable[Taken, Given], *args: Taken.args, **nam
 
 
 def may_hold_unstorable(request: Request) -> bool:
-    """Tell whether the items of the body are to be looked at by `require_storable`."""
+    """Return whether the items of the body are to be looked at by `require_storable`."""
     return getattr(request.state, "may_hold_unstorable", False)
 
 
@@ -111,12 +111,12 @@ def _require_json(request: Request) -> None:
 
 
 def has_fields(request: Request) -> bool:
-    """Tell whether JSON came, were it `null`."""
+    """Return whether JSON came, were it `null`."""
     return hasattr(request, "_json")
 
 
 def read_fields(request: Request) -> Any:
-    """Give the JSON that `read_json_body` has kept; None where no JSON came."""
+    """Return the JSON that `read_json_body` has kept; None where no JSON came."""
     return getattr(request, "_json", None)
 
 

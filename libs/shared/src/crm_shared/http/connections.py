@@ -248,7 +248,7 @@ class GuardedConnection(HttpToolsProtocol):
 
 
 def _count_unacknowledged(transport: asyncio.Transport) -> int:
-    """Give the bytes that the kernel holds until the client has taken them: megabytes, which hide a slow pace."""
+    """Return the bytes that the kernel holds until the client has taken them: megabytes, which hide a slow pace."""
     try:
         return int(
             struct.unpack("i", fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]

@@ -34,7 +34,7 @@ Validate = Callable[..., tuple[Any, Sequence[Any]]]
 
 
 def bind_direct(route: APIRoute) -> Serve | None:
-    """Give a function that calls the endpoint with what it takes of the request; None if that is to be solved.
+    """Return a function that calls the endpoint with what it takes of the request; None if that is to be solved.
 
     A path id that is no UUID is NotFound, as FastAPI's refusal of it becomes.
     """
@@ -199,7 +199,7 @@ def refuse_method(path: str, methods: PathMethods) -> Response:
 
 
 def entrance(app: FastAPI) -> ASGIApp:
-    """Give the application as a server should call it: past FastAPI's own `__call__`.
+    """Return the application as a server should call it: past FastAPI's own `__call__`.
 
     That one asks the environment at every request whether it is traced, for a twentieth of a GET's time.
     """

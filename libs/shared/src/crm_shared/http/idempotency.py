@@ -33,7 +33,7 @@ class KeyReused(Refusal):
 
 
 def idempotency_ddl(service: str) -> str:
-    """Give the SQL for the first migration of `service`."""
+    """Return the SQL for the first migration of `service`."""
     return """
         CREATE TABLE idempotency_keys (
             tenant_id   uuid NOT NULL,
@@ -104,7 +104,7 @@ class IdempotencyKey:
         return cls(caller, method, path, key, hashlib.sha256(body).digest(), keep_h)
 
     async def find_answer(self, database: Database) -> Response | None:
-        """Give the first answer again, or None.
+        """Return the first answer again, or None.
 
         Raises KeyReused when it was to another body, and Forbidden when the caller's role may less than it might then:
         it may tell what they may no longer know. Whoever was promoted in between repeats in safety.

@@ -45,14 +45,14 @@ class PathMethods:
         ]
 
     def find(self, path: str) -> frozenset[str] | None:
-        """Give the methods of a path, OPTIONS among them; None where there is nothing."""
+        """Return the methods of a path, OPTIONS among them; None where there is nothing."""
         for each in self._paths:
             if each.pattern.fullmatch(path):
                 return frozenset(each.methods | {"OPTIONS"})
         return None
 
     def refuses(self, path: str, method: str) -> bool:
-        """Tell whether this is a path of its own without that method, which another's parameter would take in."""
+        """Return whether this is a path of its own without that method, which another's parameter would take in."""
         for each in self._ambiguous:
             if each.pattern.fullmatch(path):
                 return method not in each.methods

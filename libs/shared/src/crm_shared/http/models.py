@@ -27,7 +27,7 @@ class RequestBody(CanonicalIds):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
     def given(self) -> dict[str, object]:
-        """Give the fields that the body named, None included: what a PATCH changes."""
+        """Return the fields that the body named, None included: what a PATCH changes."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 

@@ -63,7 +63,7 @@ WRITTEN_HEADERS: Final = {
 
 
 def describe(app: FastAPI) -> Json:
-    """Give the finished document; made once and kept."""
+    """Return the finished document; made once and kept."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         components = document.setdefault("components", {})

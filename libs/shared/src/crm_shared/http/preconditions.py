@@ -8,7 +8,7 @@ _TAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 
 
 def parse_if_match(header: str | None) -> tuple[int, ...] | None:
-    """Give the versions of an If-Match, None where any will do (absent or `*`).
+    """Return the versions of an If-Match, None where any will do (absent or `*`).
 
     `W/"3"` is version 3 too: a proxy that compresses an answer weakens its tag, and a version is exact all the same.
     Raises MalformedRequest for what is no list of quoted versions.
@@ -22,7 +22,7 @@ def parse_if_match(header: str | None) -> tuple[int, ...] | None:
 
 
 def has_none_match(header: str | None, etag: str) -> bool:
-    """Tell whether an If-None-Match names the present `etag`, so that the answer is 304 (RFC 9110, 13.1.2).
+    """Return whether an If-None-Match names the present `etag`, so that the answer is 304 (RFC 9110, 13.1.2).
 
     Weak comparison, as the RFC wants. What is no tag matches nothing: such a header asks for the whole answer.
     """

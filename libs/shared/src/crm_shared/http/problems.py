@@ -52,7 +52,7 @@ def problems(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
 
 
 def to_problem(refusal: Refusal, *, instance: str) -> dict[str, Any]:
-    """Give one refusal as RFC 9457 has it. `instance` is the request's path; a secret in it is not shown."""
+    """Return one refusal as RFC 9457 has it. `instance` is the request's path; a secret in it is not shown."""
     return {
         "type": f"/problems/{refusal.slug}",
         "title": refusal.title,

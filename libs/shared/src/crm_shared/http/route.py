@@ -52,7 +52,7 @@ class CrmRoute(APIRoute):
 
     @staticmethod
     def body_limit(settings: ServiceSettings) -> int:
-        """Give the most bytes that a body here may have."""
+        """Return the most bytes that a body here may have."""
         return settings.max_body_bytes
 
     @classmethod

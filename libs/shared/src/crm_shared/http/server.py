@@ -98,7 +98,7 @@ def _configure(app: ASGIApp, limits: EdgeSettings, *, host: str, port: int, **mo
 
 
 def _headers_of_every_answer(limits: EdgeSettings) -> list[tuple[str, str]]:
-    """Give what every answer says, problems, streams and refusals included: that it is for its caller alone."""
+    """Return what every answer says, problems, streams and refusals included: that it is for its caller alone."""
     headers = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
     if limits.http_hsts_max_age_s:
         headers.append(("strict-transport-security", f"max-age={limits.http_hsts_max_age_s}; includeSubDomains"))

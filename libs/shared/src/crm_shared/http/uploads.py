@@ -61,7 +61,7 @@ class Upload:
 
 
 def require_upload(request: Request) -> Upload:
-    """Give what the route has taken in."""
+    """Return what the route has taken in."""
     upload: Upload = request.state.upload
     return upload
 
@@ -77,7 +77,7 @@ class UploadRoute(CrmRoute):
 
     @classmethod
     def open_sink(cls, context: RequestContext) -> tuple[FileSink, int]:
-        """Give where this request's file goes, and how many bytes it may have."""
+        """Return where this request's file goes, and how many bytes it may have."""
         raise NotImplementedError
 
     @classmethod

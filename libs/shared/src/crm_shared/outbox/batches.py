@@ -45,7 +45,7 @@ class Sent:
         return [batch.acknowledgement for batch in self.batches if not batch.acknowledgement.done()]
 
     def list_arrived(self) -> list[int]:
-        """Give the positions that Kafka has, once none is pending."""
+        """Return the positions that Kafka has, once none is pending."""
         return [position for batch in self.batches if batch.error is None for position in batch.positions]
 
     def count_arrived(self) -> Counter[str]:
@@ -75,7 +75,7 @@ def _encode(text: str) -> bytes:
 
 
 def headers_of(row: asyncpg.Record) -> list[tuple[str, bytes]]:
-    """Give the record's headers. The same as `crm_shared.contracts.to_headers`, which a test holds them to."""
+    """Return the record's headers. The same as `crm_shared.contracts.to_headers`, which a test holds them to."""
     headers = [
         ("ce_specversion", _encode(row[10])),
         ("ce_id", row[1].encode()),

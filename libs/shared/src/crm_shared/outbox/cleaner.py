@@ -11,7 +11,7 @@ import structlog
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.contracts.topics import topic_of
 from crm_shared.outbox import metrics
-from crm_shared.outbox.leadership import lead
+from crm_shared.outbox.leader_election import elect_leader
 from crm_shared.outbox.queue import report_backlog
 from crm_shared.outbox.settings import RelaySettings
 
@@ -99,7 +99,7 @@ class Cleaner:
         backoff = Backoff(last_s=2.0)
         while not self._stopping.is_set():
             try:
-                async with lead(self._settings.dsn, self._stopping, on_standby=self._stand_by) as connection:
+                async with elect_leader(self._settings.dsn, self._stopping, on_standby=self._stand_by) as connection:
                     if connection is not None:
                         await self._clean(connection, backoff)
             except AWAY as error:

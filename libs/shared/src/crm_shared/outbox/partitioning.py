@@ -27,5 +27,5 @@ def murmur2(key: bytes) -> int:
 
 @lru_cache(maxsize=65536)
 def hash_key(key: str) -> int:
-    """Give the positive hash of a key; partition = this modulo the number of partitions. Keys come in bursts."""
+    """Return the positive hash of a key; partition = this modulo the number of partitions. Keys come in bursts."""
     return murmur2(key.encode()) & 0x7FFFFFFF

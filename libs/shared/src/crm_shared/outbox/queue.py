@@ -54,7 +54,7 @@ class OutboxQueue:
         return bool(self._connection.is_closed())
 
     async def is_empty(self) -> bool:
-        """Tell whether no row waits, those under way or held back included."""
+        """Return whether no row waits, those under way or held back included."""
         return not await self._look.fetchval()
 
     async def take(self, *, acknowledged: Sequence[int], under_way: Sequence[int], limit: int) -> list[asyncpg.Record]:

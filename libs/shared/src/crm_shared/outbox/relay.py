@@ -12,10 +12,10 @@ from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.bus.producers import close_producer, open_producer
 from crm_shared.bus.reachability import require_kafka
 from crm_shared.outbox import metrics
-from crm_shared.outbox.leadership import lead
+from crm_shared.outbox.leader_election import elect_leader
+from crm_shared.outbox.leader_session import LeaderSession, RelayStatus
 from crm_shared.outbox.queue import OutboxQueue
 from crm_shared.outbox.settings import RelaySettings
-from crm_shared.outbox.term import RelayStatus, Term
 
 logger = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Relay:
         backoff = Backoff(last_s=2.0)
         while not self._stopping.is_set():
             try:
-                await self._serve_one_term(backoff)
+                await self._serve_leader_session(backoff)
             except AWAY as error:
                 self._status.trouble = type(error).__name__
                 metrics.FAILURES.labels(type(error).__name__).inc()
@@ -65,9 +65,9 @@ class Relay:
                 logger.warning("relay waits", error=repr(error), retry_in_s=round(delay_s, 2))
                 await wait_or_stop(delay_s, self._stopping)
 
-    async def _serve_one_term(self, backoff: Backoff) -> None:
+    async def _serve_leader_session(self, backoff: Backoff) -> None:
         self._status.is_leader = False
-        async with lead(self._settings.dsn, self._stopping, on_standby=self._stand_by) as connection:
+        async with elect_leader(self._settings.dsn, self._stopping, on_standby=self._stand_by) as connection:
             if connection is None:
                 return
             self._status.is_leader = True
@@ -77,7 +77,9 @@ class Relay:
                 return
             self._status.trouble = None
             try:
-                await Term(self._settings, queue, producer, stopping=self._stopping, status=self._status).publish()
+                await LeaderSession(
+                    self._settings, queue, producer, stopping=self._stopping, status=self._status
+                ).publish()
                 backoff.reset()
             finally:
                 # Short: what Kafka has not taken yet is still in the outbox, and the lock must not wait for it.

@@ -5,9 +5,9 @@ from typing import Final
 
 import structlog
 
+from crm_shared.backpressure import Backpressure
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Database
-from crm_shared.pacing import Pace
 from crm_shared.publishing import publish
 
 logger = structlog.get_logger(__name__)
@@ -21,12 +21,12 @@ async def republish(
     *,
     progress: Callable[[int], None] | None = None,
     chunk_events: int = CHUNK_EVENTS,
-    pace: Pace | None = None,
+    backpressure: Backpressure | None = None,
 ) -> int:
     """Append the service's `snapshots` to the outbox, a transaction a chunk, and return how many there were.
 
-    `database` is the worker role's. `progress` is called with the count so far. With a `pace` each chunk waits for
-    relay and readers. A snapshot repeats a version that is already out, so an interrupted run is simply run again.
+    `database` is the worker role's. `progress` is called with the count so far. With a `backpressure` each chunk waits
+    for relay and readers. A snapshot repeats a version that is already out, so an interrupted run is simply run again.
     Raises as the database and the iterator do.
     """
     done = 0
@@ -34,8 +34,8 @@ async def republish(
     async for snapshot in snapshots:
         chunk.append(snapshot)
         if len(chunk) >= chunk_events:
-            if pace is not None:
-                await pace.wait()
+            if backpressure is not None:
+                await backpressure.wait()
             done += await _flush(database, chunk)
             chunk = []
             if progress is not None:

@@ -13,7 +13,7 @@ from crm_shared.database.walks import Page, select_pages, walk_pages
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSource:
-    """One aggregate's records: `columns` of `table`, named by `alias`, and the events that `tell` makes of them.
+    """One aggregate's records: `columns` of `table`, named by `alias`, and the events that `to_events` makes of them.
 
     `end` gives, at a moment, the fields by which a record's state says that nobody may find it any longer; without it
     the aggregate has no end. `has_erasures`: the table notes in `erased_at` whose personal data is gone.
@@ -25,7 +25,7 @@ class SnapshotSource:
     table: LiteralString
     alias: LiteralString
     columns: LiteralString
-    tell: Callable[[Connection, Page], Awaitable[list[OutboxEvent]]]
+    to_events: Callable[[Connection, Page], Awaitable[list[OutboxEvent]]]
     end: Callable[[datetime], Mapping[str, Any]] | None = None
     key: LiteralString = "id"
     has_erasures: bool = False
@@ -43,13 +43,13 @@ def delete_at(moment: datetime) -> Mapping[str, Any]:
 
 
 async def list_snapshots(database: Database, sources: Sequence[SnapshotSource]) -> AsyncIterator[OutboxEvent]:
-    """Give the present state of every record of every tenant, deleted ones included, page by page.
+    """Yield the present state of every record of every tenant, deleted ones included, page by page.
 
     `database` is the worker role's.
     """
     for source in sources:
         async for page in walk_pages(database, source.page_query):
             async with database.read_as_worker() as connection:
-                events = await source.tell(connection, page)
+                events = await source.to_events(connection, page)
             for event in events:
                 yield event

@@ -10,7 +10,7 @@ _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 def current_traceparent() -> str | None:
-    """Give the traceparent of what runs now, or None outside any request or event."""
+    """Return the traceparent of what runs now, or None outside any request or event."""
     return _current.get()
 
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from crm_shared.features.replicas.living import settle_contact
+from crm_shared.features.replicas.canonical import resolve_contact_change
 from crm_shared.refusals import UnknownReference
 
 
@@ -20,17 +20,17 @@ MERGED, SURVIVOR, THIRD = uuid4(), uuid4(), uuid4()
 
 def test_a_living_contact_and_none_are_taken() -> None:
     record = Record(SURVIVOR, MERGED)
-    assert settle_contact({"contact_id": THIRD}, THIRD, record) == {"contact_id": THIRD}
-    assert settle_contact({"contact_id": None}, None, record) == {"contact_id": None}
-    assert settle_contact({"name": "Acme"}, None, record) == {"name": "Acme"}
+    assert resolve_contact_change({"contact_id": THIRD}, THIRD, record) == {"contact_id": THIRD}
+    assert resolve_contact_change({"contact_id": None}, None, record) == {"contact_id": None}
+    assert resolve_contact_change({"name": "Acme"}, None, record) == {"name": "Acme"}
 
 
 @pytest.mark.parametrize("record", [Record(MERGED), Record(SURVIVOR, MERGED)], ids=["before it moved", "after"])
 def test_to_name_the_contact_that_a_record_was_given_to_is_no_change(record: Record) -> None:
-    assert settle_contact({"contact_id": MERGED, "name": "Acme"}, SURVIVOR, record) == {"name": "Acme"}
+    assert resolve_contact_change({"contact_id": MERGED, "name": "Acme"}, SURVIVOR, record) == {"name": "Acme"}
 
 
 def test_another_contact_that_was_merged_is_refused() -> None:
     with pytest.raises(UnknownReference) as refused:
-        settle_contact({"contact_id": MERGED}, SURVIVOR, Record(THIRD))
+        resolve_contact_change({"contact_id": MERGED}, SURVIVOR, Record(THIRD))
     assert [error.pointer for error in refused.value.errors] == ["/contact_id"]

@@ -98,6 +98,6 @@ class ContainerEngines:
 
 @contextmanager
 def container_engines(*_names: str) -> Iterator[ContainerEngines]:
-    """Give engines in containers; what was started is removed at the end."""
+    """Yield engines in containers; what was started is removed at the end."""
     with ExitStack() as stack:
         yield ContainerEngines(stack)

@@ -38,7 +38,7 @@ This page is what a running suite shows; `tests/e2e/test_metrics.py` compares th
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MergeGroup:
     """A metric without its values. `labels` are those seen, without what the kind itself has."""
 
     kind: str
@@ -46,20 +46,20 @@ class Family:
     labels: frozenset[str]
 
 
-def read_families(page: str) -> dict[str, Family]:
+def read_families(page: str) -> dict[str, MergeGroup]:
     """Read our metrics off a process' page, by the name that queries have for them."""
-    families: dict[str, Family] = {}
+    families: dict[str, MergeGroup] = {}
     for family in text_string_to_metric_families(page):
         if not family.name.startswith(PREFIX) or family.name.endswith("_created"):
             continue
         labels = frozenset(label for sample in family.samples for label in sample.labels if label not in NOT_OURS)
         name = f"{family.name}_total" if family.type == "counter" else family.name
-        families[name] = Family(family.type, family.documentation, labels)
+        families[name] = MergeGroup(family.type, family.documentation, labels)
     return families
 
 
 def list_declared_labels() -> dict[str, tuple[str, ...]]:
-    """Give the labels of every metric that the code declares, in their order: a page lacks those without values."""
+    """Return the labels of every metric that the code declares, in their order: a page lacks those without values."""
     for service in SERVICES:
         for room in ROOMS:
             importlib.import_module(f"crm_{service}.{room}")
@@ -80,7 +80,7 @@ def _list_labels() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def write_page(pages: Mapping[str, str]) -> str:
     """Write the page of what `pages` show, by the process' name. Raises KeyError for a metric that nothing declares."""
-    families: dict[str, Family] = {}
+    families: dict[str, MergeGroup] = {}
     holders: dict[str, set[str]] = defaultdict(set)
     for process, page in pages.items():
         for name, family in read_families(page).items():

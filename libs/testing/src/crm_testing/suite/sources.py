@@ -67,7 +67,7 @@ SOURCES: dict[str, Callable[..., AbstractContextManager[Engines]]] = {
 
 
 def open_engines(*names: str) -> AbstractContextManager[Engines]:
-    """Give the engines that CRM_TEST_ENGINES chooses, `names` of them begun at once. Raises pytest.UsageError."""
+    """Return the engines that CRM_TEST_ENGINES chooses, `names` of them begun at once. Raises pytest.UsageError."""
     source = os.environ.get("CRM_TEST_ENGINES", "native")
     if source not in SOURCES:
         raise pytest.UsageError(f"CRM_TEST_ENGINES is {source!r}: use one of {', '.join(SOURCES)}")

@@ -73,12 +73,12 @@ class User:
     # Reading what a user sees
 
     async def stages(self) -> dict[str, str]:
-        """Give the default pipeline's stage ids by name."""
+        """Return the default pipeline's stage ids by name."""
         pipelines = await self.get("deals", "/v1/pipelines")
         return {stage["name"]: stage["id"] for stage in pipelines["items"][0]["stages"]}
 
     async def timeline(self, deal_id: str) -> list[str]:
-        """Give the bodies of a deal's timeline, newest first."""
+        """Return the bodies of a deal's timeline, newest first."""
         page = await self.get("activities", f"/v1/timelines/deals/{deal_id}", limit=200)
         return [item["body"] for item in page["items"]]
 
@@ -87,12 +87,12 @@ class User:
         return [item["id"] for item in page["items"]]
 
     async def report(self) -> dict[str, tuple[int, str]]:
-        """Give (deal count, total) by stage name from the pipeline report, stages without deals left out."""
+        """Return (deal count, total) by stage name from the pipeline report, stages without deals left out."""
         report = await self.get("reporting", "/v1/reports/pipeline")
         return {row["stage_name"]: (row["deal_count"], row["total"]) for row in report["items"] if row["deal_count"]}
 
     async def board(self) -> dict[str, tuple[int, str]]:
-        """Give the same from the board: report and board must agree whenever nothing moves."""
+        """Return the same from the board: report and board must agree whenever nothing moves."""
         pipeline = (await self.get("deals", "/v1/pipelines"))["items"][0]
         board = await self.get("deals", f"/v1/pipelines/{pipeline['id']}/board", limit=1)
         return {

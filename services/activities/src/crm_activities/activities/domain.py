@@ -123,7 +123,7 @@ class Decision:
     events: tuple[ActivityEvent, ...]
 
 
-def settle(decision: Decision, activity: Activity) -> Decision:
+def resolve(decision: Decision, activity: Activity) -> Decision:
     """Return the decision with fields added that only others' records tell."""
     if activity is decision.activity:
         return decision
@@ -214,10 +214,10 @@ def delete(activity: Activity, *, now: datetime) -> Decision:
     return Decision(deleted, (ActivityDeleted(deleted, before=activity, at=now),))
 
 
-def restore(activity: Activity, living: Mapping[UUID, UUID], *, now: datetime) -> ActivityRestored | None:
+def restore(activity: Activity, canonical: Mapping[UUID, UUID], *, now: datetime) -> ActivityRestored | None:
     """Bring a deleted activity back to whom it was given; None when it is there.
 
-    `living`: where each of its `list_given` lives on. Raises ActivityNotFound once it is gone for good.
+    `canonical`: where each of its `list_given` lives on. Raises ActivityNotFound once it is gone for good.
     """
     if activity.deleted_at is None:
         return None
@@ -225,7 +225,7 @@ def restore(activity: Activity, living: Mapping[UUID, UUID], *, now: datetime) -
         raise ActivityNotFound
     restored = replace(
         activity,
-        **place(list_given(activity), living),
+        **place(list_given(activity), canonical),
         deleted_at=None,
         version=activity.version + 1,
         updated_at=now,
@@ -262,7 +262,7 @@ def _require_to_do(activity: Activity) -> None:
 
 
 def _is_said(value: object) -> bool:
-    """Tell whether a field says anything. A duration of 0 does, though it is equal to False."""
+    """Return whether a field says anything. A duration of 0 does, though it is equal to False."""
     return value is not None and value is not False and value != ()
 
 

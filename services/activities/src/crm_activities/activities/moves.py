@@ -47,7 +47,7 @@ class Move:
 
 
 def list_moves(event: Event) -> Iterator[Move]:
-    """Give the moves that a deal's event tells of: one, none, or for a snapshot all that its history holds.
+    """Yield the moves that a deal's event tells of: one, none, or for a snapshot all that its history holds.
 
     A snapshot does not say which contact a deal had at a past move, so the present one stands for it; notes that are
     there already keep theirs. Raises BadRecord for a move without the stages' names or with a broken state.

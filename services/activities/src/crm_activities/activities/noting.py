@@ -16,7 +16,7 @@ from crm_shared.clock import Clock
 from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Transaction
 from crm_shared.event_loop_turns import in_turns
-from crm_shared.features.replicas.living import Contact, hold_living
+from crm_shared.features.replicas.canonical import Contact, lock_canonical
 from crm_shared.publishing import publish
 
 PIECE_NOTES: Final = 200
@@ -29,21 +29,21 @@ async def log_notes(transaction: Transaction, changes: Sequence[Noteworthy], clo
     named = {(change.tenant_id, user_id) for change in changes for user_id in change.list_user_ids()}
     names = await repository.find_user_names(transaction, named)
     contacts = {(change.tenant_id, change.contact_id) for change in changes if change.contact_id is not None}
-    living = await hold_living(transaction, contacts)
+    canonical = await lock_canonical(transaction, contacts)
     notes: dict[NoteKey, Note] = {}
     async for change in in_turns(changes, at_once=PIECE_NOTES):
-        note = _settle(to_note(change, names, now=now), living, change.tenant_id)
+        note = _resolve(to_note(change, names, now=now), canonical, change.tenant_id)
         notes[change.tenant_id, note.id] = Note(note, change.version)
     inserted = await repository.insert_notes(transaction, notes)
     await publish(transaction, await _to_wire(notes, inserted, now), audited=True)
 
 
-def _settle(note: Activity, living: dict[Contact, UUID], tenant_id: UUID) -> Activity:
+def _resolve(note: Activity, canonical: dict[Contact, UUID], tenant_id: UUID) -> Activity:
     """Put a note where its contact lives on by now."""
     first_id = note.contact_id
     if first_id is None:
         return note
-    return replace(note, **place([first_id], {first_id: living[tenant_id, first_id]}))
+    return replace(note, **place([first_id], {first_id: canonical[tenant_id, first_id]}))
 
 
 async def _to_wire(notes: dict[NoteKey, Note], inserted: set[NoteKey], now: datetime) -> list[OutboxEvent]:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.domain import ActivityNotFound
-from crm_activities.activities.few_in_sight import find_few_in_sight
-from crm_activities.activities.visibility import FROM_MANY, FROM_ONE, add_in_sight, add_one_in_sight
+from crm_activities.activities.sparse_visibility import find_sparsely_visible
+from crm_activities.activities.visibility import FROM_MANY, FROM_ONE, add_one_visible, add_visible_of
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Connection, Where
@@ -27,13 +27,13 @@ FIND_ZONE = """
 
 
 async def find_zone(connection: Connection, caller: Caller) -> str:
-    """Give the IANA name of the time zone that the caller lives by."""
+    """Return the IANA name of the time zone that the caller lives by."""
     return str(await connection.fetchval(FIND_ZONE, caller.tenant_id, caller.user_id) or caller.time_zone)
 
 
 async def load_activity(connection: Connection, caller: Caller, activity_id: UUID) -> dict[str, Any]:
     """Read one activity as GET answers it. Raises ActivityNotFound."""
-    where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
+    where = add_one_visible(Where(caller.tenant_id), caller, activity_id)
     row = await connection.fetchrow(SELECT_ACTIVITY + where.sql, *where.parameters)
     if row is None:
         raise ActivityNotFound
@@ -43,7 +43,7 @@ async def load_activity(connection: Connection, caller: Caller, activity_id: UUI
 async def list_activities(connection: Connection, caller: Caller, filters: Where, page: Page) -> Rows:
     """Return up to a page's limit + 1 visible activities. `filters` begins with the tenant as $1."""
     owner_ids = await list_visible_owners(connection, caller)
-    few = await find_few_in_sight(connection, caller, owner_ids)
+    few = await find_sparsely_visible(connection, caller, owner_ids)
     if few is not None:
         filters = filters.copy().add("a.id = ANY({})", few)
     return await select_activities(caller, filters, page, owner_ids).fetch(connection)
@@ -51,4 +51,4 @@ async def list_activities(connection: Connection, caller: Caller, filters: Where
 
 def select_activities(caller: Caller, filters: Where, page: Page, owner_ids: Sequence[UUID] | None) -> ListStatement:
     """Return a page of what is visible to whom these owners' records are; None, an ADMIN's, leaves everything."""
-    return select_page(SELECT_ACTIVITIES, add_in_sight(filters, caller, owner_ids), page)
+    return select_page(SELECT_ACTIVITIES, add_visible_of(filters, caller, owner_ids), page)

@@ -16,7 +16,7 @@ from crm_shared.contracts.event_types import ERASED
 
 MERGED_BODY = "Another contact was merged into this one"
 SURVIVOR_BODY = "A contact that had been merged into this one was parted from it"
-PARTED_BODY = "This contact was parted from the one that it had been merged into"
+UNMERGED_BODY = "This contact was parted from the one that it had been merged into"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class MergeChange:
 
 
 def list_owner_changes(event: Event) -> Iterator[OwnerChange]:
-    """Give the change of owner that an event of a deal or contact tells of, if it does. Raises BadRecord."""
+    """Yield the change of owner that an event of a deal or contact tells of, if it does. Raises BadRecord."""
     change = (event.changed or {}).get("owner_id")
     if change is None or event.verb in {SNAPSHOT, ERASED} or change["from"] == change["to"]:
         return
@@ -108,7 +108,7 @@ def list_owner_changes(event: Event) -> Iterator[OwnerChange]:
 
 
 def list_merge_changes(event: Event) -> Iterator[MergeChange]:
-    """Give the notes of a merge or a parting, by the event of the contact that was merged. Raises BadRecord.
+    """Yield the notes of a merge or a parting, by the event of the contact that was merged. Raises BadRecord.
 
     The survivor's own event, of the same verb, tells of neither.
     """
@@ -121,7 +121,7 @@ def list_merge_changes(event: Event) -> Iterator[MergeChange]:
         survivor_id = _read_id(change["from"], "changed.merged_into")
         if survivor_id is not None:
             yield _to_merge(event, survivor_id, survivor_id, "gave-back", SURVIVOR_BODY)
-            yield _to_merge(event, survivor_id, event.aggregate_id, "parted", PARTED_BODY)
+            yield _to_merge(event, survivor_id, event.aggregate_id, "parted", UNMERGED_BODY)
 
 
 def _to_merge(event: Event, survivor_id: UUID, contact_id: UUID, moment: str, body: str) -> MergeChange:

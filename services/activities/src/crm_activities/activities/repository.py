@@ -8,7 +8,7 @@ from crm_activities.activities.activity import Activity, ActivityType, CallOutco
 from crm_activities.activities.columns import ACTIVITY_COLUMNS, ACTIVITY_TABLE
 from crm_activities.activities.domain import ActivityNotFound, DuplicateExternalId
 from crm_activities.activities.system_notes import Note
-from crm_activities.activities.visibility import FROM_ONE, FROM_ONE_OR_DELETED, add_one_in_sight, add_some_in_sight
+from crm_activities.activities.visibility import FROM_ONE, FROM_ONE_OR_DELETED, add_one_visible, add_some_visible
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Database, Transaction, Where
 from crm_shared.database.record_table import count_rows
@@ -134,7 +134,7 @@ async def insert_notes(transaction: Transaction, notes: Mapping[NoteKey, Note]) 
 async def find_user_names(
     transaction: Transaction, users: Collection[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], str]:
-    """Give the full names of those of the users, by (tenant id, id), who are known here."""
+    """Return the full names of those of the users, by (tenant id, id), who are known here."""
     if not users:
         return {}
     keys = list(users)
@@ -162,7 +162,7 @@ def _list_keys(activity: Activity) -> tuple[object, ...]:
 
 
 async def find_conflict(connection: Connection, caller: Caller, activity: Activity) -> Conflict | None:
-    """Give the refusal when another has the activity's external id, None if nobody has.
+    """Return the refusal when another has the activity's external id, None if nobody has.
 
     It names which activity has it, if the caller sees that one.
     """
@@ -178,7 +178,7 @@ async def find_conflict(connection: Connection, caller: Caller, activity: Activi
 
 
 async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
-    """Give which living activity goes by each of the external ids."""
+    """Return which living activity goes by each of the external ids."""
     rows = await connection.fetch(FIND_EXTERNAL_IDS, tenant_id, list(external_ids))
     return {row["external_id"]: row["id"] for row in rows}
 
@@ -186,8 +186,8 @@ async def find_external_ids(connection: Connection, tenant_id: UUID, external_id
 async def find_seen_activities(
     connection: Connection, caller: Caller, activity_ids: Collection[UUID]
 ) -> frozenset[UUID]:
-    """Give those of the living activities that the caller sees."""
-    where = add_some_in_sight(Where(caller.tenant_id), caller, activity_ids)
+    """Return those of the living activities that the caller sees."""
+    where = add_some_visible(Where(caller.tenant_id), caller, activity_ids)
     rows = await connection.fetch("SELECT a.id" + FROM_ONE + where.sql, *where.parameters)
     return frozenset(row["id"] for row in rows)
 
@@ -242,19 +242,19 @@ async def lock_replies(transaction: Transaction, tenant_id: UUID) -> None:
 
 
 async def list_answered(connection: Connection, tenant_id: UUID, activity_id: UUID, *, most: int) -> list[UUID]:
-    """Give the activity, what it answers, what that answers and so on, deleted ones too, `most` at most."""
+    """Return the activity, what it answers, what that answers and so on, deleted ones too, `most` at most."""
     return [row["id"] for row in await connection.fetch(LIST_ANSWERED, tenant_id, activity_id, most)]
 
 
 async def is_visible(connection: Connection, caller: Caller, activity_id: UUID) -> bool:
-    where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
+    where = add_one_visible(Where(caller.tenant_id), caller, activity_id)
     return await connection.fetchrow("SELECT 1" + FROM_ONE + where.sql, *where.parameters) is not None
 
 
 async def _load_row(
     connection: Connection, caller: Caller, activity_id: UUID, locking: str = "", *, source: str = FROM_ONE
 ) -> Mapping[str, Any]:
-    where = add_one_in_sight(Where(caller.tenant_id), caller, activity_id)
+    where = add_one_visible(Where(caller.tenant_id), caller, activity_id)
     query = LOAD_ACTIVITY + source + where.sql + locking
     row: Mapping[str, Any] | None = await connection.fetchrow(query, *where.parameters)
     if row is None:

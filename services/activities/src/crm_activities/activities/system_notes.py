@@ -44,7 +44,7 @@ class Noteworthy(Protocol):
     def done_at(self) -> datetime: ...
 
     def list_user_ids(self) -> tuple[UUID, ...]:
-        """Give the users whom the text names."""
+        """Return the users whom the text names."""
 
     def write(self, names: UserNames) -> NoteText: ...
 

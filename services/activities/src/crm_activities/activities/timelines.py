@@ -75,7 +75,7 @@ def select_company_timeline(caller: Caller, company_id: UUID, window: Window, pa
     """
 
     def to_sql(where: Where, count: str) -> str:
-        members = SELECT_MEMBERS + where.number(company_id) + " AND " + _members_in_sight(where, caller)
+        members = SELECT_MEMBERS + where.number(company_id) + " AND " + _visible_members(where, caller)
         order = page.order.sql
         entries = [
             _of_members(source, f"{where.sql} AND e.{name}_id = m.id", name, order, count)
@@ -108,7 +108,7 @@ def _of_members(source: LiteralString, conditions: str, aggregate: LiteralString
     return FIRST_ENTRIES + "(" + ranked + of_member
 
 
-def _members_in_sight(where: Where, caller: Caller) -> str:
+def _visible_members(where: Where, caller: Caller) -> str:
     owned = governed_by(where, caller, "r.owner_id")
     if caller.can(Permission.SEE_ALL) or not caller.has_shares:
         return owned

@@ -24,7 +24,7 @@ FROM_ONE_OR_DELETED: Final = """
      WHERE a.tenant_id = $1 AND """
 FROM_ONE: Final = FROM_ONE_OR_DELETED + "a.deleted_at IS NULL AND "
 
-CONTACT_IN_SIGHT: Final = """EXISTS (
+CONTACT_IS_VISIBLE: Final = """EXISTS (
     SELECT FROM activity_contacts l
       LEFT JOIN replica_records c ON c.tenant_id = l.tenant_id AND c.aggregate = 'contact' AND c.id = l.contact_id
                                  AND NOT c.is_deleted
@@ -36,35 +36,35 @@ FROM_MANY: Final = """
      WHERE a.tenant_id = $1 AND a.deleted_at IS NULL AND """
 
 
-def add_one_in_sight(where: Where, caller: Caller, activity_id: UUID) -> Where:
+def add_one_visible(where: Where, caller: Caller, activity_id: UUID) -> Where:
     """Leave the activity if the caller sees it, in a statement that reads FROM_ONE or FROM_ONE_OR_DELETED."""
-    return _add_sight(where.add("a.id = {}", activity_id), caller)
+    return _add_visibility(where.add("a.id = {}", activity_id), caller)
 
 
-def add_some_in_sight(where: Where, caller: Caller, activity_ids: Collection[UUID]) -> Where:
+def add_some_visible(where: Where, caller: Caller, activity_ids: Collection[UUID]) -> Where:
     """Leave those of the activities that the caller sees, in a statement that reads FROM_ONE."""
-    return _add_sight(where.add("a.id = ANY({})", list(activity_ids)), caller)
+    return _add_visibility(where.add("a.id = ANY({})", list(activity_ids)), caller)
 
 
 def add_seen(where: Where, caller: Caller, column: LiteralString) -> Where:
     """Leave rows whose `column` is the id of an activity that the caller sees, in any statement."""
     if caller.can(Permission.SEE_ALL):
         return where
-    sight = _to_sight(where, caller)
+    sight = _to_visibility(where, caller)
     return where.add_sql("EXISTS (SELECT 1" + FROM_ONE + "a.id = " + column + " AND " + sight + ")")
 
 
-def _add_sight(where: Where, caller: Caller) -> Where:
-    return where if caller.can(Permission.SEE_ALL) else where.add_sql(_to_sight(where, caller))
+def _add_visibility(where: Where, caller: Caller) -> Where:
+    return where if caller.can(Permission.SEE_ALL) else where.add_sql(_to_visibility(where, caller))
 
 
-def _to_sight(where: Where, caller: Caller) -> str:
+def _to_visibility(where: Where, caller: Caller) -> str:
     ways = [governed_by(where, caller, "a.user_id", "d.owner_id")]
     of_contact = [governed_by(where, caller, "c.owner_id")]
     if caller.has_shares:
         ways.append(shared_with(where, caller, "d.contact_id"))
         of_contact.append(shared_with(where, caller, "l.contact_id"))
-    ways.append(CONTACT_IN_SIGHT + "(" + " OR ".join(of_contact) + "))")
+    ways.append(CONTACT_IS_VISIBLE + "(" + " OR ".join(of_contact) + "))")
     return "(" + " OR ".join(ways) + ")"
 
 
@@ -96,7 +96,7 @@ DEALS_OF_SHARED: Final = """
 """
 
 
-def add_in_sight(where: Where, caller: Caller, owner_ids: Sequence[UUID] | None) -> Where:
+def add_visible_of(where: Where, caller: Caller, owner_ids: Sequence[UUID] | None) -> Where:
     """Leave what is visible to whom these owners' records are, in a statement that reads FROM_MANY.
 
     `owner_ids` are the caller's visible owners; None, an ADMIN's, leaves everything. What is shared with the caller

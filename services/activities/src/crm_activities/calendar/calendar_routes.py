@@ -88,5 +88,5 @@ async def _reply(feed: Feed, request: Request, process: ProcessContext) -> Respo
 
 
 def _list_headers(etag: str) -> dict[str, str]:
-    """Give what every answer of the calendar has: it may be kept by its reader, who asks each time."""
+    """Return what every answer of the calendar has: it may be kept by its reader, who asks each time."""
     return {"ETag": etag, "Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}

@@ -83,7 +83,7 @@ class Entry:
 
 
 def is_read_noted(feed: Feed, *, now: datetime) -> bool:
-    """Tell whether that the feed is read need not be written again."""
+    """Return whether that the feed is read need not be written again."""
     return feed.last_read_at is not None and now - feed.last_read_at < READ_NOTED
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from crm_activities.activities.activity import TO_DO_TYPES, TYPES_WITH, ActivityType
 from crm_activities.imports.names import PLANNING, SAYING
 from crm_activities.imports.values import read_length
-from crm_shared.features.imports.kind import Warn
+from crm_shared.features.imports.adapter import Warn
 from crm_shared.features.imports.moments import place_moment
 from crm_shared.features.imports.references import Found
 from crm_shared.refusals import InvalidField

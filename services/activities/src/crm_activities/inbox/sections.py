@@ -99,7 +99,7 @@ class Leg:
 
 
 def list_legs(section: Section, borders: Borders) -> Iterator[Leg]:
-    """Give the parts of a section; merged by due time and id they are its tasks in order."""
+    """Yield the parts of a section; merged by due time and id they are its tasks in order."""
     first_of_today, last_of_today = borders.at, borders.tomorrow - _TICK
     match section:
         case Section.OVERDUE:

@@ -71,7 +71,7 @@ class Series:
         return {"rrule": self.rrule, "time_zone": self.time_zone}
 
     def list_occurrences(self, after: datetime, through: date) -> Iterator[Occurrence]:
-        """Give what the rule names later than the wall time `after` and the start, to its end or that of `through`.
+        """Yield what the rule names later than the wall time `after` and the start, to its end or that of `through`.
 
         Without regard to COUNT. Each is named once, in order; `wall` is what clocks show then.
         """
@@ -210,7 +210,7 @@ def _list_made_ahead(series: Series, now: datetime) -> list[datetime]:
 
 
 def _names_nothing_later(series: Series, through: date) -> bool:
-    """Tell whether all bounds of the series lie before the end of the day `through`."""
+    """Return whether all bounds of the series lie before the end of the day `through`."""
     rule = parse_rule(series.rrule)
     last = datetime.combine(through, time.max)
     if through >= END.date() or (rule.until is not None and rule.until.at < last - timedelta(days=1)):

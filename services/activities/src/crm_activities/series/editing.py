@@ -37,7 +37,7 @@ class Following:
 
 
 def split(following: Collection[Following], *, most: int, most_bytes: int) -> Iterator[list[UUID]]:
-    """Give their ids in parts of at most so many, and of at most so many bytes or of one alone."""
+    """Yield their ids in parts of at most so many, and of at most so many bytes or of one alone."""
     part, size_bytes = list[UUID](), 0
     for one in following:
         if part and (len(part) == most or size_bytes + one.size_bytes > most_bytes):
@@ -116,7 +116,7 @@ def _day_of(name: str, held: Series, begun: Series) -> date:
 
 
 def _is_same_rule(held: Series, begun: Series) -> bool:
-    """Tell whether both name the same in the same zone, wherever each begins and ends."""
+    """Return whether both name the same in the same zone, wherever each begins and ends."""
     rules = [replace(parse_rule(one.rrule), count=None, until=None) for one in (held, begun)]
     return held.time_zone == begun.time_zone and rules[0] == rules[1]
 

@@ -16,12 +16,12 @@ from crm_activities.activities.domain import ActivityLogged
 from crm_activities.series import repository
 from crm_activities.series.domain import BATCH_INSTANCES, Plan, Series, make_instance, plan
 from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
 from crm_shared.database import Database, Transaction
-from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.json_text import to_json
-from crm_shared.pacing import Pace
 from crm_shared.publishing import publish
 
 logger = structlog.get_logger(__name__)
@@ -67,11 +67,11 @@ LIST_DUE_OF_EACH: Final = """
 """
 
 
-async def make_due(database: Database, clock: Clock, pace: Pace | None = None) -> int:
+async def make_due(database: Database, clock: Clock, backpressure: Backpressure | None = None) -> int:
     """Go once through the tenants for whom something is due; give the number of series that went on.
 
-    With a `pace` what goes beyond one batch waits for those that read of it. `database` is the worker role's. Raises
-    what kept a batch from being made, once all others have had their turn.
+    With a `backpressure` what goes beyond one batch waits for those that read of it. `database` is the worker role's.
+    Raises what kept a batch from being made, once all others have had their turn.
     """
     gone_on = made_since = 0
     failure: Exception | None = None
@@ -82,8 +82,8 @@ async def make_due(database: Database, clock: Clock, pace: Pace | None = None) -
             failure = error
             continue
         gone_on, made_since = gone_on + series, made_since + made
-        if pace is not None and made_since >= BATCH_INSTANCES:
-            await pace.wait()
+        if backpressure is not None and made_since >= BATCH_INSTANCES:
+            await backpressure.wait()
             made_since = 0
     if failure is not None:
         raise failure
@@ -166,17 +166,19 @@ async def _place(
     """Return the instances, with the contacts in whom those that were named live on by now."""
     contacts = {(tenant_id, contact_id) for series, planned in plans if planned.occurrences
                 for contact_id in series.contact_ids}  # fmt: skip
-    living = await hold_living(transaction, contacts)
-    homes = {contact_id: home for (_, contact_id), home in living.items()}
+    canonical = await lock_canonical(transaction, contacts)
+    homes = {contact_id: home for (_, contact_id), home in canonical.items()}
     return [make_instance(series, one, homes, now=now) for series, planned in plans for one in planned.occurrences]
 
 
 @asynccontextmanager
-async def making_series(database: Database, clock: Clock, pace: Pace, *, pause_s: float) -> AsyncIterator[None]:
+async def making_series(
+    database: Database, clock: Clock, backpressure: Backpressure, *, pause_s: float
+) -> AsyncIterator[None]:
     """Keep making while in the block; look every `pause_s` seconds whether something is due."""
 
     async def make_some() -> bool:
-        return await make_due(database, clock, pace) > 0
+        return await make_due(database, clock, backpressure) > 0
 
     async with background(repeat("series", make_some, pause_s=pause_s)):
         yield

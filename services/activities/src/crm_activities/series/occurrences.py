@@ -38,7 +38,7 @@ def to_wall(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def show(walls: Iterable[datetime], zone: ZoneInfo) -> Iterator[datetime]:
-    """Give what clocks show for each wall time of a rule, once, in order.
+    """Yield what clocks show for each wall time of a rule, once, in order.
 
     02:30 of the night in which clocks are put forward comes after 03:00, and with 03:30 it is one.
     """
@@ -64,7 +64,7 @@ class Calendar:
     start: datetime
 
     def walk(self, after: datetime, through: date) -> Iterator[datetime]:
-        """Give what the rule names later than `after`, of the start or later, to the end of the day `through`.
+        """Yield what the rule names later than `after`, of the start or later, to the end of the day `through`.
 
         In order. COUNT and UNTIL are the caller's: COUNT takes in a start that the rule does not name.
         """

@@ -80,7 +80,7 @@ async def load_locked(transaction: Transaction, tenant_id: UUID, activity_ids: S
 
 
 async def list_deleted(transaction: Transaction, tenant_id: UUID, series_id: UUID, activity_id: UUID) -> list[str]:
-    """Give the recurrence ids of later instances that were deleted."""
+    """Return the recurrence ids of later instances that were deleted."""
     rows = await transaction.fetch(LIST_DELETED, tenant_id, series_id, activity_id)
     return [row["recurrence_id"] for row in rows]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_activities.activities.activity import Activity, ActivityType, NewActivity
-from crm_activities.activities.kind import ACTIVITIES
+from crm_activities.activities.record_adapter import ACTIVITIES
 from crm_activities.activities.repository import find_seen_activities, lock_replies
 from crm_activities.threads import repository
 from crm_activities.threads.domain import DuplicateMessage, Message, attach, continue_references, partition
@@ -46,7 +46,7 @@ class Change:
 
 
 def concerns(what: NewActivity | Collection[str]) -> bool:
-    """Tell whether to `lock` for a new activity, or for an edit of the fields named."""
+    """Return whether to `lock` for a new activity, or for an edit of the fields named."""
     if isinstance(what, NewActivity):
         is_linked = bool(what.message_id or what.reference_ids or what.in_reply_to)
         return what.type is ActivityType.EMAIL and is_linked
@@ -97,7 +97,7 @@ async def find_duplicates(
 
     For whoever is to write these, under `lock`: edited, logged, or brought back. They are what they will be.
     """
-    holders = await _find_holders(transaction, caller.tenant_id, activities)
+    holders = await _find_unique_owners(transaction, caller.tenant_id, activities)
     seen = await find_seen_activities(transaction, caller, set(holders.values())) if holders else frozenset()
     return {
         activity_id: DuplicateMessage(holder if holder in seen else None) for activity_id, holder in holders.items()
@@ -107,10 +107,10 @@ async def find_duplicates(
 async def find_repeated(transaction: Transaction, tenant_id: UUID, changes: Sequence[Change]) -> Collection[UUID]:
     """Return those that would make a message their user's that this user has in another living activity."""
     taking = [change.after for change in changes if _is_taking(change)]
-    return (await _find_holders(transaction, tenant_id, taking)).keys()
+    return (await _find_unique_owners(transaction, tenant_id, taking)).keys()
 
 
-async def _find_holders(
+async def _find_unique_owners(
     transaction: Transaction, tenant_id: UUID, activities: Sequence[Activity]
 ) -> Mapping[UUID, UUID]:
     wanted = [
@@ -121,7 +121,7 @@ async def _find_holders(
     if not wanted:
         return {}
     written = {activity.id for activity in activities}
-    found = await repository.find_holders(transaction, tenant_id, wanted)
+    found = await repository.find_unique_owners(transaction, tenant_id, wanted)
     holders = {activity_id: holder for activity_id, holder in found.items() if holder not in written}
     first: dict[tuple[UUID, UUID | None], UUID] = {}
     for activity_id, key, user_id in wanted:  # among themselves the first has it
@@ -140,7 +140,7 @@ def _is_linking(change: Change) -> bool:
 
 
 def _is_taking(change: Change) -> bool:
-    """Tell whether it makes a message its user's, who may have it already."""
+    """Return whether it makes a message its user's, who may have it already."""
     before, after = change.before, change.after
     return before is None or (before.message_id, before.user_id) != (after.message_id, after.user_id)
 

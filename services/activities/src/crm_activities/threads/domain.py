@@ -167,7 +167,7 @@ class Joining:
         return self.thread_id is not None and (self.is_double or not self.has_parent)
 
     def leaves(self, root: Root) -> bool:
-        """Tell whether this root stays the root. False where that would take a look at the whole thread."""
+        """Return whether this root stays the root. False where that would take a look at the whole thread."""
         if root.has_parent:
             return False
         if self.has_parent:

@@ -37,7 +37,7 @@ FIND_ANSWERED: Final = """
      WHERE a.tenant_id = $1 AND a.id = ANY($2) AND a.type = 'EMAIL'
 """
 
-FIND_HOLDERS: Final = """
+FIND_UNIQUE_OWNERS: Final = """
     SELECT DISTINCT ON (w.id) w.id, a.id AS holder_id
       FROM unnest($2::uuid[], $3::uuid[], $4::uuid[]) AS w (id, key, user_id)
      CROSS JOIN LATERAL (SELECT l.activity_id FROM thread_links l
@@ -193,12 +193,12 @@ async def find_answered(
     return {row["id"]: row for row in rows}
 
 
-async def find_holders(
+async def find_unique_owners(
     connection: Connection, tenant_id: UUID, wanted: Sequence[tuple[UUID, UUID, UUID | None]]
 ) -> dict[UUID, UUID]:
     """Return, for each (activity id, key, user id), the other living activity that has this message of this user."""
     columns = [list(column) for column in zip(*wanted, strict=True)] if wanted else [[], [], []]
-    rows = await connection.fetch(FIND_HOLDERS, tenant_id, *columns)
+    rows = await connection.fetch(FIND_UNIQUE_OWNERS, tenant_id, *columns)
     return {row["id"]: row["holder_id"] for row in rows}
 
 

@@ -20,7 +20,7 @@ from crm_activities.series.editing import Scope, place_edit
 from crm_activities.threads import commands as threads
 from crm_activities.threads.domain import DuplicateMessage
 from crm_activities.use_cases.batch_references import ItemReferences, list_references
-from crm_activities.use_cases.batch_threads import Placed, find_held, find_holders, place, to_value
+from crm_activities.use_cases.batch_threads import Placed, find_held, find_unique_owners, place, to_value
 from crm_activities.use_cases.editing import hold_homes
 from crm_shared.access import Caller, Permission
 from crm_shared.access.directory import list_visible_owners
@@ -30,11 +30,11 @@ from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.features.batches import (
     BatchItem,
     Decided,
-    Holders,
     Outcome,
     Plan,
     RecordBatch,
     Target,
+    UniqueOwners,
     UniqueValue,
     write_batch,
 )
@@ -123,11 +123,13 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
         self._plan = await super().look(transaction, items)
         return self._plan
 
-    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+    async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
         ids = await repository.find_external_ids(transaction, self.tenant_id, named["external_id"])
-        messages = await find_holders(transaction, self.tenant_id, named["message_id"])
+        messages = await find_unique_owners(transaction, self.tenant_id, named["message_id"])
         holders = {UniqueValue("external_id", value): held_by for value, held_by in ids.items()}
-        return Holders(ids=holders | {UniqueValue("message_id", value): held_by for value, held_by in messages.items()})
+        return UniqueOwners(
+            ids=holders | {UniqueValue("message_id", value): held_by for value, held_by in messages.items()}
+        )
 
     async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
         return await repository.find_seen_activities(transaction, self._caller, record_ids)
@@ -208,7 +210,7 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
         if sent.recurrence is not None:
             raise InvalidField.at("/recurrence", "begins a series by a call of its own, not in a batch")
         placed = self._references.place_new(sent, self._require_homes())
-        self._require_sight(sent.user_id, sent.in_reply_to)
+        self._require_visible(sent.user_id, sent.in_reply_to)
         settled = {**placed, "user_id": sent.user_id or self._caller.user_id}
         at = new.created_at or self._now
         decision = domain.log(new_id(), sent, now=at, settled=settled)
@@ -218,12 +220,12 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
         return self._to_decided(decision)
 
     def edit(self, record: Activity, changes: Mapping[str, Any]) -> Decided[Activity]:
-        fields = self._references.settle(record, changes, self._require_homes())
+        fields = self._references.resolve(record, changes, self._require_homes())
         fields = place_edit(record, fields, Scope.THIS, None, series_id=record.id)
         decision = domain.edit(record, fields, now=self._now)
         edited = decision.activity
         answered = None if edited.in_reply_to == record.in_reply_to else edited.in_reply_to
-        self._require_sight(None if edited.user_id == record.user_id else edited.user_id, answered)
+        self._require_visible(None if edited.user_id == record.user_id else edited.user_id, answered)
         if answered is not None:
             domain.require_no_circle(record.id, self._walk(answered))
         return self._to_decided(decision)
@@ -233,10 +235,10 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
         self._happened |= {(after.id, event.activity.version): event for event in decision.events}
         return Decided(after, events.MAPPING.to_wire(decision.events, by=self._caller))
 
-    async def settle(
+    async def resolve(
         self, transaction: Transaction, plan: Plan[Activity], wire: list[OutboxEvent]
     ) -> list[OutboxEvent]:
-        """Give e-mails their threads, in the records and in what is told of them."""
+        """Return e-mails their threads, in the records and in what is told of them."""
         return await place(transaction, self._caller, plan, Placed(self._locked, self._happened), wire, self._now)
 
     def _walk(self, activity_id: UUID | None) -> list[UUID]:
@@ -248,7 +250,7 @@ class ActivityBatch(RecordBatch[Activity, ImportActivity]):
             activity_id = self._parents.get(activity_id) if planned is None else planned.in_reply_to
         return answered
 
-    def _require_sight(self, user_id: UUID | None, in_reply_to: UUID | None) -> None:
+    def _require_visible(self, user_id: UUID | None, in_reply_to: UUID | None) -> None:
         """Refuse what only this service knows to be out of sight. Raises UnknownReference."""
         self._references.require_owner(user_id, self._owners)
         self._references.require_answerable(in_reply_to, self._answerable)

@@ -61,7 +61,7 @@ class ItemReferences:
         brought = self._find_brought(sent.deal_id)
         return contacts.place(named or (() if brought is None else (brought,)), homes)
 
-    def settle(self, record: Activity, changes: Mapping[str, Any], homes: Mapping[UUID, UUID]) -> dict[str, Any]:
+    def resolve(self, record: Activity, changes: Mapping[str, Any], homes: Mapping[UUID, UUID]) -> dict[str, Any]:
         """Return the fields to set on a record. What it refers to already is not asked about again.
 
         Raises InvalidField, UnknownReference, Forbidden, Unavailable.
@@ -73,15 +73,20 @@ class ItemReferences:
         names_contacts = not changes.keys().isdisjoint(contacts.CONTACT_FIELDS)
         brought = None if names_contacts or "/deal_id" not in new else self._find_brought(changes["deal_id"])
         pointers = contacts.list_pointers(changes.get("contact_id"), changes.get("contact_ids") or ())
-        return Change(changes, frozenset(homes), pointers, brought).settle(record, homes)
+        return Change(changes, frozenset(homes), pointers, brought).resolve(record, homes)
 
-    def require_owner(self, user_id: UUID | None, in_sight: Collection[UUID] | None) -> None:
+    def require_owner(self, user_id: UUID | None, visible_owner_ids: Collection[UUID] | None) -> None:
         """Raise UnknownReference for another user whose records the caller does not see; None: they see all."""
-        if user_id is not None and user_id != self._caller.user_id and in_sight is not None and user_id not in in_sight:
+        if (
+            user_id is not None
+            and user_id != self._caller.user_id
+            and visible_owner_ids is not None
+            and user_id not in visible_owner_ids
+        ):
             raise UnknownReference.at("/user_id", "is nobody whose records you see")
 
-    def require_answerable(self, activity_id: UUID | None, in_sight: Collection[UUID]) -> None:
-        if activity_id is not None and activity_id not in in_sight:
+    def require_answerable(self, activity_id: UUID | None, visible_owner_ids: Collection[UUID]) -> None:
+        if activity_id is not None and activity_id not in visible_owner_ids:
             raise UnknownReference.at("/in_reply_to", "there is no such activity")
 
     def _find_brought(self, deal_id: UUID | None) -> UUID | None:

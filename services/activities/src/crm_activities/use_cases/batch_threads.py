@@ -25,11 +25,11 @@ def to_value(tenant_id: UUID, message_id: str | None, user_id: UUID | None) -> s
     return None if message_id is None or user_id is None else f"{user_id} {to_key(tenant_id, message_id)}"
 
 
-async def find_holders(transaction: Transaction, tenant_id: UUID, values: Collection[str]) -> dict[str, UUID]:
+async def find_unique_owners(transaction: Transaction, tenant_id: UUID, values: Collection[str]) -> dict[str, UUID]:
     """Return which living activity has each message, by `to_value`."""
     wanted = {new_id(): value for value in values}
     keys = [(stand_in, UUID(value[37:]), UUID(value[:36])) for stand_in, value in wanted.items()]
-    holders = await repository.find_holders(transaction, tenant_id, keys) if keys else {}
+    holders = await repository.find_unique_owners(transaction, tenant_id, keys) if keys else {}
     return {wanted[stand_in]: holder_id for stand_in, holder_id in holders.items()}
 
 
@@ -53,7 +53,7 @@ class Placed:
 async def place(
     transaction: Transaction, caller: Caller, plan: Plan[Activity], held: Placed, wire: list[OutboxEvent], now: datetime
 ) -> list[OutboxEvent]:
-    """Give the plan's e-mails their threads, in the records and in the events of them."""
+    """Return the plan's e-mails their threads, in the records and in the events of them."""
     ids = dict.fromkeys(key for step in plan.steps for key in (*step.inserts, *step.saves))
     finals = [final for key in ids if (final := plan.find(key)) is not None]
     changes = [threads.Change(held.before.get(final.id), final) for final in finals]

@@ -97,7 +97,7 @@ async def log_activity(
             contacts.require_home(contact_id, homes, pointers)
         settled = {**contacts.place(given, homes), "user_id": sent.user_id or caller.user_id}
         decision = domain.log(new_id(), place_first(sent, new_id()), now=clock.now(), settled=settled)
-        await _require_sight(transaction, caller, user_id=sent.user_id, in_reply_to=sent.in_reply_to)
+        await _require_visible(transaction, caller, user_id=sent.user_id, in_reply_to=sent.in_reply_to)
         decision = await _place(transaction, caller, decision)
         await repository.insert_unique(transaction, caller, decision.activity)
         await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
@@ -136,13 +136,13 @@ async def _edit(command: EditActivity, change: Change, unit_of_work: UnitOfWork,
         require_version(activity.version, command.expected_version)
         if not change.covers(activity):
             return None
-        settled = change.settle(activity, homes)
+        settled = change.resolve(activity, homes)
         # In a thread: the number of an instance may cost a quarter of a second to find.
         changes = await asyncio.to_thread(place_edit, activity, settled, command.scope, held, series_id=new_id())
         decision = domain.edit(activity, changes, now=clock.now())
         if decision.events:
             edited = decision.activity
-            await _require_sight(
+            await _require_visible(
                 transaction,
                 caller,
                 user_id=None if edited.user_id == activity.user_id else edited.user_id,
@@ -219,7 +219,7 @@ async def _place(
     """Put the activity into its thread. Raises DuplicateMessage."""
     change = threads.Change(before, decision.activity)
     [placed] = await threads.place(transaction, caller, [change], decision.activity.updated_at)
-    return domain.settle(decision, placed)
+    return domain.resolve(decision, placed)
 
 
 async def _require_no_circle(transaction: Transaction, caller: Caller, *, before: Activity, edited: Activity) -> None:
@@ -231,7 +231,7 @@ async def _require_no_circle(transaction: Transaction, caller: Caller, *, before
     domain.require_no_circle(edited.id, answered)
 
 
-async def _require_sight(
+async def _require_visible(
     transaction: Transaction, caller: Caller, *, user_id: UUID | None, in_reply_to: UUID | None
 ) -> None:
     """Refuse what only this service knows to be out of sight. Raises UnknownReference."""

@@ -9,7 +9,7 @@ from crm_activities.activities import contacts, repository
 from crm_activities.activities.activity import Activity
 from crm_shared.access import Caller
 from crm_shared.database import Transaction
-from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.features.replicas.records import ReplicaRecord
 from crm_shared.features.replicas.references import Reference, References
 
@@ -29,12 +29,12 @@ class Change:
     brought: UUID | None = None
 
     def covers(self, activity: Activity) -> bool:
-        """Tell whether the activity's own contacts are known still: somebody may have changed them meanwhile."""
+        """Return whether the activity's own contacts are known still: somebody may have changed them meanwhile."""
         return not self.contact_ids or self.contact_ids.issuperset(
             (*contacts.list_given(activity), *activity.contact_ids)
         )
 
-    def settle(self, activity: Activity, homes: Mapping[UUID, UUID]) -> dict[str, Any]:
+    def resolve(self, activity: Activity, homes: Mapping[UUID, UUID]) -> dict[str, Any]:
         """Return the fields to set. `homes`: where each of `contact_ids` lives on. Raises UnknownReference."""
         fields = {name: value for name, value in self.fields.items() if name not in contacts.CONTACT_FIELDS}
         named = contacts.list_named(self.fields, activity, brought=self.brought)
@@ -72,7 +72,7 @@ async def prepare_change(
 
 async def hold_homes(transaction: Transaction, tenant_id: UUID, contact_ids: frozenset[UUID]) -> dict[UUID, UUID]:
     """Return where each contact lives on, held so until the transaction ends."""
-    homes = await hold_living(transaction, {(tenant_id, contact_id) for contact_id in contact_ids})
+    homes = await lock_canonical(transaction, {(tenant_id, contact_id) for contact_id in contact_ids})
     return {contact_id: home for (_, contact_id), home in homes.items()}
 
 

@@ -10,7 +10,7 @@ from crm_activities.use_cases.commands import require_writable
 from crm_shared.access import Caller
 from crm_shared.clock import Clock
 from crm_shared.database import UnitOfWork
-from crm_shared.features.replicas.living import hold_living
+from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.publishing import publish
 from crm_shared.refusals import Unavailable, require_version
 
@@ -35,13 +35,13 @@ async def restore_activity(command: RestoreActivity, unit_of_work: UnitOfWork, c
         if found.message_id is not None:
             await threads.lock(transaction, caller.tenant_id)
         given = contacts.list_given(found)
-        held = await hold_living(transaction, [(caller.tenant_id, contact_id) for contact_id in given])
+        held = await lock_canonical(transaction, [(caller.tenant_id, contact_id) for contact_id in given])
         activity = await repository.load_any(transaction, caller, command.activity_id, locked=True)
         await require_writable(transaction, caller, activity)
         require_version(activity.version, command.expected_version)
         if activity.deleted_at is not None and contacts.list_given(activity) != given:
             raise Unavailable("Others change the activity right now. Try again.")
-        event = domain.restore(activity, {key[1]: living_id for key, living_id in held.items()}, now=clock.now())
+        event = domain.restore(activity, {key[1]: canonical_id for key, canonical_id in held.items()}, now=clock.now())
         if event is None:
             return events.to_state(activity)
         await threads.require_one(transaction, caller, [event.activity])

@@ -38,7 +38,7 @@ async def read_contact_timeline(
     contact_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
 ) -> Response:
     window = await _to_window(context, query)
-    await _require_in_sight(references, context.caller, "contact", contact_id)
+    await _require_visible(references, context.caller, "contact", contact_id)
     page = to_page(query, TIMELINE)
     return await _reply(context, page, select_contact_timeline(context.caller.tenant_id, contact_id, window, page))
 
@@ -50,7 +50,7 @@ async def read_deal_timeline(
     deal_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
 ) -> Response:
     window = await _to_window(context, query)
-    await _require_in_sight(references, context.caller, "deal", deal_id)
+    await _require_visible(references, context.caller, "deal", deal_id)
     page = to_page(query, TIMELINE)
     return await _reply(context, page, select_deal_timeline(context.caller.tenant_id, deal_id, window, page))
 
@@ -66,7 +66,7 @@ async def read_company_timeline(
     company_id: UUID, query: Annotated[TimelineQuery, Query()], context: Context, references: ReferenceLookup
 ) -> Response:
     window = await _to_window(context, query)
-    await _require_in_sight(references, context.caller, "company", company_id)
+    await _require_visible(references, context.caller, "company", company_id)
     page = to_page(query, TIMELINE)
     return await _reply(context, page, select_company_timeline(context.caller, company_id, window, page))
 
@@ -79,7 +79,7 @@ async def _to_window(context: RequestContext, query: TimelineQuery) -> Window:
     return to_window(query, zone=zone)
 
 
-async def _require_in_sight(references: References, caller: Caller, aggregate: str, record_id: UUID) -> None:
+async def _require_visible(references: References, caller: Caller, aggregate: str, record_id: UUID) -> None:
     """Raise NotFound unless the caller sees the record; one made a moment ago is asked of its owner."""
     try:
         await references.require(caller, Reference("", aggregate, record_id))

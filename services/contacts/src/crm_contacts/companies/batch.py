@@ -8,19 +8,19 @@ from uuid import UUID
 from crm_contacts.companies import domain, events, repository
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.domain import Company, CompanyEvent, CompanyNotFound
-from crm_contacts.companies.holders import UNIQUE_FIELDS, find_holders, find_seen_companies, to_conflict
+from crm_contacts.companies.unique_owners import UNIQUE_FIELDS, find_seen_companies, find_unique_owners, to_conflict
 from crm_contacts.owners import require_active
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.features.batches import (
     BatchItem,
     Decided,
-    Holders,
     Outcome,
     RecordBatch,
+    UniqueOwners,
     UniqueValue,
     write_batch,
 )
@@ -51,7 +51,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
     table: ClassVar[RecordTable] = repository.COMPANY_TABLE
 
     _owners: Collection[UUID]
-    _owners_in_sight: Collection[UUID]
+    _visible_owners: Collection[UUID]
     _definitions: Definitions
 
     def __init__(self, caller: Caller, clock: Clock) -> None:
@@ -60,8 +60,8 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         self._now = clock.now()
         self._out_of_sight: Collection[UUID] = ()
 
-    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
-        return await find_holders(transaction, self.tenant_id, named)
+    async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
+        return await find_unique_owners(transaction, self.tenant_id, named)
 
     async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
         return await find_seen_companies(transaction, self._caller, record_ids)
@@ -78,7 +78,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         owner_ids = {item.new.new.owner_id for item in items if isinstance(item.new, CreateCompany)}
         owner_ids |= {item.changes["owner_id"] for item in items if "owner_id" in item.changes}
         self._owners = await find_active(transaction, self._caller, owner_ids)
-        self._owners_in_sight = await find_owners_in_sight(transaction, self._caller, owner_ids)
+        self._visible_owners = await find_visible_owners(transaction, self._caller, owner_ids)
         self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.COMPANY)
 
     def require_right(self, record: Company) -> None:
@@ -87,7 +87,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
 
     def create(self, new: CreateCompany) -> Decided[Company]:
         require_active(new.new.owner_id, self._owners)
-        require_owner_in_sight(new.new.owner_id, self._owners_in_sight)
+        require_visible_owner(new.new.owner_id, self._visible_owners)
         checked = replace(new.new, custom_data=self._definitions.check(new.new.custom_data, partial=False))
         return self._to_decided(domain.create(new_id(), checked, now=self._now))
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 from crm_contacts.companies import batch
 from crm_contacts.companies.batch import WriteCompanies
 from crm_contacts.companies.commands import CreateCompany
-from crm_contacts.companies.holders import UNIQUE_FIELDS
 from crm_contacts.companies.schemas import CreateCompanyRequest, EditCompanyRequest
+from crm_contacts.companies.unique_owners import UNIQUE_FIELDS
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.context import Context

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from crm_contacts.companies import domain, events, repository
 from crm_contacts.companies.domain import Company, NewCompany
-from crm_contacts.companies.holders import find_conflict
+from crm_contacts.companies.unique_owners import find_conflict
 from crm_contacts.owners import require_owner
 from crm_shared.access import Caller
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
@@ -57,7 +57,7 @@ async def create_company(command: CreateCompany, unit_of_work: UnitOfWork, clock
     caller, new = command.caller, command.new
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
-        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
+        require_visible_owner(new.owner_id, await find_visible_owners(transaction, caller, [new.owner_id]))
         custom_data = await check_new(transaction, caller.tenant_id, EntityType.COMPANY, new.custom_data)
         event = domain.create(new_id(), replace(new, custom_data=custom_data), now=clock.now())
         await write_unique(

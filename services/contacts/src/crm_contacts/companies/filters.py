@@ -36,5 +36,5 @@ def to_filters(query: CompanyList, caller: Caller) -> Filters:
 
 
 def _is_narrow(query: CompanyList) -> bool:
-    """Tell whether filters that have an index of their own leave few companies."""
+    """Return whether filters that have an index of their own leave few companies."""
     return query.deleted or query.domain is not None or query.q is not None or bool(query.custom_filters)

@@ -28,7 +28,7 @@ def to_domain(text: str) -> str:
 
 
 def to_website(text: str) -> str:
-    """Give the address as it was written. Raises ValueError for anything that a browser would not open as a site."""
+    """Return the address as it was written. Raises ValueError for anything that a browser would not open as a site."""
     if len(text) > MAX_WEBSITE_LENGTH:
         raise ValueError(f"should have at most {MAX_WEBSITE_LENGTH} characters")
     if not _is_web_address(text):

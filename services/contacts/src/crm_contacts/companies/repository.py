@@ -74,13 +74,13 @@ async def _lock(transaction: Transaction, caller: Caller, company_id: UUID, load
 
 
 async def is_visible(connection: Connection, caller: Caller, company_id: UUID) -> bool:
-    """Tell whether the caller may refer to the company."""
+    """Return whether the caller may refer to the company."""
     where = add_visible(Where(caller.tenant_id, company_id), caller, "c.owner_id")
     return await connection.fetchrow(LOAD_COMPANY + where.sql, *where.parameters) is not None
 
 
 async def find_visible(connection: Connection, caller: Caller, company_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Give those of the companies that the caller may refer to."""
+    """Return those of the companies that the caller may refer to."""
     if not company_ids:
         return frozenset()
     where = add_visible(Where(caller.tenant_id, list(company_ids)), caller, "c.owner_id")

@@ -9,21 +9,21 @@ from crm_contacts.companies import repository as companies
 from crm_contacts.contacts import domain, events, repository
 from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.domain import Contact, ContactEvent, ContactNotFound
-from crm_contacts.contacts.holders import UNIQUE_FIELDS, find_holders, find_seen_contacts, to_conflict
 from crm_contacts.contacts.rights import Right, find_right, require_right
+from crm_contacts.contacts.unique_owners import UNIQUE_FIELDS, find_seen_contacts, find_unique_owners, to_conflict
 from crm_contacts.owners import require_active
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
 from crm_shared.access.active_users import find_active
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.features.batches import (
     BatchItem,
     Decided,
-    Holders,
     Outcome,
     RecordBatch,
+    UniqueOwners,
     UniqueValue,
     write_batch,
 )
@@ -45,12 +45,12 @@ class WriteContacts:
 class References:
     """What the items of one batch refer to, as it is now.
 
-    `owners`: who may be given a record, `owners_in_sight`: for whom one may be made. `region`: of phones that name no
+    `owners`: who may be given a record, `visible_owners`: for whom one may be made. `region`: of phones that name no
     country.
     """
 
     owners: Collection[UUID]
-    owners_in_sight: Collection[UUID]
+    visible_owners: Collection[UUID]
     companies: Collection[UUID]
     region: str
     definitions: Definitions
@@ -84,8 +84,8 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
         self._now = clock.now()
         self._rights = {}
 
-    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
-        return await find_holders(transaction, self.tenant_id, named)
+    async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
+        return await find_unique_owners(transaction, self.tenant_id, named)
 
     async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
         return await find_seen_contacts(transaction, self._caller, record_ids)
@@ -108,7 +108,7 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
         company_ids = {each.company_id for each in new} | {item.changes.get("company_id") for item in items}
         self._references = References(
             await find_active(transaction, self._caller, owner_ids),
-            await find_owners_in_sight(transaction, self._caller, owner_ids),
+            await find_visible_owners(transaction, self._caller, owner_ids),
             await companies.find_visible(transaction, self._caller, {each for each in company_ids if each is not None}),
             await repository.load_region(transaction, self.tenant_id),
             await load_definitions(transaction, self.tenant_id, EntityType.CONTACT),
@@ -126,7 +126,7 @@ class ContactBatch(RecordBatch[Contact, CreateContact]):
     def create(self, new: CreateContact) -> Decided[Contact]:
         references = self._references
         require_active(new.new.owner_id, references.owners)
-        require_owner_in_sight(new.new.owner_id, references.owners_in_sight)
+        require_visible_owner(new.new.owner_id, references.visible_owners)
         references.require_company(new.new.company_id)
         custom_data = references.definitions.check(new.new.custom_data, partial=False)
         checked = replace(new.new, custom_data=custom_data, phone_e164=references.to_e164(new.new.phone))

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 from crm_contacts.contacts import batch
 from crm_contacts.contacts.batch import WriteContacts
 from crm_contacts.contacts.commands import CreateContact
-from crm_contacts.contacts.holders import UNIQUE_FIELDS
 from crm_contacts.contacts.schemas import CreateContactRequest, EditContactRequest
+from crm_contacts.contacts.unique_owners import UNIQUE_FIELDS
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.context import Context

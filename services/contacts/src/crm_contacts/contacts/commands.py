@@ -8,12 +8,12 @@ from uuid import UUID
 from crm_contacts.companies import repository as companies
 from crm_contacts.contacts import domain, events, repository
 from crm_contacts.contacts.domain import Contact, ContactEvent, NewContact
-from crm_contacts.contacts.holders import find_conflict
 from crm_contacts.contacts.rights import Right
+from crm_contacts.contacts.unique_owners import find_conflict
 from crm_contacts.owners import require_owner
 from crm_contacts.phones import to_e164
 from crm_shared.access import Caller
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.database.unique_values import try_update, write_unique
@@ -66,7 +66,7 @@ async def create_contact(command: CreateContact, unit_of_work: UnitOfWork, clock
     caller, new = command.caller, command.new
     async with unit_of_work.begin(caller) as transaction:
         await require_owner(transaction, caller, new.owner_id)
-        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
+        require_visible_owner(new.owner_id, await find_visible_owners(transaction, caller, [new.owner_id]))
         await _require_company(transaction, caller, new.company_id)
         custom_data = await check_new(transaction, caller.tenant_id, EntityType.CONTACT, new.custom_data)
         phone_e164 = await _find_e164(transaction, caller, new.phone)

@@ -56,7 +56,7 @@ def _add_phone(where: Where, phone: str, region: str | None) -> None:
 
 
 def _is_narrow(query: ContactList) -> bool:
-    """Tell whether filters that have an index of their own leave few contacts."""
+    """Return whether filters that have an index of their own leave few contacts."""
     return (
         query.deleted
         or bool(query.custom_filters)

@@ -66,5 +66,5 @@ def select_contacts(caller: Caller, filters: Filters, page: Page, reading: TagRe
 
 
 async def load_region(connection: Connection, caller: Caller) -> str:
-    """Give the country of the tenant's phone numbers that name none."""
+    """Return the country of the tenant's phone numbers that name none."""
     return str(await connection.fetchval(FIND_REGION, caller.tenant_id))

@@ -110,7 +110,7 @@ async def lock_many(transaction: Transaction, caller: Caller, contact_ids: Colle
 
 
 async def load_region(connection: Connection, tenant_id: UUID) -> str:
-    """Give the country of the tenant's phone numbers that name none."""
+    """Return the country of the tenant's phone numbers that name none."""
     return str(await connection.fetchval(FIND_REGION, tenant_id))
 
 

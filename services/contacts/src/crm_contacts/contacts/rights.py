@@ -28,7 +28,7 @@ REASONS: Final = {
 
 
 def find_right(shares: Sequence[Mapping[str, Any]], user_id: UUID, *, governs: bool) -> Right | None:
-    """Give the highest right of a user: by `governs` or by a share, None without either. `shares`: a contact's."""
+    """Return the highest right of a user: by `governs` or by a share, None without either. `shares`: a contact's."""
     if governs:
         return Right.GOVERN
     for share in shares:

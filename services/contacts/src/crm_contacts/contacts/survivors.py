@@ -25,7 +25,7 @@ FIND_SURVIVOR = """
 
 
 async def find_survivor(connection: Connection, caller: Caller, contact_id: UUID) -> UUID | None:
-    """Give the living contact that this one was merged into, by any number of merges; None if none is in sight."""
+    """Return the living contact that this one was merged into, by any number of merges; None if none is in sight."""
     where = add_visible(Where(caller.tenant_id, contact_id), caller, "c.owner_id", contact_id="c.id")
     found: UUID | None = await connection.fetchval(FIND_SURVIVOR + where.sql, *where.parameters)
     return found

@@ -22,7 +22,7 @@ COLUMNS: Final[Mapping[str, LiteralString]] = {
 
 
 def to_where(query: UserList, caller: Caller) -> Where:
-    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
+    """Return the filters, the tenant as $1. Values are parameters, columns stand here in full."""
     where = Where(caller.tenant_id)
     if query.email is not None:
         where.add("fold_case(u.email) = fold_case({})", query.email)

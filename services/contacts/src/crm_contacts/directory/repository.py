@@ -111,7 +111,7 @@ async def save_user(transaction: Transaction, tenant_id: UUID, user: User, *, ac
 
 
 async def find_colleague(connection: Connection, tenant_id: UUID, user_id: UUID | None) -> Colleague | None:
-    """Give who is named; None when there is no such user, or nobody is named."""
+    """Return who is named; None when there is no such user, or nobody is named."""
     if user_id is None:
         return None
     row = await connection.fetchrow(FIND_COLLEAGUE, tenant_id, user_id)
@@ -133,7 +133,7 @@ async def find_user_with_email(connection: Connection, tenant_id: UUID, email: s
 
 
 async def find_superiors(connection: Connection, tenant_id: UUID, manager_id: UUID | None) -> list[Colleague]:
-    """Give the manager and all above; empty when there is no such user."""
+    """Return the manager and all above; empty when there is no such user."""
     if manager_id is None:
         return []
     return [

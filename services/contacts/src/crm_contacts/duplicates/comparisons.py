@@ -113,7 +113,7 @@ def _level_of_slips(one: Mailbox, other: Mailbox) -> str:
 
 
 def _is_one_domain(one: str, other: str) -> bool:
-    """Tell whether two slips of the pen, or letters that changed places, lie between two domains."""
+    """Return whether two slips of the pen, or letters that changed places, lie between two domains."""
     return OSA.distance(one, other, score_cutoff=MOST_SLIPS) <= MOST_SLIPS or sorted(one) == sorted(other)
 
 
@@ -133,7 +133,7 @@ def _is_slip(one: Mailbox, other: Mailbox) -> bool:
 
 
 def _is_garbled(one: Mailbox, other: Mailbox) -> bool:
-    """Tell whether name and domain are both a little off, so that more than one slip lies between the addresses.
+    """Return whether name and domain are both a little off, so that more than one slip lies between the addresses.
 
     Not at one domain, whose letters would count for the likeness.
     """

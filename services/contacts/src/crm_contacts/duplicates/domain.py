@@ -84,7 +84,7 @@ class Candidate:
 
 
 def choose_survivor(one: Contact, other: Contact) -> tuple[Contact, Contact]:
-    """Give (survivor, other) for a merge that nobody chose: the one that is longer there.
+    """Return (survivor, other) for a merge that nobody chose: the one that is longer there.
 
     Deals, activities and other systems are likelier to name it. Ties fall to the lower id, which is older too.
     """

@@ -133,7 +133,7 @@ async def _score_pairs(
 
 
 async def load_frequencies(connection: Connection, tenant_id: UUID, profiles: Collection[Profile]) -> Frequencies:
-    """Give how common the values of these profiles are in the tenant."""
+    """Return how common the values of these profiles are in the tenant."""
     terms = {EVERYBODY}
     async for profile in in_turns(profiles, at_once=AT_ONCE):
         terms |= terms_of(profile)

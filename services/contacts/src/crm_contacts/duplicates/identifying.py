@@ -15,7 +15,7 @@ SUBSCRIBER_DIGITS: Final = 7
 
 @lru_cache(maxsize=CACHED)
 def identifying_digits(phone_e164: str | None) -> str:
-    """Give the digits of a number that stands for one line; nothing for none, and for `0000000` or `1234567`."""
+    """Return the digits of a number that stands for one line; nothing for none, and for `0000000` or `1234567`."""
     if phone_e164 is None:
         return ""
     try:
@@ -28,11 +28,11 @@ def identifying_digits(phone_e164: str | None) -> str:
 
 
 def is_filler(text: str) -> bool:
-    """Tell whether a folded value is one digit again and again, digits that run on, or a word for nothing."""
+    """Return whether a folded value is one digit again and again, digits that run on, or a word for nothing."""
     is_run = text.isdecimal() and any(_steps(text) <= {step} for step in (0, 1, 9))
     return is_run or text in WEIGHTS.words_for_nothing
 
 
 def _steps(digits: str) -> set[int]:
-    """Give by how much each digit differs from the one before; from 9 to 0 it goes on, and back."""
+    """Return by how much each digit differs from the one before; from 9 to 0 it goes on, and back."""
     return {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}

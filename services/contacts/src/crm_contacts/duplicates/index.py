@@ -128,7 +128,7 @@ async def load_known(connection: Connection, tenant_id: UUID, contact_ids: Colle
 async def load_rows(
     connection: Connection, tenant_id: UUID, contact_ids: Collection[UUID]
 ) -> dict[UUID, Mapping[str, Any]]:
-    """Give these contacts as they are now, deleted ones too, each with its company's name and domain."""
+    """Return these contacts as they are now, deleted ones too, each with its company's name and domain."""
     ids = sorted(contact_ids)
     found: dict[UUID, Mapping[str, Any]] = {}
     for start in range(0, len(ids), ROWS_AT_ONCE):
@@ -138,7 +138,7 @@ async def load_rows(
 
 
 async def load_custom_keys(connection: Connection, tenant_id: UUID) -> frozenset[str]:
-    """Give the keys of the contacts' custom fields that the tenant uses for matching."""
+    """Return the keys of the contacts' custom fields that the tenant uses for matching."""
     definitions = await read_definitions(connection, tenant_id, EntityType.CONTACT)
     return frozenset(key for key, field in definitions.fields.items() if field.used_for_matching)
 
@@ -180,7 +180,7 @@ async def remove_profiles(transaction: Transaction, tenant_id: UUID, known: Mapp
 
 
 async def load_terms(connection: Connection, tenant_id: UUID, terms: Iterable[int]) -> dict[int, int]:
-    """Give how many contacts have each value; one that nobody has is left out."""
+    """Return how many contacts have each value; one that nobody has is left out."""
     rows = await connection.fetch(LOAD_TERMS, tenant_id, sorted(terms))
     return {row["term"]: row["contacts"] for row in rows}
 
@@ -188,7 +188,7 @@ async def load_terms(connection: Connection, tenant_id: UUID, terms: Iterable[in
 async def find_partners(
     connection: Connection, tenant_id: UUID, keys: Mapping[UUID, Iterable[int]]
 ) -> dict[UUID, list[UUID]]:
-    """Give whom each contact shares a key with, by contact and its keys: those with the most first, few at most."""
+    """Return whom each contact shares a key with, by contact and its keys: those with the most first, few at most."""
     wanted = [(contact_id, key) for contact_id, its_keys in keys.items() for key in its_keys]
     rows = await connection.fetch(
         FIND_PARTNERS, tenant_id, [contact_id for contact_id, _ in wanted], [key for _, key in wanted], MAX_HOLDERS

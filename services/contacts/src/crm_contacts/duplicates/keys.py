@@ -29,7 +29,7 @@ EVERYBODY: Final = 0
 
 @lru_cache(maxsize=CACHED)
 def hashed(kind: str, *parts: str) -> int:
-    """Give 63 bits that stand for a value, as a bigint; never `EVERYBODY`."""
+    """Return 63 bits that stand for a value, as a bigint; never `EVERYBODY`."""
     digest = hashlib.blake2b("\0".join((kind, *parts)).encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 1) or 1
 
@@ -40,12 +40,12 @@ def hashed_together(one: int, other: int) -> int:
 
 
 def keys_of(profile: Profile) -> frozenset[int]:
-    """Give what the contact can be found by."""
+    """Return what the contact can be found by."""
     return frozenset(hashed(*parts) for parts in list_keys(profile))
 
 
 def list_keys(profile: Profile) -> Iterator[tuple[str, ...]]:
-    """Give the keys before they are hashed, each with its kind first."""
+    """Yield the keys before they are hashed, each with its kind first."""
     name, mailbox = profile.name, profile.mailbox
     last = name.last.replace(" ", "")
     if mailbox is not None:
@@ -107,7 +107,7 @@ def joined_values(profile: Profile) -> list[tuple[str, str]]:
 
 
 def terms_of(profile: Profile) -> frozenset[int]:
-    """Give the values whose frequency says how much sharing them means."""
+    """Return the values whose frequency says how much sharing them means."""
     terms = {EVERYBODY}
     name = profile.name
     terms |= {hashed("name", part) for part in (name.first, name.last) if part}

@@ -65,7 +65,7 @@ class Lessons:
         return sum(self.levels.get(field_name, {}).values())
 
     def differs_from(self, other: "Lessons") -> bool:
-        """Tell whether scores would change by more than a little: then the tenant's contacts are worth a review."""
+        """Return whether scores would change by more than a little: then the tenant's contacts are worth a review."""
         if abs(math.log2(self.duplicates_per_contact / other.duplicates_per_contact)) > NOTABLE_BITS:
             return True
         fields = self.levels.keys() | other.levels.keys()

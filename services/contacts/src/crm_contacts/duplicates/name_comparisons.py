@@ -43,7 +43,7 @@ def compare_names(ours: Name, theirs: Name) -> Iterator[Finding]:
 
 
 def _is_turned(straight: tuple[str, str], turned: tuple[str, str]) -> bool:
-    """Tell whether the names agree better the other way round: both parts, or the one that both records have."""
+    """Return whether the names agree better the other way round: both parts, or the one that both records have."""
     if set(turned) <= VAGUE or "different" in turned or "initial" in turned:
         return False
     return set(straight) <= UNLIKE or "different" in straight
@@ -104,7 +104,7 @@ def _level_of_spelling(one: str, other: str) -> str:
 
 
 def _is_similar(one: str, other: str, likeness: float, slips: int) -> bool:
-    """Tell whether more than one slip, or one in a short name, would explain the difference: Fry and Frye."""
+    """Return whether more than one slip, or one in a short name, would explain the difference: Fry and Frye."""
     shorter = min(len(one), len(other))
     if shorter < MIN_LETTERS_FOR_A_SLIP:
         return slips <= 1 and shorter > 1 and (one[0] == other[0] or one[-2:] == other[-2:])

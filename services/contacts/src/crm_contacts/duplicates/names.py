@@ -28,7 +28,7 @@ _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]+")
 
 @lru_cache(maxsize=CACHED)
 def fold(text: str) -> str:
-    """Give `zoe mueller-ludenscheidt` its plain form: Latin letters, lower case, words parted by one space."""
+    """Return `zoe mueller-ludenscheidt` its plain form: Latin letters, lower case, words parted by one space."""
     latin = anyascii(_APOSTROPHES.sub("", text)).lower()
     return _NOT_A_LETTER.sub(" ", _APOSTROPHES.sub("", latin)).strip()
 
@@ -98,12 +98,12 @@ def _full_names_of(name: str, found: set[str]) -> set[str]:
 
 @lru_cache(maxsize=CACHED)
 def sound_of(name: str) -> str:
-    """Give how a folded name sounds in English; the name itself where nothing is left of it."""
+    """Return how a folded name sounds in English; the name itself where nothing is left of it."""
     return metaphone(name.replace(" ", "")) or name
 
 
 def mailbox_forms(name: Name) -> Iterator[str]:
-    """Give the addresses' local parts, without separators, that people make of a name: jsmith, smithj, johnsmith."""
+    """Yield the addresses' local parts, without separators, that people make of a name: jsmith, smithj, johnsmith."""
     first, last = name.first, name.last.replace(" ", "")
     parts = [part for part in (first, name.middle.replace(" ", ""), last) if part]
     yield from parts

@@ -23,7 +23,7 @@ GOVERNS: Final = """
 
 # With each of the two goes whoever was merged into it: A and B that were parted must not meet in C. UNION, not UNION
 # ALL: should a cycle ever get in, the walk ends.
-WERE_PARTED: Final = """
+WERE_UNMERGED: Final = """
     WITH RECURSIVE ours AS (
         SELECT $2::uuid AS id
         UNION
@@ -54,7 +54,7 @@ async def hold_directory(transaction: Transaction, tenant_id: UUID) -> bool:
 
 
 async def may_merge(transaction: Transaction, tenant_id: UUID, survivor: Contact, other: Contact) -> bool:
-    """Tell whether the system may unite the two, which are locked and whose directory is held.
+    """Return whether the system may unite the two, which are locked and whose directory is held.
 
     They have one owner, or the survivor's governs the other's; the same people have the same shares of both, so that
     nobody sees more by it or loses what they were given; and no person has said of them, or of contacts that they were
@@ -66,4 +66,4 @@ async def may_merge(transaction: Transaction, tenant_id: UUID, survivor: Contact
         GOVERNS, tenant_id, survivor.owner_id, other.owner_id, list_roles(Permission.SEE_ALL)
     ):
         return False
-    return not await transaction.fetchval(WERE_PARTED, tenant_id, survivor.id, other.id)
+    return not await transaction.fetchval(WERE_UNMERGED, tenant_id, survivor.id, other.id)

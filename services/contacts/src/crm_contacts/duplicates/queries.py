@@ -37,7 +37,7 @@ def select_candidates(
 
 
 async def find_candidate(connection: Connection, caller: Caller, candidate_id: UUID) -> Mapping[str, Any] | None:
-    """Give one candidate of which the caller sees both contacts."""
+    """Return one candidate of which the caller sees both contacts."""
     where = _add_visible(Where(caller.tenant_id).add("d.id = {}", candidate_id), caller)
     row = await connection.fetchrow(SELECT_CANDIDATES + where.sql, *where.parameters)
     return None if row is None else dict(row)

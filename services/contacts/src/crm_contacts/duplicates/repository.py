@@ -194,7 +194,7 @@ async def decide(
 
 
 async def list_sure(connection: Connection, contacts: Collection[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
-    """Give (tenant id, id) of the open AUTO candidates of these contacts that the system may be allowed to merge."""
+    """Return (tenant id, id) of the open AUTO candidates of these contacts that the system may be allowed to merge."""
     rows = await connection.fetch(
         LIST_SURE,
         [tenant_id for tenant_id, _ in contacts],

@@ -16,9 +16,9 @@ from crm_contacts.duplicates.finding import review_contacts
 from crm_contacts.duplicates.keys import EVERYBODY
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock
 from crm_shared.database import Database, Transaction
-from crm_shared.pacing import Pace
 
 CONTACTS_AT_ONCE: Final = 50
 """The tenant's lock is held for as long as these take: news of its contacts waits for so long."""
@@ -27,7 +27,7 @@ REVIEWED: Final = Counter(
 )
 
 
-async def review_round(database: Database, clock: Clock, pace: Pace | None = None) -> bool:
+async def review_round(database: Database, clock: Clock, backpressure: Backpressure | None = None) -> bool:
     """Learn of every tenant that is due, and go on with the contacts of those to be reviewed, some of each.
 
     True when there are more.
@@ -41,8 +41,8 @@ async def review_round(database: Database, clock: Clock, pace: Pace | None = Non
     async with database.read_as_worker() as connection:
         waiting = await learning.list_to_review(connection)
     for tenant_id in waiting:
-        if pace is not None:
-            await pace.wait()
+        if backpressure is not None:
+            await backpressure.wait()
         REVIEWED.inc(await _review_some(database, tenant_id, clock))
     return bool(waiting)
 
@@ -66,11 +66,13 @@ async def _learn(transaction: Transaction, tenant_id: UUID, *, passes: int) -> N
 
 
 @asynccontextmanager
-async def reviewing(database: Database, clock: Clock, pace: Pace, *, pause_s: float) -> AsyncIterator[None]:
+async def reviewing(
+    database: Database, clock: Clock, backpressure: Backpressure, *, pause_s: float
+) -> AsyncIterator[None]:
     """While in the block, learn and review every `pause_s` seconds. `database` is the worker role's."""
 
     async def work() -> bool:
-        return await review_round(database, clock, pace)
+        return await review_round(database, clock, backpressure)
 
     async with background(repeat("duplicate_reviews", work, pause_s=pause_s)):
         yield

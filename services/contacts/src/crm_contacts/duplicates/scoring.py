@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from crm_contacts.duplicates.comparisons import compare, shared_employers
 from crm_contacts.duplicates.domain import Band
-from crm_contacts.duplicates.doubts import find_doubt
 from crm_contacts.duplicates.findings import Finding
 from crm_contacts.duplicates.keys import EVERYBODY, hashed
 from crm_contacts.duplicates.lessons import NOTHING_LEARNT, Lessons
 from crm_contacts.duplicates.profiles import LAST_DIGITS, Profile
+from crm_contacts.duplicates.review_reasons import find_review_reason
 from crm_contacts.duplicates.weights import OTHERS, WEIGHTS, Kind
 
 SHARED_PHONE_FROM: Final = 4
@@ -44,7 +44,7 @@ class Frequencies:
         return self._counts.get(term, 0)
 
     def of(self, terms: Iterable[int]) -> float:
-        """Give the share of contacts that have the commonest of these values, the pair itself not counted."""
+        """Return the share of contacts that have the commonest of these values, the pair itself not counted."""
         return max(self._one(term) for term in terms)
 
     def of_beside(self, finding: Finding) -> float:
@@ -94,7 +94,7 @@ def score(ours: Profile, theirs: Profile, frequencies: Frequencies, lessons: Les
     reasons.append(_to_reason("prior", likeliest.value, priors[likeliest], lessons.pairs))
     if (
         probability > WEIGHTS.auto_above
-        and (doubt := find_doubt(dict(zip(findings, weights[likeliest], strict=True)))) is not None
+        and (doubt := find_review_reason(dict(zip(findings, weights[likeliest], strict=True)))) is not None
     ):
         probability = WEIGHTS.auto_above
         reasons.append(_to_reason(*doubt, 0.0, 0))

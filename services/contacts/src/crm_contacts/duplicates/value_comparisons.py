@@ -87,5 +87,5 @@ def _share_words(one: str, other: str) -> bool:
 
 
 def _have_same_letters(one: str, other: str) -> bool:
-    """Tell whether letters only changed places."""
+    """Return whether letters only changed places."""
     return len(one) == len(other) >= MIN_LETTERS_FOR_A_SLIP and sorted(one) == sorted(other)

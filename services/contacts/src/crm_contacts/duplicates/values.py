@@ -16,6 +16,6 @@ def parts_of_date(value: str) -> tuple[str, ...]:
 
 
 def is_code(value: str) -> bool:
-    """Tell whether it is a number, or digits with a few letters and no word: a postcode, a member's number."""
+    """Return whether it is a number, or digits with a few letters and no word: a postcode, a member's number."""
     has_word = any(len(word) >= LETTERS_OF_A_WORD and word.isalpha() for word in value.split())
     return not has_word and any(character.isdigit() for character in value)

@@ -18,8 +18,8 @@ Forget = Callable[[Transaction, UUID, Sequence[UUID]], Awaitable[None]]
 async def _forget_changes(transaction: Transaction, tenant_id: UUID, contact_ids: Sequence[UUID]) -> None:
     await forget_values(transaction, tenant_id, "contact", contact_ids)
     # In a merge that was undone since, the other contact had these values for a while, and its audit shows them.
-    parted_ids = await repository.list_parted(transaction, tenant_id, contact_ids)
-    await forget_values(transaction, tenant_id, "contact", parted_ids, verbs=("merged", "unmerged"))
+    unmerged_ids = await repository.list_unmerged(transaction, tenant_id, contact_ids)
+    await forget_values(transaction, tenant_id, "contact", unmerged_ids, verbs=("merged", "unmerged"))
 
 
 PLACES: Final[Sequence[Forget]] = (_forget_changes, merges.forget, duplicates.forget, imports.forget)

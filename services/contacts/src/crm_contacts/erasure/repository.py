@@ -22,7 +22,7 @@ FIND_PERSON = """
     SELECT id FROM members
 """
 
-FIND_PARTED = """
+FIND_UNMERGED = """
     SELECT CASE WHEN survivor_id = ANY ($2) THEN other_id ELSE survivor_id END AS id
       FROM merges
      WHERE tenant_id = $1 AND undone_at IS NOT NULL AND (survivor_id = ANY ($2) OR other_id = ANY ($2))
@@ -64,6 +64,6 @@ async def lock_contacts(connection: Connection, keys: Sequence[tuple[UUID, UUID]
     ]
 
 
-async def list_parted(connection: Connection, tenant_id: UUID, contact_ids: Sequence[UUID]) -> list[UUID]:
-    """Give those who were one with these contacts for a while, until their merge was undone."""
-    return [row["id"] for row in await connection.fetch(FIND_PARTED, tenant_id, contact_ids)]
+async def list_unmerged(connection: Connection, tenant_id: UUID, contact_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those who were one with these contacts for a while, until their merge was undone."""
+    return [row["id"] for row in await connection.fetch(FIND_UNMERGED, tenant_id, contact_ids)]

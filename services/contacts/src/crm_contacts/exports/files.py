@@ -48,7 +48,7 @@ async def to_lines(
     columns: Sequence[str],
     definitions: Definitions,
 ) -> list[list[object]]:
-    """Give the cells of each row, with the names of owners and companies that the caller may see."""
+    """Return the cells of each row, with the names of owners and companies that the caller may see."""
     owners = await _find_owners(connection, caller, {row["owner_id"] for row in rows})
     wanted = {row["company_id"] for row in rows if "company" in columns} - {None}
     companies = await _find_companies(connection, caller, wanted)

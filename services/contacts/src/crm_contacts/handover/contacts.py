@@ -8,8 +8,8 @@ from crm_contacts.contacts.domain import ContactEdited, shares_beside
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
 from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
-from crm_shared.features.handover import HandOver, Holding
-from crm_shared.features.handover.holdings import BATCH_RECORDS
+from crm_shared.features.handover import HandOver, OwnedRecords
+from crm_shared.features.handover.owned_records import BATCH_RECORDS
 from crm_shared.json_text import to_json
 from crm_shared.publishing import publish
 
@@ -64,4 +64,4 @@ async def give_contacts(transaction: Transaction, hand_over: HandOver, now: date
     return len(given)
 
 
-CONTACTS = Holding("contact", HAS_CONTACTS, give_contacts)
+CONTACTS = OwnedRecords("contact", HAS_CONTACTS, give_contacts)

@@ -7,8 +7,8 @@ from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
 from crm_contacts.sharing.rules import find_share, unshare
 from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
-from crm_shared.features.handover import HandOver, Holding
-from crm_shared.features.handover.holdings import BATCH_RECORDS
+from crm_shared.features.handover import HandOver, OwnedRecords
+from crm_shared.features.handover.owned_records import BATCH_RECORDS
 from crm_shared.publishing import publish
 
 HAS_SHARES = "SELECT 1 FROM contact_shares r WHERE r.tenant_id = l.tenant_id AND r.user_id = l.leaver_id"
@@ -41,4 +41,4 @@ async def end_shares(transaction: Transaction, hand_over: HandOver, now: datetim
     return len(ended)
 
 
-SHARES = Holding("share", HAS_SHARES, end_shares)
+SHARES = OwnedRecords("share", HAS_SHARES, end_shares)

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Transaction
-from crm_shared.features.imports.forgetting import Told, forget_told
+from crm_shared.features.imports.forgetting import FiledIdentities, forget_identities
 
 LIST_PEOPLE: Final = """
     SELECT c.email, c.phone, c.phone_e164, c.external_id FROM contacts c WHERE c.tenant_id = $1 AND c.id = ANY ($2)
@@ -17,4 +17,6 @@ async def forget(transaction: Transaction, tenant_id: UUID, contact_ids: Collect
     people = await transaction.fetch(LIST_PEOPLE, tenant_id, list(contact_ids))
     phones = [phone for one in people for phone in (one["phone"], one["phone_e164"]) if phone]
     wholes = [*phones, *(one["external_id"] for one in people if one["external_id"])]
-    await forget_told(transaction, tenant_id, Told([one["email"] for one in people if one["email"]], phones, wholes))
+    await forget_identities(
+        transaction, tenant_id, FiledIdentities([one["email"] for one in people if one["email"]], phones, wholes)
+    )

@@ -24,7 +24,7 @@ _PLAIN_DIGITS: Final = re.compile(r"\d{4,20}", re.ASCII)
 
 
 def read_email(text: str) -> str:
-    """Give what `to_email` gives. Raises ValueError as it does."""
+    """Return what `to_email` gives. Raises ValueError as it does."""
     local, at, domain = text.partition("@")
     if (
         at
@@ -39,7 +39,7 @@ def read_email(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _find_domain(domain: str) -> str | None:
-    """Give the domain as the validator writes it; None leaves the whole address to the validator."""
+    """Return the domain as the validator writes it; None leaves the whole address to the validator."""
     try:
         return to_email(f"x@{domain}").removeprefix("x@")
     except ValueError:
@@ -80,7 +80,7 @@ def _load_plan_of_code(country_code: int) -> _Plan | None:
 
 @lru_cache(maxsize=4096)
 def _find_country(first_digits: str) -> _Plan | None:
-    """Give the plan of the country code that these three digits begin with. No code is another's beginning."""
+    """Return the plan of the country code that these three digits begin with. No code is another's beginning."""
     for length in (1, 2, 3):
         code = int(first_digits[:length])
         if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE and first_digits[0] != "0":
@@ -94,12 +94,12 @@ def _load_region(region: str) -> _Plan | None:
 
 
 def read_phone(text: str) -> str:
-    """Give what `to_phone` gives. Raises ValueError as it does."""
+    """Return what `to_phone` gives. Raises ValueError as it does."""
     return text if len(text) <= MAX_LENGTH and _PLAIN_PHONE.fullmatch(text) else to_phone(text)
 
 
 def read_e164(phone: str, region: str) -> str | None:
-    """Give what `to_e164` gives."""
+    """Return what `to_e164` gives."""
     is_international = phone.startswith("+")
     digits = phone[is_international:].translate(_SEPARATORS)
     if not _PLAIN_DIGITS.fullmatch(digits) or not phone[-1].isdigit() or _starts_oddly(phone):
@@ -123,7 +123,7 @@ def _read_international(digits: str) -> str | None:
 
 
 def _read_national(digits: str, plan: _Plan | None) -> str | None:
-    """Give the E.164 form where only a simple prefix, such as a leading zero, may be in the way."""
+    """Return the E.164 form where only a simple prefix, such as a leading zero, may be in the way."""
     if plan is None or not plan.is_prefix_simple or digits.startswith(plan.country_code):
         return None
     if plan.international_prefix is not None and plan.international_prefix.match(digits):

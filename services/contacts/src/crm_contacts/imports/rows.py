@@ -9,7 +9,7 @@ from uuid import UUID
 import uuid_utils
 
 from crm_shared.contracts.writing import require_readable, to_value
-from crm_shared.features.imports.kind import ChunkRows
+from crm_shared.features.imports.adapter import ChunkRows
 from crm_shared.json_text import to_json
 
 _ARRAY_NEEDS_ESCAPE: Final = re.compile(r'["\\]')
@@ -70,7 +70,7 @@ class StagedRows(ChunkRows):
 
 
 def _to_json_text(value: object) -> object:
-    """Give an instant as JSON has it."""
+    """Return an instant as JSON has it."""
     return None if value is None else to_json(value).decode().strip('"')
 
 

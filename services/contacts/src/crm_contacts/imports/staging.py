@@ -151,5 +151,5 @@ async def _insert(
 
 
 async def list_staged(transaction: Transaction, kind: Staged, numbers: Sequence[int]) -> list[Mapping[str, Any]]:
-    """Give these rows as they were prepared, in their order; null where a cell was empty."""
+    """Return these rows as they were prepared, in their order; null where a cell was empty."""
     return [dict(row) for row in await transaction.fetch(LIST_ROWS.format(table=kind.staged_records), numbers)]

@@ -10,7 +10,7 @@ SHORT_PREFIX: Final = "cf_"
 
 
 def to_choices(given: Mapping[str, Choice]) -> dict[str, Choice]:
-    """Give the choices by the names that the domain knows. Raises InvalidField that names each wrong one."""
+    """Return the choices by the names that the domain knows. Raises InvalidField that names each wrong one."""
     choices: dict[str, Choice] = {}
     problems: list[FieldProblem] = []
     for written, choice in given.items():

@@ -9,9 +9,9 @@ from uuid import UUID
 from crm_contacts.contacts import events
 from crm_contacts.contacts import repository as contacts
 from crm_contacts.contacts.domain import Contact
-from crm_contacts.contacts.holders import find_conflict
 from crm_contacts.contacts.rights import Right, require_right
 from crm_contacts.contacts.survivors import explain_absence, find_survivor
+from crm_contacts.contacts.unique_owners import find_conflict
 from crm_contacts.merges import domain, repository
 from crm_contacts.merges.domain import (
     CUSTOM_PREFIX,
@@ -128,7 +128,7 @@ async def merge_in(
 
 
 async def undo_merge(command: UndoMerge, unit_of_work: UnitOfWork, clock: Clock) -> Outcome:
-    """Give both contacts back with what each had; what was edited since stays with the survivor.
+    """Return both contacts back with what each had; what was edited since stays with the survivor.
 
     A person's merge takes who governs both; what the system merged, whoever governs the survivor may take apart.
     Raises MergeNotFound, Forbidden, StaleVersion, AlreadyUndone, LaterMerge, MergeErased, NamelessSurvivor,
@@ -230,7 +230,7 @@ def _is_seen(locked: LockedContact) -> bool:
 
 
 async def _require_undoable(transaction: Transaction, tenant_id: UUID, merge: Merge) -> domain.Changed:
-    """Give what there is to take back."""
+    """Return what there is to take back."""
     if merge.undone_at is not None:
         raise AlreadyUndone
     later_id = await repository.find_later(transaction, tenant_id, merge)

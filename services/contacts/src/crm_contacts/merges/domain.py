@@ -186,7 +186,7 @@ def are_shared_alike(one: Contact, other: Contact) -> bool:
 
 
 def undo(survivor: Contact, other: Contact, changed: Changed, *, now: datetime) -> Unmerging:
-    """Give the survivor back what it had and bring the other back to light.
+    """Return the survivor back what it had and bring the other back to light.
 
     `changed` is the merge's. A field whose value is no longer the one that the merge gave it was edited since and
     stays; so with each tag, custom field and share by itself. A survivor that was deleted since stays deleted.
@@ -239,7 +239,7 @@ def _unite_shares(own: Shares, others: Shares, left: Sequence[UUID], now: dateti
 
 
 def _give_back(survivor: Contact, changed: Changed) -> dict[str, Any]:
-    """Give the fields that go back to what they were. Columns that belong together go together or not at all."""
+    """Return the fields that go back to what they were. Columns that belong together go together or not at all."""
     back = {
         column: changed[column]["from"]
         for columns in COMPANIONS.values()
@@ -259,7 +259,7 @@ def _give_back(survivor: Contact, changed: Changed) -> dict[str, Any]:
 
 
 def _part(present: Mapping[str, Any], change: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Give each key with the value that it is to have: the former one where nobody touched it since the merge."""
+    """Yield each key with the value that it is to have: the former one where nobody touched it since the merge."""
     before, after = change["from"], change["to"]
     for key in {**before, **present}:
         was_touched = present.get(key, ABSENT) != after.get(key, ABSENT)

@@ -75,7 +75,7 @@ async def lock_pair_for(transaction: Transaction, caller: Caller, *contact_ids: 
 
 
 async def list_active(connection: Connection, tenant_id: UUID, user_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Give those of the users who are active."""
+    """Return those of the users who are active."""
     rows = await connection.fetch(FIND_ACTIVE, tenant_id, list(user_ids))
     return frozenset(row["id"] for row in rows)
 
@@ -93,7 +93,7 @@ async def load(connection: Connection, tenant_id: UUID, merge_id: UUID) -> Merge
 
 
 async def find_later(connection: Connection, tenant_id: UUID, merge: Merge) -> UUID | None:
-    """Give the newest merge, not undone, in which the survivor took part since; None without any."""
+    """Return the newest merge, not undone, in which the survivor took part since; None without any."""
     found: UUID | None = await connection.fetchval(FIND_LATER, tenant_id, merge.survivor_id, merge.survivor_version)
     return found
 

@@ -26,7 +26,7 @@ FIND_ACTIVE_NAME = "SELECT u.full_name FROM directory_users u WHERE u.tenant_id 
 
 
 async def find_active_name(connection: Connection, caller: Caller, user_id: UUID) -> str | None:
-    """Give the full name of an active user of the caller's tenant."""
+    """Return the full name of an active user of the caller's tenant."""
     full_name: str | None = await connection.fetchval(FIND_ACTIVE_NAME, caller.tenant_id, user_id)
     return full_name
 
@@ -47,5 +47,5 @@ async def load_share(connection: Connection, caller: Caller, contact_id: UUID, u
 
 
 def to_share(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a row as it is answered: without the id that pages are cut by."""
+    """Return a row as it is answered: without the id that pages are cut by."""
     return {name: value for name, value in row.items() if name != "id"}

@@ -24,7 +24,7 @@ class ShareNotFound(NotFound):
 
 
 def find_share(shares: Shares, user_id: UUID) -> Mapping[str, Any] | None:
-    """Give the share of a user. As loaded, its values are text; as made by `share`, they have their types."""
+    """Return the share of a user. As loaded, its values are text; as made by `share`, they have their types."""
     return next((share for share in shares if str(share["user_id"]) == str(user_id)), None)
 
 

@@ -22,24 +22,24 @@ from crm_deals.deals.editing import apply_changes, fit_amount
 from crm_deals.deals.stage_choice import StageChoice, load_stage_choice
 from crm_deals.pipelines.domain import Stage, StageKind
 from crm_shared.access import Caller, Permission
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import RecordTable, Transaction, UnitOfWork
 from crm_shared.features.batches import (
     BatchItem,
     Decided,
-    Holders,
     Outcome,
     Plan,
     RecordBatch,
+    UniqueOwners,
     UniqueValue,
     write_batch,
 )
 from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.definitions import Definitions
 from crm_shared.features.custom_fields.repository import load_definitions
-from crm_shared.features.replicas.living import hold_living, require_living, settle_contact
+from crm_shared.features.replicas.canonical import lock_canonical, require_canonical, resolve_contact_change
 from crm_shared.features.replicas.references import Found, Reference, References
 from crm_shared.refusals import Conflict, InvalidField, Refusal, UnknownReference
 
@@ -89,8 +89,8 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
 
     _stages: StageChoice
     _definitions: Definitions
-    _living: Mapping[UUID, UUID]
-    _owners_in_sight: Collection[UUID]
+    _canonical: Mapping[UUID, UUID]
+    _visible_owners: Collection[UUID]
 
     def __init__(self, caller: Caller, found: Found, clock: Clock) -> None:
         super().__init__(caller.tenant_id)
@@ -106,14 +106,14 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         """Hold contacts and stages first: those who move deals after a merge, or empty a stage, lock in this order."""
         self._happened = {}
         contact_ids = {reference.id for reference in list_references(items) if reference.aggregate == "contact"}
-        living = await hold_living(transaction, [(self.tenant_id, contact_id) for contact_id in contact_ids])
-        self._living = {contact_id: living_id for (_, contact_id), living_id in living.items()}
+        canonical = await lock_canonical(transaction, [(self.tenant_id, contact_id) for contact_id in contact_ids])
+        self._canonical = {contact_id: canonical_id for (_, contact_id), canonical_id in canonical.items()}
         self._stages = await load_stage_choice(transaction, self.tenant_id, self._clock)
         return await super().look(transaction, items)
 
-    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+    async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
         ids = await repository.find_external_ids(transaction, self.tenant_id, named["external_id"])
-        return Holders(ids={UniqueValue("external_id", value): deal_id for value, deal_id in ids.items()})
+        return UniqueOwners(ids={UniqueValue("external_id", value): deal_id for value, deal_id in ids.items()})
 
     async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
         return await repository.find_seen_deals(transaction, self._caller, record_ids)
@@ -130,7 +130,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
 
     async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[ImportDeal]]) -> None:
         del items
-        self._owners_in_sight = await find_owners_in_sight(transaction, self._caller, self._found.user_ids)
+        self._visible_owners = await find_visible_owners(transaction, self._caller, self._found.user_ids)
         self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.DEAL)
 
     def require_right(self, record: Deal) -> None:
@@ -143,8 +143,8 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         if new.created_at is not None or new.closed_at is not None:
             self._caller.require(Permission.BACKDATE, "say when a deal was created")
         self._require_references({name: getattr(command, name) for name in REFERENCES})
-        require_owner_in_sight(command.owner_id or self._caller.user_id, (self._caller.user_id, *self._owners_in_sight))
-        require_living(command.contact_id, self._find_living(command.contact_id))
+        require_visible_owner(command.owner_id or self._caller.user_id, (self._caller.user_id, *self._visible_owners))
+        require_canonical(command.contact_id, self._find_living(command.contact_id))
         contact = self._found.records.get(("contact", command.contact_id)) if command.contact_id else None
         custom_data = self._definitions.check(command.custom_data, partial=False)
         stage = self._stages.choose_first(command.pipeline_id, command.stage_id)
@@ -176,7 +176,9 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         named = {name: changes[name] for name in REFERENCES if changes.get(name) is not None}
         self._require_references({name: value for name, value in named.items() if value != getattr(record, name)})
         stages = self._stages.choose_move(record, changes.get("pipeline_id"), changes.get("stage_id"))
-        fields = settle_contact(fit_amount(record, changes), self._find_living(changes.get("contact_id")), record)
+        fields = resolve_contact_change(
+            fit_amount(record, changes), self._find_living(changes.get("contact_id")), record
+        )
         values = fields.pop("custom_data", None)
         if values:
             fields["custom_data"] = self._definitions.merge(record.custom_data, values)
@@ -202,7 +204,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
                 raise UnknownReference.at(f"/{name}", f"there is no such {aggregate}")
 
     def _find_living(self, contact_id: UUID | None) -> UUID | None:
-        return None if contact_id is None else self._living[contact_id]
+        return None if contact_id is None else self._canonical[contact_id]
 
     def refuse_absent(self) -> Refusal:
         return DealNotFound()

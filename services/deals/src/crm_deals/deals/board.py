@@ -67,7 +67,7 @@ IN_STAGE = Listed(
 
 
 async def sum_stages(connection: Connection, caller: Caller, pipeline_id: UUID) -> dict[UUID, list[Mapping[str, Any]]]:
-    """Give rows of (currency, count, total) by stage, of the deals that the caller sees."""
+    """Return rows of (currency, count, total) by stage, of the deals that the caller sees."""
     where = Where(caller.tenant_id, pipeline_id)
     owned, *shared = list_branches(where, caller, "d.owner_id", contact_id="d.contact_id")
     seen = " UNION ALL ".join([OF_OWNERS + owned, *(OF_SHARES + branch for branch in shared)])
@@ -115,7 +115,7 @@ def select_stage_deals(
 
 
 def is_rotting(deal: Mapping[str, Any], stage: Mapping[str, Any], *, now: datetime) -> bool:
-    """Tell whether an open deal has seen neither a move nor an activity for as many days as its stage allows."""
+    """Return whether an open deal has seen neither a move nor an activity for as many days as its stage allows."""
     if stage["kind"] != "OPEN" or stage["rotting_days"] is None:
         return False
     last: datetime = max(deal["stage_changed_at"], deal["last_activity_at"] or deal["stage_changed_at"])
@@ -136,6 +136,6 @@ def to_totals(rows: Sequence[Mapping[str, Any]], win_probability: int) -> list[d
 
 
 def _to_money(total: Decimal, currency: str, *, percent: int) -> Decimal | None:
-    """Give a part of a total, rounded half-even to the currency's digits; null for what is no number."""
+    """Return a part of a total, rounded half-even to the currency's digits; null for what is no number."""
     unit = Decimal(1).scaleb(-digits_of(currency))
     return (total * percent / 100).quantize(unit, ROUND_HALF_EVEN) if total.is_finite() else None

@@ -15,12 +15,12 @@ from crm_deals.pipelines import commands as pipelines
 from crm_deals.pipelines import repository as pipeline_repository
 from crm_deals.pipelines.domain import Stage
 from crm_shared.access import Caller, Permission
-from crm_shared.access.sight import find_owners_in_sight, require_owner_in_sight
+from crm_shared.access.visible_records import find_visible_owners, require_visible_owner
 from crm_shared.clock import Clock, new_id
 from crm_shared.database import Transaction, UnitOfWork
 from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.writing import check_new, merge_changes
-from crm_shared.features.replicas.living import hold_living_one, require_living, settle_contact
+from crm_shared.features.replicas.canonical import lock_canonical_one, require_canonical, resolve_contact_change
 from crm_shared.features.replicas.records import ReplicaRecord
 from crm_shared.features.replicas.references import Reference, References
 from crm_shared.money import to_amount
@@ -84,8 +84,8 @@ async def create_deal(
     found = await references.require(caller, *_list_references(named))
     new = to_new_deal(command, found.get("/contact_id"))
     async with unit_of_work.begin(caller) as transaction:
-        require_owner_in_sight(new.owner_id, await find_owners_in_sight(transaction, caller, [new.owner_id]))
-        require_living(new.contact_id, await hold_living_one(transaction, caller.tenant_id, new.contact_id))
+        require_visible_owner(new.owner_id, await find_visible_owners(transaction, caller, [new.owner_id]))
+        require_canonical(new.contact_id, await lock_canonical_one(transaction, caller.tenant_id, new.contact_id))
         custom_data = await check_new(transaction, caller.tenant_id, EntityType.DEAL, command.custom_data)
         decision = await _insert(transaction, command, replace(new, custom_data=custom_data), clock)
         await repository.record_history(transaction, caller.tenant_id, caller.user_id, decision.events)
@@ -139,11 +139,11 @@ async def edit_deal(
         )
     async with unit_of_work.begin(caller) as transaction:
         # The contact before the deal: those who move deals after a merge lock in this order too.
-        living_id = await hold_living_one(transaction, caller.tenant_id, command.changes.get("contact_id"))
+        canonical_id = await lock_canonical_one(transaction, caller.tenant_id, command.changes.get("contact_id"))
         deal = await repository.load_for_update(transaction, caller, command.deal_id)
         require_version(deal.version, command.expected_version)
         stages = await _load_transfer(transaction, deal, command)
-        changes = settle_contact(fit_amount(deal, command.changes), living_id, deal)
+        changes = resolve_contact_change(fit_amount(deal, command.changes), canonical_id, deal)
         changes = await merge_changes(transaction, caller.tenant_id, EntityType.DEAL, deal.custom_data, changes)
         now = clock.now()
         decision = apply_changes(deal, changes, stages, at=max(now, deal.stage_changed_at), now=now)
@@ -155,7 +155,7 @@ async def edit_deal(
 
 
 async def _load_transfer(transaction: Transaction, deal: Deal, command: EditDeal) -> tuple[Stage, Stage] | None:
-    """Give the stages that a change of pipeline leads from and to, if any. Raises InvalidStage, InvalidField."""
+    """Return the stages that a change of pipeline leads from and to, if any. Raises InvalidStage, InvalidField."""
     pipeline_id = command.changes.get("pipeline_id", deal.pipeline_id)
     stage_id = command.changes.get("stage_id")
     if pipeline_id == deal.pipeline_id:

@@ -62,7 +62,7 @@ def due_at(day: date, zone: str) -> datetime:
 async def load_zones(
     transaction: Transaction, keys: Collection[tuple[UUID, UUID | None]]
 ) -> Mapping[tuple[UUID, UUID | None], str]:
-    """Give the time zone of each (tenant, user): the user's, else the tenant's. It holds to the commit."""
+    """Return the time zone of each (tenant, user): the user's, else the tenant's. It holds to the commit."""
     await transaction.execute(SHARE_ZONES)
     wanted = list(keys)
     rows = await transaction.fetch(
@@ -94,7 +94,7 @@ async def date_anew(database: Database) -> bool:
 
 
 def _group(moved: Collection[Mapping[str, Any]]) -> dict[UUID, list[UUID] | None]:
-    """Give whose days are to be dated by tenant; None, where the tenant itself has moved, for everybody's."""
+    """Return whose days are to be dated by tenant; None, where the tenant itself has moved, for everybody's."""
     users: dict[UUID, list[UUID] | None] = {}
     for row in moved:
         known = users.setdefault(row["tenant_id"], [])
@@ -117,7 +117,7 @@ async def date_page(transaction: Transaction, tenant_id: UUID, user_ids: list[UU
         [row["time_zone"] for row in rows],
         [due_at(row["scheduled_on"], row["time_zone"]) for row in rows],
     )
-    await next_steps.settle(transaction, {(tenant_id, row["deal_id"]) for row in rows})
+    await next_steps.recompute(transaction, {(tenant_id, row["deal_id"]) for row in rows})
     last: UUID = rows[-1]["activity_id"]
     return last
 

@@ -36,7 +36,7 @@ class DuplicateExternalId(ValueTaken):
     slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
-class PutAway(Conflict):
+class PipelineArchived(Conflict):
     slug, title = "pipeline-archived", "The deal's pipeline was put away"
 
 
@@ -104,7 +104,7 @@ class DealMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class DealSettled:
+class DealStatusChanged:
     """The move closed or reopened the deal: `deal.status` says won, lost or open again."""
 
     deal: Deal
@@ -126,7 +126,7 @@ class DealRestored:
     at: datetime
 
 
-DealEvent = DealCreated | DealEdited | DealMoved | DealSettled | DealDeleted | DealRestored
+DealEvent = DealCreated | DealEdited | DealMoved | DealStatusChanged | DealDeleted | DealRestored
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,8 @@ def create(deal_id: UUID, new: NewDeal, stage: Stage, *, at: datetime, now: date
     created = DealCreated(deal, stage, at=at)
     if not is_closed:
         return Decision(deal, (created,))
-    settled = replace(deal, version=2)
-    return Decision(settled, (created, DealSettled(settled, before=deal, at=at)))
+    changed = replace(deal, version=2)
+    return Decision(changed, (created, DealStatusChanged(changed, before=deal, at=at)))
 
 
 def edit(deal: Deal, changes: Mapping[str, Any], *, now: datetime) -> Decision:
@@ -243,20 +243,20 @@ def transfer(
     happened = DealMoved(moved, deal, from_stage, to, at=at)
     if DealStatus(to.kind) is deal.status:
         return Decision(moved, (happened,))
-    settled = settle(moved, to.kind, lost_reason=lost_reason, at=at)
-    return Decision(settled.deal, (happened, settled))
+    changed = change_status(moved, to.kind, lost_reason=lost_reason, at=at)
+    return Decision(changed.deal, (happened, changed))
 
 
-def settle(deal: Deal, kind: StageKind, *, lost_reason: str | None, at: datetime) -> DealSettled:
+def change_status(deal: Deal, kind: StageKind, *, lost_reason: str | None, at: datetime) -> DealStatusChanged:
     """Close or reopen: status, closed_at and the reason follow the stage's kind."""
-    settled = replace(
+    changed = replace(
         deal,
         status=DealStatus(kind),
         closed_at=None if kind is StageKind.OPEN else at,
         lost_reason=lost_reason if kind is StageKind.LOST else None,
         version=deal.version + 1,
     )
-    return DealSettled(settled, before=deal, at=at)
+    return DealStatusChanged(changed, before=deal, at=at)
 
 
 def delete(deal: Deal, *, now: datetime) -> DealDeleted:

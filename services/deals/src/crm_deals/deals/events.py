@@ -11,13 +11,13 @@ from crm_deals.deals.domain import (
     DealEvent,
     DealMoved,
     DealRestored,
-    DealSettled,
     DealStatus,
+    DealStatusChanged,
 )
 from crm_shared.contracts import Change, EventMapping
 
 STATE_FIELDS = tuple(field.name for field in fields(Deal))
-SETTLED_VERBS = {DealStatus.WON: "won", DealStatus.LOST: "lost", DealStatus.OPEN: "reopened"}
+STATUS_VERBS = {DealStatus.WON: "won", DealStatus.LOST: "lost", DealStatus.OPEN: "reopened"}
 
 
 def to_state(deal: Deal) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def to_state(deal: Deal) -> dict[str, Any]:
     return {name: getattr(deal, name) for name in STATE_FIELDS}
 
 
-def _verb_of_settling(event: DealSettled) -> str:
-    return SETTLED_VERBS[event.deal.status]
+def _verb_of_status(event: DealStatusChanged) -> str:
+    return STATUS_VERBS[event.deal.status]
 
 
 def _revise(event: DealEvent, changed: dict[str, Change]) -> dict[str, Change]:
@@ -43,7 +43,7 @@ MAPPING: Final[EventMapping[Deal, DealEvent]] = EventMapping(
         DealCreated: "created",
         DealEdited: "updated",
         DealMoved: "stage_changed",
-        DealSettled: _verb_of_settling,
+        DealStatusChanged: _verb_of_status,
         DealDeleted: "deleted",
         DealRestored: "restored",
     },

@@ -22,7 +22,7 @@ COLUMNS: Final[dict[str, LiteralString]] = {**EXACT, "close_date": "d.close_date
 
 
 def to_where(query: DealList, caller: Caller) -> Where:
-    """Give the filters, the tenant as $1. Values are parameters, columns stand here in full."""
+    """Return the filters, the tenant as $1. Values are parameters, columns stand here in full."""
     where = add_equality(Where(caller.tenant_id), query, EXACT)
     for name, clause in CLAUSES.items():
         value = getattr(query, name)

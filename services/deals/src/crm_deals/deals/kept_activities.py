@@ -68,13 +68,13 @@ async def save_activities(transaction: Transaction, batch: Sequence[Event]) -> N
     columns = zip(*(field_values(row).values() for row in rows), strict=True)
     changed = await transaction.fetch(UPSERT, *(list(column) for column in columns))
     deals = {(row["tenant_id"], row[name]) for row in changed for name in ("left_id", "joined_id") if row[name]}
-    await next_steps.settle(transaction, deals)
+    await next_steps.recompute(transaction, deals)
 
 
 def to_kept(event: Event) -> KeptActivity:
     """Read an event. Of one that tells of an end and can't be read the headers are enough. Raises BadRecord."""
     state = event.read_unless_over(ActivityState)
-    version, is_erased = event.version, event.tells_of_erasure
+    version, is_erased = event.version, event.is_erasure
     if state is None:
         return KeptActivity(event.tenant_id, event.aggregate_id, version, None, event.occurred_at, is_erased=is_erased)
     kept = KeptActivity(

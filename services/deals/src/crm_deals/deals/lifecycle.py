@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_deals.deals import domain, events, repository
-from crm_deals.deals.domain import Deal, DealDeleted, DealRestored, DealStatus, PutAway
+from crm_deals.deals.domain import Deal, DealDeleted, DealRestored, DealStatus, PipelineArchived
 from crm_deals.pipelines import repository as pipelines
 from crm_shared.access import Caller
 from crm_shared.clock import Clock
@@ -39,7 +39,8 @@ async def delete_deal(command: DeleteDeal, unit_of_work: UnitOfWork, clock: Cloc
 async def restore_deal(command: RestoreDeal, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
     """Bring one deal back, give its state; one that is there stays as it is.
 
-    Raises DealNotFound (also for one that is gone for good), DealNotYours, StaleVersion, PutAway, DuplicateExternalId.
+    Raises DealNotFound (also for one that is gone for good), DealNotYours, StaleVersion, PipelineArchived,
+    DuplicateExternalId.
     """
     caller = command.caller
     async with unit_of_work.begin(caller) as transaction:
@@ -57,7 +58,7 @@ async def _require_place(transaction: Transaction, caller: Caller, deal: Deal) -
     if deal.status is DealStatus.OPEN:
         stages = await pipelines.find_move(transaction, caller.tenant_id, deal.stage_id, deal.stage_id)
         if deal.stage_id not in stages:
-            raise PutAway("Bring the pipeline back first.")
+            raise PipelineArchived("Bring the pipeline back first.")
 
 
 async def _conclude(transaction: Transaction, caller: Caller, event: DealDeleted | DealRestored) -> dict[str, Any]:

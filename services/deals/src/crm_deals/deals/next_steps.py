@@ -107,7 +107,7 @@ MARK_OVERDUE: Final = """
 """
 
 
-async def settle(transaction: Transaction, deals: Collection[tuple[UUID, UUID]]) -> None:
+async def recompute(transaction: Transaction, deals: Collection[tuple[UUID, UUID]]) -> None:
     """Write each deal's earliest open activity, by (tenant id, deal id), into its row."""
     if not deals:
         return

@@ -17,8 +17,8 @@ from crm_deals.deals.domain import (
 )
 from crm_deals.deals.events import to_state
 from crm_shared.access import Caller
-from crm_shared.access.sight import find_seen
 from crm_shared.access.visibility import add_visible, governed_by
+from crm_shared.access.visible_records import find_seen
 from crm_shared.database import Connection, Database, Transaction, Where
 from crm_shared.database.unique_values import try_update, write_unique
 from crm_shared.refusals import Conflict
@@ -89,7 +89,7 @@ async def save_unique(transaction: Transaction, caller: Caller, deal: Deal, *, b
 
 
 async def find_conflict(connection: Connection, caller: Caller, deal: Deal) -> Conflict | None:
-    """Give the refusal when another has the deal's external id, None if nobody has.
+    """Return the refusal when another has the deal's external id, None if nobody has.
 
     It names which deal has it, if the caller sees that one.
     """
@@ -107,7 +107,7 @@ async def find_seen_deals(connection: Connection, caller: Caller, deal_ids: Coll
 
 
 async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
-    """Give which living deal has each of the external ids."""
+    """Return which living deal has each of the external ids."""
     rows = await connection.fetch(FIND_EXTERNAL_IDS, tenant_id, list(external_ids))
     return {row["external_id"]: row["id"] for row in rows}
 

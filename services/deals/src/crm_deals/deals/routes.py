@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from crm_deals.deals import commands, lifecycle, queries
 from crm_deals.deals.as_of import select_deals_as_of
-from crm_deals.deals.domain import DealNotFound, DealNotYours, DuplicateExternalId, InvalidStage, PutAway
+from crm_deals.deals.domain import DealNotFound, DealNotYours, DuplicateExternalId, InvalidStage, PipelineArchived
 from crm_deals.deals.filters import to_where
 from crm_deals.deals.lifecycle import DeleteDeal, RestoreDeal
 from crm_deals.deals.schemas import (
@@ -145,7 +145,7 @@ async def delete_deal(deal_id: UUID, context: Context) -> Response:
     "/{deal_id}/restore",
     response_model=DealState,
     summary="Bring a deleted deal back",
-    responses=problems(DealNotFound, DealNotYours, StaleVersion, PutAway, DuplicateExternalId),
+    responses=problems(DealNotFound, DealNotYours, StaleVersion, PipelineArchived, DuplicateExternalId),
 )
 async def restore_deal(deal_id: UUID, context: Context) -> Response:
     command = RestoreDeal(context.caller, deal_id, context.if_match)

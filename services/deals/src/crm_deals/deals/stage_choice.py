@@ -28,12 +28,12 @@ class StageChoice:
         self._default = [each.stage for each in held if each.is_default]
 
     def choose_first(self, pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:
-        """Give the stage that a new deal starts in. Raises UnknownReference, InvalidStage."""
+        """Return the stage that a new deal starts in. Raises UnknownReference, InvalidStage."""
         stages = self._default if pipeline_id is None and stage_id is None else self._living
         return choose_first(stages, pipeline_id, stage_id)
 
     def choose_move(self, deal: Deal, pipeline_id: UUID | None, stage_id: UUID | None) -> tuple[Stage, Stage] | None:
-        """Give the stages (from, to) of a change that names `stage_id`, None without one. Raises InvalidStage."""
+        """Return the stages (from, to) of a change that names `stage_id`, None without one. Raises InvalidStage."""
         if stage_id is None:
             if pipeline_id not in {None, deal.pipeline_id}:
                 raise InvalidStage.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
@@ -42,7 +42,7 @@ class StageChoice:
 
 
 def choose_first(stages: Sequence[Stage], pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:
-    """Give the stage that a new deal starts in: the one named, or the first OPEN one of its pipeline.
+    """Return the stage that a new deal starts in: the one named, or the first OPEN one of its pipeline.
 
     `stages`, in the order of their pipelines, hold the pipeline that is meant, if there is one: the named one, the
     named stage's, or the default. Raises UnknownReference, InvalidStage.

@@ -46,13 +46,13 @@ async def holds_deals(transaction: Transaction, tenant_id: UUID, stage: Stage) -
 
 
 async def holds_deleted_deals(transaction: Transaction, tenant_id: UUID, stage: Stage, *, now: datetime) -> bool:
-    """Tell whether a deal in the stage is deleted and may be restored, whoever may see it."""
+    """Return whether a deal in the stage is deleted and may be restored, whoever may see it."""
     since = now - RESTORABLE_FOR
     return bool(await transaction.fetchval(HOLDS_DELETED_DEALS, tenant_id, stage.pipeline_id, stage.id, since))
 
 
 async def move_all(
-    transaction: Transaction, caller: Caller, stage: Stage, *, living_to: Stage, deleted_to: Stage, now: datetime
+    transaction: Transaction, caller: Caller, stage: Stage, *, present_to: Stage, deleted_to: Stage, now: datetime
 ) -> int:
     """Move every deal of `stage`, each with its events; give their number."""
     moved = 0
@@ -63,7 +63,7 @@ async def move_all(
         decisions = []
         for deal in map(repository.to_deal, rows):
             at = max(now, deal.stage_changed_at)
-            to = living_to if deal.deleted_at is None else deleted_to
+            to = present_to if deal.deleted_at is None else deleted_to
             decisions.append(domain.move(deal, stage, to, lost_reason=None, at=at, now=at))
         happened = [event for decision in decisions for event in decision.events]
         await repository.save_many(transaction, caller.tenant_id, [decision.deal for decision in decisions])

@@ -7,7 +7,7 @@ from typing import Any, Final
 from crm_deals.deals.domain import DealStatus
 from crm_deals.imports.places import Places
 from crm_deals.pipelines.domain import StageKind
-from crm_shared.features.imports.kind import Warn
+from crm_shared.features.imports.adapter import Warn
 from crm_shared.features.imports.moments import place_moment
 from crm_shared.refusals import InvalidField
 

@@ -46,7 +46,7 @@ async def ensure_default_pipeline(command: EnsureDefaultPipeline, unit_of_work: 
 
 
 async def load_default_stages(transaction: Transaction, tenant_id: UUID, clock: Clock) -> list[Stage]:
-    """Give the default pipeline's stages in order, making the pipeline first for a tenant that is new here.
+    """Return the default pipeline's stages in order, making the pipeline first for a tenant that is new here.
 
     A tenant's first deal may come before `crm.tenant.created` has reached us.
     """

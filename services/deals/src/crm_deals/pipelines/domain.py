@@ -78,11 +78,11 @@ class Pipeline:
         return next(stage for stage in self.stages if stage.kind is StageKind.OPEN)
 
     def find_sibling(self, stage: Stage) -> Stage | None:
-        """Give the first other stage that means the same for its deals: open, won or lost."""
+        """Return the first other stage that means the same for its deals: open, won or lost."""
         return next((other for other in self.stages if other.kind is stage.kind and other.id != stage.id), None)
 
     def find_stage(self, stage_id: UUID) -> Stage:
-        """Give the stage. Raises StageNotFound."""
+        """Return the stage. Raises StageNotFound."""
         for stage in self.stages:
             if stage.id == stage_id:
                 return stage

@@ -165,18 +165,18 @@ def to_stage(row: Mapping[str, Any]) -> Stage:
 
 
 async def find_default_stages(connection: Connection, tenant_id: UUID) -> list[Stage]:
-    """Give the default pipeline's stages in order; empty while the tenant has none yet."""
+    """Return the default pipeline's stages in order; empty while the tenant has none yet."""
     return [to_stage(row) for row in await connection.fetch(FIND_DEFAULT_STAGES, tenant_id)]
 
 
 async def find_move(transaction: Transaction, tenant_id: UUID, from_id: UUID, to_id: UUID) -> dict[UUID, Stage]:
-    """Give the stages of a move by id; the one it goes to is missing when it is unknown or archived, else locked."""
+    """Return the stages of a move by id; the one it goes to is missing when it is unknown or archived, else locked."""
     rows = await transaction.fetch(FIND_MOVE, tenant_id, from_id, to_id)
     return {row["id"]: to_stage(row) for row in rows}
 
 
 async def hold_all_stages(transaction: Transaction, tenant_id: UUID) -> list[HeldStage]:
-    """Give every stage of a tenant, in the order of each pipeline, held as `find_move` holds one."""
+    """Return every stage of a tenant, in the order of each pipeline, held as `find_move` holds one."""
     rows = await transaction.fetch(HOLD_ALL_STAGES, tenant_id)
     held = [HeldStage(to_stage(row), is_default=row["is_default"], archived=row["archived"]) for row in rows]
     return sorted(held, key=lambda each: (each.stage.pipeline_id, each.stage.position))
@@ -243,6 +243,6 @@ async def save(transaction: Transaction, tenant_id: UUID, pipeline: Pipeline) ->
 async def find_siblings(
     connection: Connection, tenant_id: UUID, *, pipeline_id: UUID | None, stage_id: UUID | None
 ) -> list[Stage]:
-    """Give the stages of `pipeline_id`, or else of the pipeline that holds `stage_id`; empty when there is none."""
+    """Return the stages of `pipeline_id`, or else of the pipeline that holds `stage_id`; empty when there is none."""
     rows = await connection.fetch(FIND_SIBLINGS, tenant_id, pipeline_id, stage_id)
     return [to_stage(row) for row in rows]

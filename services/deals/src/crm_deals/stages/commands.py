@@ -123,9 +123,9 @@ async def delete_stage(command: DeleteStage, unit_of_work: UnitOfWork, clock: Cl
                 "Deleted deals are in it that may be restored, and no other stage would leave them closed as they are."
                 " Name the stage that takes them: ?move_to=<id of a stage of this pipeline>."
             )
-        living_to = target or sibling or event.pipeline.first_stage
-        deleted_to = living_to if living_to.kind is stage.kind else sibling or living_to
-        await stage_usage.move_all(transaction, caller, stage, living_to=living_to, deleted_to=deleted_to, now=now)
+        present_to = target or sibling or event.pipeline.first_stage
+        deleted_to = present_to if present_to.kind is stage.kind else sibling or present_to
+        await stage_usage.move_all(transaction, caller, stage, present_to=present_to, deleted_to=deleted_to, now=now)
         await _conclude(transaction, caller, event)
     return events.to_state(event.pipeline)
 
@@ -139,7 +139,7 @@ async def _clear_of_deleted(
     """
     sibling = pipeline.find_sibling(stage)
     if sibling is not None:
-        await stage_usage.move_all(transaction, caller, stage, living_to=sibling, deleted_to=sibling, now=now)
+        await stage_usage.move_all(transaction, caller, stage, present_to=sibling, deleted_to=sibling, now=now)
     elif await stage_usage.holds_deleted_deals(transaction, caller.tenant_id, stage, now=now):
         raise StageInUse(
             "Deleted deals are in it that may be restored, and no other stage would leave them as they are."

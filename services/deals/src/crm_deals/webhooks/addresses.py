@@ -18,7 +18,7 @@ _STAYS = "%/?:@!$&'()*+,;=-._~[]|^`{}"
 
 
 def to_url(text: str) -> str:
-    """Give the URL in ASCII: the name as DNS has it (IDNA), other signs escaped. Raises ValueError, saying why not.
+    """Return the URL in ASCII: the name as DNS has it (IDNA), other signs escaped. Raises ValueError, saying why not.
 
     Reading what this gave gives the same again.
     """
@@ -38,7 +38,7 @@ def to_url(text: str) -> str:
 
 
 def port_of(parts: SplitResult) -> int:
-    """Give the port that a URL of ours leads to, named or not."""
+    """Return the port that a URL of ours leads to, named or not."""
     return parts.port or DEFAULT_PORTS[parts.scheme]
 
 

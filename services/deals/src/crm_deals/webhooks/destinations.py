@@ -61,7 +61,7 @@ class Destinations:
             raise Refused(f"leads to port {port_of(parts)}; allowed here: {', '.join(map(str, sorted(ports)))}")
 
     async def find_address(self, url: str, look_up: LookUp) -> str:
-        """Give one address to connect to.
+        """Return one address to connect to.
 
         Raises PrivateAddress when any of the name's addresses is not public: a name with a public and a private one is
         a trap. Raises Refused, UnknownHost.
@@ -105,7 +105,7 @@ class Names:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def look_up(self, host: str, port: int) -> list[str]:
-        """Give the addresses of `host`. Raises UnknownHost."""
+        """Return the addresses of `host`. Raises UnknownHost."""
         key = (host, port)
         lookup = self._under_way.get(key)
         if lookup is None:

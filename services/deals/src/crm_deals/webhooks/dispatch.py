@@ -15,9 +15,9 @@ from crm_deals.settings import DealsSettings
 from crm_deals.webhooks import commands, metrics, queue, repository, signing
 from crm_deals.webhooks.destinations import Destinations
 from crm_deals.webhooks.domain import WebhookNotFound, list_secrets
+from crm_deals.webhooks.fair_scheduling import Place, Shares, place_of
 from crm_deals.webhooks.queueing import CONTENT_TYPE
 from crm_deals.webhooks.sending import Answer, Sender, explain_break, failed
-from crm_deals.webhooks.sharing_out import Place, Shares, place_of
 from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.database import Database

@@ -144,7 +144,7 @@ def delete(webhook: Webhook, *, now: datetime) -> WebhookDeleted:
 
 
 def list_secrets(webhook: Webhook, *, now: datetime) -> list[str]:
-    """Give the secrets that sign now, the present one first."""
+    """Return the secrets that sign now, the present one first."""
     previous = webhook.previous_secret
     if previous is None or webhook.previous_secret_until is None or webhook.previous_secret_until <= now:
         return [webhook.secret]

@@ -36,7 +36,7 @@ FORGET: Final = """
 
 
 async def list_erased(transaction: Transaction, batch: Sequence[Event]) -> Mapping[tuple[UUID, UUID], int]:
-    """Give which of the batch's activities are known to be erased, by tenant and id, with the version of it."""
+    """Return which of the batch's activities are known to be erased, by tenant and id, with the version of it."""
     told = sorted({(event.tenant_id, event.aggregate_id) for event in batch if event.aggregate == "activity"})
     if not told:
         return {}
@@ -48,7 +48,7 @@ async def forget_erased(transaction: Transaction, batch: Sequence[Event]) -> Non
     """Bring the older deliveries of the activities that the batch tells the erasure of to what is left of them."""
     newest: dict[tuple[UUID, UUID], Event] = {}
     for event in batch:
-        if event.aggregate == "activity" and event.tells_of_erasure:
+        if event.aggregate == "activity" and event.is_erasure:
             key = (event.tenant_id, event.aggregate_id)
             newest[key] = max(event, newest.get(key, event), key=lambda one: one.version)
     if newest:

@@ -43,7 +43,7 @@ def is_special(address: IPAddress) -> bool:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Tell whether this is on the public internet, by our lists and by the standard library's beside them."""
+    """Return whether this is on the public internet, by our lists and by the standard library's beside them."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return is_public(address.ipv4_mapped)
     return not is_special(address) and address.is_global

@@ -135,7 +135,7 @@ FORGET_OLD = """
 
 
 async def list_due(connection: Connection) -> list[Mapping[str, Any]]:
-    """Give the active webhooks that have something due, over all tenants: tenant_id, id, url, failures in a row."""
+    """Return the active webhooks that have something due, over all tenants: tenant_id, id, url, failures in a row."""
     return [dict(row) for row in await connection.fetch(LIST_DUE)]
 
 
@@ -184,7 +184,7 @@ async def conclude(
 async def is_replaying(
     connection: Connection, tenant_id: UUID, webhook_id: UUID, *, delivery_id: UUID | None = None
 ) -> bool:
-    """Tell whether anything is being sent again, or this one delivery."""
+    """Return whether anything is being sent again, or this one delivery."""
     return bool(await connection.fetchval(IS_REPLAYING, tenant_id, webhook_id, delivery_id))
 
 

@@ -36,7 +36,7 @@ FIND_WEBHOOKS = """
 
 
 def told_at(event: Event) -> datetime:
-    """Give the moment at which the event was written: its UUIDv7's. `occurred_at` may be long before, on import."""
+    """Return the moment at which the event was written: its UUIDv7's. `occurred_at` may be long before, on import."""
     return datetime.fromtimestamp((event.id.int >> 80) / 1000, UTC)
 
 

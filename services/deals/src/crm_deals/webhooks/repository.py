@@ -56,7 +56,7 @@ async def count_webhooks(transaction: Transaction, tenant_id: UUID) -> int:
 async def list_replays(
     transaction: Transaction, tenant_id: UUID, webhook_id: UUID, *, since: datetime
 ) -> list[datetime]:
-    """Give when the webhook's replays after a moment began, oldest first."""
+    """Return when the webhook's replays after a moment began, oldest first."""
     return [row["begun"] for row in await transaction.fetch(LIST_REPLAYS, tenant_id, webhook_id, since)]
 
 

@@ -10,7 +10,7 @@ LONGEST_S = 999_999
 
 
 def read_retry_after(text: str, *, now: datetime) -> int | None:
-    """Give the seconds from `now`, 0 for a moment that is over; None for what is neither seconds nor a date.
+    """Return the seconds from `now`, 0 for a moment that is over; None for what is neither seconds nor a date.
 
     At most six digits, which is eleven days; what says more in seconds means nothing, and a later date means that.
     """

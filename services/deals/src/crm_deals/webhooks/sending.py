@@ -132,13 +132,13 @@ class Sender:
 
 
 def explain_break(failure: Exception) -> str:
-    """Give words for what nobody expected, short enough to be shown."""
+    """Return words for what nobody expected, short enough to be shown."""
     words = f"the attempt broke off: {type(failure).__name__}: {failure}"
     return words.encode("utf-8", "replace").decode().replace("\x00", "")[:MAX_ERROR_CHARS]
 
 
 def failed(error: str, *, duration_ms: int) -> Answer:
-    """Give what is recorded of an attempt that got no answer."""
+    """Return what is recorded of an attempt that got no answer."""
     return Answer(status=None, error=error, excerpt=None, duration_ms=duration_ms)
 
 

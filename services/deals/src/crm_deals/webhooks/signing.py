@@ -20,7 +20,7 @@ def make_secret() -> str:
 
 
 def to_key(secret: str) -> bytes:
-    """Give the key's bytes: those behind `whsec_` in base64, else the text itself in UTF-8."""
+    """Return the key's bytes: those behind `whsec_` in base64, else the text itself in UTF-8."""
     if secret.startswith(PREFIX):
         try:
             return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
@@ -30,7 +30,7 @@ def to_key(secret: str) -> bytes:
 
 
 def sign(body: bytes, *, message_id: str, at: datetime, secrets_: Sequence[str]) -> dict[str, str]:
-    """Give the three headers; `webhook-signature` holds one signature for each secret.
+    """Return the three headers; `webhook-signature` holds one signature for each secret.
 
     HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body>`, in base64 behind `v1,`.
     """

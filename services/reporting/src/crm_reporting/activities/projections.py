@@ -58,7 +58,7 @@ class ActivityFact(NamedTuple):
 
 
 def to_facts(events: Sequence[Event]) -> list[ActivityFact]:
-    """Give one fact an activity, from the newest of its events, sorted by key: all batches lock rows in one order.
+    """Return one fact an activity, from the newest of its events, sorted by key: all batches lock rows in one order.
 
     Raises BadRecord, for older events too: what is bad must not depend on the batch.
     """

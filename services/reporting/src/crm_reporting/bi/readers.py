@@ -82,7 +82,7 @@ async def grant_reader(
 
 
 async def _configure(admin: asyncpg.Connection, role: str) -> tuple[str, ...]:
-    """Give the login its settings in place of any that it gave itself. Return the limits that could not be set."""
+    """Return the login its settings in place of any that it gave itself. Return the limits that could not be set."""
     for row in await admin.fetch(LIST_RESETS, role):
         await admin.execute(row[0])
     for name, value in SETTINGS.items():

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from crm_reporting.carrying import carry
+from crm_reporting.sum_changes import apply_sum_changes
 from crm_shared.database import Transaction
 
 # How what closed is put together, of facts `f` whose `sign` says whether they come or go: each is in a row of its
@@ -72,7 +72,7 @@ class ClosingChange(NamedTuple):
 
 async def add_closings(transaction: Transaction, changes: Sequence[ClosingChange]) -> None:
     """Carry what changed into the sums. To come late in a transaction: the rows of today are few."""
-    await carry(transaction, changes, add=ADD, delete_empty=DELETE_EMPTY)
+    await apply_sum_changes(transaction, changes, add=ADD, delete_empty=DELETE_EMPTY)
 
 
 async def recount_closings(transaction: Transaction) -> None:

@@ -49,7 +49,7 @@ class Backlog:
         return sorted({topic for topics in self._groups.values() for topic in topics})
 
     async def find_oldest(self) -> OldestWaiting:
-        """Give the oldest waiting record's time by topic. Raises Unavailable while Kafka does not answer."""
+        """Return the oldest waiting record's time by topic. Raises Unavailable while Kafka does not answer."""
         async with self._asking:
             loop = asyncio.get_running_loop()
             if loop.time() - self._answered_at_s > self._cache_s:
@@ -112,7 +112,7 @@ class _Connection:
     async def _list_waiting(
         self, groups: Mapping[str, Sequence[str]], partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, int]:
-        """Give the partitions with something unread, with the offset of its first record."""
+        """Return the partitions with something unread, with the offset of its first record."""
         if not partitions:
             return {}
         begins = await self._consumer.beginning_offsets(partitions)

@@ -16,6 +16,6 @@ LAST_EVENTS = """
 
 
 async def find_last_events(connection: Connection, caller: Caller) -> dict[str, datetime | None]:
-    """Give each topic's last event time in the caller's tenant; a topic without any may be absent."""
+    """Return each topic's last event time in the caller's tenant; a topic without any may be absent."""
     rows = await connection.fetch(LAST_EVENTS, caller.tenant_id)
     return {row["topic"]: row["last_event_at"] for row in rows}

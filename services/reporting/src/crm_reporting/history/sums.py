@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from crm_reporting.carrying import carry
+from crm_reporting.sum_changes import apply_sum_changes
 from crm_shared.database import Transaction
 
 COLUMNS: Final = """tenant_id, pipeline_id, is_of_all, is_month, owner_id, first_day, held_by, is_open, stage_id,
@@ -108,7 +108,7 @@ class FormerFact(NamedTuple):
 
 async def add_periods(transaction: Transaction, changes: Sequence[PeriodChange]) -> None:
     """Carry what changed into the sums. To come late in a transaction: the rows of today are few."""
-    await carry(transaction, changes, add=ADD, delete_empty=DELETE_EMPTY)
+    await apply_sum_changes(transaction, changes, add=ADD, delete_empty=DELETE_EMPTY)
 
 
 async def recount_periods(transaction: Transaction) -> None:

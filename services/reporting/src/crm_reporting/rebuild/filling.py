@@ -22,7 +22,7 @@ from crm_shared.bus.topics import list_partitions
 from crm_shared.contracts import BadRecord, Event, decode
 from crm_shared.database import Database
 from crm_shared.kafka_access import Kafka
-from crm_shared.transient import is_world_error
+from crm_shared.transient import is_transient
 
 MAX_RECORDS: Final = 2000
 """A batch may be larger than a worker's: nobody waits for its locks."""
@@ -142,7 +142,7 @@ class Filling:
         try:
             await self._handlers[readable[0][0].topic]([event for _, event in readable], self._copy)
         except Exception as error:
-            if isinstance(error, RebuildRefused) or is_world_error(error):
+            if isinstance(error, RebuildRefused) or is_transient(error):
                 raise
             if len(readable) == 1:
                 await self._refuse(readable[0][0], error)

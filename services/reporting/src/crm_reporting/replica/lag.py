@@ -53,7 +53,7 @@ class ReplicaLag:
         self._is_within = False
 
     def may_be_read(self, now_s: float) -> bool:
-        """Tell whether it is within both bounds now; what was seen last ages."""
+        """Return whether it is within both bounds now; what was seen last ages."""
         return (
             self._is_within and self._holds_all_until_s is not None and now_s - self._holds_all_until_s <= self._max_s
         )

@@ -13,7 +13,7 @@ JSON: Final = "application/json"
 
 
 def prefers_csv(accept: str | None) -> bool:
-    """Tell whether an Accept header wants CSV more than JSON. Without a preference JSON is the answer."""
+    """Return whether an Accept header wants CSV more than JSON. Without a preference JSON is the answer."""
     qualities = dict(_read_range(part) for part in (accept or "*/*").split(","))
     of_any = qualities.get("*/*", 0.0)
     of_csv = qualities.get(CSV, qualities.get("text/*", of_any))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from crm_reporting.carrying import carry
 from crm_reporting.row_arrays import to_columns
+from crm_reporting.sum_changes import apply_sum_changes
 from crm_shared.database import Transaction
 
 # An entry into any stage, of another pipeline too, ends the stay before it. What of one deal happened at one moment
@@ -100,7 +100,7 @@ async def make_stays(transaction: Transaction, deals: Sequence[tuple[UUID, UUID]
     are few rows, and batches that run at once wait for each other here.
     """
     changes = await transaction.fetch(MAKE, *to_columns(deals, width=2))
-    await carry(transaction, [tuple(change) for change in changes], add=ADD, delete_empty=DELETE_EMPTY)
+    await apply_sum_changes(transaction, [tuple(change) for change in changes], add=ADD, delete_empty=DELETE_EMPTY)
 
 
 async def remake_stays(transaction: Transaction) -> None:

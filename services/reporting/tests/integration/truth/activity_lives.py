@@ -11,7 +11,7 @@ from services.reporting.tests.integration.truth.deal_lives import pick_moment
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 THREADS: Final = 450
 OTHERS: Final = 700
@@ -25,17 +25,19 @@ def log_activities(business: Business, chance: random.Random, *, threads: int = 
             business.activities.append(told)
             business.events += events
     for _ in range(others):
-        told = ToldRecord.new("activity", business.tenant.id, **_draw_common(business, chance), **_draw_other(chance))
+        told = PublishedRecord.new(
+            "activity", business.tenant.id, **_draw_common(business, chance), **_draw_other(chance)
+        )
         business.activities.append(told)
-        business.events += _tell(told, chance)
+        business.events += _publish(told, chance)
 
 
-def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tuple[ToldRecord, list[Event]]]:
+def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tuple[PublishedRecord, list[Event]]]:
     """Exchange e-mails with a contact or two: by one person or some, by a thread or past it, soon or late."""
     at = _pick_day(chance)
     common = _draw_common(business, chance)
     thread_id: UUID | None = None
-    told: list[ToldRecord] = []
+    told: list[PublishedRecord] = []
     for _ in range(chance.choice((1, 1, 2, 3, 4, 6))):
         fields = common | {
             "type": "EMAIL",
@@ -50,12 +52,12 @@ def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tu
             fields["in_reply_to"] = chance.choice(told).id
         if told and chance.random() < 0.4:
             fields["reference_ids"] = [mail.state["message_id"] for mail in told if mail.state["message_id"]]
-        mail = ToldRecord.new("activity", business.tenant.id, **fields)
+        mail = PublishedRecord.new("activity", business.tenant.id, **fields)
         if thread_id is None or chance.random() < 0.1:
             thread_id = mail.id
         mail.state["thread_id"] = thread_id
         told.append(mail)
-        yield mail, _tell(mail, chance)
+        yield mail, _publish(mail, chance)
         at += timedelta(days=chance.expovariate(1 / 1.5), microseconds=1)
 
 
@@ -82,9 +84,9 @@ def _draw_other(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def _tell(told: ToldRecord, chance: random.Random) -> list[Event]:
+def _publish(told: PublishedRecord, chance: random.Random) -> list[Event]:
     """Tell of it, now and then of a change of what it says, or that it is gone."""
-    events = [told.tell()]
+    events = [told.publish()]
     if chance.random() < 0.15:
         events.append(told.change(subject="Renewal", occurred_at=told.state["occurred_at"] + timedelta(seconds=7)))
     if chance.random() < 0.06:

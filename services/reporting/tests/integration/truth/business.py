@@ -13,9 +13,9 @@ from uuid import UUID
 
 from crm_shared.access import Role
 from crm_shared.clock import new_id
-from crm_testing.deal_stories import DealStory, ToldPipeline, ToldStage
+from crm_testing.deal_stories import DealStory, PublishedPipeline, PublishedStage
 from crm_testing.people import Person, SeededTenant, make_person
-from crm_testing.told_records import ToldRecord
+from crm_testing.published_records import PublishedRecord
 
 FIRST: Final = datetime(2026, 2, 16, tzinfo=UTC)
 LAST: Final = datetime(2026, 5, 18, tzinfo=UTC)
@@ -38,12 +38,12 @@ class Business:
 
     tenant: SeededTenant
     people: Sequence[Person]
-    pipelines: Sequence[Sequence[ToldPipeline]]
-    contacts: Sequence[ToldRecord]
+    pipelines: Sequence[Sequence[PublishedPipeline]]
+    contacts: Sequence[PublishedRecord]
     rates: Sequence[tuple[str, date, Decimal]]
     quotas: Mapping[tuple[UUID, date], tuple[Decimal, str]]
     stories: list[DealStory] = field(default_factory=list)
-    activities: list[ToldRecord] = field(default_factory=list)
+    activities: list[PublishedRecord] = field(default_factory=list)
     events: list[Any] = field(default_factory=list)
 
     @property
@@ -70,7 +70,7 @@ def found_business(tenant: SeededTenant, chance: random.Random) -> Business:
         for month in MONTHS
         if chance.random() < 0.6
     }
-    business.events = [event for contact in business.contacts for event in _tell_contact(business, contact, chance)]
+    business.events = [event for contact in business.contacts for event in _publish_contact(business, contact, chance)]
     return business
 
 
@@ -84,16 +84,16 @@ def _list_people(tenant: SeededTenant) -> list[Person]:
     ]
 
 
-def _list_sales(tenant: SeededTenant) -> list[ToldPipeline]:
-    """Give the default pipeline: a stage leaves it, then its probabilities, its order and a name change."""
-    usual = ToldPipeline.sales(tenant.id)
-    trial = ToldStage(new_id(), TRIAL, 35, "OPEN")
+def _list_sales(tenant: SeededTenant) -> list[PublishedPipeline]:
+    """Return the default pipeline: a stage leaves it, then its probabilities, its order and a name change."""
+    usual = PublishedPipeline.sales(tenant.id)
+    trial = PublishedStage(new_id(), TRIAL, 35, "OPEN")
     qualification, discovery, proposal, negotiation, won, lost = usual.stages
     first = replace(usual, stages=(qualification, trial, *usual.stages[1:]), at=FIRST + timedelta(days=9))
-    second = first.retold(
+    second = first.republished(
         stages=(qualification, replace(discovery, win_probability=31), *usual.stages[2:]), at=TRIAL_ENDS
     )
-    third = second.retold(
+    third = second.republished(
         stages=(
             replace(qualification, name="Qualified"),
             replace(discovery, win_probability=31),
@@ -107,15 +107,15 @@ def _list_sales(tenant: SeededTenant) -> list[ToldPipeline]:
     return [first, second, third]
 
 
-def _list_renewals(tenant: SeededTenant) -> list[ToldPipeline]:
-    usual = ToldPipeline.sales(tenant.id, is_default=False)
+def _list_renewals(tenant: SeededTenant) -> list[PublishedPipeline]:
+    usual = PublishedPipeline.sales(tenant.id, is_default=False)
     first = replace(usual, name="Renewals", at=FIRST)
     proposal = replace(usual.stage("Proposal"), win_probability=45)
-    return [first, first.retold(stages=(*first.stages[:2], proposal, *first.stages[3:]), at=REORDERED)]
+    return [first, first.republished(stages=(*first.stages[:2], proposal, *first.stages[3:]), at=REORDERED)]
 
 
 def _list_rates(chance: random.Random) -> list[tuple[str, date, Decimal]]:
-    """Give each currency another rate every week; one has none at first."""
+    """Return each currency another rate every week; one has none at first."""
     rates = []
     for currency, (about, since) in RATES.items():
         for week in range(20):
@@ -125,8 +125,8 @@ def _list_rates(chance: random.Random) -> list[tuple[str, date, Decimal]]:
     return rates
 
 
-def _make_contact(business: Business, chance: random.Random) -> ToldRecord:
-    return ToldRecord.new(
+def _make_contact(business: Business, chance: random.Random) -> PublishedRecord:
+    return PublishedRecord.new(
         "contact",
         business.tenant.id,
         owner_id=chance.choice(business.people).id,
@@ -136,13 +136,13 @@ def _make_contact(business: Business, chance: random.Random) -> ToldRecord:
     )
 
 
-def _tell_contact(business: Business, contact: ToldRecord, chance: random.Random) -> list[Any]:
+def _publish_contact(business: Business, contact: PublishedRecord, chance: random.Random) -> list[Any]:
     """Tell of a contact that is shared, shared with others, and of another source in the end."""
-    events = [contact.tell()]
+    events = [contact.publish()]
     for _ in range(chance.choice((0, 1, 2))):
         shared_with = chance.sample(business.people, chance.choice((0, 0, 1, 2)))
         contact.change(shares=[{"user_id": person.id, "permission": "READ"} for person in shared_with])
-        events.append(contact.tell("shared" if shared_with else "unshared"))
+        events.append(contact.publish("shared" if shared_with else "unshared"))
     if chance.random() < 0.3:
         owner = chance.choice(business.people)
         events.append(contact.change(source=chance.choice(SOURCES), owner_id=owner.id))

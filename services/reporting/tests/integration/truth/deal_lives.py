@@ -119,7 +119,7 @@ def pick_amount(chance: random.Random, currency: str) -> Decimal | None:
 
 
 def pick_moment(chance: random.Random, about: datetime) -> datetime:
-    """Give this moment, or one near the midnight of a zone before it."""
+    """Return this moment, or one near the midnight of a zone before it."""
     if chance.random() > 0.3:
         return about
     zone = ZoneInfo(chance.choice(ZONES))

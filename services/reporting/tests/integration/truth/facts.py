@@ -18,7 +18,7 @@ from services.reporting.tests.integration.truth import (
 from services.reporting.tests.integration.truth.business import DIGITS, Business
 from services.reporting.tests.integration.truth.definitions import DEFINITIONS
 
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 
 Rows = Iterable[Sequence[Any]]
 
@@ -129,7 +129,7 @@ def list_facts(business: Business) -> Iterator[tuple[str, Rows]]:
 
 
 def list_sights(business: Business) -> list[tuple[UUID, UUID]]:
-    """Give whose records each person sees as their own or as their manager."""
+    """Return whose records each person sees as their own or as their manager."""
     return [
         (viewer.id, owner.id)
         for viewer in business.people
@@ -138,7 +138,7 @@ def list_sights(business: Business) -> list[tuple[UUID, UUID]]:
     ]
 
 
-def _list_stages(told: ToldPipeline) -> list[tuple[Any, ...]]:
+def _list_stages(told: PublishedPipeline) -> list[tuple[Any, ...]]:
     return [
         (told.id, told.version, told.at, position, stage.id, stage.name, stage.kind, stage.win_probability)
         for position, stage in enumerate(told.stages)
@@ -150,7 +150,7 @@ def _to_deal(story: DealStory) -> tuple[Any, ...]:
 
 
 def _list_values(story: DealStory) -> Iterator[tuple[Any, ...]]:
-    """Give each value and when it is said to have become so; '' is none."""
+    """Yield each value and when it is said to have become so; '' is none."""
     for entry in story.value_history:
         for name, value in entry["values"].items():
             text = "" if value is None else _to_text(value)

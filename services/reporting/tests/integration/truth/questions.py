@@ -36,7 +36,7 @@ class Question:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Give what every report is asked with."""
+        """Return what every report is asked with."""
         return {
             **({} if self.pipeline_id is None else {"pipeline_id": str(self.pipeline_id)}),
             "time_zone": self.zone,
@@ -84,7 +84,7 @@ def list_questions(business: Business, chance: random.Random) -> Iterator[Questi
 
 
 def _pick_moment(business: Business, chance: random.Random) -> datetime:
-    """Give any moment, or just that at which something happened."""
+    """Return any moment, or just that at which something happened."""
     happened = chance.choice(chance.choice(business.stories).value_history)["changed_at"]
     moment: datetime = chance.choice((FIRST + (LAST - FIRST) * chance.random(), happened))
     return moment

@@ -22,6 +22,7 @@ from services.reporting.tests.integration.truth import (
 )
 from services.reporting.tests.integration.truth.business import DIGITS, Business
 from services.reporting.tests.integration.truth.facts import open_facts
+from services.reporting.tests.integration.truth.publishing import Reporting, publish_business
 from services.reporting.tests.integration.truth.questions import (
     Facts,
     Question,
@@ -29,7 +30,6 @@ from services.reporting.tests.integration.truth.questions import (
     list_questions,
     require_equal,
 )
-from services.reporting.tests.integration.truth.telling import Reporting, tell_business
 
 from crm_testing.answers import walk_pages
 
@@ -42,7 +42,7 @@ SEED: Final = int(os.environ.get("CRM_TRUTH_SEED", "20260329"))
 
 @pytest.fixture(scope="module", params=[SEED], ids=lambda seed: f"seed={seed}")
 async def business(reporting: Reporting, request: pytest.FixtureRequest) -> Business:
-    return await tell_business(reporting, await reporting.seed_tenant(), request.param)
+    return await publish_business(reporting, await reporting.seed_tenant(), request.param)
 
 
 @pytest.fixture(scope="module")

@@ -77,10 +77,10 @@ class Plan(Generic[RecordT]):
         self._conflict_of = conflict_of
 
     def find(self, record_id: UUID | None) -> RecordT | None:
-        """Give the record as the items so far have left it, if it is the batch's to touch."""
+        """Return the record as the items so far have left it, if it is the batch's to touch."""
         return None if record_id is None else self._records.get(record_id)
 
-    def find_holder(self, value: UniqueValue) -> UUID | None:
+    def find_unique_owner(self, value: UniqueValue) -> UUID | None:
         return self._holders.get(value)
 
     def put(self, record: RecordT) -> None:

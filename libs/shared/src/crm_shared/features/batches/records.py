@@ -32,7 +32,7 @@ class Decided(Generic[RecordT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Holders:
+class UniqueOwners:
     """`compared`: each value as given -> the form in which it is compared. `ids`: who has that one."""
 
     compared: dict[UniqueValue, UniqueValue] = field(default_factory=dict)
@@ -47,17 +47,17 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
 
     def __init__(self, tenant_id: UUID) -> None:
         self.tenant_id = tenant_id
-        self._holders = Holders()
+        self._holders = UniqueOwners()
         self._unseen: frozenset[UUID] = frozenset()
         self._missed: set[tuple[UniqueValue, UUID]] = set()
 
     @abstractmethod
-    async def find_holders(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> Holders:
+    async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
         """Look up values by unique field: the compared form of each, and the living record that has it."""
 
     @abstractmethod
     async def find_seen(self, transaction: Transaction, record_ids: Collection[UUID]) -> Collection[UUID]:
-        """Give those of the records that the caller sees."""
+        """Return those of the records that the caller sees."""
 
     @abstractmethod
     async def lock(
@@ -89,7 +89,7 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
     def to_state(self, record: RecordT) -> Mapping[str, Any]: ...
     @abstractmethod
     def read_new(self, new: NewT, name: str) -> Any:
-        """Give a field of what is to be created."""
+        """Return a field of what is to be created."""
 
     def read_value(self, record: RecordT, name: str) -> str | None:
         """Return a record's value of a unique field."""
@@ -107,7 +107,7 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         One who can't be had the second time either is in the way of the items that name it, and of no others.
         """
         named = {name: set(self._list_named(items, name)) for name in self.unique_fields}
-        self._holders = await self.find_holders(transaction, named)
+        self._holders = await self.find_unique_owners(transaction, named)
         wanted = {record_id for item in items if (record_id := self._find_id(item)) is not None}
         locked = await self.lock(transaction, wanted, self._holders.compared) if wanted else []
         records = {record.id: record for record in locked}
@@ -127,14 +127,14 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         return Plan(records, self._holders.ids, values_of=self._list_values, conflict_of=self._refuse_taken)
 
     def find(self, item: BatchItem[NewT], plan: Plan[RecordT]) -> RecordT | None:
-        """Give the record that the item's target names. Raises a Refusal when the caller may not change it."""
+        """Return the record that the item's target names. Raises a Refusal when the caller may not change it."""
         if item.target is None:
             return None
         if item.target.field == "id":
             record = plan.find(item.target.value)
         else:
             value = self._compare(item.target.field, item.target.value)
-            holder_id = plan.find_holder(value)
+            holder_id = plan.find_unique_owner(value)
             record = plan.find(holder_id)
         if record is None:
             return None
@@ -149,7 +149,9 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
     def _refuse_taken(self, value: UniqueValue, holder_id: UUID) -> Conflict:
         return self.to_conflict(value, None if holder_id in self._unseen else holder_id)
 
-    async def settle(self, transaction: Transaction, plan: Plan[RecordT], wire: list[OutboxEvent]) -> list[OutboxEvent]:
+    async def resolve(
+        self, transaction: Transaction, plan: Plan[RecordT], wire: list[OutboxEvent]
+    ) -> list[OutboxEvent]:
         """Finish the plan's records where that takes a look at others; return the events as they are then."""
         del transaction, plan
         return wire

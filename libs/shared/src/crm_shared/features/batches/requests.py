@@ -61,7 +61,7 @@ class BatchRequest(RequestBody):
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS), WithJsonSchema(_ITEMS_SCHEMA)]
 
     def choose_property(self, allowed: Sequence[str]) -> str:
-        """Give what items are found by: the first of `allowed` for an upsert, else `id`, where none is named.
+        """Return what items are found by: the first of `allowed` for an upsert, else `id`, where none is named.
 
         Raises InvalidField for one that is not allowed here.
         """
@@ -104,7 +104,7 @@ class ItemReader:
         create: Callable[[object], NewT],
         edit: Callable[[object], Mapping[str, Any]],
     ) -> tuple[list[BatchItem[NewT]], dict[int, Refusal]]:
-        """Give the well-formed items, and the refusals of the others by index.
+        """Return the well-formed items, and the refusals of the others by index.
 
         `create` and `edit` read an item without its `id`: into what creates a record, and into the fields named.
         Both may raise pydantic's ValidationError or a Refusal. Raises TooManyBatchItems as `read_items` does.
@@ -141,7 +141,7 @@ class ItemReader:
 async def read_items(
     context: RequestContext, items: Sequence[object], read: Callable[[int, object], ItemT]
 ) -> tuple[list[ItemT], dict[int, Refusal]]:
-    """Give what `read` makes of each item and its index, and the refusals of the others by index.
+    """Return what `read` makes of each item and its index, and the refusals of the others by index.
 
     `read` may raise pydantic's ValidationError or a Refusal. Raises TooManyBatchItems once the caller's tenant has
     had its share of the window.
@@ -206,16 +206,16 @@ async def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping
     response = Response(body, status_code=207, media_type=JSON)
     written = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, Outcome)]
     if written:
-        told = [each for each in written if each.is_told] or written
-        last = _last_of_each_partition(told, context.process.settings.topic_partitions)
+        published = [each for each in written if each.is_published] or written
+        last = _last_of_each_partition(published, context.process.settings.topic_partitions)
         token = positions.to_token([positions.Position(aggregate, each.id, each.version) for each in last])
         response.headers[positions.HEADER] = token
     return response
 
 
-def _last_of_each_partition(told: Sequence[Outcome], partitions: int) -> list[Outcome]:
+def _last_of_each_partition(published: Sequence[Outcome], partitions: int) -> list[Outcome]:
     """Leave the record told of last in each partition: who reads in order and has it, has all before it.
 
     A thousand positions would be a header of 60 kB, which no proxy lets through.
     """
-    return list({hash_key(str(each.id)) % partitions: each for each in told}.values())
+    return list({hash_key(str(each.id)) % partitions: each for each in published}.values())

@@ -30,7 +30,7 @@ class Outcome:
     status: int
     id: UUID
     version: int
-    is_told: bool
+    is_published: bool
 
 
 async def write_batch(
@@ -67,7 +67,7 @@ async def _write(
         if size >= PIECE_BYTES:
             await next_turn()
             size = 0
-    events = await records.settle(transaction, plan, events)
+    events = await records.resolve(transaction, plan, events)
     for step in plan.steps:
         await records.write(transaction, step)
     await records.conclude(transaction, events)

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
+from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock
 from crm_shared.database import Database, Transaction
 from crm_shared.features.custom_fields.kinds import EntityType
-from crm_shared.pacing import Pace
-from crm_shared.record_kinds import Edit, RecordKind
+from crm_shared.record_adapters import Edit, RecordAdapter
 
 PAGE_RECORDS = 500
 NO_ID = UUID(int=0)
@@ -55,60 +55,62 @@ CLEAN: Final = """
      WHERE tenant_id = $1 AND id = ANY($3)
 """
 
-Holders = Mapping[EntityType, RecordKind[Any]]
+RecordAdapters = Mapping[EntityType, RecordAdapter[Any]]
 """The records that have fields of each type. Their columns show custom_data without the values that are hidden."""
 
 
 class ValueCleaner:
     """Removes deleted fields with their values. `database` is the worker role's."""
 
-    def __init__(self, database: Database, holders: Holders, clock: Clock, pace: Pace | None = None) -> None:
+    def __init__(
+        self, database: Database, adapters: RecordAdapters, clock: Clock, backpressure: Backpressure | None = None
+    ) -> None:
         self._database = database
-        self._pace = pace
-        self._holders = holders
+        self._backpressure = backpressure
+        self._adapters = adapters
         self._clock = clock
 
     async def has_work(self) -> bool:
-        """Tell whether a deleted field still has values or an index."""
+        """Return whether a deleted field still has values or an index."""
         async with self._database.read_as_worker() as connection:
             return bool(await connection.fetchval(HAS_WORK))
 
-    async def settle(self) -> None:
+    async def converge(self) -> None:
         """Clean what is due, and mark what becomes due once the transactions of now have ended."""
         async with self._database.begin_as_worker() as transaction:
             due = await transaction.fetch(LIST_DUE)
             await transaction.execute(BEGIN_CLEANING)
         for row in due:
-            await self._clean(row["tenant_id"], self._holders[EntityType(row["entity_type"])], row["keys"])
+            await self._clean(row["tenant_id"], self._adapters[EntityType(row["entity_type"])], row["keys"])
             async with self._database.begin_as_worker() as transaction:
                 await transaction.execute(FORGET, row["tenant_id"], row["ids"])
 
-    async def _clean(self, tenant_id: UUID, kind: RecordKind[Any], keys: Sequence[str]) -> None:
+    async def _clean(self, tenant_id: UUID, adapter: RecordAdapter[Any], keys: Sequence[str]) -> None:
         after: UUID | None = NO_ID
         while after is not None:
-            if self._pace is not None:
-                await self._pace.wait()
+            if self._backpressure is not None:
+                await self._backpressure.wait()
             async with self._database.begin_as_worker() as transaction:
-                after = await self._clean_page(transaction, tenant_id, kind, keys, after)
+                after = await self._clean_page(transaction, tenant_id, adapter, keys, after)
 
     async def _clean_page(
-        self, transaction: Transaction, tenant_id: UUID, kind: RecordKind[Any], keys: Sequence[str], after: UUID
+        self, transaction: Transaction, tenant_id: UUID, adapter: RecordAdapter[Any], keys: Sequence[str], after: UUID
     ) -> UUID | None:
         """Clean one page. Gives its last id, None when there is no further one."""
         now = self._clock.now()
-        names = {"table": kind.table, "alias": kind.alias}
-        stored: LiteralString = ", " + kind.alias + ".custom_data AS stored"
-        statement = kind.select(stored) + LOCK.format_map(names)
+        names = {"table": adapter.table, "alias": adapter.alias}
+        stored: LiteralString = ", " + adapter.alias + ".custom_data AS stored"
+        statement = adapter.select(stored) + LOCK.format_map(names)
         rows = await transaction.fetch(statement, tenant_id, keys, after, PAGE_RECORDS)
         if not rows:
             return None
         await transaction.execute(CLEAN.format_map(names), tenant_id, keys, [row["id"] for row in rows], now)
         living = [dict(row) for row in rows if row["deleted_at"] is None]
-        edits = [_lose_values(kind, row.pop("stored"), row, now) for row in living]
-        await kind.publish_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
+        edits = [_lose_values(adapter, row.pop("stored"), row, now) for row in living]
+        await adapter.publish_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
         return UUID(int=rows[-1]["id"].int)
 
 
-def _lose_values(kind: RecordKind[Any], stored: object, row: Mapping[str, Any], now: datetime) -> Edit[Any]:
-    edit = kind.edit(kind.to_record(row), now=now)
+def _lose_values(adapter: RecordAdapter[Any], stored: object, row: Mapping[str, Any], now: datetime) -> Edit[Any]:
+    edit = adapter.edit(adapter.to_record(row), now=now)
     return replace(edit, before=replace(edit.before, custom_data=stored))

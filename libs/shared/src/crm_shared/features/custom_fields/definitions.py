@@ -34,7 +34,7 @@ class Definitions:
     def check(
         self, values: Mapping[str, Any], *, partial: bool, present: Mapping[str, Any] = NOTHING
     ) -> dict[str, Any]:
-        """Give `values` in their stored form.
+        """Return `values` in their stored form.
 
         Whole (`partial=False`): what a new record holds; blank values are left out, required fields must be there.
         Partial: the keys that `values` names, None where one is cleared; `merge` puts them into `present`, which is
@@ -63,7 +63,7 @@ class Definitions:
         return checked
 
     def merge(self, present: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the whole custom_data of a record that holds `present`, once `values` are set: null removes a key.
+        """Return the whole custom_data of a record that holds `present`, once `values` are set: null removes a key.
 
         Raises what `check` raises.
         """

@@ -66,17 +66,17 @@ class FieldColumn:
 
 
 def fold(text: str) -> str:
-    """Give SQL that folds the case of `text`, a placeholder or column."""
+    """Return SQL that folds the case of `text`, a placeholder or column."""
     return f"casefold({text}::text COLLATE pg_unicode_fast)"
 
 
 def to_text_key(folded: str) -> str:
-    """Give what `custom_text_key` makes of a text that is folded already."""
+    """Return what `custom_text_key` makes of a text that is folded already."""
     return f'(left({folded}, {KEY_CHARACTERS}) COLLATE "C")'
 
 
 def to_index_ddl(field: CustomField, tenant_id: UUID) -> str:
-    """Give the statement that builds a field's index."""
+    """Return the statement that builds a field's index."""
     table = TABLES[field.entity_type]
     column = FieldColumn(field, tenant_id, alias=table)
     return (

@@ -62,7 +62,7 @@ def _read(definitions: "Definitions", name: str, text: str, alias: str) -> tuple
 
 
 def _to_sql(where: Where, column: FieldColumn, operator: str, value: Any) -> Iterator[str]:
-    """Give the condition that an index serves, then the exact one where that one is coarser."""
+    """Yield the condition that an index serves, then the exact one where that one is coarser."""
     yield column.scope
     if value is None:
         yield f"{column.sql if column.field.field_type.has_order else column.text} {operator}"

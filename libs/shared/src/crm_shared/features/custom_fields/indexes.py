@@ -71,7 +71,7 @@ SET_STATE = """
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedIndex:
     """A field that has an index or shall have one."""
 
     tenant_id: UUID
@@ -87,71 +87,77 @@ class IndexKeeper:
         self._owner_dsn = owner_dsn
 
     async def has_work(self) -> bool:
-        """Tell whether a field waits for its index to be built or dropped."""
+        """Return whether a field waits for its index to be built or dropped."""
         async with self._database.read_as_worker() as connection:
             return bool(await connection.fetchval(HAS_WORK))
 
-    async def settle(self) -> bool:
+    async def converge(self) -> bool:
         """Build and drop what differs. False when another process is at it."""
         owner = await asyncpg.connect(self._owner_dsn, server_settings={"application_name": "custom field indexes"})
         try:
             await owner.execute("SET statement_timeout = 0; SET lock_timeout = 0")
             if not await owner.fetchval(TRY_LOCK):
                 return False
-            await self._settle(owner)
+            await self._converge(owner)
             return True
         finally:
             await owner.close(timeout=5)
 
-    async def _settle(self, owner: asyncpg.Connection) -> None:
+    async def _converge(self, owner: asyncpg.Connection) -> None:
         present = {row["relname"]: row["indisvalid"] for row in await owner.fetch(LIST_PRESENT, INDEX_PREFIX)}
-        wishes = {to_index_name(wish.field.id): wish for wish in await self._list_wishes()}
+        wanted_indexes = {
+            to_index_name(wanted_index.field.id): wanted_index for wanted_index in await self._list_wanted_indexes()
+        }
         for name, is_valid in present.items():
-            if not (is_valid and name in wishes and wishes[name].is_wanted):
+            if not (is_valid and name in wanted_indexes and wanted_indexes[name].is_wanted):
                 await owner.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        for name, wish in wishes.items():
-            if not wish.is_wanted:
-                await self._set_state(wish, IndexState.NONE)
-            elif present.get(name) or await self._build(owner, wish):
-                await self._set_state(wish, IndexState.READY)
-        await _settle_statistics(owner, [wish for wish in wishes.values() if wish.is_wanted])
+        for name, wanted_index in wanted_indexes.items():
+            if not wanted_index.is_wanted:
+                await self._set_state(wanted_index, IndexState.NONE)
+            elif present.get(name) or await self._build(owner, wanted_index):
+                await self._set_state(wanted_index, IndexState.READY)
+        await _converge_statistics(
+            owner, [wanted_index for wanted_index in wanted_indexes.values() if wanted_index.is_wanted]
+        )
 
-    async def _build(self, owner: asyncpg.Connection, wish: Wish) -> bool:
+    async def _build(self, owner: asyncpg.Connection, wanted_index: WantedIndex) -> bool:
         """Build one index. False when it can't be: the field says FAILED, and a later round tries again."""
-        await self._set_state(wish, IndexState.BUILDING)
+        await self._set_state(wanted_index, IndexState.BUILDING)
         try:
-            await owner.execute(to_index_ddl(wish.field, wish.tenant_id))
+            await owner.execute(to_index_ddl(wanted_index.field, wanted_index.tenant_id))
         except asyncpg.PostgresError as error:
             if owner.is_closed():
                 raise
-            logger.warning("custom_field_index_failed", field_id=str(wish.field.id), error=str(error))
-            await self._set_state(wish, IndexState.FAILED)
+            logger.warning("custom_field_index_failed", field_id=str(wanted_index.field.id), error=str(error))
+            await self._set_state(wanted_index, IndexState.FAILED)
             return False
-        logger.info("custom_field_index_built", field_id=str(wish.field.id))
+        logger.info("custom_field_index_built", field_id=str(wanted_index.field.id))
         return True
 
-    async def _list_wishes(self) -> list[Wish]:
+    async def _list_wanted_indexes(self) -> list[WantedIndex]:
         async with self._database.read_as_worker() as connection:
-            return [_to_wish(dict(row)) for row in await connection.fetch(LIST_WANTED)]
+            return [_to_wanted_index(dict(row)) for row in await connection.fetch(LIST_WANTED)]
 
-    async def _set_state(self, wish: Wish, state: IndexState) -> None:
+    async def _set_state(self, wanted_index: WantedIndex, state: IndexState) -> None:
         async with self._database.begin_as_worker() as transaction:
-            await transaction.execute(SET_STATE, wish.tenant_id, wish.field.id, state, wish.is_wanted)
+            await transaction.execute(
+                SET_STATE, wanted_index.tenant_id, wanted_index.field.id, state, wanted_index.is_wanted
+            )
 
 
-async def _settle_statistics(owner: asyncpg.Connection, wishes: Sequence[Wish]) -> None:
+async def _converge_statistics(owner: asyncpg.Connection, wanted_indexes: Sequence[WantedIndex]) -> None:
     """Let ANALYZE count the values of indexed fields: the planner would take any value for one in 200."""
     present = {row["stxname"] for row in await owner.fetch(LIST_STATISTICS, STATISTICS_PREFIX)}
-    wanted = {to_statistics_name(wish.field): wish for wish in wishes}
+    wanted = {to_statistics_name(wanted_index.field): wanted_index for wanted_index in wanted_indexes}
     for name in sorted(present - wanted.keys()):
         await owner.execute(f"DROP STATISTICS IF EXISTS {name}")
     missing = [wanted[name] for name in sorted(wanted.keys() - present)]
-    for wish in missing:
-        await owner.execute(to_statistics_ddl(wish.field, wish.tenant_id))
-    for table in sorted({TABLES[wish.field.entity_type] for wish in missing}):
+    for wanted_index in missing:
+        await owner.execute(to_statistics_ddl(wanted_index.field, wanted_index.tenant_id))
+    for table in sorted({TABLES[wanted_index.field.entity_type] for wanted_index in missing}):
         await owner.execute(f"ANALYZE {table}")
 
 
-def _to_wish(row: dict[str, Any]) -> Wish:
+def _to_wanted_index(row: dict[str, Any]) -> WantedIndex:
     tenant_id, is_wanted = row.pop("tenant_id"), row.pop("is_wanted")
-    return Wish(tenant_id, to_field(row), is_wanted)
+    return WantedIndex(tenant_id, to_field(row), is_wanted)

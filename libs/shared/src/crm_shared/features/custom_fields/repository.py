@@ -144,7 +144,7 @@ def to_field(row: Mapping[str, Any]) -> CustomField:
 
 
 def to_state(field: CustomField) -> dict[str, Any]:
-    """Give the field as the API answers it."""
+    """Return the field as the API answers it."""
     names: Sequence[str] = [column.strip().removeprefix("f.") for column in FIELD_COLUMNS.split(",")]
     return {name: getattr(field, name) for name in names}
 

@@ -89,7 +89,7 @@ _NUMBER_KEY: Final = """
 
 
 def functions_ddl(*, leakproof: bool) -> str:
-    """Give the SQL that makes the functions of the index expressions, unless they are there as good or better.
+    """Return the SQL that makes the functions of the index expressions, unless they are there as good or better.
 
     `leakproof` needs a superuser. Either form gives the same results, so that one may replace the other under an
     index that stands.
@@ -116,5 +116,5 @@ def functions_ddl(*, leakproof: bool) -> str:
 
 
 def custom_fields_ddl(service: Literal["contacts", "deals"]) -> str:
-    """Give the SQL of a service whose records may have custom fields."""
+    """Return the SQL of a service whose records may have custom fields."""
     return TABLE + LOCKS + HIDING + functions_ddl(leakproof=False) + protect("custom_fields", service=service)

@@ -24,7 +24,7 @@ _LONGEST_NUMBER = 100
 
 
 def to_stored(field: CustomField, value: Any, present: Any = None) -> Any:
-    """Give `value` in its stored form. `present` is what the record holds: a retired option may stay.
+    """Return `value` in its stored form. `present` is what the record holds: a retired option may stay.
 
     Raises ValueError saying what is wrong.
     """
@@ -119,7 +119,7 @@ def _part(text: str) -> list[str]:
 
 
 def _find_option(field: CustomField, text: str) -> str:
-    """Give the value of the option that `text` names by value, else by label, else by either whatever the case.
+    """Return the value of the option that `text` names by value, else by label, else by either whatever the case.
 
     Two options that differ by case alone are told apart by it: such a text names neither.
     """
@@ -144,7 +144,7 @@ def _to_option(field: CustomField, value: Any, *, held: frozenset[str]) -> str:
 
 
 def _to_options(field: CustomField, value: Any, present: Any) -> list[str] | None:
-    """Give the options in the field's order, so that equal choices are stored alike; None for an empty list."""
+    """Return the options in the field's order, so that equal choices are stored alike; None for an empty list."""
     if not isinstance(value, list):
         raise ValueError("takes a list of options")  # noqa: TRY004 - one kind of error for every wrong value
     held = frozenset(present if isinstance(present, list) else ())

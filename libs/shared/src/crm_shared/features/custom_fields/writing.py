@@ -12,7 +12,7 @@ from crm_shared.features.custom_fields.repository import load_definitions
 async def check_new(
     transaction: Transaction, tenant_id: UUID, entity_type: EntityType, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Give the custom_data of a new record. Raises UnknownCustomField, InvalidField; missing required ones too."""
+    """Return the custom_data of a new record. Raises UnknownCustomField, InvalidField; missing required ones too."""
     definitions = await load_definitions(transaction, tenant_id, entity_type)
     return definitions.check(values, partial=False)
 
@@ -24,7 +24,7 @@ async def merge_changes(
     present: Mapping[str, Any],
     changes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Give a PATCH's changes with its custom_data, if any, put into that which the record holds.
+    """Return a PATCH's changes with its custom_data, if any, put into that which the record holds.
 
     The record is locked. Raises UnknownCustomField, InvalidField.
     """

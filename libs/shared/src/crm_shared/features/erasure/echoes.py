@@ -16,10 +16,10 @@ from uuid import UUID
 import structlog
 
 from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.rls import protect
-from crm_shared.pacing import Pace
 from crm_shared.publishing import publish
 from crm_shared.settings import ServiceSettings
 
@@ -69,7 +69,7 @@ LoadSnapshots = Callable[[Connection, Sequence[tuple[UUID, UUID]]], Awaitable[Se
 
 
 def echo_ddl(service: str) -> str:
-    """Give the SQL for a migration of `service`, which owns records that can be erased."""
+    """Return the SQL for a migration of `service`, which owns records that can be erased."""
     return """
         CREATE TABLE erasure_echoes (
             tenant_id uuid NOT NULL,
@@ -88,14 +88,14 @@ async def note_erased(transaction: Transaction, tenant_id: UUID, record_ids: Seq
 
 
 @dataclass(frozen=True, slots=True)
-class Echoes:
+class Reannouncements:
     """Tells what was erased again, `compaction_lag_s` afterwards and once more after that time."""
 
     database: Database
     load_snapshots: LoadSnapshots
     compaction_lag_s: float
 
-    async def tell_due(self) -> int:
+    async def reannounce_due(self) -> int:
         """Tell of a batch of those that are due, and count them. Raises as the database does."""
         async with self.database.begin_as_worker() as transaction:
             due = await transaction.fetch(TAKE_DUE, self.compaction_lag_s * MARGIN, BATCH_RECORDS, TIMES)
@@ -115,20 +115,20 @@ class Echoes:
 
 
 @asynccontextmanager
-async def telling_again(
-    database: Database, settings: ServiceSettings, load_snapshots: LoadSnapshots, pace: Pace
+async def reannouncing(
+    database: Database, settings: ServiceSettings, load_snapshots: LoadSnapshots, backpressure: Backpressure
 ) -> AsyncIterator[None]:
-    """Tell of erased records again as long as the block runs, a batch at the `pace` of those that read of it.
+    """Tell of erased records again as long as the block runs, a batch at the `backpressure` of those that read of it.
 
     `database` is the worker role's.
     """
-    echoes = Echoes(database, load_snapshots, settings.compaction_lag_s)
+    reannouncements = Reannouncements(database, load_snapshots, settings.compaction_lag_s)
 
-    async def tell_due() -> bool:
-        has_told = await echoes.tell_due() > 0
-        if has_told:  # before the next batch, and not before each look at what is due
-            await pace.wait()
-        return has_told
+    async def reannounce_due() -> bool:
+        has_published = await reannouncements.reannounce_due() > 0
+        if has_published:  # before the next batch, and not before each look at what is due
+            await backpressure.wait()
+        return has_published
 
-    async with background(repeat("erasure_echoes", tell_due, pause_s=settings.erasure_check_s)):
+    async with background(repeat("erasure_echoes", reannounce_due, pause_s=settings.erasure_check_s)):
         yield

@@ -12,13 +12,13 @@ import structlog
 from prometheus_client import Counter as Metric
 
 from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
 from crm_shared.bus import Consumer, subscribe
 from crm_shared.clock import Clock
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.features.handover.holdings import HandOver, Holding
-from crm_shared.features.handover.leavers import hold, knows, list_due
-from crm_shared.pacing import Pace
+from crm_shared.features.handover.leavers import knows, list_due, lock_users
+from crm_shared.features.handover.owned_records import HandOver, OwnedRecords
 
 logger = structlog.get_logger(__name__)
 
@@ -34,29 +34,31 @@ LOCKED_PAUSE_S: Final = 0.05
 
 async def hand_over_due(
     database: Database,
-    holdings: Sequence[Holding],
+    all_owned: Sequence[OwnedRecords],
     clock: Clock,
     *,
     tenant_ids: Sequence[UUID] | None = None,
     within_s: float | None = None,
-    pace: Pace | None = None,
+    backpressure: Backpressure | None = None,
 ) -> int:
-    """Give on all that is due, a batch of each leaver and kind in turn, and give the number of records.
+    """Return on all that is due, a batch of each leaver and kind in turn, and give the number of records.
 
     `tenant_ids` None is everybody. Each batch is a transaction of its own, so that a kill loses one batch's work and
-    no more. After `within_s` the rest is left. With a `pace` each batch waits for those that read of it.
+    no more. After `within_s` the rest is left. With a `backpressure` each batch waits for those that read of it.
     """
     give_up_at_s = None if within_s is None else time.monotonic() + within_s
     given = Counter[tuple[str, HandOver]]()
     is_done = False
     while not is_done:
         is_done, before = True, given.total()
-        for holding in holdings:
-            for hand_over in await list_due(database, holding, tenant_ids):
+        for owned_records in all_owned:
+            for hand_over in await list_due(database, owned_records, tenant_ids):
                 is_done = False
-                if pace is not None:
-                    await pace.wait()
-                given[holding.aggregate, hand_over] += await _give_batch(database, holding, hand_over, clock)
+                if backpressure is not None:
+                    await backpressure.wait()
+                given[owned_records.aggregate, hand_over] += await _give_batch(
+                    database, owned_records, hand_over, clock
+                )
         if give_up_at_s is not None and time.monotonic() > give_up_at_s:
             break
         if not is_done and given.total() == before:  # all that is left is locked by others, for a moment
@@ -65,12 +67,12 @@ async def hand_over_due(
     return given.total()
 
 
-async def _give_batch(database: Database, holding: Holding, hand_over: HandOver, clock: Clock) -> int:
+async def _give_batch(database: Database, owned_records: OwnedRecords, hand_over: HandOver, clock: Clock) -> int:
     async with database.begin_as_worker() as transaction:
-        if not await hold(transaction, hand_over):
+        if not await lock_users(transaction, hand_over):
             return 0
-        count = await holding.give(transaction, hand_over, clock.now())
-    HANDED_OVER.labels(holding.aggregate).inc(count)
+        count = await owned_records.give(transaction, hand_over, clock.now())
+    HANDED_OVER.labels(owned_records.aggregate).inc(count)
     return count
 
 
@@ -87,7 +89,7 @@ def _report(given: Counter[tuple[str, HandOver]]) -> None:
             )
 
 
-def follow_hand_overs(service: str, holdings: Sequence[Holding]) -> Consumer[[Database, Clock]]:
+def follow_hand_overs(service: str, all_owned: Sequence[OwnedRecords]) -> Consumer[[Database, Clock]]:
     """Make the consumer that hands records over as soon as the directory tells of a leaver.
 
     It acts on the directory as it is here, never on an event's own word: replays and late events change nothing, and
@@ -105,24 +107,24 @@ def follow_hand_overs(service: str, holdings: Sequence[Holding]) -> Consumer[[Da
                 return
             await asyncio.sleep(LOCKED_PAUSE_S)
         wanted = sorted(set(tenant_ids))
-        await hand_over_due(database, holdings, clock, tenant_ids=wanted, within_s=GIVING_WITHIN_S)
+        await hand_over_due(database, all_owned, clock, tenant_ids=wanted, within_s=GIVING_WITHIN_S)
 
     return follow
 
 
 @asynccontextmanager
-async def sweeping(
+async def sweeping_hand_overs(
     database: Database,
-    holdings: Sequence[Holding],
+    all_owned: Sequence[OwnedRecords],
     clock: Clock,
-    pace: Pace | None = None,
+    backpressure: Backpressure | None = None,
     *,
     pause_s: float = SWEEP_PAUSE_S,
 ) -> AsyncIterator[None]:
     """While in the block, come back every `pause_s` seconds to whatever is still a leaver's."""
 
     async def sweep() -> None:
-        await hand_over_due(database, holdings, clock, pace=pace)
+        await hand_over_due(database, all_owned, clock, backpressure=backpressure)
 
     async with background(repeat("hand_over", sweep, pause_s=pause_s)):
         yield

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Database, Transaction
-from crm_shared.features.handover.holdings import HandOver, Holding
+from crm_shared.features.handover.owned_records import HandOver, OwnedRecords
 
 # To the end of each chain, since successors leave too. UNION, not UNION ALL: replicas hear of users in any order, so
 # that for a moment two may seem to follow each other.
@@ -32,7 +32,7 @@ _WHO_HAVE: Final = " CROSS JOIN LATERAL ("
 _ONE: Final = " LIMIT 1) AS owned ORDER BY l.tenant_id, l.leaver_id"
 
 # A lock that is held is passed over and not waited for: keeping the directory takes these rows in orders of its own.
-HOLD_BOTH: Final = """
+LOCK_BOTH: Final = """
     SELECT id
       FROM directory_users
      WHERE tenant_id = $1
@@ -47,20 +47,22 @@ FIND_VERSIONS: Final = """
 """
 
 
-async def list_due(database: Database, holding: Holding, tenant_ids: Sequence[UUID] | None) -> list[HandOver]:
-    """Give who left records of this kind and to whom they go; `tenant_ids` None asks for all tenants."""
+async def list_due(
+    database: Database, owned_records: OwnedRecords, tenant_ids: Sequence[UUID] | None
+) -> list[HandOver]:
+    """Return who left records of this kind and to whom they go; `tenant_ids` None asks for all tenants."""
     async with database.read_as_worker() as connection:
-        rows = await connection.fetch(_CHAINS + _WHO_HAVE + holding.has_any + _ONE, tenant_ids)
+        rows = await connection.fetch(_CHAINS + _WHO_HAVE + owned_records.has_any + _ONE, tenant_ids)
     return [HandOver(**row) for row in rows]
 
 
-async def hold(transaction: Transaction, hand_over: HandOver) -> bool:
+async def lock_users(transaction: Transaction, hand_over: HandOver) -> bool:
     """Keep both users as they are to the transaction's end. False when one has changed, or is being changed."""
-    rows = await transaction.fetch(HOLD_BOTH, hand_over.tenant_id, hand_over.leaver_id, hand_over.successor_id)
+    rows = await transaction.fetch(LOCK_BOTH, hand_over.tenant_id, hand_over.leaver_id, hand_over.successor_id)
     return len(rows) == len({hand_over.leaver_id, hand_over.successor_id})
 
 
 async def knows(database: Database, tenant_ids: Sequence[UUID], ids: Sequence[UUID], versions: Sequence[int]) -> bool:
-    """Tell whether the directory here has all these users in these versions, or later ones."""
+    """Return whether the directory here has all these users in these versions, or later ones."""
     async with database.read_as_worker() as connection:
         return int(await connection.fetchval(FIND_VERSIONS, tenant_ids, ids, versions)) == len(ids)

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import ImportMode
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.problems import Warned
 from crm_shared.refusals import InvalidField
 
@@ -11,7 +11,7 @@ from crm_shared.refusals import InvalidField
 def require_identifiable(
     columns: Sequence[tuple[str, str | None]],
     *,
-    kind: AnyKind,
+    kind: AnyAdapter,
     mode: ImportMode,
     id_property: str | None,
     match_by: Sequence[str] = (),
@@ -54,7 +54,7 @@ def list_assumed(
     ]
 
 
-def _choose_property(fields: Collection[str], *, kind: AnyKind, mode: ImportMode, id_property: str | None) -> str:
+def _choose_property(fields: Collection[str], *, kind: AnyAdapter, mode: ImportMode, id_property: str | None) -> str:
     choices = kind.id_properties
     # Rows that a person adds to an export have no id: an upsert finds those by the usual property.
     usual = ("id", *choices) if mode is ImportMode.UPDATE else choices
@@ -69,7 +69,7 @@ def _choose_property(fields: Collection[str], *, kind: AnyKind, mode: ImportMode
 def _require_matching(
     fields: Collection[str],
     *,
-    kind: AnyKind,
+    kind: AnyAdapter,
     mode: ImportMode,
     id_property: str | None,
     match_by: Sequence[str],

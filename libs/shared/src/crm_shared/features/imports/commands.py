@@ -10,6 +10,7 @@ from crm_shared.clock import Clock
 from crm_shared.database import Connection, Transaction, UnitOfWork
 from crm_shared.features.custom_fields import read_definitions
 from crm_shared.features.imports import domain, repository
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.columns import list_assumed, require_identifiable
 from crm_shared.features.imports.domain import (
     Import,
@@ -25,7 +26,6 @@ from crm_shared.features.imports.error_files import find_columns
 from crm_shared.features.imports.formats import Beginning, list_delimiters, read_beginning
 from crm_shared.features.imports.forms import FileForms
 from crm_shared.features.imports.headers import Columns, to_columns
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.problems import Warned
 from crm_shared.refusals import InvalidField
@@ -36,7 +36,7 @@ class BeginImport:
     """The file is stored already, as the pieces of `import_id`; `beginning` is its first piece."""
 
     caller: Caller
-    kind: AnyKind
+    kind: AnyAdapter
     import_id: UUID
     file_name: str
     file_bytes: int

@@ -99,7 +99,7 @@ class EncodingDetector:
 
     @property
     def is_utf8(self) -> bool:
-        """Tell whether there are letters beyond ASCII, and all of them are those of UTF-8."""
+        """Return whether there are letters beyond ASCII, and all of them are those of UTF-8."""
         return self.letters > 0 and not self.wrong_bytes
 
     def result(self) -> str:

@@ -63,7 +63,7 @@ FORGET_PREVIEWS: Final = """
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FiledIdentities:
     """What files call some people: `wholes` count as whole cells alone."""
 
     addresses: Sequence[str]
@@ -71,16 +71,18 @@ class Told:
     wholes: Sequence[str]
 
 
-async def forget_told(transaction: Transaction, tenant_id: UUID, told: Told, *, page_rows: int = PAGE_ROWS) -> None:
+async def forget_identities(
+    transaction: Transaction, tenant_id: UUID, identities: FiledIdentities, *, page_rows: int = PAGE_ROWS
+) -> None:
     """Delete what imports still hold of people who are called so.
 
     The files themselves are deleted when their import ends. Of a file that still waits nothing is forgotten: its rows
     have not been written yet.
     """
-    told_by = (list(told.addresses), list(told.phones), list(told.wholes))
-    if any(told_by):
+    identities_by = (list(identities.addresses), list(identities.phones), list(identities.wholes))
+    if any(identities_by):
         after: Sequence[object] | None = (UUID(int=0), 0, 0)
         while after is not None:
-            after = await transaction.fetchrow(FORGET_ERRORS, tenant_id, *told_by, *after, page_rows)
-        await transaction.execute(FORGET_FILE_NAMES, tenant_id, *told_by)
+            after = await transaction.fetchrow(FORGET_ERRORS, tenant_id, *identities_by, *after, page_rows)
+        await transaction.execute(FORGET_FILE_NAMES, tenant_id, *identities_by)
     await transaction.execute(FORGET_PREVIEWS, tenant_id)

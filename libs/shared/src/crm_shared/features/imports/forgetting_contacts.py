@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Transaction
-from crm_shared.features.imports.forgetting import Told, forget_told
+from crm_shared.features.imports.forgetting import FiledIdentities, forget_identities
 
 LIST_PEOPLE: Final = """
     SELECT r.tenant_id, r.address, r.external_id, r.name
@@ -21,6 +21,6 @@ async def forget(transaction: Transaction, contacts: Sequence[tuple[UUID, UUID]]
     for tenant_id in sorted({row["tenant_id"] for row in rows}):
         people = [row for row in rows if row["tenant_id"] == tenant_id]
         wholes = [value for one in people for value in (one["external_id"], one["name"]) if value]
-        await forget_told(
-            transaction, tenant_id, Told([one["address"] for one in people if one["address"]], (), wholes)
+        await forget_identities(
+            transaction, tenant_id, FiledIdentities([one["address"] for one in people if one["address"]], (), wholes)
         )

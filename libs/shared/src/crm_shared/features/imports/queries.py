@@ -48,7 +48,7 @@ async def list_imports(connection: Connection, statement: ListStatement) -> Rows
 
 
 async def walk_errors(database: Database, job: Import) -> AsyncIterator[list[Mapping[str, Any]]]:
-    """Give what was wrong with rows, page by page in the file's order; no connection is held between pages."""
+    """Yield what was wrong with rows, page by page in the file's order; no connection is held between pages."""
     after = (-1, 0)
     while True:
         async with database.read(job.tenant_id) as connection:

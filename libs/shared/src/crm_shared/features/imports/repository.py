@@ -94,7 +94,7 @@ async def store_piece(transaction: Transaction, tenant_id: UUID, import_id: UUID
 
 
 async def load_piece(connection: Connection, tenant_id: UUID, import_id: UUID, number: int) -> bytes:
-    """Give one piece of the file, b"" after the last."""
+    """Return one piece of the file, b"" after the last."""
     return bytes(await connection.fetchval(LOAD_PIECE, tenant_id, import_id, number) or b"")
 
 

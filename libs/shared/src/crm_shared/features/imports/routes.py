@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from crm_shared.database import Database
 from crm_shared.features.imports import commands, queries
+from crm_shared.features.imports.adapter import Adapters
 from crm_shared.features.imports.commands import BeginImport
 from crm_shared.features.imports.domain import (
     AlreadyReverted,
@@ -21,7 +22,6 @@ from crm_shared.features.imports.domain import (
 from crm_shared.features.imports.error_files import ErrorLines
 from crm_shared.features.imports.intake.limits import TooManyImportBytes, TooManyImports
 from crm_shared.features.imports.intake.uploads import ImportRoute, StoredFile
-from crm_shared.features.imports.kind import Kinds
 from crm_shared.features.imports.schemas import ImportFields, ImportList, ImportPage, ImportState, make_form
 from crm_shared.features.imports.states import to_state
 from crm_shared.http.context import Context
@@ -45,12 +45,12 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 ORDER: Final = Order("-created_at", SortField("i.created_at", datetime), is_descending=True, id_column="i.id")
 
 
-def make_routers(kinds: Kinds) -> tuple[APIRouter, ...]:
+def make_routers(kinds: Adapters) -> tuple[APIRouter, ...]:
     """Make `/imports` of a service that keeps the records of `kinds`; others are 422."""
     return _make_upload(kinds), _make_reads(), _make_acts()
 
 
-def _make_upload(kinds: Kinds) -> APIRouter:
+def _make_upload(kinds: Adapters) -> APIRouter:
     router = APIRouter(prefix="/imports", tags=["imports"], route_class=ImportRoute)
 
     @router.post(

@@ -100,7 +100,7 @@ _TABLES = """
 
 
 def imports_ddl(service: str, entity_types: Collection[str]) -> str:
-    """Give the SQL for a migration of `service`, which keeps records of these types."""
+    """Return the SQL for a migration of `service`, which keeps records of these types."""
     tables = _TABLES.format(entity_types=", ".join(f"'{one}'" for one in entity_types))
     walls = "".join(wall(table, columns) for table, columns in MOMENTS.items())
     return tables + walls + "".join(protect(table, service=service) for table in TABLES)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Json, ValidationError
 
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import ImportedType, ImportMode, ImportStatus, OnMissingCompany
 from crm_shared.features.imports.encodings import require_encoding
 from crm_shared.features.imports.formats import MAX_COLUMNS, read_name, require_delimiter
@@ -16,7 +17,6 @@ from crm_shared.features.imports.forms import (
     require_decimal_mark,
     require_value_separator,
 )
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.http.models import PageQuery, RequestBody, ShortText
 from crm_shared.http.problems import refusal_of_validation
 
@@ -87,7 +87,7 @@ def _to_body_error(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "loc": ("body", *found["loc"]), **changed}
 
 
-def make_form(kinds: Mapping[ImportedType, AnyKind]) -> dict[str, Any]:
+def make_form(kinds: Mapping[ImportedType, AnyAdapter]) -> dict[str, Any]:
     """Describe the form for OpenAPI."""
     properties = list(dict.fromkeys(name for kind in kinds.values() for name in kind.match_properties))
     ids = [name for name in properties if any(name in kind.id_properties for kind in kinds.values())]

@@ -7,7 +7,7 @@ from crm_shared.features.imports.encodings import SHOWN
 
 
 def to_state(job: Import) -> dict[str, Any]:
-    """Give what GET answers of an import."""
+    """Return what GET answers of an import."""
     total = job.file_bytes or 1
     progress = round(job.bytes_read / total, 4)
     if job.reverted is not None:

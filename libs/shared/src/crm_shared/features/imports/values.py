@@ -36,5 +36,5 @@ def find_id(text: str) -> UUID | None:
 
 
 def is_id(text: str) -> bool:
-    """Tell whether a cell may be an id of ours."""
+    """Return whether a cell may be an id of ours."""
     return len(text) == _ID_LENGTH and text.count("-") == _ID_DASHES

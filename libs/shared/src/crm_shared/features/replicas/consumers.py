@@ -5,13 +5,13 @@ from typing import Concatenate
 from uuid import UUID
 
 from crm_shared.access.directory import apply_directory_events
+from crm_shared.backpressure import Backpressure
 from crm_shared.bus import Consumer, subscribe
 from crm_shared.clock import SystemClock
 from crm_shared.contracts import Event
 from crm_shared.database import Database, Transaction
-from crm_shared.features.replicas.following import Movers, follow_merges
+from crm_shared.features.replicas.merge_following import Movers, follow_merges
 from crm_shared.features.replicas.records import from_event, save_records
-from crm_shared.pacing import Pace
 
 Forget = Callable[[Transaction, Sequence[tuple[UUID, UUID]]], Awaitable[None]]
 """Takes out of a service's own tables what they hold of contacts, each (tenant, id)."""
@@ -40,7 +40,7 @@ def keep_replicas(
     clock = SystemClock()
 
     @subscribe(*topics, group_id=f"{service}.replicas")
-    async def keep(batch: list[Event], database: Database, pace: Pace | None = None) -> None:
+    async def keep(batch: list[Event], database: Database, backpressure: Backpressure | None = None) -> None:
         records = [from_event(event) for event in batch]
         async with database.begin_as_worker() as transaction:
             erased = [(event.tenant_id, event.aggregate_id) for event in batch if _is_erased_contact(event)]
@@ -56,10 +56,10 @@ def keep_replicas(
             # By transactions of their own, after the replica's: a contact may have ten thousand records to move, and
             # whoever writes a reference from now on sees the merge.
             contacts = [(record.tenant_id, record.id) for record in records if record.aggregate == "contact"]
-            await follow_merges(database, followers, contacts, clock, pace)
+            await follow_merges(database, followers, contacts, clock, backpressure)
 
     return keep
 
 
 def _is_erased_contact(event: Event) -> bool:
-    return event.aggregate == "contact" and event.tells_of_erasure
+    return event.aggregate == "contact" and event.is_erasure

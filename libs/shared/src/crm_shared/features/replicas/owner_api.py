@@ -39,11 +39,11 @@ class OwnerApi:
         await self._client.aclose()
 
     async def find(self, aggregate: str, record_id: UUID, token: str) -> Mapping[str, Any] | None:
-        """Give the record as its GET answers, None when it is not there for this caller. Raises Unavailable."""
+        """Return the record as its GET answers, None when it is not there for this caller. Raises Unavailable."""
         return await self._get(self._urls[aggregate], f"/v1/{COLLECTIONS[aggregate]}/{record_id}", token)
 
     async def find_caller(self, token: str) -> Caller | None:
-        """Give the token's user as contacts knows them, None when they may not enter. Raises Unavailable."""
+        """Return the token's user as contacts knows them, None when they may not enter. Raises Unavailable."""
         try:
             me = await self._get(self._urls["user"], "/v1/me", token)
         except Unauthenticated:

@@ -57,7 +57,7 @@ class OwnerLists:
             raise OwnerDiffers(f"the token is not that of an ADMIN of tenant {tenant_id}")
 
     async def list_versions(self, aggregate: str) -> AsyncIterator[Mapping[UUID, int]]:
-        """Give the versions of all records by id, page by page, oldest first, so that new ones come last."""
+        """Yield the versions of all records by id, page by page, oldest first, so that new ones come last."""
         cursor = None
         while True:
             asked = {"sort": "created_at", "limit": str(PAGE_RECORDS)} | ({"cursor": cursor} if cursor else {})
@@ -70,7 +70,7 @@ class OwnerLists:
                 return
 
     async def find(self, aggregate: str, record_id: UUID) -> Mapping[str, Any] | None:
-        """Give the record as its GET answers, None when its owner says that it is not there."""
+        """Return the record as its GET answers, None when its owner says that it is not there."""
         return await self._get(aggregate, f"/v1/{_PATHS[aggregate]}/{record_id}", {})
 
     async def _get(self, aggregate: str, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any] | None:

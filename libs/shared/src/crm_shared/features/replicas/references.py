@@ -74,7 +74,7 @@ class References:
         self._owner_api = owner_api
 
     async def require(self, caller: Caller, *wanted: Reference) -> Mapping[str, ReplicaRecord]:
-        """Give the records by pointer. Raises UnknownReference naming each that is not there, or Unavailable."""
+        """Return the records by pointer. Raises UnknownReference naming each that is not there, or Unavailable."""
         records = [reference for reference in wanted if reference.aggregate != "user"]
         found: dict[str, ReplicaRecord] = {}
         unknown: list[Reference] = []
@@ -200,7 +200,7 @@ def refuse_read_only(named: Mapping[str, tuple[str, UUID]], read_only: Collectio
 async def _find_records(
     connection: Connection, caller: Caller, wanted: list[Reference]
 ) -> dict[tuple[str, UUID], ReplicaRecord]:
-    """Give what the replica has and the caller sees."""
+    """Return what the replica has and the caller sees."""
     where = Where([r.aggregate for r in wanted], [r.id for r in wanted], caller.tenant_id)
     add_visible(where, caller, "r.owner_id", contact_id=CONTACT_OF_RECORD)
     rows = await connection.fetch(FIND_RECORDS + where.sql, *where.parameters)

@@ -23,75 +23,75 @@ PAGE_ROWS: Final = 200
 SETTLE_S: Final = 2.0
 """How long a projection may lag behind before that counts as a difference."""
 
-LIST_HELD: Final = """
+LIST_PROJECTED: Final = """
     SELECT {key} AS id, version FROM {table}
      WHERE tenant_id = $1 AND {key} > $2 AND {where}
      ORDER BY {key}
      LIMIT $3
 """
-FIND_HELD: Final = "SELECT {key} AS id, version FROM {table} WHERE tenant_id = $1 AND {key} = ANY($2) AND {where}"
+FIND_PROJECTED: Final = "SELECT {key} AS id, version FROM {table} WHERE tenant_id = $1 AND {key} = ANY($2) AND {where}"
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ProjectedRows:
     """What a projection holds of one aggregate: the rows of `table`, named by `key`, that `where` leaves.
 
-    Rows that show nothing to anybody are left out. `tell` is the consumer that keeps them.
+    Rows that show nothing to anybody are left out. `consume` is the consumer that keeps them.
     """
 
     aggregate: str
     table: LiteralString
     where: LiteralString
-    tell: Callable[[list[Event]], Awaitable[None]]
+    consume: Callable[[list[Event]], Awaitable[None]]
     key: LiteralString = "id"
 
     def sql(self, statement: LiteralString) -> str:
         return statement.format_map({"key": self.key, "table": self.table, "where": self.where})
 
 
-Opened = AbstractAsyncContextManager[tuple[Database, Sequence[Held]]]
+Opened = AbstractAsyncContextManager[tuple[Database, Sequence[ProjectedRows]]]
 """What a service's room `repairs` gives: its stores as the worker has them, and what it holds."""
 
 
-def opening(list_held: Callable[[Database], Sequence[Held]]) -> Callable[[ServiceSettings], Opened]:
-    """Make the room's `holding` of a service that holds all in its own database."""
+def opening(list_projected: Callable[[Database], Sequence[ProjectedRows]]) -> Callable[[ServiceSettings], Opened]:
+    """Make the room's `opening_projections` of a service that holds all in its own database."""
 
     @asynccontextmanager
-    async def holding(settings: ServiceSettings) -> AsyncIterator[tuple[Database, Sequence[Held]]]:
+    async def opening_projections(settings: ServiceSettings) -> AsyncIterator[tuple[Database, Sequence[ProjectedRows]]]:
         async with Database.opened(settings.worker_dsn.get_secret_value(), max_size=2) as database:
-            yield database, list_held(database)
+            yield database, list_projected(database)
 
-    return holding
+    return opening_projections
 
 
-def hold_replicas(tell: Callable[[list[Event]], Awaitable[None]], *aggregates: LiteralString) -> list[Held]:
-    """Name the replicas of records that are referred to, a consumer's `tell` brings them in line.
+def list_replicas(consume: Callable[[list[Event]], Awaitable[None]], *aggregates: LiteralString) -> list[ProjectedRows]:
+    """Name the replicas of records that are referred to, a consumer's `consume` brings them in line.
 
     Left out are contacts that were merged, which no owner shows, and stand-ins of those not heard of yet.
     """
     living: LiteralString = "NOT is_deleted AND merged_into IS NULL AND version > 0"
     return [
-        Held(aggregate, "replica_records", "aggregate = '" + aggregate + "' AND " + living, tell)
+        ProjectedRows(aggregate, "replica_records", "aggregate = '" + aggregate + "' AND " + living, consume)
         for aggregate in aggregates
     ]
 
 
 @dataclass(slots=True)
 class Differences:
-    """Ids by aggregate. `strays`: the owner has them no more; `behind`: it has a newer version."""
+    """Ids by aggregate. `orphans`: the owner has them no more; `behind`: it has a newer version."""
 
-    strays: dict[str, list[UUID]] = field(default_factory=dict)
+    orphans: dict[str, list[UUID]] = field(default_factory=dict)
     behind: dict[str, list[UUID]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
-        return sum(len(ids) for ids in (*self.strays.values(), *self.behind.values()))
+        return sum(len(ids) for ids in (*self.orphans.values(), *self.behind.values()))
 
     def lines(self) -> Iterator[str]:
         """Name each difference in words."""
-        for aggregate, ids in self.strays.items():
+        for aggregate, ids in self.orphans.items():
             yield from (f"{aggregate} {record_id}: its owner has it no more" for record_id in ids)
         for aggregate, ids in self.behind.items():
             yield from (f"{aggregate} {record_id}: its owner has a newer version" for record_id in ids)
@@ -99,7 +99,7 @@ class Differences:
 
 async def repair(
     database: Database,
-    holdings: Sequence[Held],
+    projections: Sequence[ProjectedRows],
     owners: OwnerLists,
     *,
     tenant_id: UUID,
@@ -113,31 +113,31 @@ async def repair(
     """
     await owners.require_sees_all(tenant_id)
     found = Differences()
-    for held in holdings:
+    for projected in projections:
         known: dict[UUID, int] = {}
-        async for page in owners.list_versions(held.aggregate):
+        async for page in owners.list_versions(projected.aggregate):
             known |= page
-            progress(f"{held.aggregate}: {len(known)} at the owner")
-        strays = found.strays.setdefault(held.aggregate, [])
-        behind = found.behind.setdefault(held.aggregate, [])
+            progress(f"{projected.aggregate}: {len(known)} at the owner")
+        orphans = found.orphans.setdefault(projected.aggregate, [])
+        behind = found.behind.setdefault(projected.aggregate, [])
         looked_at = 0
-        async for rows in _walk(database, held, tenant_id):
+        async for rows in _walk(database, projected, tenant_id):
             suspects = {key: version for key, version in rows.items() if known.get(key, version + 1) > version}
-            told = await _ask(database, held, owners, tenant_id, suspects, settle_s)
-            strays += [event.aggregate_id for event in told if event.verb == ERASED]
-            behind += [event.aggregate_id for event in told if event.verb == SNAPSHOT]
-            if heal and told:
-                await held.tell(told)
+            published = await _ask(database, projected, owners, tenant_id, suspects, settle_s)
+            orphans += [event.aggregate_id for event in published if event.verb == ERASED]
+            behind += [event.aggregate_id for event in published if event.verb == SNAPSHOT]
+            if heal and published:
+                await projected.consume(published)
             looked_at += len(rows)
-            progress(f"{held.aggregate}: {looked_at} looked at, {found.count} differ")
+            progress(f"{projected.aggregate}: {looked_at} looked at, {found.count} differ")
     return found
 
 
-async def _walk(database: Database, held: Held, tenant_id: UUID) -> AsyncIterator[dict[UUID, int]]:
+async def _walk(database: Database, projected: ProjectedRows, tenant_id: UUID) -> AsyncIterator[dict[UUID, int]]:
     after = UUID(int=0)
     while True:
         async with database.read_as_worker() as connection:
-            rows = await connection.fetch(held.sql(LIST_HELD), tenant_id, after, PAGE_ROWS)
+            rows = await connection.fetch(projected.sql(LIST_PROJECTED), tenant_id, after, PAGE_ROWS)
         if not rows:
             return
         yield {row["id"]: row["version"] for row in rows}
@@ -146,7 +146,7 @@ async def _walk(database: Database, held: Held, tenant_id: UUID) -> AsyncIterato
 
 async def _ask(
     database: Database,
-    held: Held,
+    projected: ProjectedRows,
     owners: OwnerLists,
     tenant_id: UUID,
     suspects: Mapping[UUID, int],
@@ -155,16 +155,16 @@ async def _ask(
     """Ask the owner for each suspect, and give what the projection has missed, what it hears meanwhile left out."""
     missed = {}
     for record_id, version in suspects.items():
-        state = await owners.find(held.aggregate, record_id)
+        state = await owners.find(projected.aggregate, record_id)
         if state is None:
-            missed[record_id] = _to_event(held.aggregate, tenant_id, record_id, version + 1, None)
+            missed[record_id] = _to_event(projected.aggregate, tenant_id, record_id, version + 1, None)
         elif state["version"] > version:
-            missed[record_id] = _to_event(held.aggregate, tenant_id, record_id, state["version"], dict(state))
+            missed[record_id] = _to_event(projected.aggregate, tenant_id, record_id, state["version"], dict(state))
     if not missed:
         return []
     await asyncio.sleep(settle_s)
     async with database.read_as_worker() as connection:
-        rows = await connection.fetch(held.sql(FIND_HELD), tenant_id, list(missed))
+        rows = await connection.fetch(projected.sql(FIND_PROJECTED), tenant_id, list(missed))
     return [missed[row["id"]] for row in rows if row["version"] < missed[row["id"]].version]
 
 

@@ -6,7 +6,7 @@ from crm_shared.database.rls import protect
 
 
 def replica_ddl(service: str) -> str:
-    """Give the SQL for the first migration of `service`."""
+    """Return the SQL for the first migration of `service`."""
     return """
         CREATE TABLE replica_records (
             tenant_id  uuid NOT NULL,

@@ -71,7 +71,7 @@ def _read_moment(text: str, now: datetime) -> datetime:
 
 
 def describe(summary: Summary) -> Iterator[str]:
-    """Give the lines that tell what was done and what is left to do."""
+    """Yield the lines that tell what was done and what is left to do."""
     for group_id, count in sorted(summary.reread.items()):
         yield f"{group_id}: reads {count} records again"
     for aggregate, count in summary.raised.items():

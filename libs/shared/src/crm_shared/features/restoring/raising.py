@@ -60,21 +60,21 @@ async def raise_versions(database: Database, source: SnapshotSource, *, epoch: i
                 return
             last = max((row["tenant_id"], row["id"]) for row in raised)
             restored_from = {row["id"]: row["restored_from"] for row in raised}
-            told = [
+            published = [
                 restored(snapshot, restored_from[snapshot.aggregate_id])
-                for snapshot in await _tell_until(transaction, source, after, last)
+                for snapshot in await _snapshot_until(transaction, source, after, last)
                 if snapshot.aggregate_id in restored_from
             ]
-            await publish(transaction, told, audited=False)
+            await publish(transaction, published, audited=False)
         after = last
-        yield len(told)
+        yield len(published)
 
 
-async def _tell_until(transaction: Transaction, source: SnapshotSource, after: Key, last: Key) -> list[OutboxEvent]:
+async def _snapshot_until(transaction: Transaction, source: SnapshotSource, after: Key, last: Key) -> list[OutboxEvent]:
     """Return the snapshots of all records after one key and up to another: more than a page where some came since."""
-    told: list[OutboxEvent] = []
+    published: list[OutboxEvent] = []
     while after < last:
         rows = await transaction.fetch(source.page_query, *after, PAGE_ROWS)
-        told += await source.tell(transaction, to_page(rows))
+        published += await source.to_events(transaction, to_page(rows))
         after = (rows[-1]["tenant_id"], rows[-1]["id"])
-    return told
+    return published

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from crm_shared.contracts.topics import topic_of
 from crm_shared.database import Database
+from crm_shared.features.restoring.orphans import end_orphans, find_lost
 from crm_shared.features.restoring.raising import raise_versions, to_epoch
 from crm_shared.features.restoring.rewinding import require_idle, rewind
-from crm_shared.features.restoring.strays import end_strays, find_lost
 from crm_shared.features.restoring.topic_reading import read_since
 from crm_shared.kafka_access import Kafka
 from crm_shared.snapshots.sources import SnapshotSource
@@ -62,12 +62,12 @@ async def follow_restoration(
             progress(f"{source.aggregate}: {count} raised")
         summary.raised[source.aggregate] = count
     for source in sources:
-        told = read_since(kafka, [topic_of(source.aggregate)], moment - LEEWAY)
-        lost = await find_lost(database, source, told)
-        strays = [event for _, event in sorted(lost.strays.items())]
-        left = await end_strays(database, source, strays, epoch=epoch, now=now)
-        progress(f"{source.aggregate}: {len(strays)} were told of since")
-        summary.ended[source.aggregate] = len(strays) - len(left)
+        published = read_since(kafka, [topic_of(source.aggregate)], moment - LEEWAY)
+        lost = await find_lost(database, source, published)
+        orphans = [event for _, event in sorted(lost.orphans.items())]
+        left = await end_orphans(database, source, orphans, epoch=epoch, now=now)
+        progress(f"{source.aggregate}: {len(orphans)} were told of since")
+        summary.ended[source.aggregate] = len(orphans) - len(left)
         if left:
             summary.unended[source.aggregate] = left
         if lost.made_again:

@@ -16,7 +16,7 @@ FETCH_TIMEOUT_MS: Final = 1000
 
 
 async def read_since(kafka: Kafka, topics: Sequence[str], moment: datetime) -> AsyncIterator[list[Event]]:
-    """Give the events that were written to `topics` from `moment` until now, some hundreds at a time.
+    """Yield the events that were written to `topics` from `moment` until now, some hundreds at a time.
 
     Tombstones and what can't be read are passed over. Raises KafkaError.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
 from crm_shared.event_loop_turns import in_turns

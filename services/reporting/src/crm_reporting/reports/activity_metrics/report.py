@@ -6,7 +6,7 @@ from uuid import UUID
 
 from crm_reporting.reports.activity_metrics import queries
 from crm_reporting.reports.activity_metrics.queries import Responses
-from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection
 

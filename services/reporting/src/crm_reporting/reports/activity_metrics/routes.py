@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from crm_reporting.replica.sources import ReportRoute, Source
 from crm_reporting.reports.activity_metrics.report import compile_report
 from crm_reporting.reports.activity_metrics.schemas import ActivityMetrics, ActivityMetricsQuery, RepDay, RepResponses
-from crm_reporting.reports.activity_sight import open_activity_scope
+from crm_reporting.reports.activity_visibility import open_activity_scope
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_shared.http.context import Context
 from crm_shared.http.problems import problems

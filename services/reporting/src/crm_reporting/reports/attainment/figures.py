@@ -104,6 +104,6 @@ def _standing(row: Mapping[str, Any]) -> tuple[float, Decimal]:
 
 
 def to_csv_rows(rows: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give each reason a column of its own."""
+    """Return each reason a column of its own."""
     names = ("attainment", "coverage")
     return [{**row, **{f"{name}_reason": row["reasons"].get(name) for name in names}} for row in rows]

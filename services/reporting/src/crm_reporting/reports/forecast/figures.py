@@ -18,7 +18,7 @@ Key = tuple[date, str]
 def date_amounts(
     sums: Sequence[MonthSum], probabilities: Mapping[UUID, int], *, today: date
 ) -> Iterator[DatedAmount[Key]]:
-    """Give every amount its column and its day: open deals convert at `today`'s rate, won ones at their closing's.
+    """Yield every amount its column and its day: open deals convert at `today`'s rate, won ones at their closing's.
 
     `probabilities`: whole percents by stage.
     """

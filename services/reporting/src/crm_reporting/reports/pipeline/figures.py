@@ -42,7 +42,7 @@ class ClosedSum:
 def date_amounts(
     sums: Iterable[StageSum], closed: Iterable[ClosedSum], currency: str, *, today: date
 ) -> Iterator[DatedAmount[UUID]]:
-    """Give every amount its day: open deals convert at `today`'s rate, closed ones at that of their closing.
+    """Yield every amount its day: open deals convert at `today`'s rate, closed ones at that of their closing.
 
     `closed` holds the closed deals of other currencies than the report's; of those in its own the day is all one.
     Nothing is nothing in every currency, so it takes no rate and is left out.

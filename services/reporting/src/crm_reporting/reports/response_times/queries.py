@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm_reporting.reports.activity_sight import ActivityScope
+from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.response_times import queries
 from crm_reporting.reports.response_times.queries import Measured
 from crm_reporting.reports.scope import Window

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from crm_reporting.replica.sources import ReportRoute, Source
-from crm_reporting.reports.activity_sight import open_activity_scope
+from crm_reporting.reports.activity_visibility import open_activity_scope
 from crm_reporting.reports.answers import CSV_TOO, reply_report
 from crm_reporting.reports.response_times.report import compile_report
 from crm_reporting.reports.response_times.schemas import RepResponseTimes, ResponseTimes, ResponseTimesQuery

@@ -6,11 +6,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.features.custom_fields import FieldType
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import, OnMissingCompany
 from crm_shared.features.imports.encodings import LOST_LETTER, find_misread
 from crm_shared.features.imports.forms import TAG_SEPARATOR, ValueKind, require_sure_number
 from crm_shared.features.imports.headers import CUSTOM_PREFIX
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.problems import RowProblem, Warned
 from crm_shared.features.imports.records import Record
 from crm_shared.features.imports.references import COMPANY, NO_COMPANY, Found, NameKey
@@ -60,7 +60,7 @@ class CellReader:
     """Reads the rows of one chunk. `warned` gathers what was left out."""
 
     def __init__(
-        self, job: Import, kind: AnyKind, columns: Sequence[Column], found: Found, warned: set[Warned]
+        self, job: Import, kind: AnyAdapter, columns: Sequence[Column], found: Found, warned: set[Warned]
     ) -> None:
         self._job = job
         self._kind = kind
@@ -154,7 +154,7 @@ class CellReader:
         return self._kind.make_name_key(column.field, text, reading(record, self._indexes))
 
     def _is_said_by_id(self, column: Column, text: str, record: Record, present: Mapping[str, str]) -> bool:
-        """Tell whether the column of ids beside a name's says something new, so that it counts.
+        """Return whether the column of ids beside a name's says something new, so that it counts.
 
         Raises ValueError where the name is another's: one of the two is not what its writer meant.
         """
@@ -200,7 +200,7 @@ def _is_plain(record: Record) -> bool:
     return text.isascii() and "\n" not in text and "\r" not in text and "\x00" not in text
 
 
-def find_kinds(kind: AnyKind, found: Found) -> dict[str, ValueKind]:
+def find_kinds(kind: AnyAdapter, found: Found) -> dict[str, ValueKind]:
     """Return which fields' values files write in several ways, by column."""
     fields = found.definitions.fields.values()
     custom = {CUSTOM_PREFIX + one.key: _KINDS[one.field_type] for one in fields if one.field_type in _KINDS}

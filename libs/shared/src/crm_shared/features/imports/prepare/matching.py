@@ -8,7 +8,7 @@ from uuid import UUID
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.features.custom_fields import Definitions
-from crm_shared.features.imports.kind import AnyKind
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.references import RowKey
 from crm_shared.spreadsheets import write_moment
 
@@ -30,14 +30,14 @@ _SEEN: Final = """
 
 
 async def find_matches(
-    connection: Connection, caller: Caller, keys: Collection[RowKey], kind: AnyKind
+    connection: Connection, caller: Caller, keys: Collection[RowKey], kind: AnyAdapter
 ) -> dict[RowKey, UUID | str]:
     """Return the record of each key that the caller sees one of; a reason against it where they see several."""
     if not keys:
         return {}
     numbered = list(keys)
     where = Where(caller.tenant_id, *(list(column) for column in zip(*numbered, strict=True)))
-    kind.add_sight(where, caller)
+    kind.add_visibility(where, caller)
     found: dict[RowKey, UUID | str] = {}
     for row in await connection.fetch(_WANTED + kind.find + _SEEN + where.sql, *where.parameters):
         key = numbered[row["number"] - 1]
@@ -49,7 +49,7 @@ async def load_present(
     connection: Connection,
     caller: Caller,
     record_ids: Collection[UUID],
-    kind: AnyKind,
+    kind: AnyAdapter,
     definitions: Definitions,
 ) -> dict[UUID, dict[str, str]]:
     """Return these records as an export writes them: its cells by column, without those that are empty."""

@@ -8,11 +8,11 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from crm_shared.features.imports.adapter import AnyAdapter, ChunkRows
 from crm_shared.features.imports.domain import Import, ImportMode
 from crm_shared.features.imports.error_files import KEY_COLUMN, read_key
 from crm_shared.features.imports.error_files import RowKey as FailedRow
 from crm_shared.features.imports.headers import CUSTOM_PREFIX
-from crm_shared.features.imports.kind import AnyKind, ChunkRows
 from crm_shared.features.imports.prepare.cells import NOTHING, CellReader, Column, RowValues, reading, to_text
 from crm_shared.features.imports.prepare.chunks import PreparedChunk
 from crm_shared.features.imports.prepare.row_keys import KeyReader, NamedRows, TriedRows, find_failed, fold_key
@@ -40,7 +40,7 @@ class Preparer:
     def __init__(
         self,
         job: Import,
-        kind: AnyKind,
+        kind: AnyAdapter,
         chunk_rows: int,
         next_piece: Callable[[], bytes],
         find: Callable[[Wanted], Found],

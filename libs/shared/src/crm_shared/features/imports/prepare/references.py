@@ -7,14 +7,14 @@ from crm_shared.access import Caller
 from crm_shared.clock import Clock
 from crm_shared.database import Database
 from crm_shared.features.imports import repository
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.prepare.matching import find_matches, load_present
 from crm_shared.features.imports.references import Found, Wanted
 
 
 async def find_all(
-    database: Database, caller: Caller, wanted: Wanted, job: Import, kind: AnyKind, clock: Clock
+    database: Database, caller: Caller, wanted: Wanted, job: Import, kind: AnyAdapter, clock: Clock
 ) -> Found:
     """Answer what is wanted; companies that are not there become what the import says."""
     async with database.read(caller.tenant_id) as connection:
@@ -35,4 +35,4 @@ async def find_all(
     if wanted.failed_rows:
         async with database.read(job.tenant_id) as connection:
             found = replace(found, taken=await repository.find_taken(connection, job, wanted.failed_rows))
-    return await kind.settle_missing(database, caller, wanted, found, job, clock)
+    return await kind.resolve_missing(database, caller, wanted, found, job, clock)

@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import, ImportMode
 from crm_shared.features.imports.error_files import RowKey as FailedRow
 from crm_shared.features.imports.error_files import read_key
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.prepare.cells import Column, reading
 from crm_shared.features.imports.records import Record
 from crm_shared.features.imports.references import RowKey
@@ -73,7 +73,7 @@ def fold_key(key: RowKey) -> RowKey:
 class KeyReader:
     """Reads the keys of one import's rows. `setting`: what its kind needs for those that several may have."""
 
-    def __init__(self, job: Import, kind: AnyKind, columns: Sequence[Column]) -> None:
+    def __init__(self, job: Import, kind: AnyAdapter, columns: Sequence[Column]) -> None:
         self._kind = kind
         self._by = () if job.mode is ImportMode.CREATE else job.match_by
         self._unique = [name for name in self._by if name in kind.id_properties]

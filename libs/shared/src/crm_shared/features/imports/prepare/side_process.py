@@ -14,8 +14,8 @@ from itertools import count
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.prepare.cells import find_kinds
 from crm_shared.features.imports.prepare.chunks import PreparedChunk
 from crm_shared.features.imports.prepare.preparing import Preparer
@@ -49,7 +49,7 @@ class PreparingDied(Exception):
     """The side process is gone: killed, or out of memory. Another try may succeed."""
 
 
-def _main(connection: Connection, job: Import, kind: AnyKind, chunk_rows: int) -> None:
+def _main(connection: Connection, job: Import, kind: AnyAdapter, chunk_rows: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's goes to both; the worker ends this one
 
     def ask(question: object) -> Any:
@@ -94,7 +94,7 @@ class SideProcess:
         find: Callable[[Wanted], Awaitable[Found]],
         note: Callable[[Surveyed], Awaitable[Import]],
     ) -> AsyncGenerator[PreparedChunk, None]:
-        """Give the chunks as they are ready; the next one is begun at once. Raises PreparingFailed, PreparingDied."""
+        """Yield the chunks as they are ready; the next one is begun at once. Raises PreparingFailed, PreparingDied."""
         while True:
             match await self._receive():
                 case PreparedChunk() as chunk:
@@ -113,11 +113,11 @@ class SideProcess:
     async def _receive(self) -> object:
         self._receiving = asyncio.ensure_future(asyncio.to_thread(self._connection.recv))
         try:
-            return await asyncio.shield(self._receiving)  # a thread can't be cancelled; `settle` waits for it
+            return await asyncio.shield(self._receiving)  # a thread can't be cancelled; `drain` waits for it
         except (EOFError, OSError):
             raise PreparingDied from None
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """Wait until nobody reads any more; to be called once the process has ended."""
         if self._receiving is not None:
             with suppress(EOFError, OSError):
@@ -132,7 +132,7 @@ class SideProcess:
 
 
 @asynccontextmanager
-async def preparing_beside(job: Import, kind: AnyKind, *, chunk_rows: int) -> AsyncIterator[SideProcess]:
+async def preparing_beside(job: Import, kind: AnyAdapter, *, chunk_rows: int) -> AsyncIterator[SideProcess]:
     """Run the preparation of `job` in a process of its own while in the block."""
     package = type(kind).__module__.partition(".")[0]
     _PROCESSES.set_forkserver_preload([__name__, package + ".cli"])  # heard by the server's start alone
@@ -149,4 +149,4 @@ async def preparing_beside(job: Import, kind: AnyKind, *, chunk_rows: int) -> As
         process.kill()
         await asyncio.to_thread(process.join)
         process.close()
-        await side.settle()
+        await side.drain()

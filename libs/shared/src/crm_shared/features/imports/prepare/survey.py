@@ -22,7 +22,7 @@ class Surveyed:
 
 
 def needs_survey(job: Import, kinds: Mapping[str, ValueKind]) -> bool:
-    """Tell whether the file has a column whose way of writing is neither stated nor found yet."""
+    """Return whether the file has a column whose way of writing is neither stated nor found yet."""
     return not job.options.is_surveyed and bool(_list_open(job, kinds))
 
 

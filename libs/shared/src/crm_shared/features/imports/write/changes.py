@@ -8,8 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from crm_shared.database import Transaction
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import
-from crm_shared.features.imports.kind import AnyKind
 
 # From the chunk's first change on: it has what was before, the later ones who has touched the record since. By the
 # moment too: of a record that it changed twice, a chunk once kept the last version. And one version before: a move that
@@ -45,7 +45,7 @@ class Moments:
 async def load_changes(
     transaction: Transaction,
     job: Import,
-    kind: AnyKind,
+    kind: AnyAdapter,
     chunk: Mapping[str, Any],
     versions: Mapping[UUID, int],
     ours: Moments,

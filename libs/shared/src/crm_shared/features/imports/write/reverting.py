@@ -21,8 +21,8 @@ from crm_shared.database.outages import is_contended
 from crm_shared.features.batches import UniqueValue
 from crm_shared.features.custom_fields import Definitions
 from crm_shared.features.imports import domain, repository
+from crm_shared.features.imports.adapter import Adapters, AnyAdapter
 from crm_shared.features.imports.domain import Import, ImportedType, ImportNotFound, ImportStatus, Revert
-from crm_shared.features.imports.kind import AnyKind, Kinds
 from crm_shared.features.imports.write.changes import Moments, load_changes, read_changes
 from crm_shared.publishing import publish
 from crm_shared.refusals import InvalidField
@@ -70,7 +70,7 @@ class _Written:
     is_touched: bool
 
 
-async def revert_all(job: Import, kinds: Kinds, database: Database, clock: Clock, passing: Passing) -> None:
+async def revert_all(job: Import, kinds: Adapters, database: Database, clock: Clock, passing: Passing) -> None:
     """Take back what is left to take back, a transaction for each chunk; then conclude it."""
     is_done = False
     while not is_done:
@@ -79,7 +79,7 @@ async def revert_all(job: Import, kinds: Kinds, database: Database, clock: Clock
     logger.info("import_reverted", import_id=str(job.id))
 
 
-async def _revert_next(job: Import, kinds: Kinds, database: Database, clock: Clock) -> bool:
+async def _revert_next(job: Import, kinds: Adapters, database: Database, clock: Clock) -> bool:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with database.begin(job.tenant_id) as transaction:
@@ -92,7 +92,7 @@ async def _revert_next(job: Import, kinds: Kinds, database: Database, clock: Clo
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _revert_chunk(transaction: Transaction, asked: Import, kinds: Kinds, now: datetime) -> bool:
+async def _revert_chunk(transaction: Transaction, asked: Import, kinds: Adapters, now: datetime) -> bool:
     """Take the last chunk back that is not yet. True, and the import concluded, when there is none."""
     tenant_id, import_id = asked.tenant_id, asked.id
     job = await repository.load_for_update(transaction, tenant_id, import_id)
@@ -137,7 +137,7 @@ async def _list_versions(transaction: Transaction, job: Import, chunk: Mapping[s
 async def _load_written(
     transaction: Transaction,
     job: Import,
-    kind: AnyKind,
+    kind: AnyAdapter,
     chunk: Mapping[str, Any],
     versions: Mapping[UUID, int],
     ours: Moments,
@@ -171,7 +171,7 @@ async def _list_earlier(transaction: Transaction, job: Import, chunk: Mapping[st
 
 
 async def _take_back(
-    transaction: Transaction, job: Import, kind: AnyKind, written: Sequence[_Written], context: Any, now: datetime
+    transaction: Transaction, job: Import, kind: AnyAdapter, written: Sequence[_Written], context: Any, now: datetime
 ) -> Revert:
     """Delete what is new and untouched, give the rest its values back; count what stays as it is."""
     counts = job.reverted or Revert(job.created_by)
@@ -197,7 +197,7 @@ async def _take_back(
         if events:
             happened += events
             restored.add(one.record.id)
-    settled = await kind.settle_revert(transaction, job.tenant_id, happened, now)
+    settled = await kind.follow_up_revert(transaction, job.tenant_id, happened, now)
     stayed = restored - {kind.get_record(event).id for event in settled}
     await _save(transaction, job, kind, settled, counts.by)
     return replace(
@@ -209,9 +209,9 @@ async def _take_back(
 
 
 def _list_values(
-    one: _Written, kind: AnyKind, taken: Collection[tuple[str, Any]], definitions: Definitions
+    one: _Written, kind: AnyAdapter, taken: Collection[tuple[str, Any]], definitions: Definitions
 ) -> tuple[dict[str, Any], bool]:
-    """Give the values to set, and whether they are all that the import had changed."""
+    """Return the values to set, and whether they are all that the import had changed."""
     values: dict[str, Any] = {}
     is_whole = one.touched <= frozenset(kind.not_restored)
     for name, change in one.before.items():
@@ -227,7 +227,7 @@ def _list_values(
 
 
 async def _find_taken(
-    transaction: Transaction, tenant_id: UUID, kind: AnyKind, written: Sequence[_Written]
+    transaction: Transaction, tenant_id: UUID, kind: AnyAdapter, written: Sequence[_Written]
 ) -> set[tuple[str, Any]]:
     """Find the unique values from before that somebody else has now."""
     wanted: dict[str, dict[str, UUID]] = {name: {} for name in kind.unique_fields}
@@ -238,7 +238,7 @@ async def _find_taken(
                 had[value] = one.record.id
     if not any(wanted.values()):
         return set()
-    holders = await kind.find_holders(transaction, tenant_id, wanted)
+    holders = await kind.find_unique_owners(transaction, tenant_id, wanted)
     taken: set[tuple[str, Any]] = set()
     for name, had in wanted.items():
         for value, record_id in had.items():
@@ -249,7 +249,9 @@ async def _find_taken(
     return taken
 
 
-async def _save(transaction: Transaction, job: Import, kind: AnyKind, happened: Sequence[Any], actor_id: UUID) -> None:
+async def _save(
+    transaction: Transaction, job: Import, kind: AnyAdapter, happened: Sequence[Any], actor_id: UUID
+) -> None:
     if not happened:
         return
     states = {record.id: kind.mapping.to_state(record) for record in map(kind.get_record, happened)}

@@ -12,14 +12,14 @@ import asyncpg
 import structlog
 
 from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.database import Connection, Database
-from crm_shared.features.imports.kind import Kinds
+from crm_shared.features.imports.adapter import Adapters
 from crm_shared.features.imports.settings import ImportSettings
-from crm_shared.features.imports.write.carrying_out import ImportWork, is_passing
-from crm_shared.features.imports.write.housekeeping import tidy
+from crm_shared.features.imports.write.cleanup import tidy
+from crm_shared.features.imports.write.execution import ImportWork, is_passing
 from crm_shared.features.imports.write.turns import ChunkQueue, Turn, Waiting, choose, find_longest, list_waiting
-from crm_shared.pacing import Pace
 from crm_shared.refusals import Unavailable
 
 logger = structlog.get_logger(__name__)
@@ -62,14 +62,14 @@ class ImportRunner:
     settings: ImportSettings
     database: Database
     clock: Clock
-    pace: Pace
-    kinds: Kinds
+    backpressure: Backpressure
+    kinds: Adapters
 
     async def run(self) -> None:
-        async def carry_out() -> bool:
+        async def execute_import() -> bool:
             return await self.run_waiting() > 0
 
-        await repeat("imports", carry_out, pause_s=self.settings.import_poll_s, world_errors=(Unavailable,))
+        await repeat("imports", execute_import, pause_s=self.settings.import_poll_s, transient_errors=(Unavailable,))
 
     async def run_waiting(self) -> int:
         """Carry out each import that no other worker is at, `import_lanes` of them at once; give how many turns.
@@ -77,7 +77,7 @@ class ImportRunner:
         Whoever comes meanwhile gets a lane, if need be that of an import that has had its turn. Raises what kept an
         import from its end that is still to come, once all others have ended.
         """
-        work = ImportWork(self.settings, self.database, self.clock, ChunkQueue(self.pace), self.kinds)
+        work = ImportWork(self.settings, self.database, self.clock, ChunkQueue(self.backpressure), self.kinds)
         async with self.database.read_as_worker() as locks:
             at_work = _AtWork(locks)
             try:
@@ -128,10 +128,10 @@ class ImportRunner:
     def _begin(self, work: ImportWork, at_work: _AtWork, chosen: Waiting) -> None:
         turn = Turn(chosen.tenant_id)
         at_work.turns[chosen.id] = turn
-        at_work.tasks[asyncio.create_task(work.carry_out(chosen.tenant_id, chosen.id, turn))] = chosen.id
+        at_work.tasks[asyncio.create_task(work.execute_import(chosen.tenant_id, chosen.id, turn))] = chosen.id
 
     async def _conclude(self, at_work: _AtWork, task: asyncio.Task[None]) -> Exception | None:
-        """Give the lane free. Gives the error that ended the import for now; others go on."""
+        """Return the lane free. Gives the error that ended the import for now; others go on."""
         import_id = at_work.tasks.pop(task)
         del at_work.turns[import_id]
         await at_work.release(import_id)
@@ -149,12 +149,14 @@ class ImportRunner:
 
 
 @asynccontextmanager
-async def importing(settings: ImportSettings, database: Database, pace: Pace, kinds: Kinds) -> AsyncIterator[None]:
+async def importing(
+    settings: ImportSettings, database: Database, backpressure: Backpressure, kinds: Adapters
+) -> AsyncIterator[None]:
     """Carry out imports while in the block."""
 
     async def tidy_up() -> None:
         await tidy(database, settings)
 
-    runner = ImportRunner(settings, database, SystemClock(), pace, kinds)
+    runner = ImportRunner(settings, database, SystemClock(), backpressure, kinds)
     async with background(runner.run(), repeat("import_leftovers", tidy_up, pause_s=TIDY_S)):
         yield

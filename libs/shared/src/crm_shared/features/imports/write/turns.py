@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from crm_shared.backpressure import Backpressure
 from crm_shared.database import Connection
 from crm_shared.features.imports.domain import ITS_TURN
-from crm_shared.pacing import Pace
 
 # A user's imports in the order in which they were begun: the second file may name what the first one brings.
 LIST_WAITING: Final = """
@@ -59,7 +59,7 @@ class Turn:
 
 
 async def list_waiting(connection: Connection) -> list[Waiting]:
-    """Give the first import of each user that has one, whoever is at it, the longest waiting first."""
+    """Return the first import of each user that has one, whoever is at it, the longest waiting first."""
     rows: Sequence[Mapping[str, Any]] = await connection.fetch(LIST_WAITING)
     return [Waiting(row["tenant_id"], row["id"], row["since"]) for row in rows]
 
@@ -87,7 +87,7 @@ def find_longest(waiting: Waiting, at_work: Collection[Turn], *, turn_s: float) 
 class ChunkQueue:
     """Lets one import after another write a chunk, each when what it feeds keeps pace."""
 
-    pace: Pace
+    backpressure: Backpressure
     _queue: deque[Turn] = field(default_factory=deque)
 
     @asynccontextmanager
@@ -105,7 +105,7 @@ class ChunkQueue:
                 if turn.is_over:
                     raise TurnOver
                 await on_wait(obstacle)
-                await asyncio.sleep(self.pace.poll_s if self._queue[0] is turn else QUEUE_POLL_S)
+                await asyncio.sleep(self.backpressure.poll_s if self._queue[0] is turn else QUEUE_POLL_S)
             yield
         finally:
             self._queue.remove(turn)
@@ -113,4 +113,4 @@ class ChunkQueue:
     async def _find_obstacle(self, turn: Turn, *, feeds: bool) -> str | None:
         if self._queue[0] is not turn:
             return ITS_TURN
-        return await self.pace.find_obstacle() if feeds else None
+        return await self.backpressure.find_obstacle() if feeds else None

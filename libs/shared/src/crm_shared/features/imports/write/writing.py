@@ -10,10 +10,10 @@ from crm_shared.access import Caller
 from crm_shared.clock import Clock, FixedClock
 from crm_shared.database import Transaction
 from crm_shared.features.batches import BatchItem, Outcome, Target, write_batch
+from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import, ImportMode
 from crm_shared.features.imports.error_files import RowKey as FailedRow
 from crm_shared.features.imports.headers import CUSTOM_PREFIX
-from crm_shared.features.imports.kind import AnyKind
 from crm_shared.features.imports.prepare.chunks import PreparedChunk
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.refusals import Conflict, InvalidField, NotFound, Refusal
@@ -47,7 +47,7 @@ class WrittenChunk:
 
 
 async def write_chunk(
-    transaction: Transaction, job: Import, kind: AnyKind, chunk: PreparedChunk, caller: Caller, clock: Clock
+    transaction: Transaction, job: Import, kind: AnyAdapter, chunk: PreparedChunk, caller: Caller, clock: Clock
 ) -> WrittenChunk:
     """Write the chunk's rows. Raises DefinitionsChanged, Unavailable; then the transaction must be rolled back."""
     moment = FixedClock(clock.now())  # one for the whole chunk: it is what these changes are known by later
@@ -58,11 +58,13 @@ async def write_chunk(
         ids = await kind.write_new(transaction, job, chunk.found, chunk.rows, caller, len(chunk.lines))
         written.created_ids = [record_id for record_id in ids if record_id is not None]
         written.created = len(written.created_ids)
-        outcomes = {number: Outcome(201, one, 1, is_told=True) for number, one in enumerate(ids) if one is not None}
+        outcomes = {
+            number: Outcome(201, one, 1, is_published=True) for number, one in enumerate(ids) if one is not None
+        }
         left = [number for number, record_id in enumerate(ids) if record_id is None]
         # A row that says what its record says asks for nothing: whoever sees the record may send it back.
         alike = {number for number in left if number in chunk.matched and not chunk.given[number]}
-        outcomes |= {number: Outcome(200, chunk.matched[number], 0, is_told=False) for number in alike}
+        outcomes |= {number: Outcome(200, chunk.matched[number], 0, is_published=False) for number in alike}
         for numbers in batched_rows([number for number in left if number not in alike]):
             outcomes |= await _write_singly(transaction, job, kind, chunk, numbers, caller, moment)
         for number in left:
@@ -85,7 +87,9 @@ def batched_rows(numbers: Sequence[int]) -> list[Sequence[int]]:
     return [numbers[start : start + BATCH_ROWS] for start in range(0, len(numbers), BATCH_ROWS)]
 
 
-async def _require_same_definitions(transaction: Transaction, job: Import, kind: AnyKind, chunk: PreparedChunk) -> None:
+async def _require_same_definitions(
+    transaction: Transaction, job: Import, kind: AnyAdapter, chunk: PreparedChunk
+) -> None:
     """Have the custom fields stand still until the commit."""
     held = await kind.load_definitions(transaction, job.tenant_id)
     if dict(held.fields) != dict(chunk.found.definitions.fields):
@@ -95,7 +99,7 @@ async def _require_same_definitions(transaction: Transaction, job: Import, kind:
 async def _write_singly(
     transaction: Transaction,
     job: Import,
-    kind: AnyKind,
+    kind: AnyAdapter,
     chunk: PreparedChunk,
     numbers: Sequence[int],
     caller: Caller,
@@ -107,7 +111,7 @@ async def _write_singly(
 
 
 def _to_item(
-    job: Import, kind: AnyKind, chunk: PreparedChunk, row: Mapping[str, Any], caller: Caller
+    job: Import, kind: AnyAdapter, chunk: PreparedChunk, row: Mapping[str, Any], caller: Caller
 ) -> BatchItem[Any]:
     """Say what the row asks for. Cells that are empty change nothing."""
     number = row["number"]
@@ -133,7 +137,7 @@ def _to_item(
 
 
 def _count(
-    written: WrittenChunk, job: Import, kind: AnyKind, chunk: PreparedChunk, number: int, outcome: Outcome | Refusal
+    written: WrittenChunk, job: Import, kind: AnyAdapter, chunk: PreparedChunk, number: int, outcome: Outcome | Refusal
 ) -> None:
     if isinstance(outcome, Refusal):
         written.failed += 1
@@ -143,14 +147,16 @@ def _count(
         written.created_ids.append(outcome.id)
         if outcome.version > 1:
             written.updated.append((outcome.id, outcome.version))
-    elif outcome.is_told:
+    elif outcome.is_published:
         written.changed += 1
         written.updated.append((outcome.id, outcome.version))
     else:
         written.unchanged += 1
 
 
-def list_problems(job: Import, kind: AnyKind, chunk: PreparedChunk, number: int, refusal: Refusal) -> list[RowProblem]:
+def list_problems(
+    job: Import, kind: AnyAdapter, chunk: PreparedChunk, number: int, refusal: Refusal
+) -> list[RowProblem]:
     """Say what a refused row's file has wrong, by the names of its columns."""
     headers = {kind.references.get(name, name): header for header, name in job.columns if name is not None}
     line, cells = chunk.lines[number], chunk.cells[number]
@@ -169,8 +175,8 @@ def list_problems(job: Import, kind: AnyKind, chunk: PreparedChunk, number: int,
     ]
 
 
-def _to_field(pointer: str, kind: AnyKind) -> str:
-    """Give the field of a JSON pointer, as the file has it: `/custom_data/colour` is `cf_colour`."""
+def _to_field(pointer: str, kind: AnyAdapter) -> str:
+    """Return the field of a JSON pointer, as the file has it: `/custom_data/colour` is `cf_colour`."""
     if pointer.startswith("/custom_data/"):
         return "cf_" + pointer.removeprefix("/custom_data/").replace("~1", "/").replace("~0", "~")
     name = pointer.removeprefix("/").partition("/")[0]
@@ -180,7 +186,7 @@ def _to_field(pointer: str, kind: AnyKind) -> str:
 async def _preview(
     transaction: Transaction,
     job: Import,
-    kind: AnyKind,
+    kind: AnyAdapter,
     chunk: PreparedChunk,
     outcomes: Mapping[int, Outcome | Refusal],
 ) -> list[dict[str, Any]]:
@@ -200,7 +206,7 @@ async def _preview(
 
 def _show(
     job: Import,
-    kind: AnyKind,
+    kind: AnyAdapter,
     chunk: PreparedChunk,
     number: int,
     outcome: Outcome | Refusal,
@@ -211,5 +217,5 @@ def _show(
         problems = list_problems(job, kind, chunk, number, outcome)
         return {**entry, "problems": [{"field": one.field, "reason": one.reason} for one in problems]}
     is_new = outcome.status == 201  # noqa: PLR2004
-    action = "create" if is_new else "update" if outcome.is_told else "unchanged"
+    action = "create" if is_new else "update" if outcome.is_published else "unchanged"
     return {**entry, "action": action, "record": states.get(outcome.id)}

@@ -1,0 +1,105 @@
+"""Gives each reminder once, when its time has come: a worker's own work, which several workers share.
+
+What is due is read off the activities themselves, so a worker that dies leaves nothing behind: reminder, next version
+and event are of one transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from crm_activities.activities.events import MAPPING
+from crm_activities.reminders import repository
+from crm_activities.reminders.domain import remind, since_when
+from crm_activities.reminders.metrics import DELAY_S, GIVEN
+from crm_shared.background import background, repeat
+from crm_shared.backpressure import Backpressure
+from crm_shared.clock import Clock
+from crm_shared.contracts import Actor
+from crm_shared.database import Database
+from crm_shared.publishing import publish
+
+BATCH_RECORDS: Final = 250
+"""In one transaction, and in one go on the event loop."""
+
+AT_ONCE: Final = 3
+"""Batches side by side, as long as more is due."""
+
+POLL_S: Final = 0.5
+"""How long a reminder that was just written, for a time nearer than all others, may go unseen."""
+
+BUSY_S: Final = 0.05
+"""How soon those are looked for again that are due and locked by others."""
+
+UNPACED: Final = 10_000
+"""So many in a row are given without a look at who reads them: they are due now. More than that is bulk work."""
+
+
+class Reminders:
+    """`database` is the worker role's."""
+
+    def __init__(self, database: Database, clock: Clock, backpressure: Backpressure) -> None:
+        self._database = database
+        self._clock = clock
+        self._backpressure = backpressure
+        self._in_a_row = 0
+        self._last_tenant_id = UUID(int=0)
+
+    async def run_round(self) -> bool:
+        """Give a batch that is due; without any, sleep until the next may be. True: there is another round to come."""
+        given = await self.give_due()
+        if given == BATCH_RECORDS:  # more are due: while PostgreSQL writes one batch, another is made ready
+            given += sum(await asyncio.gather(*(self.give_due() for _ in range(AT_ONCE))))
+        self._in_a_row = self._in_a_row + given if given else 0
+        if self._in_a_row > UNPACED:
+            await self._backpressure.wait()
+        if not given:
+            await asyncio.sleep(await self._find_pause_s())
+        return True
+
+    async def give_due(self) -> int:
+        """Give up to BATCH_RECORDS reminders, as many of each tenant that has some, and count them."""
+        now = self._clock.now()
+        async with self._database.read_as_worker() as connection:
+            tenant_ids = self._choose(await repository.list_due_tenants(connection, now))
+        if not tenant_ids:
+            return 0
+        async with self._database.begin_as_worker() as transaction:
+            each = BATCH_RECORDS // len(tenant_ids)
+            due = await repository.take_due(transaction, tenant_ids, each=each, now=now)
+            events = [(tenant_id, remind(activity, now=now)) for tenant_id, activity in due]
+            await repository.note_reminded(
+                transaction, [(tenant_id, event.activity) for tenant_id, event in events], now=now
+            )
+            wire = [MAPPING.to_wire([event], by=Actor(tenant_id))[0] for tenant_id, event in events]
+            await publish(transaction, wire, audited=True)
+        given_at = self._clock.now()
+        for _, activity in due:
+            DELAY_S.observe((given_at - since_when(activity)).total_seconds())
+        GIVEN.inc(len(due))
+        return len(due)
+
+    def _choose(self, tenant_ids: list[UUID]) -> list[UUID]:
+        """Return the tenants whose turn it is: all, or the next ones after those of the last round."""
+        if len(tenant_ids) <= BATCH_RECORDS:
+            return tenant_ids
+        later = [tenant_id for tenant_id in tenant_ids if tenant_id > self._last_tenant_id]
+        chosen = [*later, *tenant_ids][:BATCH_RECORDS]
+        self._last_tenant_id = chosen[-1]
+        return chosen
+
+    async def _find_pause_s(self) -> float:
+        async with self._database.read_as_worker() as connection:
+            next_at = await repository.find_next(connection)
+        if next_at is None:
+            return POLL_S
+        return min(max((next_at - self._clock.now()).total_seconds(), BUSY_S), POLL_S)
+
+
+@asynccontextmanager
+async def reminding(database: Database, clock: Clock, backpressure: Backpressure) -> AsyncIterator[None]:
+    """Yield reminders as long as the block runs. `database` is the worker role's."""
+    async with background(repeat("reminders", Reminders(database, clock, backpressure).run_round, pause_s=POLL_S)):
+        yield
