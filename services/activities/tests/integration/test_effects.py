@@ -6,7 +6,7 @@ from crm_activities.consumers import keep_replicas, note_deal_moves
 from crm_activities.effects import find_effects
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -16,7 +16,7 @@ Kit = ServiceKit[ActivitiesSettings]
 
 
 async def test_notes_and_replicas_are_missing_until_they_are_there(service: Kit, tenant: SeededTenant) -> None:
-    deal = DealStory(ToldPipeline.sales(tenant.id), tenant.rep.id)
+    deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     created, moved = [*deal.create(), *deal.move("Proposal")]
 
     async def list_states() -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ import pytest
 from crm_reporting.consumers import project_deals
 from crm_reporting.effects import find_effects
 from crm_reporting.settings import ReportingSettings
-from crm_testing.deal_stories import DealStory, ToldPipeline
+from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -15,7 +15,7 @@ Reporting = ServiceKit[ReportingSettings]
 
 
 async def test_fact_and_transition_are_missing_until_they_are_there(
-    reporting: Reporting, tenant: SeededTenant, pipeline: ToldPipeline
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:
     deal = DealStory(pipeline, tenant.rep.id)
     created, moved, edited = [*deal.create(), *deal.move("Proposal"), *deal.edit(name="Acme extension")]
@@ -34,4 +34,4 @@ async def test_fact_and_transition_are_missing_until_they_are_there(
         ("deal fact", "there", "at version 3, a later one"),
         ("stage transition", "there", "Qualification to Proposal"),
     ]
-    assert await find_effects(reporting.settings, pipeline.tell()) != []
+    assert await find_effects(reporting.settings, pipeline.publish()) != []

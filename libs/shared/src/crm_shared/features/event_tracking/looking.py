@@ -26,7 +26,7 @@ from crm_shared.features.event_tracking.parts import Effect, Place, ServicePart,
 from crm_shared.features.event_tracking.topic_search import Bounds, Show, read_at, search
 from crm_shared.kafka_access import Kafka
 from crm_shared.outbox.partitioning import hash_key
-from crm_shared.transient import is_world_error
+from crm_shared.transient import is_transient
 
 STATEMENT_TIMEOUT_S: Final = 15.0
 MAX_VERSION_DIGITS: Final = 18
@@ -164,7 +164,7 @@ def _answering(part: ServicePart, what: str) -> Iterator[None]:
         why = f"not allowed as this principal: run it as crm-{part.service}-redrive (crm-{part.service} acls)"
         part.unanswered.append(Unanswered(what, why))
     except Exception as error:
-        if not (is_world_error(error) or isinstance(error, KafkaError)):
+        if not (is_transient(error) or isinstance(error, KafkaError)):
             raise
         part.unanswered.append(Unanswered(what, f"{type(error).__name__}: {error}".removesuffix(": ")))
 
