@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check services
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -52,6 +52,9 @@ test: $(UV) ## run every test on engines of its own, beside a running suite too 
 
 rules: $(UV) ## write Prometheus' rules and Grafana's dashboards anew from deploy/observability/src
 	@$(RUN) python -m crm_observability.generate
+
+services: $(UV) ## write the lists of services anew from the registry (crm_shared/service_registry.py)
+	@$(RUN) python deploy/service_lists.py
 
 chart: $(UV) ## render the Helm chart for the examples' values anew (needs helm; chart-check builds one)
 	@$(RUN) python -m deploy.helm.tests.kafka_users

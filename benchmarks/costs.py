@@ -18,7 +18,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.arena import Row
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 from crm_testing.suite.running import RunningCrm, find_port_base
 from crm_testing.suite.tenant import User
 

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from crm_shared.gc_freeze import frozen_after_loading
+from crm_shared.service_registry import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("contacts", "deals", "activities", "search", "reporting")
 
 ALONE = (
     *("libs/shared", "libs/testing", "integrations/warehouse"),
@@ -51,15 +51,7 @@ def read_sources() -> list[SourceFile]:
 
     They are kept until the process ends, and half a million nodes are not walked at each collection of garbage.
     """
-    alone = (
-        "libs/shared",
-        "libs/testing",
-        "integrations/warehouse",
-        "deploy/issuer",
-        "deploy/local",
-        "deploy/observability",
-    )
-    folders = [*(ROOT / folder / "src" for folder in alone), *(ROOT / f"services/{s}/src" for s in SERVICES)]
+    folders = [*(ROOT / folder / "src" for folder in ALONE), *(ROOT / f"services/{s}/src" for s in SERVICES)]
     with frozen_after_loading():
         return [
             SourceFile(path, path.relative_to(folder).parts[0], ast.parse(path.read_text(encoding="utf-8"), str(path)))

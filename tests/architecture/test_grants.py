@@ -5,7 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from architecture.source_files import ROOT, SERVICES
+from architecture.source_files import ROOT
+
+from crm_shared.service_registry import SERVICES
 
 MAKES_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)[ (]")
 DROPS_TABLE = re.compile(r"DROP TABLE (?:IF EXISTS )?([a-z_]+)")

@@ -8,6 +8,7 @@ import pytest
 from architecture.source_files import ROOT, SourceFile, parse_as, read_sources
 
 from crm_shared.access import Role
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b")
 
@@ -141,6 +142,21 @@ def vague_names(sources: Iterable[SourceFile]) -> Iterator[str]:
             yield source.name
 
 
+REGISTRY = ("crm_shared", "service_registry.py")
+
+
+def lists_of_services(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List where the services, or those of them that publish, are listed again: a sixth one would be missing there."""
+    for source in sources:
+        if source.path.parts[-len(REGISTRY) :] == REGISTRY or source.path.stem == "topics":
+            continue
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                named = {one.value for one in node.elts if isinstance(one, ast.Constant)}
+                if named >= set(SERVICES) or named == set(PUBLISHERS):
+                    yield f"{source.name}:{node.lineno} lists the services: SERVICES and PUBLISHERS are in the registry"
+
+
 Check = Callable[[Iterable[SourceFile]], Iterator[str]]
 
 CHECKS: list[Check] = [
@@ -152,6 +168,7 @@ CHECKS: list[Check] = [
     role_questions,
     undeclared_refusals,
     vague_names,
+    lists_of_services,
 ]
 
 
@@ -177,6 +194,8 @@ def test_the_house_keeps_its_rules(check: Check) -> None:
         (undeclared_refusals, "a/routes.py", "crm_deals", "@router.get('')\nasync def list_deals(): ..."),
         (undeclared_refusals, "a/tag_routes.py", "x", "@router.put('', responses={200: x})\nasync def f(): ..."),
         (vague_names, "services/deals/src/crm_deals/utils.py", "crm_deals", ""),
+        (lists_of_services, "a/plan.py", "crm_local", "x = ['deals', 'contacts', 'activities']"),
+        (lists_of_services, "a/plan.py", "crm_local", "x = ('contacts', 'deals', 'activities', 'search', 'reporting')"),
     ],
 )
 def test_each_rule_can_fail(check: Check, path: str, package: str, text: str) -> None:

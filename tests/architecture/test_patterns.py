@@ -37,14 +37,13 @@ from crm_shared.features.imports.formats import read_beginning
 from crm_shared.http.positions import from_token
 from crm_shared.http.preconditions import parse_if_match
 from crm_shared.refusals import Refusal
+from crm_shared.service_registry import REGISTRY
 from crm_shared.spreadsheets import from_cell, to_cell
 from crm_shared.telemetry.traces import continue_trace
 
 pytestmark = pytest.mark.slow
 
-PACKAGES: Final = (
-    *("crm_shared", "crm_local", "crm_contacts", "crm_deals", "crm_activities", "crm_search", "crm_reporting"),
-)
+PACKAGES: Final = ("crm_shared", "crm_local", *(service.package for service in REGISTRY))
 LENGTH: Final = 100_000
 BUDGET_S: Final = 1.0
 """CPU for one text of that length: fifty times what the dearest takes, a thousandth of what the square of it would."""

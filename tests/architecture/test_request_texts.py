@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from architecture.source_files import SERVICES
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -16,6 +15,7 @@ from crm_shared.http.ids import CanonicalIds
 from crm_shared.http.models import LongText, RequestBody, ShortText
 from crm_shared.http.route import CrmRoute
 from crm_shared.http.uploads import UploadRoute
+from crm_shared.service_registry import SERVICES
 
 MANY_LINES = {"body", "description", "lost_reason"}
 """Fields of whole texts. All others hold one line."""

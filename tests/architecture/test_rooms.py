@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from architecture.source_files import SERVICES, SourceFile, parse_as, read_sources
+from architecture.source_files import SourceFile, parse_as, read_sources
+
+from crm_shared.service_registry import SERVICES
 
 IO_ROOMS = {"commands", "repository", "queries", "routes", "schemas", "consumers", "app", "worker", "cli", "store"}
 STANDARD_IO = {"asyncio", "socket", "subprocess", "urllib", "http", "pathlib", "os", "time", "logging"}

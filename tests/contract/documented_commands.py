@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import typer
 
+from crm_shared.service_registry import SERVICES
+
 ROOT: Final = Path(__file__).parents[2]
 ANY: Final = "SERVICE"
 """Where a page says crm-SERVICE or crm-<service>, one of them has to take the command."""
-SERVICES: Final = ("contacts", "deals", "activities", "search", "reporting")
 PAGES: Final = ("docs/**/*.md", "services/*/README.md", "deploy/**/*.md", "README.md", "CONTRIBUTING.md")
 HISTORY: Final = "docs/decisions"
 """Decisions tell of what was, and stay as they are."""

@@ -7,10 +7,10 @@ import pytest
 
 from crm_shared.bus.acls import Acl, Operation, list_acls, name_principals, to_commands
 from crm_shared.contracts.topics import TOPICS, dead_letter_topic
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 from crm_shared.settings import ServiceSettings
 
 BULK_READERS = ServiceSettings.model_fields["bulk_readers"].default
-SERVICES = ("contacts", "deals", "activities", "search", "reporting")
 
 
 def groups_of(service: str) -> dict[str, tuple[str, ...]]:
@@ -82,7 +82,7 @@ def test_who_publishes_in_bulk_sees_how_far_its_readers_are() -> None:
         watched = {
             acl.name for acl in acls_of(service) if (acl.resource, acl.operation) == ("group", Operation.Describe)
         }
-        assert watched == (set(BULK_READERS) if service in {"contacts", "deals", "activities"} else set())
+        assert watched == (set(BULK_READERS) if service in PUBLISHERS else set())
 
 
 @pytest.mark.parametrize("service", SERVICES)

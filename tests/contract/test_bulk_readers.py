@@ -4,9 +4,9 @@ from importlib import import_module
 
 import pytest
 
+from crm_shared.service_registry import SERVICES
 from crm_shared.settings import ServiceSettings
 
-SERVICES = ("contacts", "deals", "activities", "search", "reporting")
 BULK_TOPICS = {"crm.contact", "crm.company", "crm.deal"}
 """What imports, batches, hand-overs and field clean-ups tell of. Activities come one by one, or after these."""
 

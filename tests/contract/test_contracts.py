@@ -9,9 +9,9 @@ from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
 from crm_shared.contracts import EVENT_TYPES
-from crm_shared.contracts.asyncapi import SERVICES
 from crm_shared.contracts.generate import CONTRACTS, build_files, find_release_breaks, find_stale, load_schemas, main
 from crm_shared.contracts.topics import TOPICS
+from crm_shared.service_registry import SERVICES
 
 ASYNCAPI = Path(__file__).parents[2] / "docs" / "asyncapi"
 SERVICE_DOCUMENTS = pytest.mark.parametrize("service", SERVICES)

@@ -3,9 +3,9 @@
 from importlib import import_module
 
 import pytest
-from architecture.source_files import SERVICES
 
 from crm_shared.contracts.topics import TOPICS
+from crm_shared.service_registry import SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)

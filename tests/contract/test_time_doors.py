@@ -10,8 +10,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from crm_reporting.months import SCHEMA as MONTH
+from crm_shared.service_registry import REGISTRY
 
-PACKAGES = ("crm_activities", "crm_contacts", "crm_deals", "crm_reporting", "crm_search", "crm_shared")
+PACKAGES = ("crm_shared", *(service.package for service in REGISTRY))
 INSIDE = {
     "date-time": ("1900-01-01T00:00:00Z", "2200-12-31T23:59:59.999999Z", "2201-01-01T13:59:59+14:00"),
     "date": ("1900-01-01", "2200-12-31"),

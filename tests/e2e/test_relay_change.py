@@ -18,10 +18,11 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from crm_local.debezium import forget_former_debezium, let_debezium_in
-from crm_local.plan import PUBLISHERS, Plan
+from crm_local.plan import Plan
 from crm_shared.contracts import decode
 from crm_shared.outbox.cleaner import Cleaner
 from crm_shared.outbox.settings import RelaySettings
+from crm_shared.service_registry import PUBLISHERS
 from crm_testing.records import read_ends, read_topic
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Json, Tenant, User, eventually

@@ -11,9 +11,9 @@ from elasticsearch import AsyncElasticsearch
 from elasticsearch.helpers import async_scan
 from pydantic_core import to_json
 
-from crm_local.plan import SERVICES
 from crm_shared.bus.topic_settings import read_settings
 from crm_shared.bus.topics import administering
+from crm_shared.service_registry import SERVICES
 from crm_testing.records import read_topic
 from crm_testing.suite.running import RunningCrm
 

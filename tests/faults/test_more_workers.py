@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 from crm_testing.suite.running import READY_WITHIN_S, RunningCrm
 from crm_testing.suite.tenant import Tenant, User, eventually
 

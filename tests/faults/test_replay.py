@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Tenant
 from crm_testing.waiting import wait_until

@@ -7,8 +7,8 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from deploy.helm.tests.rendering import FOLDER
 
 from crm_local.connectors import heartbeat_topic_of, make_connector
-from crm_local.plan import PUBLISHERS
 from crm_shared.contracts.topics import TOPICS
+from crm_shared.service_registry import PUBLISHERS
 
 FILE: Final = FOLDER / "examples" / "debezium.yaml"
 HEAD: Final = """\

@@ -7,8 +7,8 @@ from typing import Any, Final
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from deploy.helm.tests.rendering import FOLDER
 
-from crm_local.plan import SERVICES
 from crm_shared.bus.acls import Acl, list_acls
+from crm_shared.service_registry import SERVICES
 from crm_shared.settings import ServiceSettings
 
 FILE: Final = FOLDER / "examples" / "kafka-users.yaml"

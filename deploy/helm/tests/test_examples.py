@@ -6,7 +6,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from deploy.helm.tests import debezium_connectors, kafka_users
 from deploy.helm.tests.rendering import FOLDER, read, values_file
 
-from crm_local.plan import PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 EXAMPLES: Final = FOLDER / "examples"
 VALUES: Final[dict[str, Any]] = yaml.safe_load(values_file("values").read_text("utf-8"))

@@ -1,6 +1,7 @@
 """The chart, docker-compose.yml and `crm up` run the same processes, with the same settings and rights."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,14 +9,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from deploy.helm.tests.rendering import CHART, FOLDER, Manifest, digest, read, rendered_file
 
-from crm_activities.settings import ActivitiesSettings
-from crm_contacts.settings import ContactsSettings
-from crm_deals.settings import DealsSettings
 from crm_local.home import Home
-from crm_local.plan import SERVICES, Plan
-from crm_reporting.settings import ReportingSettings
-from crm_search.settings import SearchSettings
+from crm_local.plan import Plan
 from crm_shared.database_access import list_dsns
+from crm_shared.service_registry import REGISTRY, SERVICES
 from crm_shared.settings import ServiceSettings
 
 LISTED: Final = yaml.safe_load((CHART / "files/processes.yaml").read_text("utf-8"))
@@ -24,11 +21,8 @@ MIGRATIONS: Final[dict[str, dict[str, Any]]] = LISTED["migrations"]
 BOTH: Final = PROCESSES | MIGRATIONS
 COMPOSE: Final = yaml.safe_load((FOLDER.parents[1] / "docker-compose.yml").read_text("utf-8"))["services"]
 SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
-    "contacts": ContactsSettings,
-    "deals": DealsSettings,
-    "activities": ActivitiesSettings,
-    "search": SearchSettings,
-    "reporting": ReportingSettings,
+    service.name: getattr(import_module(f"{service.package}.settings"), f"{service.name.title()}Settings")
+    for service in REGISTRY
 }
 NETWORKS: Final = {"databases": "postgres", "bus": "kafka", "index": "elasticsearch", "outside": "webhooks"}
 # Compose's engines have no logins, no TLS, one broker and one node.

@@ -11,8 +11,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from cryptography import x509
 
-from crm_local.plan import PUBLISHERS, SERVICES
 from crm_shared.database_access import dsn_variable, list_dsns
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 from crm_shared.settings import ServiceSettings
 
 ROOT: Final = Path(__file__).parents[3]
@@ -147,6 +147,7 @@ def prepare(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
     script = folder / "deploy" / "compose" / "prepare"
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text((ROOT / "deploy/compose/prepare").read_text("utf-8"))
+    (folder / "docker-compose.yml").write_text(TEXT)
     return subprocess.run(  # noqa: S603 - this checkout's own script
         ["/bin/sh", str(script), *arguments],
         check=False,

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from crm_local.compose_suite import CREATE_TENANT
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 
 ROOT: Final = Path(__file__).parents[3]
 PORT: Final = "9443"

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 
 TEXT: Final = (Path(__file__).parents[3] / "deploy/compose/gateway/nginx.conf").read_text("utf-8")
 

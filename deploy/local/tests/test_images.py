@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
-from crm_local.plan import SERVICES
+from crm_shared.service_registry import SERVICES
 
 ROOT: Final = Path(__file__).parents[3]
 DOCKERFILE: Final = (ROOT / "Dockerfile").read_text("utf-8")

@@ -7,9 +7,10 @@ import pytest
 
 from crm_local.connectors import make_connector
 from crm_local.home import Home
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import Plan
 from crm_local.suite import busy_ports
 from crm_shared.database_access import dsn_variable, list_dsns
+from crm_shared.service_registry import SERVICES
 
 
 @pytest.fixture
@@ -23,12 +24,14 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 def test_every_process_has_its_own_port_at_its_offset(plan: Plan) -> None:
     named = {name: port - 20000 for port, name in plan.ports().items() if port - 20000 != 93}
-    assert named == {
+    # The first five's are in documents; those of services that come are held by the ports being each one's own.
+    assert len(plan.ports()) == len({program.name for program in plan.programs()}) + 4
+    assert named.items() >= {
         "contacts-api": 1, "deals-api": 2, "activities-api": 3, "search-api": 4, "reporting-api": 5,
         "contacts-worker": 11, "deals-worker": 12, "activities-worker": 13, "search-worker": 14, "reporting-worker": 15,
         "contacts-relay": 21, "deals-relay": 22, "activities-relay": 23,
         "postgres": 54, "kafka": 92, "elasticsearch": 96,
-    }  # fmt: skip
+    }.items()  # fmt: skip
 
 
 def test_a_process_is_told_where_the_others_are_and_who_it_is(plan: Plan) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from crm_local import suite
 from crm_local.home import Home
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import Plan
+from crm_shared.service_registry import SERVICES
 from crm_testing.suite.running import find_port_base
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from crm_local.plan import PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 Labels = Mapping[str, str]
 ROLES: Final = {"api": SERVICES, "worker": SERVICES, "relay": PUBLISHERS}

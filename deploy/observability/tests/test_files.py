@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
-from crm_local.plan import PUBLISHERS, SERVICES
 from crm_observability.generate import FOLDER, make_files
 from crm_observability.prometheus_tools import Tool, find_tool
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 PROMETHEUS: Final = FOLDER / "prometheus" / "prometheus.yml"
 ALERTMANAGER: Final = FOLDER / "alertmanager" / "alertmanager.yml"

@@ -9,9 +9,9 @@ import pytest
 import typer
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
-from crm_local.plan import SERVICES
 from crm_observability.rules import make_rule_files
 from crm_observability.runbook_lines import read_lines
+from crm_shared.service_registry import SERVICES
 
 ROOT: Final = Path(__file__).parents[3]
 RUNBOOKS: Final = ROOT / "docs" / "operations" / "runbooks"

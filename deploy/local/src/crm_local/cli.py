@@ -22,8 +22,9 @@ from crm_local.engines.native import ENGINE_NAMES
 from crm_local.event_tracking.cli import why
 from crm_local.home import Home
 from crm_local.opening import open_plan, refuse
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import Plan
 from crm_local.reports.cli import report
+from crm_shared.service_registry import SERVICES
 
 UP_WITHIN_S = 600.0
 

@@ -8,9 +8,10 @@ from aiokafka.admin import NewTopic
 
 from crm_local.connectors import fill, heartbeat_topic_of, role_of
 from crm_local.engines.connect import KafkaConnect
-from crm_local.plan import PUBLISHERS, Plan
+from crm_local.plan import Plan
 from crm_shared.bus.topics import administering
 from crm_shared.outbox.cleaner import slot_name
+from crm_shared.service_registry import PUBLISHERS
 
 # One that fell so far behind that PostgreSQL gave it up is of no use: the connector makes another, and begins with what
 # lies in the outbox.

@@ -21,11 +21,19 @@ from crm_local.demo_tenant import (
     remember,
 )
 from crm_local.issuer import ExternalIssuer
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import Plan
 
 __all__ = ["DemoFailed", "LocalSuite", "run", "suggestions"]
 
 KNOWN_EVERYWHERE_WITHIN_S = 30.0
+READ_BY_ANYONE = {
+    "contacts": "/v1/me",
+    "deals": "/v1/pipelines",
+    "activities": "/v1/activities",
+    "search": "/v1/search?q=acme",
+    "reporting": "/v1/reports/pipeline",
+}
+"""By service, a path that answers every user whom the service knows."""
 
 
 def run(suite: DemoSuite, say: Callable[[str], None]) -> None:
@@ -81,19 +89,12 @@ def suggestions(plan: Plan) -> list[str]:
 
 
 def _wait_known(client: DemoClient) -> None:
-    # A user made a moment ago is known to the other services when its event has reached them.
-    paths = {
-        "contacts": "/v1/me",
-        "deals": "/v1/pipelines",
-        "activities": "/v1/activities",
-        "search": "/v1/search?q=acme",
-        "reporting": "/v1/reports/pipeline",
-    }
+    """Wait until the user is known to the other services: made a moment ago, their event may be on its way."""
     deadline = time.monotonic() + KNOWN_EVERYWHERE_WITHIN_S
-    for service in SERVICES:
-        while (status := client.status(service, paths[service])) != httpx.codes.OK:
+    for service, path in READ_BY_ANYONE.items():
+        while (status := client.status(service, path)) != httpx.codes.OK:
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{service} answers {status} to {paths[service]}")
+                raise DemoFailed(f"{service} answers {status} to {path}")
             time.sleep(POLL_S * 10)
 
 

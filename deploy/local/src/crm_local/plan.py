@@ -13,12 +13,10 @@ from crm_local.engines.connect import secrets_folder
 from crm_local.engines.ports import LOOPBACK
 from crm_local.home import Home
 from crm_shared.database_access import dsn_variable, list_dsns
+from crm_shared.service_registry import BY_NAME, PUBLISHERS, SERVICES
 
 Role = Literal["engine", "api", "worker", "relay"]
 
-SERVICES = ("contacts", "deals", "activities", "search", "reporting")
-# The other two publish nothing.
-PUBLISHERS = ("contacts", "deals", "activities")
 API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
 POSTGRES_OFFSET, REPLICA_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 55, 92, 93, 96
 CONNECT_OFFSET = 83
@@ -97,7 +95,7 @@ class Plan:
         return taken | {program.port: program.name for program in self.programs()}
 
     def programs(self) -> list[Program]:
-        """List the services' processes: five APIs, five workers, three relays."""
+        """List the services' processes: an API and a worker each, and a relay of those that publish."""
         roles: list[tuple[Role, int, Sequence[str]]] = [
             ("api", API_OFFSET, SERVICES),
             ("worker", WORKER_OFFSET, SERVICES),
@@ -166,7 +164,7 @@ class Plan:
 
     def _program(self, service: str, role: Role, port: int) -> Program:
         needs = ["postgres"] if role == "api" else ["postgres", "kafka"]
-        if service == "search":
+        if BY_NAME[service].uses_elasticsearch:
             needs.append("elasticsearch")
         return Program(
             name=f"{service}-{role}",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from crm_local.plan import PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 Severity = Literal["page", "ticket"]
 

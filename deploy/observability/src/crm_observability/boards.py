@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from crm_local.plan import SERVICES
 from crm_observability.objectives import OBJECTIVES, PERIOD_DAYS, WINDOWS, Objective, ratio_over
 from crm_observability.panels import RATE, Board, Panel, Query, Row, one, quantile
 from crm_observability.service_boards import board_of_service
+from crm_shared.service_registry import SERVICES
 
 LEGEND: Final = "{{%s}}"
 

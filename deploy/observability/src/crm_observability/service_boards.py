@@ -1,7 +1,7 @@
 """A service's dashboard: its requests, what it consumes and does by itself, its relay, its processes."""
 
-from crm_local.plan import PUBLISHERS
 from crm_observability.panels import RATE, Board, Row, one, quantile
+from crm_shared.service_registry import PUBLISHERS
 
 
 def board_of_service(service: str) -> Board:

@@ -1,7 +1,9 @@
-"""Which databases each entry point of a service is told of: what it uses, and no other. Imports nothing."""
+"""Which databases each entry point of a service is told of: what it uses, and no other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+from crm_shared.service_registry import BY_NAME
 
 DSNS: Final[Mapping[str, Sequence[str]]] = {
     "api": ("dsn",),
@@ -23,16 +25,10 @@ DSNS: Final[Mapping[str, Sequence[str]]] = {
     "bi": ("admin_dsn", "dsn"),
 }
 
-BI_SERVICES: Final = ("reporting",)
-"""Their databases have views for BI tools, whose logins are members of a role `<service>_bi`."""
-
-INDEXING_SERVICES: Final = ("contacts", "deals")
-"""Their workers build indexes on custom fields, which PostgreSQL lets nobody but a table's owner do."""
-
 
 def list_dsns(service: str, entry_point: str) -> Sequence[str]:
     """Return the settings that hold the DSNs which `entry_point` uses. Raises KeyError for one that is not there."""
-    owners = ("owner_dsn",) if entry_point == "worker" and service in INDEXING_SERVICES else ()
+    owners = ("owner_dsn",) if entry_point == "worker" and BY_NAME[service].indexes_custom_fields else ()
     return (*DSNS[entry_point], *owners)
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from crm_shared.contracts.topics import COMPACTION_LAG_S
 from crm_shared.edge_settings import EdgeSettings
 from crm_shared.kafka_access import KafkaAccess, SaslMechanism, SecurityProtocol
+from crm_shared.service_registry import SERVICES
 from crm_shared.tls import TlsFiles
 
 RelayKind = Literal["built-in", "debezium"]
@@ -22,7 +23,7 @@ class ServiceSettings(EdgeSettings):
 
     model_config = SettingsConfigDict(env_prefix="CRM_", extra="ignore", frozen=True)
 
-    service: str = Field(description="contacts, deals, activities, search or reporting")
+    service: str = Field(description=", ".join(SERVICES))
     dsn: SecretStr = Field(
         NOT_GIVEN, description="PostgreSQL as `<service>_app`: what the API uses, under row-level security"
     )

@@ -3,7 +3,7 @@
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.entry_points.command_line import make_cli
 
-main = make_cli("activities", ActivitiesSettings, publishes=True, repairs=True)
+main = make_cli("activities", ActivitiesSettings, repairs=True)
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ import typer
 from crm_contacts.settings import ContactsSettings
 from crm_shared.entry_points.command_line import make_cli
 
-main = make_cli("contacts", ContactsSettings, publishes=True)
+main = make_cli("contacts", ContactsSettings)
 
 
 @main.command("create-tenant")

@@ -3,7 +3,7 @@
 from crm_deals.settings import DealsSettings
 from crm_shared.entry_points.command_line import make_cli
 
-main = make_cli("deals", DealsSettings, publishes=True, repairs=True)
+main = make_cli("deals", DealsSettings, repairs=True)
 
 if __name__ == "__main__":
     main()

@@ -17,7 +17,7 @@ from crm_shared.entry_points.processes import run
 if TYPE_CHECKING:
     from crm_reporting.rebuild.run import IncompleteCopy, Swapped
 
-main = make_cli("reporting", ReportingSettings, publishes=False, repairs=True)
+main = make_cli("reporting", ReportingSettings, repairs=True)
 main.add_typer(bi, name="bi")
 
 

@@ -30,7 +30,7 @@ async def _prepare(settings: SearchSettings) -> None:
         await begin_if_due(database, IndexCluster(client, settings))
 
 
-main = make_cli("search", SearchSettings, publishes=False, repairs=True, prepare=_prepare)
+main = make_cli("search", SearchSettings, repairs=True, prepare=_prepare)
 
 
 @main.command()

@@ -8,10 +8,11 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from crm_local.opening import refuse
-from crm_local.plan import PUBLISHERS, SERVICES, Plan
+from crm_local.plan import Plan
 from crm_shared.contracts.topics import TOPICS
 from crm_shared.features.event_tracking.looking import Wanted
 from crm_shared.features.event_tracking.parts import PARTS, ServicePart, Unanswered
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 COMPOSE_SERVICE: Final = "/opt/crm/crm-service"
 END_WITHIN_S: Final = 5.0

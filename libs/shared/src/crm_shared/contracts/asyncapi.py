@@ -10,7 +10,6 @@ from crm_shared.contracts.examples import build_example
 from crm_shared.contracts.schema import Schema, tidy, value_model
 from crm_shared.contracts.topics import TOPICS, TopicSpec
 
-SERVICES: Final = ("contacts", "deals", "activities", "search", "reporting")
 CONTRACT_VERSION: Final = "1"  # counts breaking changes, as the last part of ce_dataschema does
 
 _DESCRIPTION: Final = (

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from crm_shared.contracts.asyncapi import SERVICES, build_document
+from crm_shared.contracts.asyncapi import build_document
 from crm_shared.contracts.compatibility import find_breaks, find_lost_types
 from crm_shared.contracts.event_types import EVENT_TYPES
 from crm_shared.contracts.examples import build_example
 from crm_shared.contracts.schema import Schema, value_schema
+from crm_shared.service_registry import SERVICES
 
 CONTRACTS: Final = Path(__file__).parent
 RELEASED: Final = CONTRACTS / "released"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from crm_shared.service_registry import SERVICES
+
 CleanupPolicy = Literal["compact", "compact,delete", "delete"]
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -49,13 +51,13 @@ class TopicSpec:
         return configs
 
 
-_EVERYONE_ELSE: Final = ("deals", "activities", "search", "reporting")
-
 _SPECS: Final = (
-    TopicSpec("crm.tenant", "tenant", "contacts", "compact", _EVERYONE_ELSE),
-    TopicSpec("crm.user", "user", "contacts", "compact", ("contacts", *_EVERYONE_ELSE)),
+    TopicSpec("crm.tenant", "tenant", "contacts", "compact", tuple(name for name in SERVICES if name != "contacts")),
+    TopicSpec("crm.user", "user", "contacts", "compact", SERVICES),
     TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "activities", "search")),
-    TopicSpec("crm.contact", "contact", "contacts", "compact", ("contacts", *_EVERYONE_ELSE)),
+    TopicSpec(
+        "crm.contact", "contact", "contacts", "compact", ("contacts", "deals", "activities", "search", "reporting")
+    ),
     TopicSpec("crm.pipeline", "pipeline", "deals", "compact", ("deals", "search", "reporting")),
     TopicSpec(
         "crm.deal", "deal", "deals", "delete", ("activities", "deals", "search", "reporting"), HISTORY_RETENTION_MS

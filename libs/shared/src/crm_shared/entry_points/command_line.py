@@ -19,6 +19,7 @@ from crm_shared.entry_points.processes import relay as run_relay
 from crm_shared.entry_points.processes import run, serve_api, work
 from crm_shared.entry_points.service_rooms import Rooms
 from crm_shared.features.event_tracking import EVENT_HELP, JSON_HELP, MOST_HELP, MOST_RECORDS, RECORD_HELP
+from crm_shared.service_registry import BY_NAME
 from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
@@ -28,7 +29,6 @@ def make_cli(
     service: str,
     settings_type: type[SettingsT],
     *,
-    publishes: bool,
     repairs: bool = False,
     prepare: Callable[[SettingsT], Awaitable[None]] | None = None,
 ) -> typer.Typer:
@@ -46,12 +46,12 @@ def make_cli(
 
     _add_processes(cli, rooms, start)
     _add_upkeep(cli, rooms, start)
-    if publishes:
+    if BY_NAME[service].publishes:
         _add_publishing(cli, rooms, start)
     if repairs:
         _add_repair(cli, rooms, start)
-    _add_restored(cli, rooms, start, publishes=publishes)
-    _add_why(cli, rooms, start, publishes=publishes)
+    _add_restored(cli, rooms, start)
+    _add_why(cli, rooms, start)
     # What other packages add where they are installed, such as `crm-reporting warehouse`.
     for added in entry_points(group=f"crm_{service}.commands"):
         cli.add_typer(added.load(), name=added.name)
@@ -125,9 +125,7 @@ def _add_publishing(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[
         run(_republish(start("republish"), rooms, gently=gently))
 
 
-def _add_restored(
-    cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT], *, publishes: bool
-) -> None:
+def _add_restored(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def restored(
         to: Annotated[str, typer.Option(help="the moment of the restored state, such as 2026-11-30T08:00:00Z")],
@@ -140,7 +138,7 @@ def _add_restored(
         from crm_shared.features.restoring.command import tell_of_restoration
 
         settings = start("restored")
-        sources = rooms.list_snapshot_sources() if publishes else ()
+        sources = rooms.list_snapshot_sources() if BY_NAME[settings.service].publishes else ()
         run(tell_of_restoration(settings, sources, rooms.list_groups(), to))
 
 
@@ -156,7 +154,7 @@ def _add_repair(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str]
         run(_repair(start("repair"), rooms, tenant, token_file, heal=heal))
 
 
-def _add_why(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT], *, publishes: bool) -> None:
+def _add_why(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], SettingsT]) -> None:
     @cli.command()
     def why(
         event_id: Annotated[str, typer.Argument(help=EVENT_HELP)],
@@ -180,7 +178,7 @@ def _add_why(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], S
             settings.service,
             settings.kafka,
             settings.worker_dsn.get_secret_value(),
-            publishes,
+            BY_NAME[settings.service].publishes,
             rooms.list_groups(),
             rooms.find_effects_with(settings),
         )

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from crm_local.plan import PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 
 PREFIX: Final = "crm_"
 ROOMS: Final = ("app", "worker")

@@ -23,9 +23,10 @@ from crm_local import suite
 from crm_local.engines.ports import http_get, is_free
 from crm_local.home import Home
 from crm_local.issuer import issue
-from crm_local.plan import SERVICES, Plan
+from crm_local.plan import Plan
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.database import Database, UnitOfWork
+from crm_shared.service_registry import PUBLISHERS, SERVICES
 from crm_testing.drain import Bus, drain, redeliver
 from crm_testing.suite.left_running import HOMES_VARIABLE, NOTE_SUFFIX
 from crm_testing.suite.tenant import Tenant
@@ -126,7 +127,7 @@ class RunningCrm:
         for service in SERVICES:
             worker = importlib.import_module(f"crm_{service}.worker")
             groups |= {consumer.group_id: consumer.topics for consumer in worker.CONSUMERS}
-        outboxes = [self.plan.dsn(service, "worker") for service in ("contacts", "deals", "activities")]
+        outboxes = [self.plan.dsn(service, "worker") for service in PUBLISHERS]
         return Bus(self.plan.kafka.bootstrap, outboxes, groups)
 
     async def drain(self, *, timeout_s: float = RESTS_WITHIN_S, new_dead_letters: int = 0) -> None:

@@ -1,0 +1,48 @@
+"""The services of the suite, once: whoever goes through them all reads this. Imports nothing of ours.
+
+Files that can't read it, such as docker-bake.hcl, get the names by `make services`, or are held against them by tests:
+CONTRIBUTING.md, "Add a service".
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`publishes`: it owns topics, so it has an outbox and a relay. All use PostgreSQL, and workers Kafka.
+
+    Its package is `crm_<name>`, its command and image `crm-<name>`, its database `crm_<name>`.
+    """
+
+    name: str
+    publishes: bool = False
+    indexes_custom_fields: bool = False
+    """Its worker builds indexes on custom fields, which PostgreSQL lets nobody but a table's owner do."""
+
+    has_bi_views: bool = False
+    """Its database has views for BI tools, whose logins are members of a role `<service>_bi`."""
+
+    uses_elasticsearch: bool = False
+
+    @property
+    def package(self) -> str:
+        return f"crm_{self.name}"
+
+    @property
+    def image(self) -> str:
+        return f"crm-{self.name}"
+
+
+REGISTRY: Final = (
+    Service("contacts", publishes=True, indexes_custom_fields=True),
+    Service("deals", publishes=True, indexes_custom_fields=True),
+    Service("activities", publishes=True),
+    Service("search", uses_elasticsearch=True),
+    Service("reporting", has_bi_views=True),
+)
+"""In the order of their ports: `crm up` gives the first one 8001."""
+
+BY_NAME: Final = {service.name: service for service in REGISTRY}
+SERVICES: Final = tuple(BY_NAME)
+PUBLISHERS: Final = tuple(service.name for service in REGISTRY if service.publishes)
