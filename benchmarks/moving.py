@@ -19,14 +19,14 @@ from benchmarks.load import Measured, percentile, render, run_load
 from benchmarks.size import sized
 from crm_deals.deals import domain, events, repository
 from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
-from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, LIVING
+from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, PRESENT
 from crm_deals.pipelines.repository import FIND_MOVE, to_stage
 from crm_shared.contracts import Actor
 from crm_shared.publishing import PUBLISH_AUDITED, to_columns, write_change
 
 CONNECTIONS, SECONDS, ROUNDS, DEALS = sized((8, 4.0, 3, 400), tiny=(2, 0.2, 1, 20))
 BATCH, BATCHES = sized((1000, 5), tiny=(10, 1))
-LOAD_DEAL = "SELECT" + DEAL_COLUMNS + FROM_DEAL + LIVING + "true" + FOR_UPDATE
+LOAD_DEAL = "SELECT" + DEAL_COLUMNS + FROM_DEAL + PRESENT + "true" + FOR_UPDATE
 ENTER = "SELECT set_config('crm.tenant_id', $1, true)"
 
 

@@ -9,7 +9,7 @@ import elasticsearch
 import httpx
 import pytest
 
-from crm_shared.bus import WorldAway, is_transient
+from crm_shared.bus import DependencyUnavailable, is_transient
 from crm_shared.bus.backoff import Backoff, wait_or_stop
 from crm_shared.contracts import BadRecord
 
@@ -34,7 +34,7 @@ def raised_from(error: Exception, cause: Exception) -> Exception:
 @pytest.mark.parametrize(
     "error",
     [
-        WorldAway("index"),
+        DependencyUnavailable("index"),
         ConnectionRefusedError(),
         TimeoutError(),
         asyncpg.ConnectionDoesNotExistError(),

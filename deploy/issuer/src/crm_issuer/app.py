@@ -66,10 +66,10 @@ def make_app(identity: IssuerIdentity) -> FastAPI:
             async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
                 answer = grant(identity, form, request.headers.get("authorization", ""))
         except TokenRefused as refused:
-            told = {"error": refused.error, "error_description": str(refused)}
+            body = {"error": refused.error, "error_description": str(refused)}
             if refused.error != "invalid_client":
-                return JSONResponse(told, HTTPStatus.BAD_REQUEST, headers)
-            return JSONResponse(told, HTTPStatus.UNAUTHORIZED, headers | {"WWW-Authenticate": 'Basic realm="crm"'})
+                return JSONResponse(body, HTTPStatus.BAD_REQUEST, headers)
+            return JSONResponse(body, HTTPStatus.UNAUTHORIZED, headers | {"WWW-Authenticate": 'Basic realm="crm"'})
         return JSONResponse(answer, headers=headers)
 
     return app

@@ -19,11 +19,11 @@ class ComposeSuite:
     advice = "docker compose ps, docker compose logs"
 
     def __init__(self, folder: Path) -> None:
-        told = _read_environment(folder / ENVIRONMENT_FILE)
-        issuer = told.get("CRM_AUTH_ISSUER", "")
-        if not issuer.endswith("/issuer") or "CRM_SECRETS" not in told:
+        environment = _read_environment(folder / ENVIRONMENT_FILE)
+        issuer = environment.get("CRM_AUTH_ISSUER", "")
+        if not issuer.endswith("/issuer") or "CRM_SECRETS" not in environment:
             raise DemoFailed("these containers have no issuer for trials: deploy/compose/prepare --trial-issuer")
-        secrets = folder / told["CRM_SECRETS"]
+        secrets = folder / environment["CRM_SECRETS"]
         self.home = Home(secrets)
         self._issuer_url = issuer
         self._gateway_url = issuer.removesuffix("/issuer")

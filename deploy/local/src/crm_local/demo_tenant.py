@@ -94,7 +94,7 @@ def find_tenant_id(home: Home) -> UUID | None:
 
 
 def ensure_tenant(suite: DemoSuite) -> DemoTenant:
-    """Give the demo tenant of this suite, made and filled now unless that was done and is there. Raises DemoFailed."""
+    """Return the suite's demo tenant, made and filled now unless that was done and is there. Raises DemoFailed."""
     known = read_known(suite.home)
     if "tenant_id" in known and _is_gone(suite, known):
         forget(suite.home)

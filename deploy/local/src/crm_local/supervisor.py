@@ -68,8 +68,8 @@ class Supervisor:
     async def run(self) -> int:
         """Run until told to stop; gives the exit status."""
         loop = asyncio.get_running_loop()
-        for told in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(told, self._stopping.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
         everything = [*self._engines.values(), *self._programs.values()]
         tasks = [asyncio.create_task(supervised.run()) for supervised in everything]
         tasks += [asyncio.create_task(self._migrate(service)) for service in SERVICES]

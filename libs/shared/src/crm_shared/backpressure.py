@@ -15,7 +15,7 @@ from crm_shared.bus.readers import Readers
 from crm_shared.contracts.topics import TOPICS
 from crm_shared.database import Database
 from crm_shared.settings import ServiceSettings
-from crm_shared.transient import WorldAway
+from crm_shared.transient import DependencyUnavailable
 
 PATIENCE_S: Final = 10.0
 
@@ -48,7 +48,7 @@ class Backpressure:
             return None
         try:
             behind = await self.readers.count_behind()
-        except WorldAway:
+        except DependencyUnavailable:
             return "Kafka: it does not answer"
         slowest = max(behind, key=lambda group_id: behind[group_id], default=None)
         # What is yet to be sent is before them too.

@@ -16,12 +16,12 @@ from crm_shared.contracts import BadRecord
 from crm_shared.database.outages import is_away, is_contended
 
 
-class WorldAway(Exception):
+class DependencyUnavailable(Exception):
     """Raised by a handler that knows that what it needs is away, whatever the error below it was."""
 
 
 TRANSIENT_ERRORS: Final[tuple[type[BaseException], ...]] = (
-    WorldAway,
+    DependencyUnavailable,
     OSError,
     TimeoutError,
     httpx.TransportError,

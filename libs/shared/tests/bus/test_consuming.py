@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from crm_shared.bus import Subscription, WorldAway, subscribe
+from crm_shared.bus import DependencyUnavailable, Subscription, subscribe
 from crm_shared.bus.broker import WaitingConsumer
 from crm_shared.bus.redrive import redrive
 from crm_shared.bus.worker import Worker
@@ -149,7 +149,7 @@ async def test_the_record_that_a_handler_fails_on_is_found_by_halving_and_set_as
     assert dict(dead[0].headers)["crm_error_type"] == type(error).__name__.encode()
 
 
-@pytest.mark.parametrize("error", [WorldAway("search"), ConnectionRefusedError(), TimeoutError()])
+@pytest.mark.parametrize("error", [DependencyUnavailable("search"), ConnectionRefusedError(), TimeoutError()])
 async def test_while_the_world_is_away_the_same_batch_is_tried_again_and_nothing_is_set_aside(
     kafka_bootstrap: str, topic: str, group_id: str, working: Working, error: Exception
 ) -> None:
@@ -183,7 +183,7 @@ async def test_a_worker_stopped_while_it_waits_commits_nothing_and_the_next_one_
 
     async def wait_for_store(_batch: list[Event]) -> None:
         waiting.set()
-        raise WorldAway("store")
+        raise DependencyUnavailable("store")
 
     bus = Bus(kafka_bootstrap, groups={group_id: [topic]})
     await write_records(kafka_bootstrap, topic, raw(events))

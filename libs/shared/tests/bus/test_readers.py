@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.readers import Readers
 from crm_shared.bus.topics import list_partitions
-from crm_shared.transient import WorldAway
+from crm_shared.transient import DependencyUnavailable
 from crm_testing.records import RawRecord, make_topic, write_records
 from crm_testing.waiting import wait_until
 
@@ -33,7 +33,7 @@ async def is_known(readers: Readers) -> bool:
     """Return whether the broker, which may have just started, keeps groups yet."""
     try:
         await readers.count_behind()
-    except WorldAway:
+    except DependencyUnavailable:
         return False
     return True
 
@@ -68,6 +68,6 @@ async def test_each_reader_is_as_far_behind_as_records_are_before_it(
 
 async def test_while_kafka_is_away_nobody_knows() -> None:
     readers = Readers(NOWHERE, ["any"], ["crm.contact"], timeout_s=0.5)
-    with pytest.raises(WorldAway):
+    with pytest.raises(DependencyUnavailable):
         await readers.count_behind()
     await readers.close()

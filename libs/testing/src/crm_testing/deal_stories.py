@@ -66,11 +66,11 @@ class PublishedPipeline:
 
     def snapshot(self, *former: "PublishedPipeline") -> Event:
         """Repeat this version, with the stages that it and the `former` ones had."""
-        told = [
+        history = [
             {"version": one.version, "changed_at": one.at, "values": {"stages": one.stage_states}}
             for one in (*former, self)
         ]
-        return _to_event("pipeline", "snapshot", self.tenant_id, self._state, None, self.at, value_history=told)
+        return _to_event("pipeline", "snapshot", self.tenant_id, self._state, None, self.at, value_history=history)
 
     @property
     def stage_states(self) -> list[dict[str, Any]]:

@@ -28,9 +28,9 @@ class DeclaredProblems:
         if operation is None:
             return
         await response.aread()
-        told, declared = response.json()["type"], self._list_types(operation, response.status_code)
+        slug, declared = response.json()["type"], self._list_types(operation, response.status_code)
         place = f"{response.request.method} {response.request.url.path}: {response.status_code}"
-        assert told in declared, f"{place} {told} is not declared; there are {declared}"
+        assert slug in declared, f"{place} {slug} is not declared; there are {declared}"
 
     def _find(self, method: str, path: str) -> Mapping[str, Any] | None:
         for pattern, operations in self._paths:

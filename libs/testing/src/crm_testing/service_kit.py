@@ -95,7 +95,7 @@ class ServiceKit(Generic[SettingsT]):
         return await take_events(self.database, tenant_id)
 
     async def list_rows(self, *tables: str) -> dict[str, list[str]]:
-        """Give each table's rows as text, with their last writer: equal before and after means nothing was written."""
+        """Return each table's rows as text, with their last writer: equal before and after, nothing was written."""
         async with self.database.read_as_worker() as connection:
             return {table: (await connection.fetchval(LIST_ROWS, table)).splitlines() for table in tables}
 

@@ -13,7 +13,7 @@ from crm_shared.backpressure import applying_backpressure
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.erasure.echoes import reannouncing
-from crm_shared.features.handover import sweeping_hand_overs
+from crm_shared.features.handover import handing_over_leavers
 from crm_shared.features.imports.write.running import importing
 from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup
 
@@ -34,7 +34,7 @@ async def consuming(settings: ActivitiesSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
-        sweeping_hand_overs(database, consumers.ALL_OWNED, clock, backpressure),
+        handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         reannouncing(database, settings, load_snapshots, backpressure),
         importing(settings, database, backpressure, ADAPTERS),
         reminding(database, clock, backpressure),

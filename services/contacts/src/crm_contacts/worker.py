@@ -18,7 +18,7 @@ from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.cleaning import RecordAdapters
 from crm_shared.features.custom_fields.maintenance import maintaining_custom_fields
 from crm_shared.features.erasure.echoes import reannouncing
-from crm_shared.features.handover import sweeping_hand_overs
+from crm_shared.features.handover import handing_over_leavers
 from crm_shared.features.imports.write.running import importing
 from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup
 
@@ -33,7 +33,7 @@ async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
-        sweeping_hand_overs(database, consumers.ALL_OWNED, clock, backpressure),
+        handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         reannouncing(database, settings, load_snapshots, backpressure),
         maintaining_custom_fields(settings, database, RECORD_ADAPTERS, clock, backpressure),
         importing(settings, database, backpressure, ADAPTERS),

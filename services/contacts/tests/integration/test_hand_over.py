@@ -9,7 +9,7 @@ from crm_contacts import consumers
 from crm_contacts.settings import ContactsSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import Event
-from crm_shared.features.handover import following, sweeping_hand_overs
+from crm_shared.features.handover import following, handing_over_leavers
 from crm_shared.features.handover.following import hand_over_due
 from crm_shared.features.handover.leavers import list_due, lock_users
 from crm_testing.answers import require_ok, require_problem, walk_pages
@@ -169,7 +169,7 @@ async def test_what_is_left_for_later_is_swept(
     await follow(contacts, await leave(contacts, tenant, tenant.rep, tenant.other_rep))
 
     assert 0 < len(await list_owned(contacts, tenant, tenant.rep)) < 6  # as after a kill
-    async with sweeping_hand_overs(contacts.database, consumers.ALL_OWNED, CLOCK, pause_s=0.05):
+    async with handing_over_leavers(contacts.database, consumers.ALL_OWNED, CLOCK, pause_s=0.05):
 
         async def has_nothing() -> bool:
             return await list_owned(contacts, tenant, tenant.rep) == []

@@ -17,7 +17,7 @@ from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.cleaning import RecordAdapters
 from crm_shared.features.custom_fields.maintenance import maintaining_custom_fields
-from crm_shared.features.handover import sweeping_hand_overs
+from crm_shared.features.handover import handing_over_leavers
 from crm_shared.features.imports.write.running import importing
 from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup
 
@@ -39,7 +39,7 @@ async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
-        sweeping_hand_overs(database, consumers.ALL_OWNED, clock, backpressure),
+        handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         dispatching(database, settings, clock),
         folding(database),
         importing(settings, database, backpressure, ADAPTERS),

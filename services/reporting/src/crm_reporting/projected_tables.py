@@ -12,15 +12,16 @@ from typing import Final
 class ProjectedTable:
     """A table whose rows follow from events.
 
-    `key`: the columns that name a row, none of them nullable; empty where one is. `is_told`: each row is told of by the
-    topics themselves, so that one which they tell of no more is a loss; the other tables follow from these. `record`:
-    the column with the id of the deal, contact or activity whose events alone change a row, where there is one.
+    `key`: the columns that name a row, none of them nullable; empty where one is. `is_republished`: each row is told of
+    by the topics themselves, so that one which they tell of no more is a loss; the other tables follow from these.
+    `record`: the column with the id of the deal, contact or activity whose events alone change a row, where there is
+    one.
     `lookups`: indexes beside the unique ones by which the projection itself finds rows.
     """
 
     name: str
     key: Sequence[str] = ()
-    is_told: bool = False
+    is_republished: bool = False
     lookups: Sequence[str] = ()
     record: str | None = None
 
@@ -39,9 +40,9 @@ PROJECTIONS: Final = (
         "reporting.directory",
         ("directory_tenants", "directory_users"),
         (
-            ProjectedTable("directory_tenants", ("tenant_id",), is_told=True),
+            ProjectedTable("directory_tenants", ("tenant_id",), is_republished=True),
             ProjectedTable(
-                "directory_users", ("tenant_id", "id"), is_told=True, lookups=("directory_users_by_manager",)
+                "directory_users", ("tenant_id", "id"), is_republished=True, lookups=("directory_users_by_manager",)
             ),
             ProjectedTable("visible_owners", ("tenant_id", "viewer_id", "owner_id")),
         ),
@@ -50,16 +51,16 @@ PROJECTIONS: Final = (
         "reporting.pipelines",
         ("pipelines",),
         (
-            ProjectedTable("pipelines", ("tenant_id", "id"), is_told=True),
-            ProjectedTable("stages", ("tenant_id", "id"), is_told=True, lookups=("stages_by_pipeline",)),
-            ProjectedTable("stage_versions", ("tenant_id", "pipeline_id", "version", "stage_id"), is_told=True),
+            ProjectedTable("pipelines", ("tenant_id", "id"), is_republished=True),
+            ProjectedTable("stages", ("tenant_id", "id"), is_republished=True, lookups=("stages_by_pipeline",)),
+            ProjectedTable("stage_versions", ("tenant_id", "pipeline_id", "version", "stage_id"), is_republished=True),
         ),
     ),
     Projection(
         "reporting.contacts",
         ("contacts",),
         (
-            ProjectedTable("contacts", ("tenant_id", "id"), is_told=True, record="id"),
+            ProjectedTable("contacts", ("tenant_id", "id"), is_republished=True, record="id"),
             ProjectedTable(
                 "contact_shares",
                 ("tenant_id", "user_id", "contact_id"),
@@ -72,13 +73,15 @@ PROJECTIONS: Final = (
         "reporting.deals",
         ("deal_facts",),
         (
-            ProjectedTable("deal_facts", ("tenant_id", "deal_id"), is_told=True, record="deal_id"),
+            ProjectedTable("deal_facts", ("tenant_id", "deal_id"), is_republished=True, record="deal_id"),
             ProjectedTable("deal_rollup"),
             ProjectedTable("closing_rollup"),
-            ProjectedTable("stage_transitions", ("tenant_id", "deal_id", "version"), is_told=True, record="deal_id"),
+            ProjectedTable(
+                "stage_transitions", ("tenant_id", "deal_id", "version"), is_republished=True, record="deal_id"
+            ),
             ProjectedTable("stage_stays", ("tenant_id", "deal_id", "version"), record="deal_id"),
             ProjectedTable("stay_rollup"),
-            ProjectedTable("deal_versions", ("tenant_id", "deal_id", "version"), is_told=True, record="deal_id"),
+            ProjectedTable("deal_versions", ("tenant_id", "deal_id", "version"), is_republished=True, record="deal_id"),
             ProjectedTable("deal_periods", ("tenant_id", "deal_id", "valid_from"), record="deal_id"),
             ProjectedTable("period_rollup"),
         ),
@@ -86,7 +89,7 @@ PROJECTIONS: Final = (
     Projection(
         "reporting.activities",
         ("activity_facts",),
-        (ProjectedTable("activity_facts", ("tenant_id", "activity_id"), is_told=True, record="activity_id"),),
+        (ProjectedTable("activity_facts", ("tenant_id", "activity_id"), is_republished=True, record="activity_id"),),
     ),
 )
 

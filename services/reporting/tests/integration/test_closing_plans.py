@@ -94,7 +94,7 @@ async def scope(filled: ServiceKit[ReportingSettings]) -> Scope:
 
 @pytest.fixture(scope="module")
 async def busy(filled: ServiceKit[ReportingSettings], scope: Scope) -> UUID:
-    """Give a pipeline of the same tenant where much closed in October, when other currencies had rates of each day."""
+    """Return a pipeline of the tenant where much closed in October, when other currencies had daily rates."""
     pipeline_id = new_id()
     tenant_id = scope.caller.tenant_id
     async with filled.database.begin_as_worker() as transaction:

@@ -9,17 +9,17 @@ from uuid import UUID
 
 from elasticsearch import ApiError
 
-from crm_shared.bus import WorldAway
+from crm_shared.bus import DependencyUnavailable
 from crm_shared.json_text import to_json
 
 
-class IndexMissing(WorldAway):
+class IndexMissing(DependencyUnavailable):
     """There is no index behind the alias."""
 
 
-def to_away(error: ApiError) -> WorldAway:
+def to_away(error: ApiError) -> DependencyUnavailable:
     """Return what a refused request is to who waits for the cluster: a missing index, or one that can't do it now."""
-    kind = IndexMissing if error.status_code == HTTPStatus.NOT_FOUND else WorldAway
+    kind = IndexMissing if error.status_code == HTTPStatus.NOT_FOUND else DependencyUnavailable
     return kind(describe(error))
 
 
@@ -78,7 +78,7 @@ def read_rejection(item: Mapping[str, Any]) -> str | None:
     if status == HTTPStatus.NOT_FOUND:
         raise IndexMissing(reason)
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise WorldAway(reason)
+        raise DependencyUnavailable(reason)
     if error["type"] in {"cluster_block_exception", "index_closed_exception"}:
-        raise WorldAway(reason)
+        raise DependencyUnavailable(reason)
     return reason

@@ -7,7 +7,7 @@ from crm_search.bulk import address_of
 from crm_search.index import open_client
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_shared.bus import WorldAway
+from crm_shared.bus import DependencyUnavailable
 from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_shared.features.event_tracking.parts import Effect
@@ -23,7 +23,10 @@ KEPT: Final = frozenset({"contact", "company", "deal", "activity", "pipeline"})
 
 
 async def find_effects(settings: SearchSettings, event: Event) -> Sequence[Effect]:
-    """Find the row that the record's document is made of, and the document as searches see it. Raises WorldAway."""
+    """Find the row that the record's document is made of, and the document as searches see it.
+
+    Raises DependencyUnavailable.
+    """
     if event.aggregate not in KEPT:
         return []
     async with (
@@ -47,7 +50,7 @@ async def _find_document(settings: SearchSettings, event: Event, revision: int, 
         try:
             versions = await DocumentStore(client, settings.index_prefix).find_versions(event.tenant_id, [key])
         except Unavailable as error:
-            raise WorldAway(f"Elasticsearch: {error}") from error
+            raise DependencyUnavailable(f"Elasticsearch: {error}") from error
     seen = versions.get(key)
     if seen is None:
         return Effect("search document", "there" if is_hidden else "missing", "none, as the record is hidden")

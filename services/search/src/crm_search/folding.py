@@ -91,7 +91,7 @@ def read_words(text: str) -> Iterator[Word]:
 
 
 def read_compounds(text: str) -> Iterator[tuple[Word, ...]]:
-    """Give the same words, those together that a hyphen, an apostrophe or the like joins: (anne, marie), (o, brien)."""
+    """Yield the same words, together what a hyphen, an apostrophe or the like joins: (anne, marie), (o, brien)."""
     folded = fold(text)
     compounds = _JOINED.finditer(folded)
     compound = next(compounds, None)

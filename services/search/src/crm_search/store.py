@@ -13,7 +13,7 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from crm_search.bulk import Write, describe, read_rejection, to_away, to_portions
-from crm_shared.bus import WorldAway
+from crm_shared.bus import DependencyUnavailable
 from crm_shared.refusals import Unavailable
 
 AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
@@ -87,7 +87,7 @@ class DocumentStore:
     async def ping(self) -> None:
         """Raise if Elasticsearch does not answer, or the index is not there yet."""
         if not await self._client.indices.exists_alias(name=self._alias):
-            raise WorldAway(f"there is no alias {self._alias}: run `crm-search migrate`")
+            raise DependencyUnavailable(f"there is no alias {self._alias}: run `crm-search migrate`")
 
     async def write(
         self, writes: Sequence[Write], *, read_at_s: float | None = None, replaces_same: bool = False
@@ -96,14 +96,14 @@ class DocumentStore:
 
         One request, unless the documents are very long. An older revision than the index has changes nothing; the same
         one is written again with `replaces_same`. `read_at_s`: when the rows were read, by time.monotonic(). Raises
-        WorldAway when part of it has to be sent again, IndexMissing, and what the client raises while the cluster is
-        away.
+        DependencyUnavailable when part of it has to be sent again, IndexMissing, and what the client raises while the
+        cluster is away.
         """
         rejections: list[str | None] = []
         version_type = "external_gte" if replaces_same else "external"
         for lines in await asyncio.to_thread(to_portions, writes, self._max_bulk_bytes, version_type):
             if read_at_s is not None and time.monotonic() - read_at_s > MAX_READ_AGE_S:
-                raise WorldAway("what was read is too old to be written: it is read again")
+                raise DependencyUnavailable("what was read is too old to be written: it is read again")
             try:
                 answer = await self._client.bulk(
                     index=self._alias,
@@ -122,11 +122,11 @@ class DocumentStore:
         await _answering(self._client.indices.refresh(index=self._alias))
 
     async def flush(self) -> None:
-        """Bring all that was written into the index's files. Raises WorldAway."""
+        """Bring all that was written into the index's files. Raises DependencyUnavailable."""
         await _maintaining(self._client.indices.flush(index=self._also_filling, ignore_unavailable=True))
 
     async def drop_deleted(self) -> None:
-        """Merge every segment that holds deleted documents, and so drop them. Raises WorldAway.
+        """Merge every segment that holds deleted documents, and so drop them. Raises DependencyUnavailable.
 
         At once it drops what lay deleted at a flush of some time ago alone. Takes as long as the disk does.
         """
@@ -228,7 +228,7 @@ async def _maintaining(request: Any) -> Mapping[str, Any]:
     try:
         answer = await request
     except ApiError as error:
-        raise WorldAway(describe(error)) from None
+        raise DependencyUnavailable(describe(error)) from None
     body: Mapping[str, Any] = answer.body
     return body
 

@@ -44,7 +44,7 @@ def is_reachable(path: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Give the folder of fetched engines, ${XDG_CACHE_HOME:-~/.cache}/crm/engines unless root's is closed to others."""
+    """Return where fetched engines lie: ${XDG_CACHE_HOME:-~/.cache}/crm/engines unless root's is closed to others."""
     preferred = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crm" / "engines"
     if engine_account() is None or is_reachable(preferred):
         return preferred

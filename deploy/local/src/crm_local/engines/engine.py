@@ -149,15 +149,15 @@ def end(pid: int, stop_signal: signal.Signals, timeout_s: float) -> None:
     """Send `stop_signal` to a process; what is left of it and its children after `timeout_s` is killed."""
     try:
         parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
+        processes = [parent, *parent.children(recursive=True)]
         parent.send_signal(stop_signal)
     except psutil.NoSuchProcess:
         return
     if stop_signal is not signal.SIGKILL:
-        psutil.wait_procs(family, timeout=timeout_s)
-    for process in family:
+        psutil.wait_procs(processes, timeout=timeout_s)
+    for process in processes:
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    psutil.wait_procs(family, timeout=5)
+    psutil.wait_procs(processes, timeout=5)

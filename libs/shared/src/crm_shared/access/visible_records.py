@@ -20,7 +20,7 @@ async def find_seen(
     *,
     contact_id: LiteralString | None = None,
 ) -> frozenset[UUID]:
-    """Give those of the records of `table` that the caller sees. `contact_id` as in `add_visible`, of the alias `r`."""
+    """Return which records of `table` the caller sees. `contact_id` as in `add_visible`, of the alias `r`."""
     if not record_ids or caller.can(Permission.SEE_ALL):
         return frozenset(record_ids)
     where = add_visible(Where(caller.tenant_id, list(record_ids)), caller, "r.owner_id", contact_id=contact_id)

@@ -55,7 +55,7 @@ class BatchReader:
         self.waits_for: str | None = None
         self._dead_letters = dead_letters
         self._stopping = stopping
-        self._freshness = [FRESHNESS_S.labels(subscription.group_id, told) for told in ("live", SNAPSHOT)]
+        self._freshness = [FRESHNESS_S.labels(subscription.group_id, kind) for kind in ("live", SNAPSHOT)]
         _begin_at_zero(subscription)
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:

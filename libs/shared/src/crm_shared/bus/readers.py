@@ -14,7 +14,7 @@ from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.group_offsets import read_group_offsets
 from crm_shared.bus.topics import administering, describe_partitions
 from crm_shared.kafka_access import Kafka
-from crm_shared.transient import WorldAway
+from crm_shared.transient import DependencyUnavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Readers:
         """Return by group how many records of the topics it has yet to read.
 
         A topic that a group has never read from doesn't count for it, and a group that has read from none is left
-        out: it may not be installed at all. Raises WorldAway while Kafka does not answer.
+        out: it may not be installed at all. Raises DependencyUnavailable while Kafka does not answer.
         """
         async with self._asking:
             try:
@@ -49,7 +49,7 @@ class Readers:
             except (KafkaError, OSError, TimeoutError) as error:
                 logger.warning("readers_unknown", error=repr(error))
                 await self._cut()
-                raise WorldAway("Kafka does not answer") from error
+                raise DependencyUnavailable("Kafka does not answer") from error
 
     async def close(self) -> None:
         async with self._asking:

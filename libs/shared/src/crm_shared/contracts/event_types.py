@@ -30,5 +30,5 @@ Change = TypedDict("Change", {"from": Any, "to": Any})
 
 
 def dataschema_of(event_type: str) -> str:
-    """Give the `ce_dataschema` of a type: a relative URI whose last part counts breaking changes, of which none is."""
+    """Return a type's `ce_dataschema`: a relative URI whose last part counts breaking changes, of which none is."""
     return f"/schemas/{event_type}/1"

@@ -311,12 +311,12 @@ def build_example(event_type: str) -> Fields:
         history=_HISTORY if event_type == "crm.deal.snapshot" else None,
         value_history=_VALUE_HISTORIES.get(event_type),
     )
-    told = replace(event, id=UUID(_uuid(100)))
-    headers = told.headers("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    published = replace(event, id=UUID(_uuid(100)))
+    headers = published.headers("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     return {
-        "key": str(told.aggregate_id),
+        "key": str(published.aggregate_id),
         "headers": {name: raw.decode() for name, raw in headers},
-        "value": to_jsonable_python(from_json(told.payload)),
+        "value": to_jsonable_python(from_json(published.payload)),
     }
 
 

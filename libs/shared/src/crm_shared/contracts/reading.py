@@ -64,12 +64,12 @@ class Event:
 
     @property
     def is_erasure(self) -> bool:
-        """Say whether the record's personal data is gone, be it told of for the first time or again by a snapshot."""
+        """Return whether the record's personal data is gone, said for the first time or again by a snapshot."""
         return self.verb == ERASED or self.state.get("erased_at") is not None
 
     @property
     def is_removal(self) -> bool:
-        """Say whether nobody may find the record any longer: it is deleted or erased, by the type or by the state."""
+        """Return whether nobody may find the record any more: it is deleted or erased, by type or by state."""
         return self.verb in {DELETED, ERASED} or any(self.state.get(name) is not None for name in _ENDS)
 
     def read_unless_over(self, model: StateClass[StateModel]) -> StateModel | None:

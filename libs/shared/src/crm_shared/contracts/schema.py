@@ -61,8 +61,8 @@ def value_model(event_type: str) -> type[BaseModel]:
     if (aggregate, verb) == ("deal", SNAPSHOT):
         fields["history"] = (list[StageEntry], Field(description="every stage the deal was in, oldest first"))
     if verb == SNAPSHOT:
-        told = Field(description=RESTORED_FROM, json_schema_extra={ADDED_IN: "0.2"}, ge=0)
-        fields["restored_from"] = (int, told)
+        restored_from = Field(description=RESTORED_FROM, json_schema_extra={ADDED_IN: "0.2"}, ge=0)
+        fields["restored_from"] = (int, restored_from)
     if verb == SNAPSHOT and aggregate in VALUE_ENTRIES:
         entries: Any = list[VALUE_ENTRIES[aggregate]]  # type: ignore[valid-type]  # a type made at run time
         described = Field(

@@ -45,10 +45,10 @@ def build_walls(walls: Mapping[str, Sequence[str]], *, told: Collection[str] = (
     mended ones to all who know them. Safe to run again after it was interrupted.
     """
     with op.get_context().autocommit_block():
-        return [table for table, columns in walls.items() if _build_wall(table, columns, is_told=table in told)]
+        return [table for table, columns in walls.items() if _build_wall(table, columns, is_published=table in told)]
 
 
-def _build_wall(table: str, columns: Sequence[str], *, is_told: bool) -> bool:
+def _build_wall(table: str, columns: Sequence[str], *, is_published: bool) -> bool:
     name = f"{table}_in_time"
     found = op.get_bind().execute(
         text("SELECT FROM pg_constraint WHERE conrelid = CAST(:table AS regclass) AND conname = :name"),
@@ -59,18 +59,18 @@ def _build_wall(table: str, columns: Sequence[str], *, is_told: bool) -> bool:
     try:
         op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
     except IntegrityError:
-        _repair(table, columns, is_told=is_told)
+        _repair(table, columns, is_published=is_published)
         op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
         return True
     return False
 
 
-def _repair(table: str, columns: Sequence[str], *, is_told: bool) -> None:
+def _repair(table: str, columns: Sequence[str], *, is_published: bool) -> None:
     changes = [
         f"{name} = CASE WHEN {name} < {_FIRST} THEN {_FIRST} WHEN {name} > {_LAST} THEN {_LAST} ELSE {name} END"
         for name in columns
     ]
-    if is_told:
+    if is_published:
         changes.append("version = version + 1")
     op.execute(f"DROP POLICY IF EXISTS owner_repairs ON {table}")
     op.execute(_REPAIR.format(table=table))
@@ -78,7 +78,9 @@ def _repair(table: str, columns: Sequence[str], *, is_told: bool) -> None:
         text(f"UPDATE {table} SET {', '.join(changes)} WHERE NOT ({check_of(columns)})")  # noqa: S608 - our own names
     )
     op.execute(f"DROP POLICY owner_repairs ON {table}")
-    logger.warning("moments outside 1900 to 2200 brought in", table=table, rows=repaired.rowcount, republish=is_told)
+    logger.warning(
+        "moments outside 1900 to 2200 brought in", table=table, rows=repaired.rowcount, republish=is_published
+    )
 
 
 LIST_COLUMNS: Final = """

@@ -20,7 +20,7 @@ class Where:
         return copied
 
     def fork(self) -> "Where":
-        """Give another that begins with all of this one and numbers its values with it: for a part of one statement."""
+        """Return another that begins with all of this one and numbers its values with it: for a part of a statement."""
         forked = self.copy()
         forked.parameters = self.parameters
         return forked

@@ -41,19 +41,19 @@ class CheckedStream(StreamingResponse):
 async def _check(context: RequestContext, pages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     deadline_s = context.process.settings.http_stream_page_deadline_s
     authorization = context.request.headers.get("authorization")
-    sight = await _read_sight(context, context.caller)
+    visibility = await _read_visibility(context, context.caller)
     while True:
         async with asyncio.timeout(deadline_s):
             page = await anext(pages, _END)
             caller = await context.process.sign_in.identify(authorization)
-            if await _read_sight(context, caller) != sight:
+            if await _read_visibility(context, caller) != visibility:
                 raise Forbidden("The caller's role, or whose records they see, has changed.")
         if not page:
             return
         yield page
 
 
-async def _read_sight(context: RequestContext, caller: Caller) -> object:
+async def _read_visibility(context: RequestContext, caller: Caller) -> object:
     async with context.database.read(caller.tenant_id) as connection:
         owners = await list_visible_owners(connection, caller)
     return caller.role, caller.has_shares, None if owners is None else frozenset(owners)

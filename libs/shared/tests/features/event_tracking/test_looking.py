@@ -73,9 +73,9 @@ async def test_an_events_way_is_told_step_by_step(kafka_bootstrap: str, topic: s
 
     part = await ask(service, event.id)
     assert part.place is not None
-    assert part.told is not None
+    assert part.event is not None
     assert (part.place.topic, part.place.partition, part.place.offset) == (topic, record.partition, record.offset)
-    assert (part.told.type, part.told.aggregate_id, part.told.version) == ("crm.deal.updated", str(deal_id), 2)
+    assert (part.event.type, part.event.aggregate_id, part.event.version) == ("crm.deal.updated", str(deal_id), 2)
     (group,) = part.groups
     assert (group.reading, group.committed, group.before_event, group.lag) == ("never", None, 2, 4)
     assert group.waits_s is not None

@@ -50,8 +50,8 @@ def add_seen(where: Where, caller: Caller, column: LiteralString) -> Where:
     """Leave rows whose `column` is the id of an activity that the caller sees, in any statement."""
     if caller.can(Permission.SEE_ALL):
         return where
-    sight = _to_visibility(where, caller)
-    return where.add_sql("EXISTS (SELECT 1" + FROM_ONE + "a.id = " + column + " AND " + sight + ")")
+    visibility = _to_visibility(where, caller)
+    return where.add_sql("EXISTS (SELECT 1" + FROM_ONE + "a.id = " + column + " AND " + visibility + ")")
 
 
 def _add_visibility(where: Where, caller: Caller) -> Where:

@@ -20,7 +20,7 @@ LEFT_OUT: Final = "left out where the type of activity has no such field"
 
 def complete(values: dict[str, Any], found: Found, zone: str, present: Mapping[str, str] | None, warn: Warn) -> None:
     """Take apart what the columns of other products say together. Raises InvalidField."""
-    _settle_type(values, found, present)
+    _choose_type(values, found, present)
     planned: dict[str, Any] = {name: values.pop(name) for name in PLANNING if name in values}
     is_done = planned.get("status")
     kind = _plan(values, planned, _find_type(present))
@@ -39,7 +39,7 @@ def complete(values: dict[str, Any], found: Found, zone: str, present: Mapping[s
     _leave_out(values, kind, warn)
 
 
-def _settle_type(values: dict[str, Any], found: Found, present: Mapping[str, str] | None) -> None:
+def _choose_type(values: dict[str, Any], found: Found, present: Mapping[str, str] | None) -> None:
     """Let the columns that name their type say it, where neither a column of types does nor the record itself."""
     said = {name: values.pop(name) for name in SAYING if name in values}
     for name, text in said.items():

@@ -48,7 +48,7 @@ class Reminders:
         self._last_tenant_id = UUID(int=0)
 
     async def run_round(self) -> bool:
-        """Give a batch that is due; without any, sleep until the next may be. True: there is another round to come."""
+        """Remind of a batch that is due, or sleep until the next may be. True: there is another round to come."""
         given = await self.give_due()
         if given == BATCH_RECORDS:  # more are due: while PostgreSQL writes one batch, another is made ready
             given += sum(await asyncio.gather(*(self.give_due() for _ in range(AT_ONCE))))

@@ -131,5 +131,5 @@ async def end_with(
 async def _delete(transaction: Transaction, caller: Caller, instances: Collection[Activity], now: datetime) -> None:
     decisions = [activities.delete(instance, now=now) for instance in instances]
     await repository.save_activities(transaction, caller.tenant_id, [decision.activity for decision in decisions])
-    told = [event for decision in decisions for event in decision.events]
-    await publish(transaction, await events.MAPPING.to_wire_in_turns(told, by=caller), audited=True)
+    happened = [event for decision in decisions for event in decision.events]
+    await publish(transaction, await events.MAPPING.to_wire_in_turns(happened, by=caller), audited=True)

@@ -162,7 +162,7 @@ async def delete_activity(command: DeleteActivity, unit_of_work: UnitOfWork, clo
     Raises ActivityNotFound, NotYours, SystemNote, StaleVersion.
     """
     now = clock.now()
-    return await _carry_out(command, unit_of_work, lambda activity: domain.delete(activity, now=now), command.scope)
+    return await _change(command, unit_of_work, lambda activity: domain.delete(activity, now=now), command.scope)
 
 
 async def complete_activity(command: CompleteActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
@@ -170,7 +170,7 @@ async def complete_activity(command: CompleteActivity, unit_of_work: UnitOfWork,
 
     Raises ActivityNotFound, NotYours, NothingToDo, ErasedActivity, StaleVersion.
     """
-    return await _carry_out(command, unit_of_work, lambda activity: domain.complete(activity, now=clock.now()))
+    return await _change(command, unit_of_work, lambda activity: domain.complete(activity, now=clock.now()))
 
 
 async def reopen_activity(command: ReopenActivity, unit_of_work: UnitOfWork, clock: Clock) -> dict[str, Any]:
@@ -178,10 +178,10 @@ async def reopen_activity(command: ReopenActivity, unit_of_work: UnitOfWork, clo
 
     Raises ActivityNotFound, NotYours, NothingToDo, ErasedActivity, StaleVersion.
     """
-    return await _carry_out(command, unit_of_work, lambda activity: domain.reopen(activity, now=clock.now()))
+    return await _change(command, unit_of_work, lambda activity: domain.reopen(activity, now=clock.now()))
 
 
-async def _carry_out(
+async def _change(
     command: DeleteActivity | CompleteActivity | ReopenActivity,
     unit_of_work: UnitOfWork,
     decide: Callable[[Activity], domain.Decision],

@@ -46,7 +46,7 @@ CLAUSES: Final[Mapping[str, LiteralString]] = {
 
 
 def to_where(query: ActivityList, caller: Caller, *, zone: str) -> Where:
-    """Give the filters, the tenant as $1; days are those of `zone`. Values are parameters, columns stand here in full.
+    """Return the filters, the tenant as $1, days of `zone`. Values are parameters, columns stand here in full.
 
     Raises InvalidField when `to` lies before `from`.
     """

@@ -58,7 +58,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         super().__init__(caller.tenant_id)
         self._caller = caller
         self._now = clock.now()
-        self._out_of_sight: Collection[UUID] = ()
+        self._invisible: Collection[UUID] = ()
 
     async def find_unique_owners(self, transaction: Transaction, named: Mapping[str, Collection[str]]) -> UniqueOwners:
         return await find_unique_owners(transaction, self.tenant_id, named)
@@ -71,7 +71,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
     ) -> list[Company]:
         del compared  # a domain is compared as it stands
         locked = await repository.lock_many(transaction, self._caller, record_ids)
-        self._out_of_sight = {company.id for company, is_visible in locked if not is_visible}
+        self._invisible = {company.id for company, is_visible in locked if not is_visible}
         return [company for company, _ in locked]
 
     async def load_references(self, transaction: Transaction, items: Sequence[BatchItem[CreateCompany]]) -> None:
@@ -82,7 +82,7 @@ class CompanyBatch(RecordBatch[Company, CreateCompany]):
         self._definitions = await load_definitions(transaction, self.tenant_id, EntityType.COMPANY)
 
     def require_right(self, record: Company) -> None:
-        if record.id in self._out_of_sight:
+        if record.id in self._invisible:
             raise CompanyNotFound
 
     def create(self, new: CreateCompany) -> Decided[Company]:

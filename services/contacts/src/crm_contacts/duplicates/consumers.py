@@ -23,8 +23,8 @@ async def follow_contacts(batch: list[Event], database: Database, clock: Clock) 
     """
     versions: dict[UUID, dict[UUID, int]] = defaultdict(dict)
     for event in batch:
-        told = versions[event.tenant_id]
-        told[event.aggregate_id] = max(event.version, told.get(event.aggregate_id, 0))
+        newest = versions[event.tenant_id]
+        newest[event.aggregate_id] = max(event.version, newest.get(event.aggregate_id, 0))
     for tenant_id in sorted(versions):
         async with database.begin_as_worker() as transaction:
             await find_duplicates(transaction, tenant_id, versions[tenant_id], now=clock.now())

@@ -36,10 +36,10 @@ async def find_duplicates(
     rows = await index.load_rows(transaction, tenant_id, news)
     custom_keys = await index.load_custom_keys(transaction, tenant_id)
     gone = {one: _survivor_of(rows.get(one)) for one in news if one not in rows or rows[one]["deleted_at"] is not None}
-    living = list((await _read_profiles({one: rows[one] for one in news if one not in gone}, custom_keys)).values())
+    present = list((await _read_profiles({one: rows[one] for one in news if one not in gone}, custom_keys)).values())
     await _remove_gone(transaction, tenant_id, gone, known, now=now)
-    changed = [profile for profile in living if not _is_as_known(profile, known)]
-    touched = {profile.contact_id: profile.version for profile in living if _is_as_known(profile, known)}
+    changed = [profile for profile in present if not _is_as_known(profile, known)]
+    touched = {profile.contact_id: profile.version for profile in present if _is_as_known(profile, known)}
     await index.touch_profiles(transaction, tenant_id, touched)
     if changed:
         await index.save_profiles(transaction, tenant_id, changed, known)
@@ -80,8 +80,8 @@ async def review_contacts(
     known = await index.load_known(transaction, tenant_id, contact_ids)
     rows = await index.load_rows(transaction, tenant_id, contact_ids)
     custom_keys = await index.load_custom_keys(transaction, tenant_id)
-    living = {one: row for one, row in rows.items() if row["deleted_at"] is None}
-    read = await _read_profiles(living, custom_keys)
+    present = {one: row for one, row in rows.items() if row["deleted_at"] is None}
+    read = await _read_profiles(present, custom_keys)
     # Fields may have come to be used for matching, which no event of a contact tells of; a newer contact's event does.
     profiles = {one: profile for one, profile in read.items()
                 if profile.version == known[one].version or _is_as_known(profile, known)}  # fmt: skip
@@ -107,8 +107,8 @@ async def _score_contacts(
     partners = await index.find_partners(transaction, tenant_id, keys)
     others = {partner for ids in partners.values() for partner in ids} - profiles.keys()
     rows = await index.load_rows(transaction, tenant_id, others)
-    living = {one: row for one, row in rows.items() if row["deleted_at"] is None}
-    profiles = profiles | await _read_profiles(living, custom_keys)
+    present = {one: row for one, row in rows.items() if row["deleted_at"] is None}
+    profiles = profiles | await _read_profiles(present, custom_keys)
     frequencies = await load_frequencies(transaction, tenant_id, profiles.values())
     lessons = await load_lessons(transaction, tenant_id)
     pairs = {Pair.of(one, other) for one, ids in partners.items() for other in ids if other in profiles}

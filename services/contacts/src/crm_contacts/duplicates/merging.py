@@ -47,7 +47,7 @@ async def _merge(transaction: Transaction, tenant_id: UUID, candidate_id: UUID, 
         return
     contacts = await lock_pair(transaction, tenant_id, *found.pair.ids)  # before the candidate: as all do who lock both
     candidate = await repository.lock(transaction, tenant_id, candidate_id)
-    if candidate.status is not Status.OPEN or not _are_living(candidate, contacts):
+    if candidate.status is not Status.OPEN or not _are_present(candidate, contacts):
         return
     survivor, other = choose_survivor(*contacts.values())
     if not await may_merge(transaction, tenant_id, survivor, other) or not await _is_sure(
@@ -60,7 +60,7 @@ async def _merge(transaction: Transaction, tenant_id: UUID, candidate_id: UUID, 
     await repository.decide(transaction, tenant_id, candidate, Status.MERGED, versions=versions, actor_id=None, now=now)
 
 
-def _are_living(candidate: Candidate, contacts: dict[UUID, Contact]) -> bool:
+def _are_present(candidate: Candidate, contacts: dict[UUID, Contact]) -> bool:
     return contacts.keys() == set(candidate.pair.ids) and all(one.deleted_at is None for one in contacts.values())
 
 

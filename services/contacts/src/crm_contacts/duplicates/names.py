@@ -78,7 +78,7 @@ def _nicknames() -> NickNamer:
 
 @lru_cache(maxsize=CACHED)
 def roots_of(first: str) -> frozenset[str]:
-    """Give the names that `first` may be short for, itself included; few, in a fixed choice, so that keys stay few."""
+    """Return what `first` may be short for, itself included; few, in a fixed choice, so that keys stay few."""
     return frozenset([first, *sorted(_nicknames().canonicals_of(first))[: MAX_ROOTS - 1]])
 
 

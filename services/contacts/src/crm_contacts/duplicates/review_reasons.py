@@ -30,8 +30,8 @@ def find_review_reason(weighed: Mapping[Finding, float]) -> tuple[str, str] | No
     names = {finding.field: finding.level for finding in weighed if finding.field in NAMES}
     if names.get("first_name") == "different" and "email" not in agreeing:
         return "first_name", "another_first_name"
-    telling = [finding.field for finding, bits in weighed.items() if levels[finding].agrees and bits >= ENOUGH_BITS]
+    convincing = [finding.field for finding, bits in weighed.items() if levels[finding].agrees and bits >= ENOUGH_BITS]
     is_whole = names.keys() == NAMES and not UNSURE & set(names.values())
-    if ADDRESSES & set(agreeing) or (is_whole and telling) or len(telling) >= ENOUGH_FIELDS:
+    if ADDRESSES & set(agreeing) or (is_whole and convincing) or len(convincing) >= ENOUGH_FIELDS:
         return None
     return agreeing[0], "too_little"

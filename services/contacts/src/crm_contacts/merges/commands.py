@@ -79,7 +79,7 @@ async def merge_contacts(command: MergeContacts, unit_of_work: UnitOfWork, clock
     if command.contact_id == command.other_id:
         raise InvalidField.at("/other_id", "is the contact itself")
     async with unit_of_work.begin(caller) as transaction:
-        survivor, other = await _lock_living(transaction, command)
+        survivor, other = await _lock_present(transaction, command)
         now = clock.now()
         if command.dry_run:
             merging = await _decide(
@@ -184,14 +184,14 @@ async def _require_custom_fields(
         raise UnknownCustomField("; ".join(f"{error.pointer}: {error.detail}" for error in errors), errors=errors)
 
 
-async def _lock_living(transaction: Transaction, command: MergeContacts) -> tuple[Contact, Contact]:
+async def _lock_present(transaction: Transaction, command: MergeContacts) -> tuple[Contact, Contact]:
     """Lock both, the survivor first in the answer."""
     caller = command.caller
     locked = await repository.lock_pair_for(transaction, caller, command.contact_id, command.other_id)
     survivor, other = locked.get(command.contact_id), locked.get(command.other_id)
-    if survivor is None or not survivor.is_living or survivor.right is None:
+    if survivor is None or not survivor.is_present or survivor.right is None:
         raise await explain_absence(transaction, caller, command.contact_id)
-    if other is None or not other.is_living or other.right is None:
+    if other is None or not other.is_present or other.right is None:
         raise await _explain_other(transaction, command)
     require_right(survivor.right, Right.GOVERN)
     require_right(other.right, Right.GOVERN)

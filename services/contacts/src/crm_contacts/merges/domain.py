@@ -192,13 +192,13 @@ def undo(survivor: Contact, other: Contact, changed: Changed, *, now: datetime) 
     stays; so with each tag, custom field and share by itself. A survivor that was deleted since stays deleted.
     Raises NamelessSurvivor.
     """
-    parted = replace(survivor, **_give_back(survivor, changed), version=survivor.version + 1, updated_at=now)
-    parted = replace(parted, shares=shares_beside(parted.owner_id, parted.shares))
-    if not _is_named(parted):
+    unmerged = replace(survivor, **_give_back(survivor, changed), version=survivor.version + 1, updated_at=now)
+    unmerged = replace(unmerged, shares=shares_beside(unmerged.owner_id, unmerged.shares))
+    if not _is_named(unmerged):
         raise NamelessSurvivor
     shown = replace(other, deleted_at=None, merged_into=None, version=other.version + 1, updated_at=now)
     return Unmerging(
-        ContactUnmerged(parted, before=survivor, at=now),
+        ContactUnmerged(unmerged, before=survivor, at=now),
         ContactUnmerged(shown, before=other, at=now),
     )
 

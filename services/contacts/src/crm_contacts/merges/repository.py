@@ -56,7 +56,7 @@ class LockedContact:
     right: Right | None
 
     @property
-    def is_living(self) -> bool:
+    def is_present(self) -> bool:
         return self.contact.deleted_at is None
 
 

@@ -144,7 +144,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
             self._caller.require(Permission.BACKDATE, "say when a deal was created")
         self._require_references({name: getattr(command, name) for name in REFERENCES})
         require_visible_owner(command.owner_id or self._caller.user_id, (self._caller.user_id, *self._visible_owners))
-        require_canonical(command.contact_id, self._find_living(command.contact_id))
+        require_canonical(command.contact_id, self._find_canonical(command.contact_id))
         contact = self._found.records.get(("contact", command.contact_id)) if command.contact_id else None
         custom_data = self._definitions.check(command.custom_data, partial=False)
         stage = self._stages.choose_first(command.pipeline_id, command.stage_id)
@@ -177,7 +177,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
         self._require_references({name: value for name, value in named.items() if value != getattr(record, name)})
         stages = self._stages.choose_move(record, changes.get("pipeline_id"), changes.get("stage_id"))
         fields = resolve_contact_change(
-            fit_amount(record, changes), self._find_living(changes.get("contact_id")), record
+            fit_amount(record, changes), self._find_canonical(changes.get("contact_id")), record
         )
         values = fields.pop("custom_data", None)
         if values:
@@ -203,7 +203,7 @@ class DealBatch(RecordBatch[Deal, ImportDeal]):
             if value is not None and not is_known:
                 raise UnknownReference.at(f"/{name}", f"there is no such {aggregate}")
 
-    def _find_living(self, contact_id: UUID | None) -> UUID | None:
+    def _find_canonical(self, contact_id: UUID | None) -> UUID | None:
         return None if contact_id is None else self._canonical[contact_id]
 
     def refuse_absent(self) -> Refusal:

@@ -53,7 +53,7 @@ FROM_DEALS = """
       FROM deals d
      WHERE d.tenant_id = $1 AND d.id = ANY($2) AND """
 IN_ORDER = " ORDER BY d.id"
-LIVING = "d.deleted_at IS NULL AND "
+PRESENT = "d.deleted_at IS NULL AND "
 # FOR UPDATE before the outbox insert: outbox order is then version order for this deal.
 FOR_UPDATE = " FOR UPDATE OF d"
 
@@ -115,7 +115,7 @@ async def find_external_ids(connection: Connection, tenant_id: UUID, external_id
 async def load(database: Database, caller: Caller, deal_id: UUID) -> Deal:
     """Read the deal without a lock. Raises DealNotFound, DealNotYours."""
     async with database.read(caller.tenant_id) as connection:
-        return await _load_writable(connection, caller, deal_id, LIVING)
+        return await _load_writable(connection, caller, deal_id, PRESENT)
 
 
 async def load_for_update(transaction: Transaction, caller: Caller, deal_id: UUID) -> Deal:
@@ -124,7 +124,7 @@ async def load_for_update(transaction: Transaction, caller: Caller, deal_id: UUI
     Raises DealNotFound when it is absent, deleted or out of the caller's sight, DealNotYours when they see it only
     because its contact is shared with them.
     """
-    return await _load_writable(transaction, caller, deal_id, LIVING, FOR_UPDATE)
+    return await _load_writable(transaction, caller, deal_id, PRESENT, FOR_UPDATE)
 
 
 async def load_any_for_update(transaction: Transaction, caller: Caller, deal_id: UUID) -> Deal:
@@ -142,7 +142,7 @@ async def lock_many(
     where = Where(caller.tenant_id, sorted(deal_ids))
     governs = ", " + governed_by(where, caller, "d.owner_id") + " AS governs"
     rows = await transaction.fetch(
-        "SELECT" + DEAL_COLUMNS + governs + FROM_DEALS + LIVING + where.sql + IN_ORDER + FOR_UPDATE, *where.parameters
+        "SELECT" + DEAL_COLUMNS + governs + FROM_DEALS + PRESENT + where.sql + IN_ORDER + FOR_UPDATE, *where.parameters
     )
     return {row["id"]: (_to_governed(row), row["governs"]) for row in rows}
 

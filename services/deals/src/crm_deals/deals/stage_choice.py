@@ -24,12 +24,12 @@ class StageChoice:
 
     def __init__(self, held: Sequence[HeldStage]) -> None:
         self._stages = {each.stage.id: each.stage for each in held}
-        self._living = [each.stage for each in held if not each.archived]
+        self._usable = [each.stage for each in held if not each.archived]
         self._default = [each.stage for each in held if each.is_default]
 
     def choose_first(self, pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:
         """Return the stage that a new deal starts in. Raises UnknownReference, InvalidStage."""
-        stages = self._default if pipeline_id is None and stage_id is None else self._living
+        stages = self._default if pipeline_id is None and stage_id is None else self._usable
         return choose_first(stages, pipeline_id, stage_id)
 
     def choose_move(self, deal: Deal, pipeline_id: UUID | None, stage_id: UUID | None) -> tuple[Stage, Stage] | None:
@@ -38,7 +38,7 @@ class StageChoice:
             if pipeline_id not in {None, deal.pipeline_id}:
                 raise InvalidStage.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
             return None
-        return self._stages[deal.stage_id], _require(self._living, stage_id, pipeline_id or deal.pipeline_id)
+        return self._stages[deal.stage_id], _require(self._usable, stage_id, pipeline_id or deal.pipeline_id)
 
 
 def choose_first(stages: Sequence[Stage], pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:

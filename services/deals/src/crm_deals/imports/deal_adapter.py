@@ -141,12 +141,12 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
     ) -> None:
         """Go by the status where the stage does not say it: other products close a deal in whatever stage it is."""
         setting: _Setting = found.setting
-        self._settle_stage(values, setting.places, read, present)
+        self._choose_stage(values, setting.places, read, present)
         place_history(
             values, setting.places, present, warn, zone=setting.zone, may_say=setting.may_backdate, now=found.now
         )
 
-    def _settle_stage(
+    def _choose_stage(
         self, values: dict[str, Any], places: Places, read: Read, present: Mapping[str, str] | None
     ) -> None:
         status = values.pop("status", None) or _find_closed(read, present)

@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 GONE = 410
 POLL_S = 0.1
 PAUSE_S = 2.0
-HOUSEKEEPING_S = 3600.0
+CLEANUP_EVERY_S = 3600.0
 FORGET_ROWS = 5000
 
 
@@ -192,7 +192,7 @@ async def dispatching(database: Database, settings: DealsSettings, clock: Clock)
         return status == f"DELETE {FORGET_ROWS}"
 
     try:
-        async with background(dispatcher.run(), repeat("webhook_deliveries", forget_old, pause_s=HOUSEKEEPING_S)):
+        async with background(dispatcher.run(), repeat("webhook_deliveries", forget_old, pause_s=CLEANUP_EVERY_S)):
             yield dispatcher
     finally:
         await dispatcher.finish()

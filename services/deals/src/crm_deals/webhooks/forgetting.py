@@ -37,10 +37,10 @@ FORGET: Final = """
 
 async def list_erased(transaction: Transaction, batch: Sequence[Event]) -> Mapping[tuple[UUID, UUID], int]:
     """Return which of the batch's activities are known to be erased, by tenant and id, with the version of it."""
-    told = sorted({(event.tenant_id, event.aggregate_id) for event in batch if event.aggregate == "activity"})
-    if not told:
+    named = sorted({(event.tenant_id, event.aggregate_id) for event in batch if event.aggregate == "activity"})
+    if not named:
         return {}
-    rows = await transaction.fetch(LIST_ERASED, [tenant for tenant, _ in told], [key for _, key in told])
+    rows = await transaction.fetch(LIST_ERASED, [tenant for tenant, _ in named], [key for _, key in named])
     return {(row["tenant_id"], row["activity_id"]): row["version"] for row in rows}
 
 

@@ -34,7 +34,7 @@ REFUSED_IPV6 = tuple(
 
 
 def is_special(address: IPAddress) -> bool:
-    """Tell whether the address is set aside by the lists above; an IPv4 address in an IPv6 one is looked at itself."""
+    """Return whether the lists above set the address aside; an IPv4 address in an IPv6 one is looked at itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return any(address in network for network in REFUSED_IPV4)
     if address.ipv4_mapped is not None:

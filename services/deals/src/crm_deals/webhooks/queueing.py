@@ -100,8 +100,8 @@ def _list_deliveries(event: Event, webhooks: Sequence[Mapping[str, Any]]) -> lis
     receivers = _list_receivers(webhooks, event, at)
     if not receivers:
         return []
-    told = (event.id, event.type, event.aggregate_id, event.version, to_body(event), at)
-    return [(event.tenant_id, new_id(), webhook["id"], *told) for webhook in receivers]
+    delivery = (event.id, event.type, event.aggregate_id, event.version, to_body(event), at)
+    return [(event.tenant_id, new_id(), webhook["id"], *delivery) for webhook in receivers]
 
 
 def _list_receivers(webhooks: Sequence[Mapping[str, Any]], event: Event, at: datetime) -> list[Mapping[str, UUID]]:

@@ -198,7 +198,7 @@ def _match(table: ProjectedTable, columns: Sequence[str]) -> str:
 
 def _is_lost(table: ProjectedTable, columns: Sequence[str]) -> str:
     """Write when a removed row `l` tells of more than the copy does: a record of which it knows nothing, or older."""
-    if not table.is_told:
+    if not table.is_republished:
         return "false"
     known = [f"c.{name} = l.{name}" for name in table.key]
     if "version" in columns and "version" not in table.key:

@@ -116,14 +116,16 @@ async def sum_all(connection: Connection, scope: Scope, moment: datetime, stretc
     """Add up all that there was at `moment`, closed deals in other currencies by the stretch in which they closed."""
     where = _begin(scope, moment)
     cuts, currency = where.number(stretches.cuts), where.number(scope.currency)
-    told = "CASE WHEN {is_closed} AND {row}.currency <> {currency} THEN width_bucket({at}, {cuts}::timestamptz[]) END"
+    bucket = "CASE WHEN {is_closed} AND {row}.currency <> {currency} THEN width_bucket({at}, {cuts}::timestamptz[]) END"
 
-    def tell(row: str, is_closed: str, at: str) -> str:
-        return told.format(row=row, is_closed=is_closed, at=at, cuts=cuts, currency=currency)
+    def to_bucket(row: str, is_closed: str, at: str) -> str:
+        return bucket.format(row=row, is_closed=is_closed, at=at, cuts=cuts, currency=currency)
 
     is_closed = "p.status <> 'OPEN'"
     numbers = _Numbers(
-        tell("r", "NOT r.is_open", DAY_NOON), tell("p", is_closed, NOON), tell("p", is_closed, "p.closed_at")
+        to_bucket("r", "NOT r.is_open", DAY_NOON),
+        to_bucket("p", is_closed, NOON),
+        to_bucket("p", is_closed, "p.closed_at"),
     )
     parts = _list_parts(scope, where, numbers, of_sums="true", of_periods="true")
     if stretches.edges:

@@ -10,7 +10,7 @@ from crm_search.bulk import IndexMissing, to_away
 from crm_search.index import DROPPING, MAPPING, to_index_settings
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore, to_filling_alias
-from crm_shared.bus import WorldAway
+from crm_shared.bus import DependencyUnavailable
 
 logger = structlog.get_logger(__name__)
 
@@ -18,7 +18,10 @@ SWAP_TIMEOUT_S: Final = 60.0
 
 
 class IndexCluster:
-    """The indexes of one prefix. Its methods raise what the client raises while the cluster is away, and WorldAway."""
+    """The indexes of one prefix.
+
+    Its methods raise what the client raises while the cluster is away, and DependencyUnavailable.
+    """
 
     def __init__(self, client: AsyncElasticsearch, settings: SearchSettings) -> None:
         self._client = client
@@ -40,10 +43,10 @@ class IndexCluster:
             raise to_away(error) from None
 
     async def find_live(self) -> str:
-        """Name the live index. Raises WorldAway while there is none."""
+        """Name the live index. Raises DependencyUnavailable while there is none."""
         live = await self.list_live()
         if not live:
-            raise WorldAway(f"there is no alias {self.alias}: run `crm-search migrate`")
+            raise DependencyUnavailable(f"there is no alias {self.alias}: run `crm-search migrate`")
         return live[0]
 
     async def read_form(self, name: str) -> int:

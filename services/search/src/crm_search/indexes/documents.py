@@ -10,7 +10,7 @@ from uuid import UUID
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from crm_search.bulk import to_away
-from crm_shared.bus import WorldAway
+from crm_shared.bus import DependencyUnavailable
 from crm_shared.json_text import to_json
 
 FIELDS: Final = tuple({"field": name} for name in ("type", "key", "form", "digest"))
@@ -40,7 +40,7 @@ class Page:
 
 
 class IndexReader:
-    """Reads one index, by its own name or by an alias. Raises WorldAway, and what the client raises."""
+    """Reads one index, by its own name or by an alias. Raises DependencyUnavailable, and what the client raises."""
 
     def __init__(self, client: AsyncElasticsearch, name: str) -> None:
         self._client = client
@@ -75,7 +75,7 @@ class IndexReader:
         """Read at which version each address stands, whatever is there: of no tenant, or deleted a moment ago."""
         answer = await _reading(self._client.mget(index=self._name, ids=list(addresses), source=False))
         if failed := next((one["error"] for one in answer["docs"] if "error" in one), None):
-            raise WorldAway(str(failed["type"]))
+            raise DependencyUnavailable(str(failed["type"]))
         versions = {one["_id"]: int(one["_version"]) for one in answer["docs"] if one["found"]}
         return versions | await self._read_deleted_versions([one for one in addresses if one not in versions])
 
@@ -94,8 +94,8 @@ class IndexReader:
                 filter_path=["items.*._id", "items.*.error.reason"],
             )
         )
-        told = {item["delete"]["_id"]: item["delete"].get("error", {}).get("reason", "") for item in answer["items"]}
-        found = {address: CURRENT_VERSION.search(reason) for address, reason in told.items()}
+        reasons = {item["delete"]["_id"]: item["delete"].get("error", {}).get("reason", "") for item in answer["items"]}
+        found = {address: CURRENT_VERSION.search(reason) for address, reason in reasons.items()}
         return {address: int(match[1]) for address, match in found.items() if match is not None}
 
     async def list_tenants(self) -> set[UUID]:

@@ -105,8 +105,8 @@ class ValueCleaner:
         if not rows:
             return None
         await transaction.execute(CLEAN.format_map(names), tenant_id, keys, [row["id"] for row in rows], now)
-        living = [dict(row) for row in rows if row["deleted_at"] is None]
-        edits = [_lose_values(adapter, row.pop("stored"), row, now) for row in living]
+        present = [dict(row) for row in rows if row["deleted_at"] is None]
+        edits = [_lose_values(adapter, row.pop("stored"), row, now) for row in present]
         await adapter.publish_edits(transaction, edits, tenant_id=tenant_id, actor_id=None)
         return UUID(int=rows[-1]["id"].int)
 

@@ -87,12 +87,12 @@ def to_index_ddl(field: CustomField, tenant_id: UUID) -> str:
 
 def to_statistics_name(field: CustomField) -> str:
     """Name the figures that the planner needs of a field's values: one for all tenants whose fields share a key."""
-    told = f"{TABLES[field.entity_type]} {field.field_type} {field.key}"
-    return f"{STATISTICS_PREFIX}{md5(told.encode(), usedforsecurity=False).hexdigest()}"
+    statistics_name = f"{TABLES[field.entity_type]} {field.field_type} {field.key}"
+    return f"{STATISTICS_PREFIX}{md5(statistics_name.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def to_statistics_ddl(field: CustomField, tenant_id: UUID) -> str:
-    """Give the statement that makes ANALYZE count a field's values: of a partial index's own, the planner uses none."""
+    """Return what makes ANALYZE count a field's values: of a partial index's own, the planner uses none."""
     table = TABLES[field.entity_type]
     column = FieldColumn(field, tenant_id, alias=table)
     return f"CREATE STATISTICS IF NOT EXISTS {to_statistics_name(field)} ON {column.sql} FROM {table}"

@@ -157,8 +157,8 @@ def _to_options(field: CustomField, value: Any, present: Any) -> list[str] | Non
 
 
 def _name_options(field: CustomField) -> str:
-    living = [option.value for option in field.options if not option.retired]
-    return ", ".join(living[:_NAMED_OPTIONS]) + (", …" if len(living) > _NAMED_OPTIONS else "")
+    selectable = [option.value for option in field.options if not option.retired]
+    return ", ".join(selectable[:_NAMED_OPTIONS]) + (", …" if len(selectable) > _NAMED_OPTIONS else "")
 
 
 _NAMED_OPTIONS = 10

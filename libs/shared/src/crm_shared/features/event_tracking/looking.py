@@ -22,7 +22,7 @@ from crm_shared.contracts.topics import TOPICS, topic_of
 from crm_shared.database import Database
 from crm_shared.features.event_tracking.groups import find_letter, read_progress
 from crm_shared.features.event_tracking.outbox import find_row
-from crm_shared.features.event_tracking.parts import Effect, Place, ServicePart, Told, Unanswered, written_at
+from crm_shared.features.event_tracking.parts import Effect, Place, ServicePart, TrackedEvent, Unanswered, written_at
 from crm_shared.features.event_tracking.topic_search import Bounds, Show, read_at, search
 from crm_shared.kafka_access import Kafka
 from crm_shared.outbox.partitioning import hash_key
@@ -96,7 +96,7 @@ async def _look_in_outbox(service: Service, part: ServicePart) -> None:
         async with Database.opened(service.worker_dsn, max_size=1, statement_timeout_s=STATEMENT_TIMEOUT_S) as database:
             row = await find_row(database, part.event_id)
         if row is not None:
-            part.outbox_position, part.outbox_before, part.told = row.position, row.before, row.told
+            part.outbox_position, part.outbox_before, part.event = row.position, row.before, row.event
 
 
 @asynccontextmanager
@@ -115,21 +115,23 @@ async def _look_on_topics(service: Service, wanted: Wanted, part: ServicePart, b
     else:
         partitions = await describe_partitions(bus.admin, service.list_topics(is_own_alone=wanted.is_own_alone))
         record, part.looked = await search(
-            bus.consumer, list(_narrow(partitions, wanted, part.told)), part.event_id, bus.bounds, bus.show
+            bus.consumer, list(_narrow(partitions, wanted, part.event)), part.event_id, bus.bounds, bus.show
         )
     if record is not None:
         at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
         part.place = Place(record.topic, record.partition, record.offset, at)
-        part.told = to_told(record)
+        part.event = to_tracked(record)
     return record
 
 
-def _narrow(partitions: Sequence[TopicPartition], wanted: Wanted, told: Told | None) -> Iterator[TopicPartition]:
+def _narrow(
+    partitions: Sequence[TopicPartition], wanted: Wanted, event: TrackedEvent | None
+) -> Iterator[TopicPartition]:
     """Leave the partitions in which the event can be: of its topic and its record's key, as far as these are known."""
-    key = told.aggregate_id if told is not None else str(wanted.record_id) if wanted.record_id is not None else None
+    key = event.aggregate_id if event is not None else str(wanted.record_id) if wanted.record_id is not None else None
     for one in partitions:
         count = sum(other.topic == one.topic for other in partitions)
-        is_of_topic = told is None or topic_of(told.aggregate) == one.topic
+        is_of_topic = event is None or topic_of(event.aggregate) == one.topic
         if is_of_topic and (key is None or hash_key(key) % count == one.partition):
             yield one
 
@@ -169,11 +171,11 @@ def _answering(part: ServicePart, what: str) -> Iterator[None]:
         part.unanswered.append(Unanswered(what, f"{type(error).__name__}: {error}".removesuffix(": ")))
 
 
-def to_told(record: ConsumerRecord) -> Told:
+def to_tracked(record: ConsumerRecord) -> TrackedEvent:
     """Read what the headers say, which may be any bytes."""
     headers = {name: value.decode("latin-1") for name, value in record.headers}
     event_type, sequence = headers.get("ce_type", "unknown"), headers.get("ce_sequence", "")
-    return Told(
+    return TrackedEvent(
         type=event_type,
         aggregate=event_type.split(".")[1] if event_type in EVENT_TYPES else "unknown",
         aggregate_id=headers.get("ce_subject", "unknown"),

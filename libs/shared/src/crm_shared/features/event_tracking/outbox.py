@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_shared.database import Database
-from crm_shared.features.event_tracking.parts import Told
+from crm_shared.features.event_tracking.parts import TrackedEvent
 
 # No index has the id, as a row is read by its position and gone at once. So all rows are read; the pool's time for a
 # statement bounds that where the relay has been away for long.
@@ -22,7 +22,7 @@ FIND: Final = """
 class WaitingRow:
     position: int
     before: int
-    told: Told
+    event: TrackedEvent
 
 
 async def find_row(database: Database, event_id: UUID) -> WaitingRow | None:
@@ -31,7 +31,7 @@ async def find_row(database: Database, event_id: UUID) -> WaitingRow | None:
         row = await connection.fetchrow(FIND, event_id)
     if row is None:
         return None
-    told = Told(
+    event = TrackedEvent(
         row["type"], row["aggregate"], row["aggregate_id"], row["version"], row["tenant_id"], row["occurred_at"]
     )
-    return WaitingRow(row["position"], row["before"], told)
+    return WaitingRow(row["position"], row["before"], event)

@@ -17,7 +17,7 @@ EffectState = Literal["there", "missing", "waits", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TrackedEvent:
     """What the event itself says: the same in the outbox and on the topic."""
 
     type: str
@@ -100,7 +100,7 @@ class ServicePart:
     has_outbox: bool
     outbox_position: int | None = None
     outbox_before: int | None = None
-    told: Told | None = None
+    event: TrackedEvent | None = None
     place: Place | None = None
     is_record_broken: str | None = None
     looked: list[Looked] = field(default_factory=list)
@@ -111,7 +111,7 @@ class ServicePart:
 
     @property
     def is_found(self) -> bool:
-        return self.told is not None
+        return self.event is not None
 
 
 PART: Final = TypeAdapter(ServicePart)

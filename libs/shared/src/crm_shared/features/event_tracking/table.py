@@ -25,21 +25,21 @@ Row = tuple[str, str, str, str, str]
 def print_parts(event_id: UUID, parts: Sequence[ServicePart], *, width: int | None = None) -> None:
     """Print what is known on stdout."""
     console = Console(highlight=False, markup=False, emoji=False, width=width or _find_width())
-    told = next((part.told for part in parts if part.told is not None), None)
+    event = next((part.event for part in parts if part.event is not None), None)
     at = written_at(event_id)
-    if told is None:
+    if event is None:
         console.print(f"Event {event_id}, written {_show_time(at)} by its id: not found")
     else:
-        version = "" if told.version is None else f"version {told.version} of "
-        console.print(Text(f"{told.type}: {version}{told.aggregate} {told.aggregate_id}", "bold"))
-        console.print(f"tenant {told.tenant_id}, written {_show_time(at)}, happened {told.occurred_at}")
+        version = "" if event.version is None else f"version {event.version} of "
+        console.print(Text(f"{event.type}: {version}{event.aggregate} {event.aggregate_id}", "bold"))
+        console.print(f"tenant {event.tenant_id}, written {_show_time(at)}, happened {event.occurred_at}")
     table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, show_edge=False)
     for heading in ("step", "of", "state", "after", "details"):
         table.add_column(heading, justify="right" if heading == "after" else "left", overflow="fold")
     for row in list_rows(event_id, parts):
         table.add_row(*map(Text, row), style=STYLES.get(row[2]))
     console.print(table)
-    if told is None:
+    if event is None:
         for line in list_reasons(parts):
             console.print(f"- {line}", soft_wrap=True)
 

@@ -4,8 +4,8 @@ While a user is deactivated and has a successor, nothing stays theirs: an event 
 once, and a sweep comes back to what a killed process left, a racing request assigned, or a restore brought back.
 """
 
-from crm_shared.features.handover.following import follow_hand_overs, sweeping_hand_overs
+from crm_shared.features.handover.following import follow_hand_overs, handing_over_leavers
 from crm_shared.features.handover.owned_records import HandOver, OwnedRecords
 from crm_shared.features.handover.owner_column import owned_by_column
 
-__all__ = ["HandOver", "OwnedRecords", "follow_hand_overs", "owned_by_column", "sweeping_hand_overs"]
+__all__ = ["HandOver", "OwnedRecords", "follow_hand_overs", "handing_over_leavers", "owned_by_column"]

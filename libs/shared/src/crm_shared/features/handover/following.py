@@ -113,7 +113,7 @@ def follow_hand_overs(service: str, all_owned: Sequence[OwnedRecords]) -> Consum
 
 
 @asynccontextmanager
-async def sweeping_hand_overs(
+async def handing_over_leavers(
     database: Database,
     all_owned: Sequence[OwnedRecords],
     clock: Clock,

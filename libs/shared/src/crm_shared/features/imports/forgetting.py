@@ -10,7 +10,7 @@ from crm_shared.database import Transaction
 # What the file said of these people stands in the rows that failed, and in what a dry run showed. An address is looked
 # for anywhere in a cell ("Ann <ann@acme.example>"), a number by its digits however they are parted; an external id or
 # a name only as the whole cell: it may be as short as `7`.
-TOLD: Final = """
+FILED_IDENTITIES: Final = """
     WITH told AS (
         SELECT fold_case(text) AS text, NULL AS digits, NULL AS whole FROM unnest($2::text[]) AS given (text)
         UNION ALL
@@ -24,7 +24,7 @@ TOLD: Final = """
 """
 # A page at a time: a tenant's failed rows may be millions, and no statement may go on for half a minute.
 FORGET_ERRORS: Final = (
-    TOLD  # noqa: S608 - no value is put into it
+    FILED_IDENTITIES  # noqa: S608 - no value is put into it
     + """
     , page AS MATERIALIZED (
         SELECT e.import_id, e.line, e.number, e.cells
@@ -49,7 +49,7 @@ FORGET_ERRORS: Final = (
 )
 PAGE_ROWS: Final = 1000
 FORGET_FILE_NAMES: Final = (
-    TOLD  # noqa: S608 - likewise
+    FILED_IDENTITIES  # noqa: S608 - likewise
     + """
     UPDATE imports i SET file_name = 'import.csv', version = version + 1
      WHERE i.tenant_id = $1

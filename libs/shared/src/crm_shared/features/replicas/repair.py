@@ -71,9 +71,9 @@ def list_replicas(consume: Callable[[list[Event]], Awaitable[None]], *aggregates
 
     Left out are contacts that were merged, which no owner shows, and stand-ins of those not heard of yet.
     """
-    living: LiteralString = "NOT is_deleted AND merged_into IS NULL AND version > 0"
+    known_present: LiteralString = "NOT is_deleted AND merged_into IS NULL AND version > 0"
     return [
-        ProjectedRows(aggregate, "replica_records", "aggregate = '" + aggregate + "' AND " + living, consume)
+        ProjectedRows(aggregate, "replica_records", "aggregate = '" + aggregate + "' AND " + known_present, consume)
         for aggregate in aggregates
     ]
 

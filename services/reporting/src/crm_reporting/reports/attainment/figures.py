@@ -31,7 +31,7 @@ class Sums:
 
     @property
     def user_ids(self) -> list[UUID]:
-        """Give everybody who has a quota, or a deal that was won or is open."""
+        """Return everybody who has a quota, or a deal that was won or is open."""
         return sorted({dated.key for dated in self.amounts})
 
     @property

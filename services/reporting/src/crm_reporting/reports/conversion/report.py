@@ -40,11 +40,11 @@ async def compile_report(connection: Connection, scope: Scope, query: Conversion
     reached = await queries.count_reached(connection, scope, window, from_stages=from_stages, to_stages=to_stages)
     items = figures.to_rows(figures.list_neighbours(present) if pair is None else [pair], reached)
     if pair is None:
-        told = {"items": items, "matrix": figures.to_rows(figures.list_ordered_pairs(present), reached)}
+        answer = {"items": items, "matrix": figures.to_rows(figures.list_ordered_pairs(present), reached)}
     else:
-        [told] = items
+        [answer] = items
     return CompiledConversion(
-        {"pipeline_id": scope.pipeline_id, "as_of": scope.now, **told},
+        {"pipeline_id": scope.pipeline_id, "as_of": scope.now, **answer},
         [_add_names(item, names) for item in items],
     )
 

@@ -78,11 +78,11 @@ async def load_changes(
     return changes
 
 
-def read_changes(told: Sequence[Mapping[str, Any]], ours: Moments) -> tuple[dict[str, Any], frozenset[str]]:
+def read_changes(recorded: Sequence[Mapping[str, Any]], ours: Moments) -> tuple[dict[str, Any], frozenset[str]]:
     """Return each field's change by which the import replaced what somebody had set, and the fields edited after it."""
     before: dict[str, Any] = {}
     touched: set[str] = set()
-    for row in told:
+    for row in recorded:
         changed = row["changed"] or {}
         if row["changed_at"] in ours.written:
             before = {**changed, **before}

@@ -109,7 +109,7 @@ class ImportWork:
                 logger.exception("import_failed", import_id=str(import_id), deaths=deaths)
                 if 0 < deaths < DEATHS:
                     continue
-                problem = next((told for kind, told in PROBLEMS.items() if isinstance(error, kind)), UNKNOWN_PROBLEM)
+                problem = next((text for kind, text in PROBLEMS.items() if isinstance(error, kind)), UNKNOWN_PROBLEM)
                 await self._fail(tenant_id, import_id, problem)
             return
 

@@ -113,7 +113,7 @@ async def _revert_chunk(transaction: Transaction, asked: Import, kinds: Adapters
     kind = kinds[ImportedType(chunk["entity_type"] or job.entity_type)]
     versions = await _list_versions(transaction, job, chunk)
     changes = await load_changes(transaction, job, kind, chunk, versions, ours)
-    before = [read_changes(told, ours)[0] for told in changes.values()]
+    before = [read_changes(recorded, ours)[0] for recorded in changes.values()]
     context = await kind.load_context(transaction, job.tenant_id, before)
     written = await _load_written(transaction, job, kind, chunk, versions, ours)
     counted = await _take_back(transaction, job, kind, written, context, now)
@@ -152,11 +152,11 @@ async def _load_written(
     for record in map(kind.to_record, rows):
         if record.deleted_at is not None:
             continue  # somebody was quicker
-        told = changes.get(record.id, [])
-        before, touched = read_changes(told, ours)
+        recorded = changes.get(record.id, [])
+        before, touched = read_changes(recorded, ours)
         own = versions[record.id]
         is_touched = record.id in in_use or any(
-            row["version"] > own and not ours.is_ours(row["changed_at"]) for row in told
+            row["version"] > own and not ours.is_ours(row["changed_at"]) for row in recorded
         )
         written.append(_Written(record, record.id in new, before, touched, is_touched))
     return written

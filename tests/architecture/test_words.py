@@ -1,0 +1,101 @@
+"""The code says the field's words: what the project once called by names of its own stays out.
+
+Whoever searches for the common word finds the place. The glossary in ARCHITECTURE.md has the words that are ours.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+from architecture.source_files import SourceFile, parse_as, read_sources
+
+OLD_WORDS = {
+    "told": "published, or what the thing is",
+    "tell": "publish",
+    "retold": "republished",
+    "living": "canonical (of merged contacts), present (not deleted)",
+    "family": "merge_group",
+    "holdings": "owned_records",
+    "world": "transient, away",
+    "restless": "affected",
+    "strays": "misplaced, orphans",
+    "sight": "visibility",
+    "faces": "summaries",
+    "wish": "wanted_index",
+    "occupancy": "stage_usage",
+    "leadership": "leader_election",
+    "garbage": "gc_freeze",
+    "pacing": "backpressure",
+    "housekeeping": "cleanup",
+    "clockwork": "scheduler",
+    "sweeping": "cleanup",
+}
+STAY = {
+    "LeadershipLost",  # what the literature calls it
+    "tell_history", "tell_why", "tell_of_restoration",  # commands that tell a person
+    "told_at",  # a field of the API
+}  # fmt: skip
+NAMED_BY_MIGRATIONS = {"time_walls.py"}
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
+_OPENING = re.compile(r"(Gives?|Tells? whether|Says? whether) [^.]*")
+
+
+def words_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List names of modules, classes, functions, parameters and variables that hold an old word.
+
+    The kit's stories may: they are what tests tell. So may what migrations call, which stays as it was.
+    """
+    for source in sources:
+        if source.package == "crm_testing" or source.path.name in NAMED_BY_MIGRATIONS:
+            continue
+        for line, name in _list_names(source):
+            found = OLD_WORDS.keys() & {word.lower() for word in _WORDS.findall(name)} if name not in STAY else set()
+            for word in found:
+                yield f"{source.name}:{line} {name}: for {word} say {OLD_WORDS[word]}"
+
+
+def _list_names(source: SourceFile) -> Iterator[tuple[int, str]]:
+    yield 1, source.path.stem
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+
+
+def openings_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List functions that "give" or "tell whether" where every other house's return."""
+    for source in sources:
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                said = ast.get_docstring(node) or ""
+                returns = node.returns is not None and ast.unparse(node.returns) not in {"None", "Never"}
+                if returns and _OPENING.match(said) and not said.startswith("Give up"):
+                    yield f"{source.name}:{node.lineno} {node.name}: say Return, or Yield"
+
+
+Check = Callable[[Iterable[SourceFile]], Iterator[str]]
+CHECKS: list[Check] = [words_of_our_own, openings_of_our_own]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_house_says_the_fields_words(check: Check) -> None:
+    assert list(check(read_sources())) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (words_of_our_own, "def tell(event): ..."),
+        (words_of_our_own, "class ToldRecord: ..."),
+        (words_of_our_own, "def find(*, living_id): ..."),
+        (words_of_our_own, "FACES = 1"),
+        (openings_of_our_own, 'def find() -> int:\n    """Give the number of it."""'),
+        (openings_of_our_own, 'async def is_there() -> bool:\n    """Tell whether it is there."""'),
+    ],
+)
+def test_each_rule_can_fail(check: Check, text: str) -> None:
+    assert list(check([parse_as("services/deals/src/crm_deals/x.py", "crm_deals", text)])) != []
