@@ -18,6 +18,6 @@ async def test_a_waiting_row_is_found_with_how_many_are_before_it(database: Outb
             await publish(transaction, events, audited=False)
         row = await find_row(pool, events[2].id)
         assert row is not None
-        assert (row.before, row.event.type, row.told.version) == (2, "crm.deal.created", 1)
+        assert (row.before, row.event.type, row.event.version) == (2, "crm.deal.created", 1)
         assert row.event.aggregate_id == str(events[2].aggregate_id)
         assert await find_row(pool, new_id()) is None
