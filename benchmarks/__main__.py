@@ -22,6 +22,7 @@ from benchmarks import (
     import_beside_relay,
     importing,
     lists,
+    long_batches,
     long_pages,
     moving,
     projecting,
@@ -103,6 +104,11 @@ async def _long_pages(engines: NativeEngines) -> list[Row]:
         return await long_pages.run(arena)
 
 
+async def _long_batches(engines: NativeEngines) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn) as arena:
+        return await long_batches.run(arena)
+
+
 async def _reminders(engines: NativeEngines) -> list[Row]:
     async with prepared("activities", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
         return await reminders.run(arena)
@@ -143,6 +149,7 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "activities": _activities,
     "feeds": _feeds,
     "long-pages": _long_pages,
+    "long-batches": _long_batches,
     "reminders": _reminders,
     "boards": _boards,
     "webhooks": _webhooks,

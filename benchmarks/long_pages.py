@@ -32,7 +32,7 @@ KINDS: Final[Mapping[str, Mapping[str, Any]]] = {
 async def run(arena: Arena) -> list[Row]:
     """Log RECORDS of each kind by batches, then read their page and the file over and over."""
     rows = []
-    with process(arena, "crm_activities.cli", "api") as port:
+    with process(arena, "benchmarks.watched", "crm_activities.cli", "api") as port:
         base_url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base_url, headers=arena.headers, timeout=300) as client:
             for name, record in KINDS.items():

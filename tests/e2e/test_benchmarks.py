@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 PARTS = [
     *("http", "moves", "activities", "boards", "webhooks", "relay", "projection", "duplicates", "imports", "lists"),
-    *("timelines", "reports", "history", "feeds", "long-pages", "reminders", "long-import"),
+    *("timelines", "reports", "history", "feeds", "long-pages", "long-batches", "reminders", "long-import"),
 ]
 
 
@@ -43,6 +43,7 @@ def test_each_part_prints_its_rows() -> None:
         "batch activities",
         "calendar feed",
         "page, file and batches",
+        "custom lists",
         "reminders due",
         "board",
         "webhook",

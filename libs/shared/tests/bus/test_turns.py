@@ -10,6 +10,7 @@ from crm_shared.bus import Subscription, batch
 from crm_shared.bus.batch import PART_BYTES, PIECE_RECORDS, BatchReader
 from crm_shared.bus.dead_letters import DeadLetters
 from crm_shared.contracts import Event
+from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_testing.loop_rounds import LoopRounds
 from crm_testing.outboxes import make_deal_event
 
@@ -37,6 +38,7 @@ class Parts:
         self.ids: list[str] = []
 
     async def handle(self, part: list[Event]) -> None:
+        assert WORK_IN_HAND.is_any, "a full collection would walk all of a batch"
         self.sizes.append(len(part))
         self.ids += [str(event.aggregate_id) for event in part]
 
@@ -46,6 +48,7 @@ async def take(records: Sequence[ConsumerRecord]) -> Parts:
     letters = DeadLetters("127.0.0.1:9", client_id="test", stopping=stopping)  # nothing is set aside here
     await BatchReader(Subscription((TOPIC,), "test.turns", parts.handle), letters, stopping).take(records)
     assert parts.ids == [str(record.key, "ascii") for record in records]
+    assert not WORK_IN_HAND.is_any
     return parts
 
 

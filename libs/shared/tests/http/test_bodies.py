@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from crm_shared.http import bodies
+from crm_shared.http import bodies, route
 from crm_shared.http.bodies import IN_A_THREAD_BYTES, MAX_CONTAINERS, MAX_NAMES
 from crm_shared.refusals import MAX_FIELD_PROBLEMS
 from crm_testing.answers import require_ok, require_problem
@@ -227,3 +228,21 @@ async def test_a_refusal_names_so_many_fields_and_no_more(rep: httpx.AsyncClient
     names = [b'"n%d": 0' % number for number in range(MAX_NAMES)]
     problem = require_problem(await post(rep, b"{" + b",".join(names) + b"}"), 422, "invalid-field")
     assert len(problem["errors"]) == MAX_FIELD_PROBLEMS
+
+
+@pytest.mark.parametrize(("body", "status"), [(b'{"name": "a", "notes": {"x": [1]}}', 201), (b'{"name": 1}', 422)])
+async def test_a_body_is_let_go_of_once_it_is_answered(
+    rep: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, body: bytes, status: int
+) -> None:
+    """What serves a connection keeps its last request until the next one comes."""
+    kept: list[Request] = []
+    read = bodies.read_json_body
+
+    async def read_and_keep(request: Request, **named: Any) -> bytes:
+        kept.append(request)
+        return await read(request, **named)
+
+    monkeypatch.setattr(route, "read_json_body", read_and_keep)
+    assert (await post(rep, body)).status_code == status
+    [request] = kept
+    assert {"_json", "_body"} & vars(request).keys() == set()

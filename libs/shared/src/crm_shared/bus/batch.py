@@ -18,6 +18,7 @@ from crm_shared.contracts import BadRecord, Event, decode
 from crm_shared.contracts.event_types import SNAPSHOT, VERBS
 from crm_shared.contracts.topics import is_compacted
 from crm_shared.event_loop_turns import in_turns, next_turn
+from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_shared.telemetry.traces import continue_trace
 from crm_shared.transient import is_transient
 
@@ -60,6 +61,10 @@ class BatchReader:
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Deal with `records`, in order. Raises Stopping when the process ends first: nothing is to be committed."""
+        with WORK_IN_HAND:
+            await self._take(records)
+
+    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
         BATCH_RECORDS.labels(self.subscription.group_id).observe(len(records))
         readable = await self._read_all(records)
         for part in _split(readable):

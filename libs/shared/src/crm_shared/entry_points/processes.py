@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from crm_shared.entry_points.loading import SettingsT
 from crm_shared.entry_points.service_rooms import Rooms
-from crm_shared.gc_freeze import freeze_loaded_objects, frozen_after_loading
+from crm_shared.gc_freeze import freeze_loaded_objects, frozen_after_loading, put_off_full_collections
 from crm_shared.settings import ServiceSettings
 
 
@@ -30,6 +30,7 @@ def serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     with frozen_after_loading():
         app = rooms.make_app(settings)
         server = make_server(entrance(app), settings)
+    put_off_full_collections()
     if settings.operations_port is None:
         server.run()
         return
@@ -57,6 +58,7 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
         rooms.consuming(settings) as consuming,
     ):
         freeze_loaded_objects()
+        put_off_full_collections()
         await run_worker(
             consumer_settings,
             consuming.subscriptions,
@@ -68,8 +70,9 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
 
 async def relay(settings: ServiceSettings) -> None:
     """Bring the outbox to Kafka, or delete what Debezium has brought there, until the process is told to stop."""
-    from crm_shared.outbox.process import run_relay
-    from crm_shared.outbox.settings import RelaySettings
+    with frozen_after_loading():
+        from crm_shared.outbox.process import run_relay
+        from crm_shared.outbox.settings import RelaySettings
 
     relay_settings = RelaySettings(
         dsn=settings.worker_dsn.get_secret_value(),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crm_shared.database.outages import is_away, is_contended, is_overlong
+from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.http.rate_limit import RATE_HEADERS
 from crm_shared.refusals import InvalidField, Refusal, Unavailable
@@ -46,7 +47,8 @@ def answering(route: APIRoute, serve: Handler) -> Callable[[Request], Coroutine[
         started = time.perf_counter()
         traceparent = continue_trace(request.headers.get("traceparent"))
         try:
-            response = await serve(request)
+            with WORK_IN_HAND:
+                response = await serve(request)
         except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
             response = problem_response(to_refusal(error), instance=request.url.path)
         response.raw_headers.append((b"traceparent", traceparent.encode()))

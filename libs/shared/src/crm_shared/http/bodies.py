@@ -125,6 +125,15 @@ def keep_fields(request: Request, fields: Any) -> None:
     request._json = fields  # noqa: SLF001 - as above
 
 
+def forget_body(request: Request) -> None:
+    """Let go of the body and its JSON. The connection keeps the request until its next one comes, however long that is.
+
+    Eight megabytes of lists are 200,000 objects, which a full collection of garbage would walk.
+    """
+    for name in ("_json", "_body"):
+        vars(request).pop(name, None)
+
+
 def parse_json(text: bytes) -> Any:
     """Read JSON of our own as bodies are read: numbers exact."""
     return _DECODER.decode(text.decode())

@@ -20,7 +20,7 @@ from crm_shared.database.outages import is_contended
 from crm_shared.http import unchanged
 from crm_shared.http.address_text import require_utf8, to_one_text
 from crm_shared.http.answering import Handler, answering
-from crm_shared.http.bodies import read_fields, read_json_body
+from crm_shared.http.bodies import forget_body, read_fields, read_json_body
 from crm_shared.http.client_networks import to_client_network
 from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.http.direct import bind_direct, with_path_ids
@@ -97,8 +97,11 @@ async def _serve(
     request.state.context = context
     if request.method in READS:
         return await endpoint(request)
-    body = await read_body(context)
-    return await _serve_write(context, body, lambda: _serve_contended(endpoint, request))
+    try:
+        body = await read_body(context)
+        return await _serve_write(context, body, lambda: _serve_contended(endpoint, request))
+    finally:
+        forget_body(request)
 
 
 async def _serve_contended(endpoint: Handler, request: Request) -> Response:
