@@ -6,23 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from architecture.source_files import ROOT, SourceFile, parse_as, read_sources
+from architecture.sql_texts import list_values_in_sql
 
 from crm_shared.access import Role
 from crm_shared.service_registry import PUBLISHERS, SERVICES
 
-SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b")
 
-
-def sql_by_format(sources: Iterable[SourceFile]) -> Iterator[str]:
-    """List formatted SQL. It is text that a reader can run; values are parameters, never pasted in."""
+def values_in_sql(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List SQL that a value may get into. It is text that a reader can run; values are parameters, never pasted in."""
     for source in sources:
-        if source.package == "crm_shared" and "database" in source.path.parts:
-            continue  # its DDL names tables and roles, which can't be parameters
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.JoinedStr):
-                text = "".join(v.value for v in node.values if isinstance(v, ast.Constant) and isinstance(v.value, str))
-                if SQL.search(text) and any(isinstance(v, ast.FormattedValue) for v in node.values):
-                    yield f"{source.name}:{node.lineno} formats SQL"
+        for line in list_values_in_sql(source):
+            yield f"{source.name}:{line} puts into SQL what may be a value: number it, or annotate it as LiteralString"
 
 
 def subscribers_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
@@ -160,7 +154,7 @@ def lists_of_services(sources: Iterable[SourceFile]) -> Iterator[str]:
 Check = Callable[[Iterable[SourceFile]], Iterator[str]]
 
 CHECKS: list[Check] = [
-    sql_by_format,
+    values_in_sql,
     subscribers_elsewhere,
     kafka_clients_elsewhere,
     swallowed_errors,
@@ -180,7 +174,20 @@ def test_the_house_keeps_its_rules(check: Check) -> None:
 @pytest.mark.parametrize(
     ("check", "path", "package", "text"),
     [
-        (sql_by_format, "a/queries.py", "crm_deals", "x = f'SELECT * FROM deals WHERE id = {i}'"),
+        *(
+            (values_in_sql, "a/queries.py", "crm_deals", f"def f(given: str, deal: Deal):\n    {text}")
+            for text in (
+                "return f'SELECT * FROM deals WHERE id = {given}'",
+                "return 'SELECT * FROM deals WHERE name = ' + given",
+                "return 'SELECT * FROM deals WHERE name = ' + str(deal.id)",
+                "return 'SELECT * FROM deals WHERE name = ' + deal.name",
+                "return 'SELECT * FROM deals WHERE name = %s' % given",
+                "return 'SELECT * FROM deals WHERE name IN ({})'.format(given)",
+                "return 'SELECT * FROM deals WHERE name IN (' + ', '.join(given) + ')'",
+                "named = given.lower()\n    return SELECT + 'DELETE FROM deals WHERE name = ' + named",
+                "found = []\n    found.append(given)\n    return 'UPDATE deals SET ' + ', '.join(found)",
+            )
+        ),
         (subscribers_elsewhere, "a/consumers.py", "crm_deals", "from faststream.kafka import KafkaBroker"),
         (kafka_clients_elsewhere, "a/backlog.py", "crm_reporting", "import aiokafka\naiokafka.AIOKafkaConsumer()"),
         (kafka_clients_elsewhere, "libs/bus/x.py", "crm_shared", "AIOKafkaProducer(bootstrap_servers='x')"),
@@ -200,3 +207,18 @@ def test_the_house_keeps_its_rules(check: Check) -> None:
 )
 def test_each_rule_can_fail(check: Check, path: str, package: str, text: str) -> None:
     assert list(check([parse_as(path, package, text)])) != []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "return 'SELECT ' + COLUMNS + ' FROM deals WHERE ' + where.sql",
+        "return 'SELECT ' + piece + ' FROM deals LIMIT ' + where.number(given)",
+        "more = ', ' + governed_by(where, caller, 'd.owner_id')\n    return 'SELECT ' + COLUMNS + more",
+        "return 'SELECT ' + ', '.join(DEALS.parameter(name) for name in given)",
+        "return f'{given} were updated'",
+    ],
+)
+def test_sql_of_pieces_is_no_value_in_sql(text: str) -> None:
+    function = f"def f(given: str, piece: LiteralString, where: Where):\n    {text}"
+    assert list(values_in_sql([parse_as("a/queries.py", "crm_deals", function)])) == []

@@ -144,6 +144,64 @@ def impure_domains(sources: Iterable[SourceFile]) -> Iterator[str]:
                 yield f"{source.name}:{node.lineno} reads the clock"
 
 
+WITH_IO = {
+    *("asyncpg", "psycopg", "duckdb", "alembic", "elasticsearch", "aiokafka", "faststream", "httpx", "fastapi"),
+    *("starlette", "structlog", "prometheus_client", "opentelemetry", "typer", "rich"),
+    *(STANDARD_IO - {"os", "time"}),  # these two are read below, by name
+    *("contextlib", "sys", "threading", "signal", "tempfile"),
+}
+RUNS_THE_SUITE = {"crm_local", "crm_issuer", "crm_observability", "crm_testing"}
+CLOCK = {"now", "utcnow", "today", "monotonic", "perf_counter", "time.time"}
+CHANCE = {
+    "uuid1",
+    "uuid4",
+    "uuid7",
+    "new_id",
+    "token_bytes",
+    "token_hex",
+    "token_urlsafe",
+    "Random",
+    "choice",
+    "random",
+}
+ENVIRONMENT = {"environ", "getenv"}
+MAKES_IT = {
+    "crm_shared/clock.py": "the clock, and ids by it",
+    "crm_shared/contracts/writing.py": "an event gets its id where it is made",
+    "crm_shared/http/batch_limit.py": "windows of this process' own time",
+    "crm_shared/telemetry/traces.py": "ids of traces",
+    "crm_contacts/imports/rows.py": "ids of a chunk's records, in the process beside",
+    "crm_deals/webhooks/signing.py": "makes secrets",
+    "crm_activities/calendar/feed_secrets.py": "makes secrets",
+}
+"""Modules without I/O that are there to bring time or chance in."""
+
+
+def impure_modules(sources: Iterable[SourceFile]) -> Iterator[str]:
+    """List modules that do no I/O and yet read clock, chance or environment, so that a call is not all that decides.
+
+    A module does I/O that awaits, or imports what does.
+    """
+    for source in sources:
+        if source.package in RUNS_THE_SUITE or source.name.split("/src/")[-1] in MAKES_IT or _does_io(source):
+            continue
+        for node in ast.walk(source.tree):
+            called = node.func if isinstance(node, ast.Call) else node
+            name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
+            is_read = isinstance(node, ast.Call) and (name in CLOCK | CHANCE or ast.unparse(called) in CLOCK)
+            if is_read or name in ENVIRONMENT:
+                yield f"{source.name}:{getattr(node, 'lineno', 0)} reads clock, chance or environment: hand it in"
+
+
+def _does_io(source: SourceFile) -> bool:
+    for _, module in source.imports():
+        top, *rest = module.split(".")
+        is_ours = top in {source.package, "crm_shared"}
+        if top in WITH_IO or (is_ours and (IO_ROOMS & set(rest) or rest[:1] in (["database"], ["http"]))):
+            return True
+    return any(isinstance(node, ast.AsyncFunctionDef | ast.Await) for node in ast.walk(source.tree))
+
+
 def _is_standard(top: str) -> bool:
     return top in sys.stdlib_module_names
 
@@ -154,6 +212,7 @@ CHECKS: list[Check] = [
     wrong_service_imports,
     wrong_room_imports,
     impure_domains,
+    impure_modules,
 ]
 
 
@@ -193,6 +252,11 @@ def test_the_house_keeps_its_rules(check: Check) -> None:
         (impure_domains, "a/domain.py", "crm_deals", "import asyncpg"),
         (impure_domains, "a/domain.py", "crm_deals", "from crm_shared.database import Where"),
         (impure_domains, "a/domain.py", "crm_deals", "from datetime import datetime\nx = datetime.now()"),
+        (impure_modules, "a/rules.py", "crm_deals", "import datetime\ndef f():\n    return datetime.date.today()"),
+        (impure_modules, "a/moves.py", "crm_deals", "from time import monotonic\nx = monotonic()"),
+        (impure_modules, "a/moves.py", "crm_deals", "import random\nx = random.choice([1, 2])"),
+        (impure_modules, "a/moves.py", "crm_deals", "from crm_shared.clock import new_id\nx = new_id()"),
+        (impure_modules, "a/moves.py", "crm_deals", "import os\nx = os.environ['X']"),
     ],
 )
 def test_each_rule_can_fail(check: Check, path: str, package: str, text: str) -> None:

@@ -1,7 +1,7 @@
 """SQL that writes and loads deals."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
@@ -151,7 +151,9 @@ def _to_governed(row: Mapping[str, Any]) -> Deal:
     return to_deal({name: value for name, value in row.items() if name != "governs"})
 
 
-async def _load_writable(connection: Connection, caller: Caller, deal_id: UUID, state: str, locking: str = "") -> Deal:
+async def _load_writable(
+    connection: Connection, caller: Caller, deal_id: UUID, state: LiteralString, locking: LiteralString = ""
+) -> Deal:
     where = add_visible(Where(caller.tenant_id, deal_id), caller, "d.owner_id", contact_id="d.contact_id")
     governs = ", " + governed_by(where, caller, "d.owner_id") + " AS governs"
     row = await connection.fetchrow(

@@ -131,7 +131,7 @@ async def _find_medians(connection: Connection, scope: Scope, window: Window, gr
     return {row["group_key"]: row["median_cycle_s"] for row in await connection.fetch(statement, *where.parameters)}
 
 
-def _by_group(scope: Scope, where: Where, grouping: Grouping, figures: str) -> str:
+def _by_group(scope: Scope, where: Where, grouping: Grouping, figures: LiteralString) -> str:
     seen = " UNION ALL ".join(
         CLOSED + branch for branch in scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
     )
