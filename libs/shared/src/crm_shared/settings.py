@@ -121,16 +121,10 @@ class ServiceSettings(EdgeSettings):
     )
     bulk_poll_s: float = Field(0.05, description="how often bulk work that waits looks again")
 
-    custom_field_check_s: float = Field(1.0, description="how often the worker looks for indexes and values to see to")
-    custom_field_repair_s: float = Field(300.0, description="how often it compares all indexes with what is wanted")
-
     compaction_lag_s: int = Field(
         COMPACTION_LAG_S,
         ge=1,
         description="how long compacted topics may keep what a newer record of its key has replaced",
-    )
-    erasure_check_s: float = Field(
-        600.0, description="how often erased records are looked for that are to be told of again (erasure.md)"
     )
 
     @property

@@ -2,11 +2,12 @@
 
 from pydantic import AliasChoices, AnyHttpUrl, Field, SecretStr
 
+from crm_shared.features.erasure.settings import ErasureSettings
 from crm_shared.features.imports.settings import ImportSettings
 from crm_shared.settings import NOT_GIVEN
 
 
-class ActivitiesSettings(ImportSettings):
+class ActivitiesSettings(ImportSettings, ErasureSettings):
     service: str = "activities"
     dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_ACTIVITIES_DSN", "dsn"))
     worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_ACTIVITIES_WORKER_DSN", "worker_dsn"))

@@ -2,11 +2,13 @@
 
 from pydantic import AliasChoices, Field, SecretStr
 
+from crm_shared.features.custom_fields.settings import CustomFieldSettings
+from crm_shared.features.erasure.settings import ErasureSettings
 from crm_shared.features.imports.settings import ImportSettings
 from crm_shared.settings import NOT_GIVEN
 
 
-class ContactsSettings(ImportSettings):
+class ContactsSettings(ImportSettings, CustomFieldSettings, ErasureSettings):
     service: str = "contacts"
     dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_CONTACTS_DSN", "dsn"))
     worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_CONTACTS_WORKER_DSN", "worker_dsn"))

@@ -2,11 +2,12 @@
 
 from pydantic import AliasChoices, Field, SecretStr
 
+from crm_shared.features.custom_fields.settings import CustomFieldSettings
 from crm_shared.features.imports.settings import ImportSettings
 from crm_shared.settings import NOT_GIVEN
 
 
-class DealsSettings(ImportSettings):
+class DealsSettings(ImportSettings, CustomFieldSettings):
     service: str = "deals"
     dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_DEALS_DSN", "dsn"))
     worker_dsn: SecretStr = Field(NOT_GIVEN, validation_alias=AliasChoices("CRM_DEALS_WORKER_DSN", "worker_dsn"))

@@ -7,11 +7,11 @@ from uuid import UUID
 from prometheus_client import Gauge
 
 from crm_reporting.closings.store import COLUMNS, RECOMPUTED
+from crm_reporting.exclusive_turns import Turn
 from crm_reporting.history import sums as periods
 from crm_reporting.stays import store as stays
 from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
 from crm_shared.database import Connection, Database
-from crm_shared.database.turns import Turn
 
 DIFFERENCES: Final = Gauge(
     "crm_reporting_differences",

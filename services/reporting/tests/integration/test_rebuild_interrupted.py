@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from crm_reporting.cli import main
 from crm_reporting.consumers import project_deals
+from crm_reporting.exclusive_turns import Turn
 from crm_reporting.rebuild.copies import RebuildRefused
 from crm_reporting.rebuild.run import IncompleteCopy, abandon
 from crm_shared.database import Database
-from crm_shared.database.turns import Turn
 from crm_testing.deal_stories import DealStory
 from crm_testing.records import RawRecord
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from crm_reporting.exclusive_turns import Turn
 from crm_reporting.rebuild.copies import (
     CopyDatabase,
     CopyOutdated,
@@ -31,7 +32,6 @@ from crm_reporting.rebuild.swapping import (
 )
 from crm_shared.bus.clients import make_consumer
 from crm_shared.database import Database
-from crm_shared.database.turns import Turn
 from crm_shared.kafka_access import Kafka
 
 STATEMENT_TIMEOUT_S: Final = 4 * 60 * 60.0

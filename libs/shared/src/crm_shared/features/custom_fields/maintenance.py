@@ -10,12 +10,12 @@ from crm_shared.clock import Clock
 from crm_shared.database import Database
 from crm_shared.features.custom_fields.cleaning import RecordAdapters, ValueCleaner
 from crm_shared.features.custom_fields.indexes import IndexKeeper
-from crm_shared.settings import ServiceSettings
+from crm_shared.features.custom_fields.settings import CustomFieldSettings
 
 
 @asynccontextmanager
 async def maintaining_custom_fields(
-    settings: ServiceSettings,
+    settings: CustomFieldSettings,
     database: Database,
     adapters: RecordAdapters,
     clock: Clock,

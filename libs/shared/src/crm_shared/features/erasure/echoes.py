@@ -20,8 +20,8 @@ from crm_shared.backpressure import Backpressure
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.rls import protect
+from crm_shared.features.erasure.settings import ErasureSettings
 from crm_shared.publishing import publish
-from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ class Reannouncements:
 
 @asynccontextmanager
 async def reannouncing(
-    database: Database, settings: ServiceSettings, load_snapshots: LoadSnapshots, backpressure: Backpressure
+    database: Database, settings: ErasureSettings, load_snapshots: LoadSnapshots, backpressure: Backpressure
 ) -> AsyncIterator[None]:
     """Tell of erased records again as long as the block runs, a batch at the `backpressure` of those that read of it.
 

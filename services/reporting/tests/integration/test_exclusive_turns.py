@@ -1,17 +1,17 @@
 """Work that one process of many does: one has the turn, and when its session ends another gets it."""
 
-from typing import Any
-
 import asyncpg
 import pytest
 
-from crm_shared.database.turns import Turn
+from crm_reporting.exclusive_turns import Turn
+from crm_reporting.settings import ReportingSettings
+from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
 
-async def test_one_has_the_turn_until_it_leaves_or_its_session_ends(things: Any) -> None:
-    dsn = things.settings.worker_dsn.get_secret_value()
+async def test_one_has_the_turn_until_it_leaves_or_its_session_ends(reporting: ServiceKit[ReportingSettings]) -> None:
+    dsn = reporting.settings.worker_dsn.get_secret_value()
     async with Turn(dsn, "sweeping") as first, Turn(dsn, "sweeping") as second, Turn(dsn, "mopping") as other:
         session = await first.take()
         assert session is not None
@@ -26,7 +26,7 @@ async def test_one_has_the_turn_until_it_leaves_or_its_session_ends(things: Any)
         assert await first.take() is None
 
         pid = await taken.fetchval("SELECT pg_backend_pid()")
-        async with things.database.read_as_worker() as connection:
+        async with reporting.database.read_as_worker() as connection:
             await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
         assert await first.take() is not None
         with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):

@@ -3,7 +3,8 @@
 from contextlib import AsyncExitStack
 from typing import Final, Self
 
-from crm_shared.database.pool import STATEMENT_TIMEOUT_S, Connection, Database
+from crm_shared.database import Connection, Database
+from crm_shared.database.pool import STATEMENT_TIMEOUT_S
 
 TAKE: Final = "SELECT pg_try_advisory_lock(hashtextextended('turn ' || $1::text, 0))"
 
