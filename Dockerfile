@@ -1,11 +1,11 @@
-# One image for each service: docker build --build-arg SERVICE=deals -t crm-deals .    All six: make images
+# One image for each service: docker build --build-arg SERVICE=deals -t crm-deals .    All seven: make images
 # It runs `crm-<service>` with api, worker, relay, migrate, redrive or republish as its argument.
 # docs/operations/containers.md says what is in it, and how it is built for two architectures.
 
 # A name with its digest builds on that alone: deploy/compose/pin writes one.
 ARG PYTHON_IMAGE=python:3.13-slim
 
-# What all six have below: the same layers, whatever the service.
+# What all seven have below: the same layers, whatever the service.
 FROM ${PYTHON_IMAGE} AS runtime
 # Nothing is installed in a running container. The folders are of volumes: whichever container comes first, they belong
 # to the one that writes.
@@ -30,6 +30,7 @@ COPY services/activities/pyproject.toml services/activities/
 COPY services/search/pyproject.toml services/search/
 COPY services/reporting/pyproject.toml services/reporting/
 COPY integrations/warehouse/pyproject.toml integrations/warehouse/
+COPY deploy/canary/pyproject.toml deploy/canary/
 COPY deploy/issuer/pyproject.toml deploy/issuer/
 COPY deploy/local/pyproject.toml deploy/local/
 COPY deploy/observability/pyproject.toml deploy/observability/
@@ -38,7 +39,7 @@ RUN UV_PROJECT_ENVIRONMENT=/opt/inventory uv sync --frozen --only-group inventor
 FROM tools AS dependencies
 ARG SERVICE
 # What no process imports is not compiled beforehand either: its bytecode weighs as much as its source.
-RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=contacts|deals|activities|search|reporting|issuer"; exit 1; } \
+RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=contacts|deals|activities|search|reporting|issuer|canary"; exit 1; } \
     && uv sync --frozen --no-dev --no-install-workspace --package "crm-$SERVICE" \
     && find .venv -name '*.so*' -type f -exec strip --strip-unneeded {} + \
     && python -m compileall -q --invalidation-mode unchecked-hash .venv \
@@ -56,6 +57,7 @@ COPY --from=described /inventory /
 FROM dependencies AS build
 COPY libs/shared libs/shared
 COPY services services
+COPY deploy/canary deploy/canary
 COPY deploy/issuer deploy/issuer
 # What the service does without goes. Its own is compiled too: the root is read-only, and each start would do it again.
 RUN uv sync --frozen --no-dev --package "crm-$SERVICE" \

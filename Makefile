@@ -20,7 +20,7 @@ IN_PARALLEL := -n 3
 help: ## print this
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: $(UV) ## start the whole suite on this machine, with a demo; again is fine (ARGS=--no-demo: empty; ARGS=--replica: reports read a standby; ARGS=--cdc: Debezium as relay)
+up: $(UV) ## start the whole suite on this machine, with a demo; again is fine (ARGS=--no-demo: empty; ARGS=--replica: reports read a standby; ARGS=--cdc: Debezium as relay; ARGS=--canary: a deal is moved and timed all the while)
 	@$(RUN) crm up $(ARGS)
 
 down: $(UV) ## stop the suite, keep its data
@@ -35,7 +35,7 @@ status: $(UV) ## show every process of the suite
 demo: $(UV) ## move a deal, merge a contact entered twice, and time the arrival of both
 	@$(RUN) crm demo
 
-images: ## build the six images, labelled with this commit: needs docker (ARGS=inventory: what each holds; ARGS=release: two architectures, pushed)
+images: ## build the seven images, labelled with this commit: needs docker (ARGS=inventory: what each holds; ARGS=release: two architectures, pushed)
 	@env REVISION=$$(git rev-parse HEAD) CREATED=$$(git log -1 --format=%cI) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 		$$(grep -s '^CRM_PYTHON_IMAGE=' .env) docker buildx bake -f docker-bake.hcl $(ARGS)
 

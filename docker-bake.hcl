@@ -1,4 +1,4 @@
-# The six images of one commit, by `make images`: docs/operations/containers.md. Beside compose it has to be named, -f docker-bake.hcl.
+# The seven images of one commit, by `make images`: docs/operations/containers.md. Beside compose it has to be named, -f docker-bake.hcl.
 #
 #     make images                       for this machine, into its docker
 #     make images ARGS=inventory        what each holds, as files in dist/inventory
@@ -26,7 +26,7 @@ target "build" {
 
 target "image" {
   name     = "crm-${service}"
-  matrix   = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer"] }
+  matrix   = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer", "canary"] }
   inherits = ["build"]
   args     = { SERVICE = service }
   tags     = ["${REGISTRY}crm-${service}:${VERSION}"]
@@ -34,7 +34,7 @@ target "image" {
 
 target "inventory" {
   name     = "inventory-${service}"
-  matrix   = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer"] }
+  matrix   = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer", "canary"] }
   inherits = ["build"]
   args     = { SERVICE = service }
   target   = "inventory"
@@ -43,7 +43,7 @@ target "inventory" {
 
 target "release" {
   name      = "release-${service}"
-  matrix    = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer"] }
+  matrix    = { service = ["contacts", "deals", "activities", "search", "reporting", "issuer", "canary"] }
   inherits  = ["crm-${service}"]
   platforms = ["linux/amd64", "linux/arm64"]
   output    = ["type=registry,rewrite-timestamp=true"]

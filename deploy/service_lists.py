@@ -37,7 +37,7 @@ class ServiceList:
 
 def list_service_lists(services: Sequence[str], publishers: Sequence[str]) -> Iterator[ServiceList]:
     """Return every list of services that files of the checkout spell, as it should be."""
-    images = (*services, "issuer")
+    images = (*services, "issuer", "canary")
     by_role = {"api": services, "worker": services, "relay": publishers}
     yield ServiceList("Dockerfile", r"^((?:COPY services/\S+ .*\n)+)", _each(services, COPY_OUTLINE))
     yield ServiceList("Dockerfile", r"--build-arg SERVICE=(\w+\|[\w|]+)", "|".join(images))
@@ -55,6 +55,7 @@ def list_service_lists(services: Sequence[str], publishers: Sequence[str]) -> It
         )
     processes = [f"{service}-{role}" for role, those in by_role.items() for service in those]
     yield _choices("contacts", services, indent=14)
+    yield _choices("canary", ("canary", *services), indent=14)  # images that may have a digest
     yield _choices("contacts-api", processes, indent=10)
     yield ServiceList("docs/operations/install.md", r"for service in (.*); do", " ".join(services))
 

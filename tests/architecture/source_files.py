@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 ALONE = (
     *("libs/shared", "libs/testing", "integrations/warehouse"),
-    *("deploy/issuer", "deploy/local", "deploy/observability"),
+    *("deploy/canary", "deploy/issuer", "deploy/local", "deploy/observability"),
 )
 
 

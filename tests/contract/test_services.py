@@ -58,7 +58,7 @@ def test_the_images_build_copies_the_outline_of_every_package() -> None:
     assert sorted(source for source, _ in outlines) == MEMBERS
     assert all(source == target for source, target in outlines)
     (choice,) = re.findall(r"--build-arg SERVICE=(\w+(?:\|\w+)+)", read("Dockerfile"))
-    assert choice.split("|") == [*SERVICES, "issuer"]
+    assert choice.split("|") == [*SERVICES, "issuer", "canary"]
 
 
 def test_mypy_finds_every_package() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from crm_observability.dashboards import make_dashboards
 from crm_observability.generate import FOLDER
 from crm_observability.objectives import PERIOD_DAYS
 from crm_observability.prometheus_tools import find_tool
+from crm_shared.service_registry import SERVICES
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Tenant
 from crm_testing.waiting import wait_until
@@ -37,7 +40,7 @@ def list_questions() -> Iterator[tuple[str, str]]:
                 yield f"{name}: {panel['title']}", question.replace(f"[{PERIOD_DAYS}d:5m]", f"[10m:{EVERY}]")
 
 
-def write_config(crm: RunningCrm, file: Path) -> None:
+def write_config(crm: RunningCrm, file: Path, canary_port: int) -> None:
     targets = [
         {
             "targets": [f"{LOOPBACK}:{process['port']}"],
@@ -46,6 +49,8 @@ def write_config(crm: RunningCrm, file: Path) -> None:
         for process in suite.list_processes(crm.home)
         if process["role"] != "engine"
     ]
+    labels = {"service": "canary", "role": "canary"}
+    targets.append({"targets": [f"{LOOPBACK}:{canary_port}"], "labels": labels})
     config = {
         "global": {"scrape_interval": EVERY, "evaluation_interval": EVERY},
         "rule_files": [str(FOLDER / "prometheus" / "rules" / "*.yml")],
@@ -82,17 +87,10 @@ class Prometheus:
 
 
 @contextmanager
-def running(folder: Path, port: int) -> Iterator[None]:
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - Prometheus itself
-            [
-                find_tool("prometheus"),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={LOOPBACK}:{port}",
-            ],
-            stdout=log,
-            stderr=log,
+def running(log_file: Path, *command: str, **environment: str) -> Iterator[None]:
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - Prometheus itself, and the canary
+            command, stdout=log, stderr=log, env={**os.environ, **environment}
         )
     try:
         yield
@@ -101,12 +99,32 @@ def running(folder: Path, port: int) -> Iterator[None]:
         process.wait()
 
 
+@contextmanager
+def canary_moving(crm: RunningCrm, tenant: Tenant, folder: Path, port: int) -> Iterator[None]:
+    """Run the canary on a tenant of its own, as a site does: all that it is told of are addresses and a token."""
+    (folder / "token").write_text(tenant.admin.token)
+    settings = {f"CRM_{name.upper()}_URL": crm.plan.api_url(name) for name in SERVICES} | {
+        "CRM_HTTP_HOST": LOOPBACK,
+        "CRM_HTTP_PORT": str(port),
+        "CRM_CANARY_TOKEN_FILE": str(folder / "token"),
+        "CRM_CANARY_EVERY_S": "2",
+    }
+    with running(folder / "canary.log", sys.executable, "-m", "crm_canary.cli", "serve", **settings):
+        yield
+
+
 @asynccontextmanager
-async def scraping(crm: RunningCrm, folder: Path) -> AsyncIterator[Prometheus]:
-    write_config(crm, folder / "prometheus.yml")
-    await asyncio.to_thread(find_tool, "prometheus")  # the first time it is fetched
+async def scraping(crm: RunningCrm, folder: Path, canary_port: int) -> AsyncIterator[Prometheus]:
+    write_config(crm, folder / "prometheus.yml", canary_port)
+    program = await asyncio.to_thread(find_tool, "prometheus")  # the first time it is fetched
     (port,) = free_ports(1)
-    with running(folder, port):
+    with running(
+        folder / "prometheus.log",
+        str(program),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={LOOPBACK}:{port}",
+    ):
         async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=30) as client:
             yield Prometheus(client)
 
@@ -126,17 +144,24 @@ async def make_traffic(crm: RunningCrm, tenant: Tenant) -> None:
 
 async def test_no_panel_of_any_dashboard_is_empty(crm: RunningCrm, tenant: Tenant, tmp_path: Path) -> None:
     questions = list(list_questions())
-    processes = len(await crm.read_metrics())
-    async with scraping(crm, tmp_path) as prometheus:
-        await wait_until(lambda: prometheus.has_scraped(processes))
-        await make_traffic(crm, tenant)
-        empty: list[str] = []
+    processes = len(await crm.read_metrics()) + 1
+    (canary_port,) = free_ports(1)
+    with canary_moving(crm, await crm.new_tenant("Canary"), tmp_path, canary_port):
+        async with scraping(crm, tmp_path, canary_port) as prometheus:
+            await wait_until(lambda: prometheus.has_scraped(processes))
+            await make_traffic(crm, tenant)
+            empty: list[str] = []
 
-        async def none_is_empty() -> bool:
-            empty[:] = await prometheus.list_empty(questions)
-            return not empty
+            async def none_is_empty() -> bool:
+                empty[:] = await prometheus.list_empty(questions)
+                return not empty
 
-        try:
-            await wait_until(none_is_empty, timeout_s=60)
-        except TimeoutError:
-            pytest.fail("\n".join(empty))
+            async def canary_saw_its_move_everywhere() -> bool:
+                seen = await prometheus.ask('crm_canary_hops_total{outcome="arrived"} > 1')
+                return {one["metric"]["hop"] for one in seen} == {"move", "timeline", "search", "report"}
+
+            try:
+                await wait_until(none_is_empty, timeout_s=60)
+            except TimeoutError:
+                pytest.fail("\n".join(empty))
+            await wait_until(canary_saw_its_move_everywhere, timeout_s=60)

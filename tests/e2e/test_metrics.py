@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from crm_testing.suite.metrics_page import list_declared_labels, read_families, write_page
+from crm_testing.suite.metrics_page import list_declared_labels, make_canary_page, read_families, write_page
 from crm_testing.suite.running import RunningCrm
 
 pytestmark = pytest.mark.engines
@@ -15,7 +15,7 @@ NAMES_SOMEBODY: Final = {"tenant", "tenant_id", "user", "user_id", "id", "path",
 
 
 async def test_a_running_suite_shows_what_the_page_says(crm: RunningCrm, request: pytest.FixtureRequest) -> None:
-    pages = await crm.read_metrics()
+    pages = {**await crm.read_metrics(), "canary": make_canary_page()}
     page = write_page(pages)
     if request.config.getoption("--write-golden"):
         PAGE.write_text(page, "utf-8")

@@ -143,9 +143,9 @@ class Load:
 @asynccontextmanager
 async def debezium_instead(crm: RunningCrm) -> AsyncIterator[None]:
     """Have Debezium go on in the relays' place, as `crm up --cdc` has it; at the end the relays are back."""
-    crm.home.remember_debezium(wanted=True)
+    crm.home.remember("debezium", wanted=True)
     plan = Plan(crm.home, crm.plan.port_base)
-    crm.home.remember_debezium(wanted=False)
+    crm.home.remember("debezium", wanted=False)
     connect = plan.connect
     assert connect is not None
     async with AsyncExitStack() as stack:

@@ -37,6 +37,7 @@ def test_the_secrets_of_the_install_page_are_those_that_the_chart_mounts(tmp_pat
     script = tmp_path / "deploy/compose/prepare"
     script.parent.mkdir(parents=True)
     shutil.copy(ROOT / "deploy/compose/prepare", script)
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)  # where the script finds which services there are
     stub = tmp_path / "bin" / "kubectl"
     stub.parent.mkdir()
     stub.write_text(KUBECTL)

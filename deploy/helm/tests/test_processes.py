@@ -91,6 +91,7 @@ def test_the_chart_lists_what_compose_starts() -> None:
     assert {one["metadata"]["name"] for one in read("values") if _runs(one)} == {
         *(f"crm-{name}" for name in BOTH),
         "crm-gateway",
+        "crm-canary",
     }
 
 

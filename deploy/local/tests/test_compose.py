@@ -21,7 +21,7 @@ COMPOSE: Final[dict[str, Any]] = yaml.safe_load(TEXT)
 CONTAINERS: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 ENGINES: Final = ("postgres", "postgres-replica", "kafka", "elasticsearch")
 DEBEZIUM: Final = ("connect-grants", "connect")
-EDGE: Final = ("gateway", "issuer")
+EDGE: Final = ("gateway", "issuer", "canary")
 WATCHERS: Final = ("prometheus", "alertmanager", "grafana")
 ROLES: Final = {
     f"{service}-{role}": (service, role)
@@ -167,8 +167,8 @@ def test_the_script_makes_every_secret_and_keeps_what_is_there(tmp_path: Path) -
     assert set(made) == set(COMPOSE["secrets"]) - {"tls_certificate", "tls_key"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     passwords = {re.search(r":([0-9a-f]{48})@", dsn)[1] for name, dsn in made.items() if name.endswith("dsn")}  # type: ignore[index]  # each has one
-    # Four are passwords themselves, as Debezium's three are, and a replica has its primary's roles.
-    assert len(passwords) == len(made) - 5 - len(PUBLISHERS)
+    # Five are passwords themselves, as Debezium's three are, and a replica has its primary's roles.
+    assert len(passwords) == len(made) - 6 - len(PUBLISHERS)
     assert all(re.fullmatch("[0-9a-f]{48}", made[f"{service}_cdc_password"]) for service in PUBLISHERS)
     assert made["reporting_read_dsn"] == made["reporting_dsn"].replace("@postgres:", "@postgres-replica:")
     assert made["admin_dsn"] == f"postgresql://postgres:{made['postgres_password']}@postgres:5432/postgres"
@@ -278,7 +278,7 @@ def test_the_script_tells_what_it_takes_and_makes_nothing(tmp_path: Path, argume
 
 
 def test_a_trial_has_an_issuer_behind_a_gateway(tmp_path: Path) -> None:
-    assert [CONTAINERS[name]["profiles"] for name in EDGE] == [["gateway"], ["issuer"]]
+    assert [CONTAINERS[name]["profiles"] for name in EDGE] == [["gateway"], ["issuer"], ["canary"]]
     assert prepare(tmp_path, "--trial-issuer", "--replica", CRM_GATEWAY_PORT="9443").returncode == 0
     told = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
     assert told["COMPOSE_PROFILES"] == "gateway,replica,issuer"

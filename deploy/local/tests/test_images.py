@@ -1,4 +1,4 @@
-"""The images' build: nothing but the service in the last stage, six of them alike, each base by digest if wanted."""
+"""The images' build: nothing but the service in the last stage, seven of them alike, each base by digest if wanted."""
 
 import json
 import os
@@ -19,7 +19,7 @@ DOCKERFILE: Final = (ROOT / "Dockerfile").read_text("utf-8")
 BAKE: Final = (ROOT / "docker-bake.hcl").read_text("utf-8")
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 LOCK: Final = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))
-IMAGES: Final = (*SERVICES, "issuer")
+IMAGES: Final = (*SERVICES, "issuer", "canary")
 PLACE: Final = re.compile(r"\$\{(CRM_[A-Z]+_IMAGE):-([^}]+)\}")
 PYTHON: Final = ("CRM_PYTHON_IMAGE", "python:3.13-slim")
 # The interpreter of that image, as wheels name it.

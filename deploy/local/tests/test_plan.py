@@ -48,7 +48,7 @@ def test_a_process_is_told_where_the_others_are_and_who_it_is(plan: Plan) -> Non
 
 def test_a_replica_is_an_engine_that_reporting_alone_is_told_of(plan: Plan) -> None:
     assert "CRM_REPORTING_READ_DSN" not in plan.service_environment("reporting", "api")
-    plan.home.remember_replica(wanted=True)
+    plan.home.remember("replica", wanted=True)
     replicated = Plan(plan.home, plan.port_base)
     assert replicated.ports()[20055] == "postgres-replica"
     assert [engine.name for engine in replicated.engines][-1] == "postgres-replica"
@@ -62,13 +62,13 @@ def test_a_replica_is_an_engine_that_reporting_alone_is_told_of(plan: Plan) -> N
         for entry_point in ("api", "worker", "migrate", *(("bi",) if service == "reporting" else ())):
             told = "CRM_REPORTING_READ_DSN" in replicated.service_environment(service, entry_point)
             assert told == (service == "reporting" and entry_point in ("api", "bi"))
-    plan.home.remember_replica(wanted=False)
+    plan.home.remember("replica", wanted=False)
     assert Plan(plan.home, plan.port_base).ports() == plan.ports()
 
 
 def test_debezium_is_an_engine_beside_which_relays_clean_and_no_secret_stands_in_its_settings(plan: Plan) -> None:
     assert plan.service_environment("deals", "relay")["CRM_OUTBOX_RELAY"] == "built-in"
-    plan.home.remember_debezium(wanted=True)
+    plan.home.remember("debezium", wanted=True)
     streaming = Plan(plan.home, plan.port_base)
     assert streaming.ports()[20083] == "connect"
     assert [program.name for program in streaming.programs()] == [program.name for program in plan.programs()]
@@ -79,7 +79,7 @@ def test_debezium_is_an_engine_beside_which_relays_clean_and_no_secret_stands_in
     connector = make_connector("deals", host="db", port=1, database="crm_deals", secrets=Path("/run/secrets"))
     assert password not in str(connector)
     assert connector["database.password"] == "${secrets:/run/secrets:deals_cdc_password}"
-    plan.home.remember_debezium(wanted=False)
+    plan.home.remember("debezium", wanted=False)
     assert Plan(plan.home, plan.port_base).ports() == plan.ports()
 
 

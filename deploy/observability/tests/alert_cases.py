@@ -60,7 +60,41 @@ GROUP: Final = {"group": "search.index", "topic": "crm.deal"}
 DISK: Final = {"instance": "db-1", "mountpoint": "/data", "fstype": "ext4"}
 GIB: Final = 1024**3
 
+
+def of_canary(**hops: str) -> dict[str, str]:
+    return {f'crm_canary_last_success_timestamp_seconds{{hop="{hop}"}}': values for hop, values in hops.items()}
+
+
+CANARY_SECONDS: Final = 'crm_canary_hop_seconds_bucket{hop="report",le="%s"}'
+
 CAUSES: Final = (
+    Case(
+        "CanaryMoveLost",
+        {"hop": "search"},
+        of_canary(move="0+15x200", search="0+15x8 120x20 420+15x200", report="0+15x200"),
+        fires="6m",
+        clears="9m",
+        severity="page",
+    ),
+    Case(
+        "CanaryMoveLost",  # nothing can be moved, and so nothing is seen
+        {"hop": "move"},
+        of_canary(move="0+15x8 120x20 420+15x200", search="0+15x8 120x20 420+15x200"),
+        fires="6m",
+        clears="9m",
+        severity="page",
+    ),
+    Case(
+        "CanaryHopSlow",
+        {"hop": "report"},
+        {
+            CANARY_SECONDS % "2.0": "0x80 0+2x160",
+            CANARY_SECONDS % "10.0": "0+1x80 80+2x160",
+            CANARY_SECONDS % "+Inf": "0+1x80 80+2x160",
+        },
+        fires="15m",
+        clears="40m",
+    ),
     Case(
         "ProcessMissing",
         {"job": "crm", "service": "deals", "role": "worker"},

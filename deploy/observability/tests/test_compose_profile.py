@@ -45,9 +45,8 @@ def test_it_runs_where_it_is_asked_for_and_keeps_what_it_has(container: str) -> 
 
 def test_every_process_of_compose_is_scraped_where_its_metrics_are() -> None:
     prometheus = read(FOLDER / "prometheus" / "prometheus.yml")
-    targets = {
-        target for job in prometheus["scrape_configs"] for group in job["static_configs"] for target in group["targets"]
-    }
+    suite, canary = prometheus["scrape_configs"]
+    targets = {target for group in suite["static_configs"] for target in group["targets"]}
     operations = CONTAINERS["deals-api"]["environment"]["CRM_OPERATIONS_PORT"]
     wanted = {
         f"{name}:{operations if name.endswith('-api') else 8000}"
@@ -55,7 +54,10 @@ def test_every_process_of_compose_is_scraped_where_its_metrics_are() -> None:
         if name.rpartition("-")[2] in ROLES and name.rpartition("-")[0]
     }
     assert targets == wanted
-    for target in targets:
+    # It runs in a profile of its own: one that is not found is no process that is missing.
+    ((name,),) = [found["names"] for found in canary["dns_sd_configs"]]
+    assert CONTAINERS[name]["profiles"] == ["canary"]
+    for target in [*targets, name]:
         networks = CONTAINERS[target.partition(":")[0]]["networks"]
         assert "watched" in networks, target
     assert "watched" in CONTAINERS["prometheus"]["networks"]

@@ -45,7 +45,12 @@ def test_pages_and_tickets_go_to_different_people(labels: dict[str, str], receiv
 
 
 def test_every_process_is_scraped() -> None:
-    (job,) = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["scrape_configs"]
+    job, canary = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["scrape_configs"]
+    assert {one["target_label"]: one["replacement"] for one in canary["relabel_configs"]} == {
+        "job": job["job_name"],
+        "service": "canary",
+        "role": "canary",
+    }
     targets = {target.partition(":")[0] for group in job["static_configs"] for target in group["targets"]}
     assert targets == {
         *(f"{service}-{role}" for role in ("api", "worker") for service in SERVICES),

@@ -47,13 +47,17 @@ def up(
         bool | None,
         typer.Option("--cdc/--no-cdc", help="Debezium brings events to Kafka; by default as last time"),
     ] = None,
+    canary: Annotated[
+        bool | None,
+        typer.Option("--canary/--no-canary", help="a deal is moved and timed all the while; by default as last time"),
+    ] = None,
 ) -> None:
     """Start everything; again is fine. What runs already is left alone."""
     from crm_local import demo as demonstration
 
     home, began_s = Home.from_environment(), time.monotonic()
     try:
-        _bring_up(home, began_s, replica=replica, cdc=cdc)
+        _bring_up(home, began_s, replica=replica, cdc=cdc, canary=canary)
         if not no_demo:
             demonstration.run(demonstration.LocalSuite(open_plan(home)), typer.echo)
     except KeyboardInterrupt:
@@ -242,21 +246,20 @@ def demo(
         refuse(str(error))
 
 
-def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | None) -> None:
+def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | None, canary: bool | None) -> None:
+    options = {"replica": ("a replica", replica), "debezium": ("Debezium", cdc), "canary": ("a canary", canary)}
+    wanted = {option: is_wanted for option, (_, is_wanted) in options.items() if is_wanted is not None}
     running: list[str] = []
     if suite.supervisor_pid(home) is not None:
-        if replica is not None and replica is not home.has_replica:
-            refuse(f"it runs {'with' if home.has_replica else 'without'} a replica: crm down first")
-        if cdc is not None and cdc is not home.has_debezium:
-            refuse(f"it runs {'with' if home.has_debezium else 'without'} Debezium: crm down first")
+        for option, is_wanted in wanted.items():
+            if is_wanted is not home.has(option):
+                refuse(f"it runs {'with' if home.has(option) else 'without'} {options[option][0]}: crm down first")
         running = [process["name"] for process in suite.list_processes(home) if process["state"] == "running"]
         typer.echo(f"already running from {home.path}: {len(running)} processes (crm status)")
     else:
         home.make()
-        if replica is not None:
-            home.remember_replica(wanted=replica)
-        if cdc is not None:
-            home.remember_debezium(wanted=cdc)
+        for option, is_wanted in wanted.items():
+            home.remember(option, wanted=is_wanted)
         home.remember_port_base(home.port_base())
         prefetch(*ENGINE_NAMES, *((KafkaConnect.name,) if home.has_debezium else ()))
         if ended := suite.end_leftovers(home):

@@ -62,20 +62,23 @@ class Home:
     @property
     def has_replica(self) -> bool:
         """Return whether this suite has a standby that reports read: as it was last started with."""
-        return (self.path / "replica").exists()
-
-    def remember_replica(self, *, wanted: bool) -> None:
-        self._remember("replica", wanted=wanted)
+        return self.has("replica")
 
     @property
     def has_debezium(self) -> bool:
         """Return whether Debezium brings this suite's events to Kafka: as it was last started with."""
-        return (self.path / "debezium").exists()
+        return self.has("debezium")
 
-    def remember_debezium(self, *, wanted: bool) -> None:
-        self._remember("debezium", wanted=wanted)
+    @property
+    def has_canary(self) -> bool:
+        """Return whether a canary moves a deal in this suite: as it was last started with."""
+        return self.has("canary")
 
-    def _remember(self, option: str, *, wanted: bool) -> None:
+    def has(self, option: str) -> bool:
+        """Return whether the suite was last started with this option: replica, debezium, canary."""
+        return (self.path / option).exists()
+
+    def remember(self, option: str, *, wanted: bool) -> None:
         if wanted:
             (self.path / option).touch()
         else:

@@ -15,11 +15,12 @@ from crm_local.home import Home
 from crm_shared.database_access import dsn_variable, list_dsns
 from crm_shared.service_registry import BY_NAME, PUBLISHERS, SERVICES
 
-Role = Literal["engine", "api", "worker", "relay"]
+Role = Literal["engine", "api", "worker", "relay", "canary"]
 
 API_OFFSET, WORKER_OFFSET, RELAY_OFFSET = 1, 11, 21
 POSTGRES_OFFSET, REPLICA_OFFSET, KAFKA_OFFSET, CONTROLLER_OFFSET, ELASTICSEARCH_OFFSET = 54, 55, 92, 93, 96
 CONNECT_OFFSET = 83
+CANARY, CANARY_OFFSET, CANARY_TOKEN = "canary", 31, "canary-token"
 LOCAL_PARTITIONS = 3
 DatabaseRole = Literal["app", "worker", "owner"]
 ROLE_OF_DSN: Mapping[str, DatabaseRole] = {"dsn": "app", "worker_dsn": "worker", "owner_dsn": "owner"}
@@ -95,17 +96,18 @@ class Plan:
         return taken | {program.port: program.name for program in self.programs()}
 
     def programs(self) -> list[Program]:
-        """List the services' processes: an API and a worker each, and a relay of those that publish."""
+        """List the processes: an API and a worker each, a relay of those that publish, the canary if wanted."""
         roles: list[tuple[Role, int, Sequence[str]]] = [
             ("api", API_OFFSET, SERVICES),
             ("worker", WORKER_OFFSET, SERVICES),
             ("relay", RELAY_OFFSET, PUBLISHERS),
         ]
-        return [
+        programs = [
             self._program(service, role, self.port_base + offset + SERVICES.index(service))
             for role, offset, services in roles
             for service in services
         ]
+        return [*programs, self._plan_canary()] if self.home.has_canary else programs
 
     def log_file(self, name: str) -> Path:
         """Say where process `name` logs. Raises KeyError when there is no such process."""
@@ -152,7 +154,9 @@ class Plan:
             "CRM_AUTH_ISSUER": ISSUER,
             "CRM_AUTH_AUDIENCE": AUDIENCE,
         }
-        return inherited | local_issuer | chosen | self._addresses() | own
+        # Its endpoint is on this machine, where the suite of a site sends nothing.
+        of_canary = {"CRM_WEBHOOK_ALLOW_PRIVATE": "true"} if service == "deals" and self.home.has_canary else {}
+        return inherited | local_issuer | chosen | self._addresses() | of_canary | own
 
     def _replica_dsn(self, service: str, entry_point: str) -> dict[str, str]:
         if self.replica is None or service != "reporting" or entry_point not in ("api", "bi"):
@@ -161,6 +165,24 @@ class Plan:
 
     def service_command(self, service: str, *arguments: str) -> list[str]:
         return [sys.executable, "-m", f"crm_{service}.cli", *arguments]
+
+    def _plan_canary(self) -> Program:
+        port = self.port_base + CANARY_OFFSET
+        inherited = {name: value for name, value in os.environ.items() if not name.endswith(("_DSN", "_DSN_FILE"))}
+        environment = {
+            **inherited,
+            **self._addresses(),
+            "CRM_CANARY_TOKEN_FILE": str(self.home.secrets / CANARY_TOKEN),
+            "CRM_CANARY_WEBHOOK_URL": f"http://{LOOPBACK}:{port}/hook",
+            "CRM_HTTP_HOST": LOOPBACK,
+            "CRM_HTTP_PORT": str(port),
+            "CRM_HOME": str(self.home.path),
+            "CRM_PORT_BASE": str(self.port_base),
+            HOME_MARK: str(self.home.path),
+        }
+        command = [sys.executable, "-m", "crm_local.canary"]
+        # Its tenant is made in the database of contacts, once that is there.
+        return Program(CANARY, "contacts", "canary", port, command, environment, needs=["postgres"])
 
     def _program(self, service: str, role: Role, port: int) -> Program:
         needs = ["postgres"] if role == "api" else ["postgres", "kafka"]

@@ -79,6 +79,31 @@ PAGES: Final = (
     ),
 )
 
+
+def _ask_canary(having: str = "") -> str:
+    return f"time() - max by (hop) (crm_canary_last_success_timestamp_seconds{having}) > 120"
+
+
+# Of a move that could not be made nothing is to be seen: that is one trouble, not five.
+_MOVE: Final = _ask_canary('{hop="move"}')
+
+CANARY: Final = (
+    Alert(
+        "CanaryMoveLost",
+        "page",
+        f"({_ask_canary()}) unless on () ({_MOVE}) or ({_MOVE})",
+        "1m",
+        "The canary's moves are not to be seen for {{ humanizeDuration $value }}: {{ $labels.hop }}",
+    ),
+    Alert(
+        "CanaryHopSlow",
+        "ticket",
+        "histogram_quantile(0.9, sum by (hop, le) (rate(crm_canary_hop_seconds_bucket[15m]))) > 5",
+        "5m",
+        "One of ten of the canary's moves takes over {{ humanizeDuration $value }} until it is seen: {{ $labels.hop }}",
+    ),
+)
+
 TICKETS: Final = (
     Alert(
         "ConsumerBehind",
@@ -186,4 +211,4 @@ TICKETS: Final = (
     ),
 )
 
-ALERTS: Final = (*PAGES, *TICKETS)
+ALERTS: Final = (*PAGES, *CANARY, *TICKETS)

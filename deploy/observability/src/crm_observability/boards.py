@@ -12,7 +12,7 @@ LEGEND: Final = "{{%s}}"
 
 
 def list_boards() -> Iterator[Board]:
-    yield Board("crm-bus", "CRM: the whole bus", [_promises(), _on_the_way(), _apis(), _stores()])
+    yield Board("crm-bus", "CRM: the whole bus", [_promises(), _canary(), _on_the_way(), _apis(), _stores()])
     for service in SERVICES:
         yield board_of_service(service)
     for objective in OBJECTIVES:
@@ -39,6 +39,36 @@ def _promises() -> Row:
         limit=1,
     )
     return Row("What is promised", [*panels, answering, differing])
+
+
+def _canary() -> Row:
+    """Draw what a client sees; nothing where no canary runs."""
+    return Row(
+        "What the canary sees",
+        [
+            one(
+                "From a move until it is seen, 9 of 10",
+                "s",
+                quantile(0.9, "crm_canary_hop_seconds", "hop"),
+                LEGEND % "hop",
+                limit=5,
+            ),
+            one(
+                "Since a move was seen last",
+                "s",
+                "time() - max by (hop) (crm_canary_last_success_timestamp_seconds)",
+                LEGEND % "hop",
+                limit=120,
+            ),
+            one(
+                "Moves that were lost, in an hour",
+                "short",
+                'sum by (hop) (increase(crm_canary_hops_total{outcome="lost"}[1h]))',
+                LEGEND % "hop",
+                limit=1,
+            ),
+        ],
+    )
 
 
 def _on_the_way() -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,6 +20,7 @@ PROCESSES: Final = (
     "crm_shared.bus.worker",
     "crm_shared.telemetry.cluster_watch",
     "crm_shared.outbox.process",
+    "crm_canary.metrics",
 )
 # Made by the format for each of its families, and of no kind of its own.
 NOT_OURS: Final = ("le", "quantile")
@@ -56,6 +57,16 @@ def read_families(page: str) -> dict[str, MergeGroup]:
         name = f"{family.name}_total" if family.type == "counter" else family.name
         families[name] = MergeGroup(family.type, family.documentation, labels)
     return families
+
+
+def make_canary_page() -> str:
+    """Return what a canary shows beside a suite: it runs where it is asked for alone."""
+    importlib.import_module("crm_canary.metrics")
+    of_canary = CollectorRegistry()
+    for name, collector in list(REGISTRY._names_to_collectors.items()):  # noqa: SLF001 - as above
+        if name.startswith("crm_canary_") and collector not in of_canary._collector_to_names:  # noqa: SLF001
+            of_canary.register(collector)
+    return generate_latest(of_canary).decode()
 
 
 def list_declared_labels() -> dict[str, tuple[str, ...]]:
@@ -103,4 +114,4 @@ def _sum_up(processes: set[str]) -> str:
     for role, services in of_role.items():
         having = {service for service in services if f"{service}-{role}" in processes}
         words += [f"{role}s"] if having == services else sorted(f"{service}-{role}" for service in having)
-    return ", ".join(words)
+    return ", ".join([*words, *({"canary"} & processes)])
