@@ -13,7 +13,7 @@ from crm_local.engines.connect import secrets_folder
 from crm_local.engines.ports import LOOPBACK
 from crm_local.home import Home
 from crm_shared.database_access import dsn_variable, list_dsns
-from crm_shared.service_registry import BY_NAME, PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES, find_service
 
 Role = Literal["engine", "api", "worker", "relay", "canary"]
 
@@ -186,7 +186,7 @@ class Plan:
 
     def _program(self, service: str, role: Role, port: int) -> Program:
         needs = ["postgres"] if role == "api" else ["postgres", "kafka"]
-        if BY_NAME[service].uses_elasticsearch:
+        if find_service(service).uses_elasticsearch:
             needs.append("elasticsearch")
         return Program(
             name=f"{service}-{role}",

@@ -27,7 +27,7 @@ from crm_local.plan import Plan
 from crm_local.program_process import ProgramProcess
 from crm_local.replica import forget_former_replica
 from crm_local.supervised import Supervised
-from crm_shared.service_registry import BY_NAME, PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES, find_service
 
 STOP_PROGRAMS_WITHIN_S = 12.0
 STOP_ENGINES_WITHIN_S = 30.0
@@ -122,7 +122,7 @@ class Supervisor:
         if is_up_to_date(self._plan.home, service):
             self._migrated[service].set()
             return
-        for need in ("postgres", "kafka", *(["elasticsearch"] if BY_NAME[service].uses_elasticsearch else [])):
+        for need in ("postgres", "kafka", *(["elasticsearch"] if find_service(service).uses_elasticsearch else [])):
             await self._engines[need].ready.wait()
         async with self._migrating:
             try:

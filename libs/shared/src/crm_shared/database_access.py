@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from crm_shared.service_registry import BY_NAME
+from crm_shared.service_registry import find_service
 
 DSNS: Final[Mapping[str, Sequence[str]]] = {
     "api": ("dsn",),
@@ -28,7 +28,7 @@ DSNS: Final[Mapping[str, Sequence[str]]] = {
 
 def list_dsns(service: str, entry_point: str) -> Sequence[str]:
     """Return the settings that hold the DSNs which `entry_point` uses. Raises KeyError for one that is not there."""
-    owners = ("owner_dsn",) if entry_point == "worker" and BY_NAME[service].indexes_custom_fields else ()
+    owners = ("owner_dsn",) if entry_point == "worker" and find_service(service).indexes_custom_fields else ()
     return (*DSNS[entry_point], *owners)
 
 

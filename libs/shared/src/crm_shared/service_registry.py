@@ -43,6 +43,11 @@ REGISTRY: Final = (
 )
 """In the order of their ports: `crm up` gives the first one 8001."""
 
-BY_NAME: Final = {service.name: service for service in REGISTRY}
-SERVICES: Final = tuple(BY_NAME)
+_BY_NAME: Final = {service.name: service for service in REGISTRY}
+SERVICES: Final = tuple(_BY_NAME)
 PUBLISHERS: Final = tuple(service.name for service in REGISTRY if service.publishes)
+
+
+def find_service(name: str) -> Service:
+    """Return the service of this name; one that is not of the suite, such as a test's own, has nothing special."""
+    return _BY_NAME.get(name) or Service(name)

@@ -19,7 +19,7 @@ from crm_shared.entry_points.processes import relay as run_relay
 from crm_shared.entry_points.processes import run, serve_api, work
 from crm_shared.entry_points.service_rooms import Rooms
 from crm_shared.features.event_tracking import EVENT_HELP, JSON_HELP, MOST_HELP, MOST_RECORDS, RECORD_HELP
-from crm_shared.service_registry import BY_NAME
+from crm_shared.service_registry import find_service
 from crm_shared.settings import ServiceSettings
 
 logger = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ def make_cli(
 
     _add_processes(cli, rooms, start)
     _add_upkeep(cli, rooms, start)
-    if BY_NAME[service].publishes:
+    if find_service(service).publishes:
         _add_publishing(cli, rooms, start)
     if repairs:
         _add_repair(cli, rooms, start)
@@ -138,7 +138,7 @@ def _add_restored(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[st
         from crm_shared.features.restoring.command import tell_of_restoration
 
         settings = start("restored")
-        sources = rooms.list_snapshot_sources() if BY_NAME[settings.service].publishes else ()
+        sources = rooms.list_snapshot_sources() if find_service(settings.service).publishes else ()
         run(tell_of_restoration(settings, sources, rooms.list_groups(), to))
 
 
@@ -178,7 +178,7 @@ def _add_why(cli: typer.Typer, rooms: Rooms[SettingsT], start: Callable[[str], S
             settings.service,
             settings.kafka,
             settings.worker_dsn.get_secret_value(),
-            BY_NAME[settings.service].publishes,
+            find_service(settings.service).publishes,
             rooms.list_groups(),
             rooms.find_effects_with(settings),
         )

@@ -8,7 +8,7 @@ import asyncpg
 
 from crm_shared.database import public_functions
 from crm_shared.features.custom_fields.schema import functions_ddl
-from crm_shared.service_registry import BY_NAME
+from crm_shared.service_registry import find_service
 
 RoleKind = Literal["owner", "app", "worker"]
 ROLE_KINDS: tuple[RoleKind, ...] = ("owner", "app", "worker")
@@ -51,7 +51,7 @@ async def provision(
         await admin.execute(CLOSE_SHARED_DATABASES)
         for kind in ROLE_KINDS:
             await _create_role(admin, f"{service}_{kind}", password_of(f"{service}_{kind}"))
-        if BY_NAME[service].has_bi_views:
+        if find_service(service).has_bi_views:
             await _create_group(admin, f"{service}_bi")
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
             await admin.execute(f'CREATE DATABASE "{database}" OWNER {service}_owner')
@@ -60,7 +60,7 @@ async def provision(
             await inside.execute(_grants(service, database))
             if await inside.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
                 await inside.execute(functions_ddl(leakproof=True))
-                if BY_NAME[service].has_bi_views:
+                if find_service(service).has_bi_views:
                     await inside.execute(public_functions.closing([f"{service}_{kind}" for kind in ROLE_KINDS]))
         finally:
             await inside.close()
