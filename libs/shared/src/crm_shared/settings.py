@@ -79,13 +79,16 @@ class ServiceSettings(EdgeSettings):
     max_body_bytes: int = 1024 * 1024
     max_batch_body_bytes: int = 8 * 1024 * 1024
     rate_limit_requests: int = Field(2000, description="per user and window")
+    api_processes: int = Field(
+        1, ge=1, description="how many answer for this service; each takes its share of what is limited by tenant"
+    )
     rate_limit_tenant_requests: int = Field(20_000, description="per tenant and window, all its users together")
     rate_limit_bad_tokens: int = Field(
         200,
         description="per IPv4 address or IPv6 /64 and window; then tokens not yet known to be good are 429 from there",
     )
     rate_limit_window_s: int = 10
-    batch_limit_items: int = Field(20_000, description="records in batches per tenant and window, in one process")
+    batch_limit_items: int = Field(20_000, description="records in batches per tenant and window")
     batch_limit_window_s: int = 10
     idempotency_keep_h: int = 24
 

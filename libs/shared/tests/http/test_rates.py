@@ -8,6 +8,7 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
+from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.service_kit import running_service
 
@@ -42,6 +43,21 @@ async def test_all_users_of_a_tenant_share_its_limit(postgres_admin_dsn: str) ->
         require_problem(refused, 429, "rate-limited")
         assert refused.headers["ratelimit-remaining"] == "0"
         require_ok(await kit.client(other.rep).get("/v1/things"))
+
+
+async def test_each_of_several_processes_takes_its_share_of_a_tenant_s_limits(postgres_admin_dsn: str) -> None:
+    limits: dict[str, Any] = {"rate_limit_tenant_requests": 7, "rate_limit_window_s": 3600, "api_processes": 3}
+    limits |= {"batch_limit_items": 10, "batch_limit_window_s": 3600, "rate_limit_requests": 4}
+    async with running_service(ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, **limits) as kit:
+        tenant, other = await kit.seed_tenant(), await kit.seed_tenant()
+        answers = [await kit.client(tenant.rep).get("/v1/things") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert answers[0].headers["ratelimit-limit"] == "4", "a user's is not shared out"
+        batches = kit.app.state.process.batch_limit
+        batches.count(other.id, 3)
+        batches.count(other.id, 3)
+        with pytest.raises(TooManyBatchItems):
+            batches.count(other.id, 1)
 
 
 async def test_bad_tokens_are_limited_by_address_before_they_are_verified(postgres_admin_dsn: str) -> None:

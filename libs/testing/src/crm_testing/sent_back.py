@@ -45,3 +45,22 @@ async def require_taken_back(
     stale = await client.patch(path, json=state)
     assert stale.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "/version" in {each["pointer"] for each in stale.json()["errors"]}, stale.text
+
+
+async def require_taken_back_in_a_batch(
+    client: httpx.AsyncClient, path: str, read_only: set[str], change: Mapping[str, Any]
+) -> None:
+    """Send the answer of `path` back as items of a batch of updates: what PATCH refuses of it, each item refuses."""
+    state = require_ok(await client.get(path))
+    compared = sorted(read_only - {"id"})  # which is how an item names its record
+    changed = [{**state, **change, name: next(value for value in OTHERS if value != state[name])} for name in compared]
+    items = [state, *changed, {**state, "no_such_field": 1}, {**state, **change}, state]
+    answer = await client.post(f"{path.rpartition('/')[0]}/batch", json={"mode": "update", "items": items})
+    same, *refused, written, stale = require_ok(answer, HTTPStatus.MULTI_STATUS)["items"]
+    assert (same["status"], written["status"]) == (HTTPStatus.OK, HTTPStatus.OK), answer.text
+    pointers = [(item["status"], item["problem"]["errors"][0]["pointer"]) for item in refused]
+    assert pointers == [(HTTPStatus.UNPROCESSABLE_ENTITY, f"/{name}") for name in [*compared, "no_such_field"]]
+    assert "/version" in {each["pointer"] for each in stale["problem"]["errors"]}, "another item has changed it"
+    present = require_ok(await client.get(path))
+    assert {name: present[name] for name in change} == change
+    assert present["version"] == state["version"] + 1, "what was refused or the same has changed nothing"

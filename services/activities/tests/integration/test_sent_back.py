@@ -8,7 +8,7 @@ import pytest
 
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok
-from crm_testing.sent_back import list_patched, list_read_only, require_taken_back
+from crm_testing.sent_back import list_patched, list_read_only, require_taken_back, require_taken_back_in_a_batch
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -36,6 +36,7 @@ async def test_what_get_answers_is_taken_back(
     activity = require_ok(await rep.post("/v1/activities", json=record), 201)
     read_only = list_read_only(service.app, TEMPLATE)
     await require_taken_back(rep, f"/v1/activities/{activity['id']}", read_only, {"subject": "Other"})
+    await require_taken_back_in_a_batch(rep, f"/v1/activities/{activity['id']}", read_only, {"subject": "Third"})
 
 
 async def test_an_instance_of_a_series_is_taken_back(

@@ -8,7 +8,7 @@ import pytest
 from crm_contacts.settings import ContactsSettings
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
-from crm_testing.sent_back import list_patched, list_read_only, require_taken_back
+from crm_testing.sent_back import list_patched, list_read_only, require_taken_back, require_taken_back_in_a_batch
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -43,6 +43,35 @@ async def test_what_get_answers_is_taken_back(contacts: Kit, tenant: SeededTenan
     if created is not None:
         path += f"/{require_ok(await admin.post(path, json=created), 201)['id']}"
     await require_taken_back(admin, path, list_read_only(contacts.app, template), change)
+
+
+@pytest.mark.parametrize("template", ["/contacts/{contact_id}", "/companies/{company_id}"])
+async def test_items_of_a_batch_take_it_back_too(contacts: Kit, tenant: SeededTenant, template: str) -> None:
+    created, change = RECORDS[template]
+    admin, path = contacts.client(tenant.admin), f"/v1/{template.split('/')[1]}"
+    path += f"/{require_ok(await admin.post(path, json=created), 201)['id']}"
+    await require_taken_back_in_a_batch(admin, path, list_read_only(contacts.app, template), change)
+
+
+async def test_an_item_that_is_found_by_its_address_is_compared_with_that_record(
+    contacts: Kit, tenant: SeededTenant
+) -> None:
+    rep = contacts.client(tenant.rep)
+    contact = require_ok(await rep.post("/v1/contacts", json={"email": "ada@engine.example"}), 201)
+    items = [{"email": "ada@engine.example", "version": version, "job_title": "Engineer"} for version in (7, 1)]
+    batch = {"mode": "update", "id_property": "email", "items": items}
+    answer = require_ok(await rep.post("/v1/contacts/batch", json=batch), 207)
+    assert [item["status"] for item in answer["items"]] == [422, 200]
+    assert require_ok(await rep.get(f"/v1/contacts/{contact['id']}"))["job_title"] == "Engineer"
+
+
+async def test_an_upsert_takes_what_a_creation_takes(contacts: Kit, tenant: SeededTenant) -> None:
+    """It may have to create the record, of which nothing read-only can be said."""
+    rep = contacts.client(tenant.rep)
+    require_ok(await rep.post("/v1/contacts", json={"email": "ada@engine.example"}), 201)
+    batch = {"mode": "upsert", "items": [{"email": "ada@engine.example", "version": 1}]}
+    [item] = require_ok(await rep.post("/v1/contacts/batch", json=batch), 207)["items"]
+    assert (item["status"], item["problem"]["errors"][0]["pointer"]) == (422, "/version")
 
 
 async def test_who_may_never_change_it_hears_so_first(contacts: Kit, tenant: SeededTenant) -> None:

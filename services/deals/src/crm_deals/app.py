@@ -21,6 +21,7 @@ from crm_shared.http.app import create_app
 
 ROUTERS = (
     pipeline_routes.router,
+    stage_routes.reads,
     stage_routes.router,
     board_routes.router,
     custom_field_routes.router,

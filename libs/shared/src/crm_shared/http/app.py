@@ -24,7 +24,7 @@ from crm_shared.http.direct import DirectRoutes, refuse_method
 from crm_shared.http.methods import PathMethods
 from crm_shared.http.openapi import describe, serve_document
 from crm_shared.http.problems import problem_response
-from crm_shared.http.rate_limit import RateLimits
+from crm_shared.http.rate_limit import RateLimits, share_of
 from crm_shared.http.route import CrmRoute
 from crm_shared.http.unchanged import list_readers
 from crm_shared.settings import ServiceSettings
@@ -106,7 +106,9 @@ async def _open_process(settings: ServiceSettings, owner: AsksOwner | None, cloc
         directory=directory,
         sign_in=SignIn(verifier, directory, owner=owner),
         rate_limits=RateLimits(settings),
-        batch_limit=BatchLimit(items=settings.batch_limit_items, window_s=settings.batch_limit_window_s),
+        batch_limit=BatchLimit(
+            items=share_of(settings.batch_limit_items, settings), window_s=settings.batch_limit_window_s
+        ),
         clock=clock,
     )
 

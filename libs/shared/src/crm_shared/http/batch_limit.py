@@ -1,4 +1,4 @@
-"""Records per tenant and window that batches may write, counted in this process.
+"""Records per tenant and window that batches may write, counted in this process: its share of the service's limit.
 
 Each record of a batch is told of, and what it tells stands before other tenants' in outbox, topics and readers.
 """

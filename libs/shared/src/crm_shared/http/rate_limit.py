@@ -82,13 +82,21 @@ class SecretTries:
             self._bad.count(network)
 
 
+def share_of(limit: int, settings: ServiceSettings) -> int:
+    """Return what of a tenant's limit one of the service's API processes may let through.
+
+    Users' limits are not shared out: one user is often one connection, which is one process's.
+    """
+    return math.ceil(limit / settings.api_processes)
+
+
 class RateLimits:
     """The counts of one process."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         window_s = settings.rate_limit_window_s
         self.by_user = RateLimit(requests=settings.rate_limit_requests, window_s=window_s)
-        self._by_tenant = RateLimit(requests=settings.rate_limit_tenant_requests, window_s=window_s)
+        self._by_tenant = RateLimit(requests=share_of(settings.rate_limit_tenant_requests, settings), window_s=window_s)
         self.bad_tokens = RateLimit(requests=settings.rate_limit_bad_tokens, window_s=window_s)
         self.secret_tries = SecretTries(self.bad_tokens)
 

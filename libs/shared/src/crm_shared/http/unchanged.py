@@ -7,26 +7,25 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from crm_shared.http.bodies import keep_fields, parse_json, read_fields
 from crm_shared.http.context import RequestContext
-from crm_shared.refusals import FieldProblem, InvalidField, StaleVersion, escape, require_version
+from crm_shared.read_only_fields import list_read_only, require_unchanged
+from crm_shared.refusals import StaleVersion, require_version
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 METHOD: Final = "PATCH"
 RETRIES: Final = 2
-_ABSENT: Final = object()
 
 
-def list_read_only(route: APIRoute) -> frozenset[str]:
+def list_read_only_of(route: APIRoute) -> frozenset[str]:
     """Name what the route's answer shows of a record and its body does not change."""
     taken = None if route.body_field is None else route.body_field.field_info.annotation
-    return _list_fields(route.response_model) - _list_fields(taken) if taken is not None else frozenset()
+    return list_read_only(route.response_model, taken) if taken is not None else frozenset()
 
 
 def list_readers(routes: Iterable[BaseRoute]) -> dict[str, APIRoute]:
@@ -45,7 +44,7 @@ def taking_unchanged(route: APIRoute, endpoint: Handler) -> Handler:
 
     Raises InvalidField that names each that is not.
     """
-    read_only = list_read_only(route)
+    read_only = list_read_only_of(route)
 
     async def call(request: Request) -> Response:
         given = read_fields(request)
@@ -78,7 +77,7 @@ async def _write_unchanged(
     while True:
         present = parse_json(bytes((await reader(context.request)).body))
         require_version(present["version"], named)
-        _require_same(held, present)
+        require_unchanged(held, present)
         context.compared_version = present["version"]
         try:
             return await endpoint(context.request)
@@ -86,30 +85,3 @@ async def _write_unchanged(
             if not retries:
                 raise
             retries -= 1
-
-
-def _require_same(held: Mapping[str, Any], present: Mapping[str, Any]) -> None:
-    wrong = [
-        FieldProblem(f"/{escape(name)}", "can't be changed here, and is not what the record has now")
-        for name, value in held.items()
-        if not _is_same(value, present.get(name, _ABSENT))
-    ]
-    if wrong:
-        raise InvalidField("A field that is read alone was changed.", errors=wrong)
-
-
-def _is_same(one: object, other: object) -> bool:
-    """Compare as JSON does: `true` is no 1, whatever Python says."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_same(one[name], other[name]) for name in one)
-    return one == other
-
-
-def _list_fields(model: object) -> frozenset[str]:
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return frozenset(model.model_fields)
-    return frozenset()

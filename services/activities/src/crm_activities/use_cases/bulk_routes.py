@@ -9,6 +9,7 @@ from crm_activities.use_cases import batch
 from crm_activities.use_cases.batch import ActivityBatch, ImportActivity, WriteActivities
 from crm_activities.use_cases.bulk_schemas import ImportActivityRequest, UpsertActivityRequest
 from crm_activities.use_cases.schemas import EditActivityRequest
+from crm_shared.contracts.states import ActivityState
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.features.replicas.dependency import ReferenceLookup
 from crm_shared.http.batch_limit import TooManyBatchItems
@@ -34,7 +35,9 @@ async def write_activities(body: BatchRequest, context: Context, references: Ref
             return UpsertActivityRequest.model_validate(item).to_changes()
         return EditActivityRequest.model_validate(item).to_changes()
 
-    reader = ItemReader(body, id_properties=ActivityBatch.unique_fields)
+    reader = ItemReader(
+        body, id_properties=ActivityBatch.unique_fields, shown=ActivityState, changed=EditActivityRequest
+    )
     items, refused = await reader.read(context, read_new, read_changes)
     command = WriteActivities(context.caller, items)
     written = await batch.write_activities(command, context.unit_of_work, references, context.clock)

@@ -10,6 +10,7 @@ from crm_contacts.companies.batch import WriteCompanies
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.schemas import CreateCompanyRequest, EditCompanyRequest
 from crm_contacts.companies.unique_owners import UNIQUE_FIELDS
+from crm_shared.contracts.states import CompanyState
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.context import Context
@@ -32,7 +33,8 @@ async def write_companies(body: BatchRequest, context: Context) -> Response:
     def read_changes(item: object) -> Mapping[str, Any]:
         return EditCompanyRequest.model_validate(item).to_changes()
 
-    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
+    reader = ItemReader(body, id_properties=UNIQUE_FIELDS, shown=CompanyState, changed=EditCompanyRequest)
+    items, refused = await reader.read(context, read_new, read_changes)
     command = WriteCompanies(context.caller, items)
     written = await batch.write_companies(command, context.unit_of_work, context.clock)
     return await reply_batch(context, "company", {**refused, **written})

@@ -10,6 +10,7 @@ from crm_contacts.contacts.batch import WriteContacts
 from crm_contacts.contacts.commands import CreateContact
 from crm_contacts.contacts.schemas import CreateContactRequest, EditContactRequest
 from crm_contacts.contacts.unique_owners import UNIQUE_FIELDS
+from crm_shared.contracts.states import ContactState
 from crm_shared.features.batches.requests import BatchAnswer, BatchRequest, BatchRoute, ItemReader, reply_batch
 from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.context import Context
@@ -32,7 +33,8 @@ async def write_contacts(body: BatchRequest, context: Context) -> Response:
     def read_changes(item: object) -> Mapping[str, Any]:
         return EditContactRequest.model_validate(item).to_changes()
 
-    items, refused = await ItemReader(body, id_properties=UNIQUE_FIELDS).read(context, read_new, read_changes)
+    reader = ItemReader(body, id_properties=UNIQUE_FIELDS, shown=ContactState, changed=EditContactRequest)
+    items, refused = await reader.read(context, read_new, read_changes)
     command = WriteContacts(context.caller, items)
     written = await batch.write_contacts(command, context.unit_of_work, context.clock)
     return await reply_batch(context, "contact", {**refused, **written})

@@ -14,6 +14,7 @@ from crm_deals.deals.schemas import (
     UpsertDealRequest,
     WriteDealRequest,
 )
+from crm_shared.contracts.states import DealState
 from crm_shared.features.batches.requests import (
     BatchAnswer,
     BatchRequest,
@@ -62,7 +63,8 @@ async def write_deals(body: BatchRequest, context: Context, references: Referenc
             return UpsertDealRequest.model_validate(item).to_changes()
         return WriteDealRequest.model_validate(item).given()
 
-    items, refused = await ItemReader(body, id_properties=DealBatch.unique_fields).read(context, read_new, read_changes)
+    reader = ItemReader(body, id_properties=DealBatch.unique_fields, shown=DealState, changed=WriteDealRequest)
+    items, refused = await reader.read(context, read_new, read_changes)
     command = WriteDeals(context.caller, items)
     written = await batch.write_deals(command, context.unit_of_work, references, context.clock)
     return await reply_batch(context, "deal", {**refused, **written})

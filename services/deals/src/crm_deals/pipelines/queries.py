@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from crm_deals.pipelines.domain import PipelineNotFound
+from crm_deals.pipelines.domain import PipelineNotFound, StageNotFound
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.listing import ListStatement, Page, select_page
@@ -37,3 +37,14 @@ async def load_pipeline(connection: Connection, caller: Caller, pipeline_id: UUI
     if row is None:
         raise PipelineNotFound
     return dict(row)
+
+
+async def load_stage(
+    connection: Connection, caller: Caller, pipeline_id: UUID, stage_id: UUID
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read a pipeline and one of its stages. Raises PipelineNotFound, StageNotFound."""
+    pipeline = await load_pipeline(connection, caller, pipeline_id)
+    for stage in pipeline["stages"]:
+        if stage["id"] == str(stage_id):
+            return pipeline, stage
+    raise StageNotFound

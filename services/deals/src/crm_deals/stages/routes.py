@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from crm_deals.pipelines import queries
 from crm_deals.pipelines.domain import LastOpenStage, PipelineNotFound, StageInUse, StageNotFound
 from crm_deals.stages import commands
 from crm_deals.stages.commands import DeleteStage
@@ -24,12 +25,25 @@ from crm_shared.http.problems import problems
 from crm_shared.http.route import CrmRoute
 from crm_shared.refusals import Forbidden, StaleVersion
 
+reads = APIRouter(prefix="/pipelines/{pipeline_id}/stages", tags=["pipelines"], route_class=CrmRoute)
 router = APIRouter(
     prefix="/pipelines/{pipeline_id}/stages",
     tags=["pipelines"],
     route_class=CrmRoute,
     dependencies=[requires(Permission.WRITE_PIPELINES)],
 )
+
+
+@reads.get(
+    "/{stage_id}",
+    response_model=StageOfPipeline,
+    summary="Get one stage",
+    responses=problems(PipelineNotFound, StageNotFound),
+)
+async def get_stage(pipeline_id: UUID, stage_id: UUID, context: Context) -> Response:
+    async with context.database.read(context.caller.tenant_id) as connection:
+        pipeline, stage = await queries.load_stage(connection, context.caller, pipeline_id, stage_id)
+    return context.reply(_to_answer(pipeline, stage))
 
 
 @router.post(

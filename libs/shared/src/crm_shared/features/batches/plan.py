@@ -39,12 +39,14 @@ class BatchItem(Generic[NewT]):
 
     `target` None: it creates `new`. Otherwise it makes `changes` to the record that `target` names and, should there
     be none, creates `new`; without a `new` it is refused then. A Refusal as `new` is what creating it would answer.
+    `unchanged`: read-only fields that came with the changes, and have to be what the record has.
     """
 
     index: int
     target: Target | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)
     new: NewT | Refusal | None = None
+    unchanged: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

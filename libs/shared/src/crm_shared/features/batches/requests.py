@@ -22,6 +22,7 @@ from crm_shared.http.problems import Problem, refusal_of_validation, to_problem
 from crm_shared.http.route import CrmRoute
 from crm_shared.json_pieces import write_json
 from crm_shared.outbox.partitioning import hash_key
+from crm_shared.read_only_fields import list_read_only
 from crm_shared.refusals import InvalidField, Refusal
 from crm_shared.settings import ServiceSettings
 
@@ -37,7 +38,8 @@ _ITEMS_SCHEMA = {
     "minItems": 1,
     "maxItems": MAX_ITEMS,
     "items": {},
-    "description": "each as the body of a single POST, or of PATCH with the record's `id` or its `id_property`; "
+    "description": "each as the body of a single POST, or of PATCH with the record's `id` or its `id_property` (and in "
+    "mode update, as PATCH takes them, read-only fields that are what the record has); "
     "anything else is that item's 422",
 }
 
@@ -93,9 +95,21 @@ class BatchAnswer(BaseModel):
 class ItemReader:
     """Reads the items of one request; what is wrong with one is its refusal, and stays with it."""
 
-    def __init__(self, request: BatchRequest, *, id_properties: Sequence[str]) -> None:
-        """`id_properties`: the unique fields that items may be found by, the usual one first."""
+    def __init__(
+        self,
+        request: BatchRequest,
+        *,
+        id_properties: Sequence[str],
+        shown: type[BaseModel],
+        changed: type[BaseModel],
+    ) -> None:
+        """`id_properties`: the unique fields that items may be found by, the usual one first.
+
+        `shown`: what GET answers of a record. What `changed`, the change of one, does not take of it is read-only: an
+        item of an update may bring it as long as it is what the record has.
+        """
         self._request = request
+        self._read_only = list_read_only(shown, changed)
         self._property = request.choose_property(id_properties)
 
     async def read(
@@ -119,19 +133,20 @@ class ItemReader:
             return BatchItem(index, new=create(raw))
         if not isinstance(raw, dict):
             raise InvalidField.at("", "is not an object")
-        rest, record_id = raw, None
+        rest, record_id, held = raw, None, {}
         if self._request.mode == "update":
             record_id = _read_id(raw)
-            rest = {name: value for name, value in raw.items() if name != "id"}
+            rest = {name: value for name, value in raw.items() if name != "id" and name not in self._read_only}
+            held = {name: value for name, value in raw.items() if name != "id" and name in self._read_only}
         changes = dict(edit(rest))
         if record_id is not None:
-            return BatchItem(index, Target("id", record_id), changes)
+            return BatchItem(index, Target("id", record_id), changes, unchanged=held)
         value = changes.pop(self._property, None)
         if value is None:
             raise InvalidField.at(f"/{self._property}", "is required: the record is found by it")
         target = Target(self._property, value)
         if self._request.mode == "update":
-            return BatchItem(index, target, changes)
+            return BatchItem(index, target, changes, unchanged=held)
         try:
             return BatchItem(index, target, changes, new=create(raw))
         except (ValidationError, Refusal) as error:

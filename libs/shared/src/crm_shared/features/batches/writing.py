@@ -13,6 +13,7 @@ from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.features.batches.plan import BatchItem, NewT, Plan, RecordT
 from crm_shared.features.batches.records import RecordBatch, TakenMeanwhile
 from crm_shared.publishing import publish
+from crm_shared.read_only_fields import require_unchanged, to_answered
 from crm_shared.refusals import Refusal, Unavailable
 
 ATTEMPTS = 4
@@ -81,6 +82,8 @@ def _decide(
     record = None if item.target is None else records.find(item, plan)
     status = HTTPStatus.OK
     if record is not None:
+        if item.unchanged:  # under the record's lock: nothing comes between the look and the write
+            require_unchanged(item.unchanged, to_answered(records.to_state(record)))
         decided = records.edit(record, item.changes)
     elif item.new is None:
         raise records.refuse_absent()
