@@ -98,12 +98,12 @@ def test_a_value_has_one_stored_form(field_type: FieldType, value: object, store
         (FieldType.DATE, 20261122, "takes a day such as 2026-11-22"),
         (FieldType.DATE, "1899-12-31", "lies outside 1900-01-01 to 2200-12-31"),
         (FieldType.DATE, "9999-12-31", "lies outside 1900-01-01 to 2200-12-31"),
-        (FieldType.SELECT, "bronze", "is not one of the options gold, silver"),
+        (FieldType.SELECT, "bronze", "is not one of the options gold (Gold!), silver"),
         (FieldType.SELECT, "tin", "is an option that was retired"),
         (FieldType.SELECT, ["gold"], "takes the value of an option"),
         (FieldType.MULTI_SELECT, "gold", "takes a list of options"),
         (FieldType.MULTI_SELECT, ["gold", "gold"], "names an option more than once"),
-        (FieldType.MULTI_SELECT, ["gold", "bronze"], "is not one of the options gold, silver"),
+        (FieldType.MULTI_SELECT, ["gold", "bronze"], "is not one of the options gold (Gold!), silver"),
         (FieldType.MULTI_SELECT, ["tin"], "is an option that was retired"),
     ],
 )
@@ -214,8 +214,8 @@ def test_an_option_is_named_whatever_the_case() -> None:
     assert [from_text(field, text) for text in ("Gold", "GOLD", "best OF all", "Silver", "silver", "SECOND")] == [
         "gold", "gold", "gold", "Silver", "silver", "Silver"
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="is not one of the options"):
-        from_text(field, "SILVER")  # which of the two nobody can tell
+    with pytest.raises(ValueError, match=re.escape("gold (Best of all), Silver (Second), silver (Third)")):
+        from_text(field, "SILVER")  # which of the two nobody can tell; who has the labels finds them in the refusal
 
 
 def test_a_text_of_nothing_visible_is_blank() -> None:

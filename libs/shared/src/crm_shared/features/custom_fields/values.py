@@ -157,7 +157,12 @@ def _to_options(field: CustomField, value: Any, present: Any) -> list[str] | Non
 
 
 def _name_options(field: CustomField) -> str:
-    selectable = [option.value for option in field.options if not option.retired]
+    """Name them by value, which every door takes, and by the label, which people's files have, where it is another."""
+    selectable = [
+        option.value if option.label.casefold() == option.value.casefold() else f"{option.value} ({option.label})"
+        for option in field.options
+        if not option.retired
+    ]
     return ", ".join(selectable[:_NAMED_OPTIONS]) + (", …" if len(selectable) > _NAMED_OPTIONS else "")
 
 
