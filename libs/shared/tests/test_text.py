@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crm_shared.text import to_line, to_name, to_nfc, to_path_name
+from crm_shared.text import is_seen, to_line, to_name, to_nfc, to_path_name
 
 TAGS = "http://crm.test/v1/contacts/7/tags/"
 
@@ -88,3 +88,19 @@ def test_a_run_stays_as_it_is_wherever_it_stands(before: int, marks: int, beyond
     begin = "x" * before + beyond
     text = begin + run + "e\u0301"
     assert to_nfc(text) == begin + (run if is_kept else unicodedata.normalize("NFC", run)) + "\u00e9"
+
+
+@pytest.mark.parametrize(
+    "code", [0xFDD0, 0xFDEF, *(plane << 16 | end for plane in range(17) for end in (0xFFFE, 0xFFFF))]
+)
+def test_what_unicode_keeps_free_of_characters_is_none_of_a_line(code: int) -> None:
+    """Nothing shows it, a spreadsheet's file can't hold it, and two names with and without it look alike."""
+    with pytest.raises(ValueError, match="control character"):
+        to_line(f"Ada{chr(code)}")
+    assert not is_seen(chr(code))
+
+
+@pytest.mark.parametrize("text", ["\ufdcf", "\ufdf0", "\ufffd", "\U0001fffd", "\U00020000"])
+def test_its_neighbours_are_characters(text: str) -> None:
+    assert to_line(text) == text
+    assert is_seen(text)

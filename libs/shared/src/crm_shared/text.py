@@ -8,10 +8,14 @@ from urllib.parse import unquote
 _UNSEEN: Final = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 # Letters, marks and a symbol to Unicode, and blank on paper: grapheme joiner, Hangul fillers, Khmer inherent vowels,
 # Mongolian and other variation selectors, the empty Braille cell.
-_BLANK: Final = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+# Code points that Unicode keeps free of characters for ever: nothing shows them, and no XML may hold U+FFFE.
+_NO_CHARACTERS: Final = "\ufdd0-\ufdef" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
 )
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BLANK: Final = re.compile(
+    f"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef{_NO_CHARACTERS}]"
+)
+_CONTROL: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_NO_CHARACTERS}]")
 # Letters with a stroke or without their dot have no accent to Unicode, and to people they do.
 _STROKED: Final = str.maketrans("øłđħŧı", "oldhti")
 # To put marks in their order takes the square of their number: a body of nothing else would stop the process. UAX 15
@@ -51,14 +55,14 @@ def is_seen(text: str) -> bool:
 
 
 def has_control(text: str) -> bool:
-    """Return whether the text holds a control character; a tab and the end of a line are such."""
+    """Return whether the text holds a control character; a tab, a line's end and what is no character are such."""
     return _CONTROL.search(text) is not None
 
 
 def to_line(text: str) -> str:
     """Return one line of text in NFC. Raises ValueError for a control character in it."""
     if has_control(text):
-        raise ValueError("holds a control character, such as a tab or a line's end")
+        raise ValueError("holds a control character, such as a tab or a line's end, or what is no character")
     return to_nfc(text)
 
 
