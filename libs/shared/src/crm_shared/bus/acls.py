@@ -2,7 +2,7 @@
 
 A service has three principals: its own (api, worker, relay), `…-migrate`, which makes topics, and `…-redrive`, which
 alone may write to another service's topic, as it puts back what was set aside. Nobody's process runs as that one, but a
-person's `redrive` and `restored`.
+person's `redrive`, `restored` and `why`.
 """
 
 import shlex

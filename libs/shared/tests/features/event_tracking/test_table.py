@@ -80,6 +80,15 @@ def test_what_is_not_found_is_explained(*, is_whole: bool, capsys: pytest.Captur
     assert ("--most 0" in printed) is not is_whole
 
 
+def test_what_could_not_be_asked_is_no_place_where_it_is_not() -> None:
+    away = [Unanswered("the outbox of deals", "TimeoutError"), Unanswered("Kafka", "TimeoutError")]
+    part = ServicePart("deals", EVENT_ID, has_outbox=True, unanswered=away)
+    assert [row[0] for row in list_rows(EVENT_ID, [part])] == ["not asked", "not asked"]
+    reasons = list(list_reasons([part]))
+    assert "may have it" in reasons[0]
+    assert not any("No row of an outbox" in reason or "compacted" in reason for reason in reasons)
+
+
 @pytest.mark.parametrize(
     ("event_id", "record", "at"),
     [

@@ -22,7 +22,15 @@ from crm_shared.contracts.topics import TOPICS, topic_of
 from crm_shared.database import Database
 from crm_shared.features.event_tracking.groups import find_letter, read_progress
 from crm_shared.features.event_tracking.outbox import find_row
-from crm_shared.features.event_tracking.parts import Effect, Place, ServicePart, TrackedEvent, Unanswered, written_at
+from crm_shared.features.event_tracking.parts import (
+    OUTBOX,
+    Effect,
+    Place,
+    ServicePart,
+    TrackedEvent,
+    Unanswered,
+    written_at,
+)
 from crm_shared.features.event_tracking.topic_search import Bounds, Show, read_at, search
 from crm_shared.kafka_access import Kafka
 from crm_shared.outbox.partitioning import hash_key
@@ -92,7 +100,7 @@ async def look(service: Service, wanted: Wanted, show: Show) -> ServicePart:
 async def _look_in_outbox(service: Service, part: ServicePart) -> None:
     if not service.publishes:
         return
-    with _answering(part, f"the outbox of {service.name}"):
+    with _answering(part, f"{OUTBOX} of {service.name}"):
         async with Database.opened(service.worker_dsn, max_size=1, statement_timeout_s=STATEMENT_TIMEOUT_S) as database:
             row = await find_row(database, part.event_id)
         if row is not None:
@@ -168,7 +176,10 @@ def _answering(part: ServicePart, what: str) -> Iterator[None]:
     except Exception as error:
         if not (is_transient(error) or isinstance(error, KafkaError)):
             raise
-        part.unanswered.append(Unanswered(what, f"{type(error).__name__}: {error}".removesuffix(": ")))
+        said, name = str(error), type(error).__name__
+        part.unanswered.append(
+            Unanswered(what, said if said.startswith(name) else f"{name}: {said}".removesuffix(": "))
+        )
 
 
 def to_tracked(record: ConsumerRecord) -> TrackedEvent:

@@ -13,6 +13,8 @@ from crm_shared.clock import time_of_id_s
 Reading = Literal["past", "waits", "never"]
 """past: the group has committed an offset behind the event; never: it has committed nothing in its partition."""
 
+OUTBOX: Final = "the outbox"
+
 EffectState = Literal["there", "missing", "waits", "failed"]
 
 
@@ -108,6 +110,11 @@ class ServicePart:
     letters: list[Letter] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     unanswered: list[Unanswered] = field(default_factory=list)
+
+    @property
+    def is_outbox_asked(self) -> bool:
+        """Return whether it has an outbox that answered."""
+        return self.has_outbox and not any(one.what.startswith(OUTBOX) for one in self.unanswered)
 
     @property
     def is_found(self) -> bool:

@@ -67,7 +67,7 @@ def _list_outbox(part: ServicePart) -> Iterator[Row]:
     if part.outbox_position is not None:
         detail = f"row {part.outbox_position}, {part.outbox_before} before it: the relay has yet to send it"
         yield "outbox", part.service, "waits", "", detail
-    elif part.has_outbox and not any(one.what.startswith("the outbox") for one in part.unanswered):
+    elif part.is_outbox_asked:
         yield "outbox", part.service, "sent" if part.place is not None else "no row", "", ""
 
 
@@ -108,14 +108,17 @@ def list_reasons(parts: Sequence[ServicePart]) -> Iterator[str]:
     """Say what may be the reason that an event was not found."""
     if is_found(parts):
         return
+    if any(part.unanswered for part in parts):
+        yield "What could not be asked may have it: ask again once that answers."
     if any(not one.is_whole for part in parts for one in part.looked):
         yield "Reading ended at its bound: --most 0 reads on to the end; --record ID reads one partition alone."
-    if any(part.has_outbox for part in parts):
+    if any(part.is_outbox_asked for part in parts):
         yield "No row of an outbox has it: it was sent, upon which the row is deleted, or never committed."
-    yield (
-        "A compacted topic keeps a record's newest event alone (all but crm.deal), and each topic drops what is older"
-        " than its retention."
-    )
+    if any(part.looked for part in parts):
+        yield (
+            "A compacted topic keeps a record's newest event alone (all but crm.deal), and each topic drops what is"
+            " older than its retention."
+        )
     yield "It may be no event's id: records and webhook deliveries have ids of the same form."
 
 
