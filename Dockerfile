@@ -43,7 +43,7 @@ RUN test -n "$SERVICE" || { echo "say which: --build-arg SERVICE=contacts|deals|
     && uv sync --frozen --no-dev --no-install-workspace --package "crm-$SERVICE" \
     && find .venv -name '*.so*' -type f -exec strip --strip-unneeded {} + \
     && python -m compileall -q --invalidation-mode unchecked-hash .venv \
-        -x '/(pygments/(lexers|styles)|sqlalchemy/(testing|dialects/(mssql|mysql|oracle))|faststream/(confluent|mqtt|nats|rabbit|redis)|elasticsearch/(_sync|esql))/'
+        -x '/(pygments/(lexers|styles)|sqlalchemy/(testing|orm|dialects/(mssql|mysql|oracle))|faststream/(confluent|mqtt|nats|rabbit|redis|specification)|elasticsearch/(_sync|dsl|esql)|opentelemetry/(sdk/_logs|proto_json/(collector/)?(logs|profiles)|semconv/_incubating/(attributes|metrics)/(?!otel_)))/'
 
 FROM dependencies AS described
 COPY deploy/images/inventory.py /opt/

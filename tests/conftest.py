@@ -1,13 +1,14 @@
 """The running suite, one for all tests that act from outside."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Final
 
 import pytest
 
 from crm_testing.suite.running import RunningCrm, find_port_base
 from crm_testing.suite.tenant import Tenant
+from crm_testing.trace_collector import TraceCollector, collecting
 
 RUNNING: Final = pytest.StashKey[RunningCrm]()
 LEFT: Final = pytest.StashKey[int]()
@@ -19,6 +20,8 @@ BESIDE_OTHER_TESTS: Final = {
     # A machine that tests much at once is slow, not away: what is away refuses connections, and is noticed at once.
     "CRM_ELASTICSEARCH_TIMEOUT_S": "60",
     "CRM_UPSTREAM_TIMEOUT_S": "20",
+    # Recorded is what a caller asks for: a test of traces sends a sampled traceparent, the others send none.
+    "OTEL_TRACES_SAMPLER": "parentbased_always_off",
 }
 
 
@@ -50,9 +53,19 @@ def _acts_on_suite(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-async def crm(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> AsyncIterator[RunningCrm]:
+def collector() -> Iterator[TraceCollector]:
+    """Yield the collector that the suite sends its spans to."""
+    with collecting() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def crm(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, collector: TraceCollector
+) -> AsyncIterator[RunningCrm]:
     """Start everything once a session: engines, migrations, thirteen processes."""
-    running = RunningCrm(tmp_path_factory.mktemp("suite"), find_port_base(), BESIDE_OTHER_TESTS)
+    variables = BESIDE_OTHER_TESTS | collector.environment
+    running = RunningCrm(tmp_path_factory.mktemp("suite"), find_port_base(), variables)
     try:
         await asyncio.to_thread(running.start)
         pytestconfig.stash[RUNNING] = running

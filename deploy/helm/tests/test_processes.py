@@ -37,6 +37,8 @@ OF_A_CLUSTER: Final = {
     "CRM_KAFKA_USER",
     "CRM_TOPIC_REPLICATION",
 }
+# They are OpenTelemetry's own, and no settings of a service.
+OF_OPENTELEMETRY: Final = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
 # The image says where a process listens; `crm up` tells each process all addresses, and marks it as its own.
 OF_CRM_UP: Final = {"CRM_HTTP_HOST", "CRM_HTTP_PORT", "CRM_LOCAL_HOME", "CRM_SEARCH_URL", "CRM_REPORTING_URL"}
 
@@ -123,7 +125,7 @@ def test_a_process_is_told_of_the_databases_it_uses_and_no_other(name: str) -> N
 
 @pytest.mark.parametrize("name", BOTH)
 def test_a_process_reaches_what_its_networks_in_compose_reach(name: str) -> None:
-    # In `watched` nobody is reached: Prometheus reaches them.
+    # In `watched` Prometheus reaches them, and they the collector of traces, which the chart opens by traces.endpoint.
     networks = set(COMPOSE[name]["networks"]) - {"watched"}
     assert {one for one in BOTH[name]["reaches"] if one != "issuer"} == {NETWORKS[one] for one in networks - {"edge"}}
     # The edge is where APIs ask each other and the issuer.
@@ -154,5 +156,5 @@ def test_a_process_has_the_settings_that_crm_up_gives_it(name: str, plan: Plan) 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_every_variable_is_a_setting_of_its_service(name: str) -> None:
-    known = names_of_settings(BOTH[name]["service"])
+    known = names_of_settings(BOTH[name]["service"]) | OF_OPENTELEMETRY
     assert {one for one in environment(name) if one not in known and one.removesuffix("_FILE") not in known} == set()

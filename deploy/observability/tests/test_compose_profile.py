@@ -10,6 +10,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
 from crm_observability.generate import FOLDER
 from crm_observability.objectives import PERIOD_DAYS
+from crm_shared.telemetry.tracing import find_wrong_setting
 
 ROOT: Final = FOLDER.parents[1]
 CONTAINERS: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))[
@@ -41,6 +42,25 @@ def test_it_runs_where_it_is_asked_for_and_keeps_what_it_has(container: str) -> 
     assert not any(
         container in other.get("depends_on", {}) for name, other in CONTAINERS.items() if name not in WATCHERS
     )
+
+
+def test_the_collector_takes_what_every_process_sends_and_is_told_of_by_prepare() -> None:
+    settings = CONTAINERS["collector"]
+    assert settings["profiles"] == ["observability"]
+    mounts = list_mounts("collector")
+    config = read(ROOT / mounts[settings["command"][0].removeprefix("--config=")])
+    port = config["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
+    [pipeline] = config["service"]["pipelines"].values()
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(pipeline[kind]) <= set(config[kind])
+    told = f"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:{port}"
+    assert f'[ -z "$observability" ] || echo "{told}"' in (ROOT / "deploy/compose/prepare").read_text("utf-8")
+    assert find_wrong_setting(dict([told.split("=")])) is None
+    for name, container in CONTAINERS.items():
+        if name.rpartition("-")[2] in ROLES and name.rpartition("-")[0]:
+            # Off unless .env says where.
+            assert container["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "${OTEL_EXPORTER_OTLP_ENDPOINT:-}"
+            assert set(container["networks"]) & set(settings["networks"])
 
 
 def test_every_process_of_compose_is_scraped_where_its_metrics_are() -> None:

@@ -3,6 +3,11 @@
 {{- $values := .root.Values -}}
 {{- $prefix := include "crm.prefix" .root -}}
 {{- $set := dict "CRM_LOG_LEVEL" $values.logLevel "CRM_OUTBOX_RELAY" $values.outbox.relay -}}
+{{- if $values.traces.endpoint -}}
+  {{- $_ := set $set "OTEL_EXPORTER_OTLP_ENDPOINT" $values.traces.endpoint -}}
+  {{- $_ := set $set "OTEL_TRACES_SAMPLER" "parentbased_traceidratio" -}}
+  {{- $_ := set $set "OTEL_TRACES_SAMPLER_ARG" (toString $values.traces.ratio) -}}
+{{- end -}}
 {{- range .dsns }}{{ $_ := set $set (printf "CRM_%s_FILE" (upper .)) (printf "/run/secrets/%s" .) }}{{ end -}}
 {{- if eq .process.role "api" -}}
   {{- $_ := set $set "CRM_OPERATIONS_PORT" "9000" -}}

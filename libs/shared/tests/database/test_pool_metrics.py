@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from crm_shared.clock import new_id
+from crm_shared.cluster_watch import CLOCK_OFFSET_S, look
 from crm_shared.database import Database
-from crm_shared.telemetry.cluster_watch import CLOCK_OFFSET_S, look
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines

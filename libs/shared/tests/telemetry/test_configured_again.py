@@ -1,8 +1,5 @@
 """Logs that are set up a second time reach the loggers that have written by then."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -12,15 +9,7 @@ from crm_shared.telemetry.logs import configure_logs
 logger = structlog.get_logger(__name__)
 
 
-@pytest.fixture
-def restored() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
-
-
-@pytest.mark.usefixtures("restored")
+@pytest.mark.usefixtures("restored_logs")
 def test_a_logger_that_has_written_follows_the_second_setting_up() -> None:
     configure_logs(service="test", role="job")
     logger.info("first")

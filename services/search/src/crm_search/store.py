@@ -15,6 +15,7 @@ from elasticsearch import ApiError, AsyncElasticsearch
 from crm_search.bulk import Write, describe, read_rejection, to_away, to_portions
 from crm_shared.bus import DependencyUnavailable
 from crm_shared.refusals import Unavailable
+from crm_shared.telemetry.spans import begin_call
 
 AWAY: Final = (ElasticConnectionError, ConnectionTimeout)
 """What the client raises while no node answers."""
@@ -84,6 +85,13 @@ class DocumentStore:
         """Return the store of the index that is filled beside this one."""
         return DocumentStore(self._client, to_filling_alias(self._alias), max_bulk_bytes=self._max_bulk_bytes)
 
+    def _describe(self, operation: str) -> dict[str, str]:
+        return {
+            "db.system.name": "elasticsearch",
+            "db.operation.name": operation,
+            "db.collection.name": self._alias,
+        }
+
     async def ping(self) -> None:
         """Raise if Elasticsearch does not answer, or the index is not there yet."""
         if not await self._client.indices.exists_alias(name=self._alias):
@@ -105,12 +113,14 @@ class DocumentStore:
             if read_at_s is not None and time.monotonic() - read_at_s > MAX_READ_AGE_S:
                 raise DependencyUnavailable("what was read is too old to be written: it is read again")
             try:
-                answer = await self._client.bulk(
-                    index=self._alias,
-                    operations=lines,  # type: ignore[arg-type]  # it takes lines of JSON as well
-                    require_alias=True,
-                    filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
-                )
+                with begin_call(f"bulk {self._alias}", self._describe("bulk")) as span:
+                    answer = await self._client.bulk(
+                        index=self._alias,
+                        operations=lines,  # type: ignore[arg-type]  # it takes lines of JSON as well
+                        require_alias=True,
+                        filter_path=["items.*.status", "items.*.error.type", "items.*.error.reason"],
+                    )
+                    span.note("db.operation.batch.size", len(answer.body["items"]))
             except ApiError as error:
                 # The request as a whole is refused for what the cluster is or lacks, never for one document.
                 raise to_away(error) from None
@@ -170,20 +180,20 @@ class DocumentStore:
 
         `query` gives the score, `filters` leave out, `types` (none: all) leave out after counting.
         """
-        answer = await _answering(
-            self._client.search(
-                index=self._alias,
-                query=_narrow(visibility, query, filters),
-                post_filter={"terms": {"type": list(types)}} if types else None,
-                sort=[{"_score": "desc"}, {"key": "asc"}],
-                search_after=list(after) if after else None,
-                size=limit,
-                aggregations=FACETS if with_counts else None,
-                track_total_hits=False,
-                # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
-                preference=str(visibility.tenant_id),
-            )
+        asked = self._client.search(
+            index=self._alias,
+            query=_narrow(visibility, query, filters),
+            post_filter={"terms": {"type": list(types)}} if types else None,
+            sort=[{"_score": "desc"}, {"key": "asc"}],
+            search_after=list(after) if after else None,
+            size=limit,
+            aggregations=FACETS if with_counts else None,
+            track_total_hits=False,
+            # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
+            preference=str(visibility.tenant_id),
         )
+        with begin_call(f"search {self._alias}", self._describe("search")):
+            answer = await _answering(asked)
         facets = answer["aggregations"] if with_counts else {}
         counts = {name: {one["key"]: one["doc_count"] for one in facet["buckets"]} for name, facet in facets.items()}
         return Hits([_to_hit(hit) for hit in answer["hits"]["hits"]], counts)

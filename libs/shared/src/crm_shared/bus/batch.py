@@ -10,6 +10,7 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from crm_shared.bus.backoff import Backoff, wait_or_stop
+from crm_shared.bus.batch_span import begin_batch
 from crm_shared.bus.dead_letters import DeadLetters, Stopping
 from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, DEAD_LETTERED, FRESHNESS_S, HANDLER_S, RETRIES
 from crm_shared.bus.subscription import Subscription
@@ -19,7 +20,7 @@ from crm_shared.contracts.event_types import SNAPSHOT, VERBS
 from crm_shared.contracts.topics import is_compacted
 from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.gc_freeze import WORK_IN_HAND
-from crm_shared.telemetry.traces import continue_trace
+from crm_shared.telemetry.spans import exemplar_of
 from crm_shared.transient import is_transient
 
 logger = structlog.get_logger(__name__)
@@ -80,7 +81,8 @@ class BatchReader:
         now_s = time.time()
         for _, event in readable:
             # A clock that is ahead of ours by a little makes no event negative.
-            self._freshness[event.verb == SNAPSHOT].observe(max(0.0, now_s - written_at_s(event)))
+            passed_s = max(0.0, now_s - written_at_s(event))
+            self._freshness[event.verb == SNAPSHOT].observe(passed_s, exemplar_of(event.traceparent))
 
     async def _bury_erased(self, readable: Sequence[Readable]) -> None:
         """Take away what was set aside of records that are erased now. Said again at each telling: it costs little."""
@@ -124,16 +126,16 @@ class BatchReader:
         events = [event for _, event in readable]
         backoff = Backoff()
         while True:
-            continue_trace(events[0].traceparent if len(events) == 1 else None)
             started_at_s = time.perf_counter()
             try:
-                await self.subscription.handler(events.copy())
+                with begin_batch(group_id, readable) as span:
+                    await self.subscription.handler(events.copy())
             except Exception as error:  # noqa: BLE001 - a handler may raise anything; which kind it is decides the rest
                 if not is_transient(error, self.subscription.transient_errors):
                     return error
                 await self._wait(error, backoff)
             else:
-                HANDLER_S.labels(group_id).observe(time.perf_counter() - started_at_s)
+                HANDLER_S.labels(group_id).observe(time.perf_counter() - started_at_s, span.exemplar)
                 self.waits_for = None
                 return None
 

@@ -20,8 +20,10 @@ from crm_shared.database.decimals import set_decimal_codec
 from crm_shared.database.metrics import ACQUIRE_S, ACQUIRE_TIMEOUTS, POOLS
 from crm_shared.database.moments import set_time_codecs
 from crm_shared.database.outages import StatementTimeout
+from crm_shared.database.statement_spans import describe_statement
 from crm_shared.database.transaction import Transaction
 from crm_shared.json_text import JsonText
+from crm_shared.telemetry.spans import begin_call, is_recording
 
 STATEMENT_TIMEOUT_S: Final = 30.0
 
@@ -40,9 +42,12 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
     held_tenant: UUID | None = None
 
-    async def _execute(self, *args: Any, **named: Any) -> Any:
+    async def _execute(self, query: str, *args: Any, **named: Any) -> Any:
         try:
-            return await super()._execute(*args, **named)
+            if not is_recording():
+                return await super()._execute(query, *args, **named)
+            with begin_call(*describe_statement(query)):
+                return await super()._execute(query, *args, **named)
         except TimeoutError as error:
             raise StatementTimeout("the statement was stopped") from error
 

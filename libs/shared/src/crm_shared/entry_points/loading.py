@@ -10,6 +10,7 @@ from pydantic_settings import SettingsError
 from crm_shared.database_access import dsn_variable, list_dsns
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.logs import configure_logs
+from crm_shared.telemetry.tracing import find_wrong_setting
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
@@ -21,6 +22,10 @@ def load_settings(service: str, entry_point: str, settings_type: type[SettingsT]
     except (ValidationError, SettingsError) as error:
         typer.echo(f"crm-{service}: settings missing or wrong: {'; '.join(_describe(error))}", err=True)
         raise typer.Exit(2) from None
+    wrong = find_wrong_setting()
+    if wrong is not None:
+        typer.echo(f"crm-{service}: settings missing or wrong: {wrong}", err=True)
+        raise typer.Exit(2)
     missing = [name for name in list_dsns(service, entry_point) if not getattr(settings, name).get_secret_value()]
     if missing:
         described = "; ".join(_describe_dsn(service, name) for name in missing)

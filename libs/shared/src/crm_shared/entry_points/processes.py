@@ -7,6 +7,7 @@ from crm_shared.entry_points.loading import SettingsT
 from crm_shared.entry_points.service_rooms import Rooms
 from crm_shared.gc_freeze import freeze_loaded_objects, frozen_after_loading, put_off_full_collections
 from crm_shared.settings import ServiceSettings
+from crm_shared.telemetry.tracing import recording
 
 
 def run(work: Awaitable[None]) -> None:
@@ -27,45 +28,47 @@ def serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     from crm_shared.http.direct import entrance
     from crm_shared.http.server import make_server, serving_beside
 
-    with frozen_after_loading():
-        app = rooms.make_app(settings)
-        server = make_server(entrance(app), settings)
-    put_off_full_collections()
-    if settings.operations_port is None:
-        server.run()
-        return
+    with recording(settings.service, "api"):
+        with frozen_after_loading():
+            app = rooms.make_app(settings)
+            server = make_server(entrance(app), settings)
+        put_off_full_collections()
+        if settings.operations_port is None:
+            server.run()
+            return
 
-    async def serve_both(port: int) -> None:
-        async with serving_beside(app.state.operations, settings, host=settings.http_host, port=port):
-            await server.serve()
+        async def serve_both(port: int) -> None:
+            async with serving_beside(app.state.operations, settings, host=settings.http_host, port=port):
+                await server.serve()
 
-    run(serve_both(settings.operations_port))
+        run(serve_both(settings.operations_port))
 
 
 async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     """Consume events until the process is told to stop."""
     from crm_shared.bus.subscriber import ConsumerSettings
     from crm_shared.bus.worker import run_worker
-    from crm_shared.telemetry.cluster_watch import watching_cluster
+    from crm_shared.cluster_watch import watching_cluster
 
     consumer_settings = ConsumerSettings(
         kafka=settings.kafka,
         client_id=f"{settings.service}-worker",
         group_instance_id=settings.group_instance_id,
     )
-    async with (
-        watching_cluster(settings.worker_dsn.get_secret_value()),
-        rooms.consuming(settings) as consuming,
-    ):
-        freeze_loaded_objects()
-        put_off_full_collections()
-        await run_worker(
-            consumer_settings,
-            consuming.subscriptions,
-            http_host=settings.http_host,
-            http_port=settings.http_port,
-            checks=consuming.checks,
-        )
+    with recording(settings.service, "worker"):
+        async with (
+            watching_cluster(settings.worker_dsn.get_secret_value()),
+            rooms.consuming(settings) as consuming,
+        ):
+            freeze_loaded_objects()
+            put_off_full_collections()
+            await run_worker(
+                consumer_settings,
+                consuming.subscriptions,
+                http_host=settings.http_host,
+                http_port=settings.http_port,
+                checks=consuming.checks,
+            )
 
 
 async def relay(settings: ServiceSettings) -> None:
@@ -82,4 +85,5 @@ async def relay(settings: ServiceSettings) -> None:
         batch_rows=settings.relay_batch_rows,
         last_idle_s=settings.relay_poll_s,
     )
-    await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)
+    with recording(settings.service, "relay"):
+        await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)

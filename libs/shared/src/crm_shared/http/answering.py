@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final
 
 import asyncpg
@@ -19,11 +20,14 @@ from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.http.rate_limit import RATE_HEADERS
 from crm_shared.refusals import InvalidField, Refusal, Unavailable
 from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
-from crm_shared.telemetry.traces import continue_trace
+from crm_shared.telemetry.spans import begin
+from crm_shared.telemetry.traces import current_traceparent
 
 logger = structlog.get_logger(__name__)
 # Shown before there is any: of a counter whose first value is 1 no increase is seen.
 OUR_FAULT: Final = (500, 503)
+PREFIX: Final = "/v1"
+"""What every route's path begins with, as it is asked for; the routes themselves, and metrics, leave it out."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -42,22 +46,34 @@ def answering(route: APIRoute, serve: Handler) -> Callable[[Request], Coroutine[
     count = cache(lambda status: HTTP_REQUESTS.labels(path, method, status))
     for status in OUR_FAULT:
         count(status)
+    name, attributes = f"{method} {PREFIX}{path}", {"http.request.method": method, "http.route": PREFIX + path}
 
     async def handle(request: Request) -> Response:
         started = time.perf_counter()
-        traceparent = continue_trace(request.headers.get("traceparent"))
-        try:
-            with WORK_IN_HAND:
-                response = await serve(request)
-        except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
-            response = problem_response(to_refusal(error), instance=request.url.path)
+        with begin(name, "server", attributes, received(request)) as span:
+            try:
+                with WORK_IN_HAND:
+                    response = await serve(request)
+            except Exception as error:  # noqa: BLE001 - each kind gets its answer; the unknown is logged with its trace
+                refusal = to_refusal(error)
+                response = problem_response(refusal, instance=request.url.path)
+                if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    span.fail(refusal.slug)
+            span.note("http.response.status_code", response.status_code)
+            traceparent = current_traceparent() or ""
         response.raw_headers.append((b"traceparent", traceparent.encode()))
         response.raw_headers += request.scope.get(RATE_HEADERS, ())
-        seconds.observe(time.perf_counter() - started)
+        seconds.observe(time.perf_counter() - started, span.exemplar)
         count(response.status_code).inc()
         return response
 
     return handle
+
+
+def received(request: Request) -> tuple[str, ...]:
+    """Return the caller's place in its trace, nothing where it names none."""
+    traceparent = request.headers.get("traceparent")
+    return () if traceparent is None else (traceparent,)
 
 
 def to_refusal(error: Exception) -> Refusal:

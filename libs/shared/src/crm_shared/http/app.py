@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -17,7 +17,7 @@ from crm_shared.access.sign_in import AsksOwner, SignIn
 from crm_shared.access.tokens import TokenVerifier
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.database import Database
-from crm_shared.http.answering import to_http_refusal
+from crm_shared.http.answering import PREFIX, to_http_refusal
 from crm_shared.http.batch_limit import BatchLimit
 from crm_shared.http.context import ProcessContext
 from crm_shared.http.direct import DirectRoutes, refuse_method
@@ -31,7 +31,6 @@ from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.health import Check, health_routes
 from crm_shared.telemetry.loop_lag import watching_loop
 
-PREFIX: Final = "/v1"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 ServiceParts = Callable[[FastAPI, ProcessContext], AbstractAsyncContextManager[Mapping[str, Check]]]
 """Opens what only this service has (an Elasticsearch client, a reference lookup), gives their health checks."""

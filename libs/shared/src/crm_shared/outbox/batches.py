@@ -23,7 +23,10 @@ class SentBatch:
     """One partition's rows on their way; `acknowledgement` ends with Kafka's word."""
 
     topic: str
+    partition: int
     positions: list[int]
+    traceparents: list[str | None]
+    began_ns: int
     acknowledgement: "asyncio.Future[Any]"
 
     @property
@@ -122,17 +125,20 @@ async def send(producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]) -> Se
     has failed.
     """
     sent = Sent()
-    now_ms = time.time_ns() // 1_000_000
+    now_ns = time.time_ns()
+    now_ms = now_ns // 1_000_000
     for (topic, partition), group in (await _group(producer, rows)).items():
         batch = producer.create_batch()
         positions: list[int] = []
+        traceparents: list[str | None] = []
         for row in group:
             accepted = batch.append(timestamp=now_ms, key=row[3].encode(), value=row[5], headers=headers_of(row))
             if accepted is None:
                 break
             positions.append(row[0])
+            traceparents.append(row[13])
         batch.close()
         acknowledgement = await producer.send_batch(batch, topic, partition=partition)
         acknowledgement.add_done_callback(_note_error)
-        sent.batches.append(SentBatch(topic, positions, acknowledgement))
+        sent.batches.append(SentBatch(topic, partition, positions, traceparents, now_ns, acknowledgement))
     return sent

@@ -14,6 +14,7 @@ from crm_shared.outbox import metrics
 from crm_shared.outbox.batches import Sent, send
 from crm_shared.outbox.leader_election import LeadershipLost
 from crm_shared.outbox.queue import OutboxQueue
+from crm_shared.outbox.sent_spans import record_sent
 from crm_shared.outbox.settings import RelaySettings
 
 logger = structlog.get_logger(__name__)
@@ -109,6 +110,7 @@ class LeaderSession:
         await self._await_acknowledgements(self._sent)
         self._status.trouble = None
         sent, self._sent = self._sent, None
+        record_sent(sent)
         arrived = sent.list_arrived()
         self._acknowledged += arrived
         metrics.CYCLE_ROWS.observe(len(arrived))

@@ -14,7 +14,7 @@ SECRET_FIELDS = frozenset({"authorization", "password", "secret", "token", "dsn"
 def _add_trace(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     traceparent = current_traceparent()
     if traceparent is not None:
-        event["trace_id"] = traceparent.split("-")[1]
+        _, event["trace_id"], event["span_id"], _ = traceparent.split("-")
     return event
 
 

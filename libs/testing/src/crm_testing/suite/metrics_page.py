@@ -18,7 +18,7 @@ ROOMS: Final = ("app", "worker")
 PROCESSES: Final = (
     "crm_shared.http.server",
     "crm_shared.bus.worker",
-    "crm_shared.telemetry.cluster_watch",
+    "crm_shared.cluster_watch",
     "crm_shared.outbox.process",
     "crm_canary.metrics",
 )
@@ -29,7 +29,8 @@ HEAD: Final = """\
 
 Every process has them at `/metrics` (`CRM_OPERATIONS_PORT` moves it to a port of its own). No label names a tenant, a
 user, a record or a path as it was asked for. Beside these each process has `process_*` and `python_*`: memory, CPU,
-open files, garbage. A histogram is asked for by its `_bucket`, `_sum` and `_count`.
+open files, garbage. A histogram is asked for by its `_bucket`, `_sum` and `_count`. Who asks for OpenMetrics, as
+Prometheus does, gets [exemplars](traces.md#from-a-metric-to-a-trace) with trace ids as well, where traces are recorded.
 
 This page is what a running suite shows; `tests/e2e/test_metrics.py` compares the two.
 

@@ -208,11 +208,11 @@ class RunningCrm:
         answer = http_get(process["port"], "/readyz", timeout_s=3)
         return answer is not None and answer[0] == HTTPStatus.OK
 
-    async def read_metrics(self) -> dict[str, str]:
+    async def read_metrics(self, headers: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the metrics of every process but the engines, by its name. They must be ready."""
         processes = [process for process in suite.list_processes(self.home) if process["role"] != "engine"]
         urls = [f"http://127.0.0.1:{process['port']}/metrics" for process in processes]
-        answers = await asyncio.gather(*(self._client.get(url) for url in urls))
+        answers = await asyncio.gather(*(self._client.get(url, headers=headers) for url in urls))
         return {str(process["name"]): answer.text for process, answer in zip(processes, answers, strict=True)}
 
     @staticmethod

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import structlog
@@ -22,6 +23,7 @@ from crm_shared.background import background, repeat
 from crm_shared.clock import Clock
 from crm_shared.database import Database
 from crm_shared.database.outages import is_away, is_contended
+from crm_shared.telemetry.spans import begin, exemplar_of
 
 logger = structlog.get_logger(__name__)
 
@@ -124,7 +126,8 @@ class Dispatcher:
             webhook = await repository.load(connection, delivery["tenant_id"], delivery["webhook_id"])
         now = self._clock.now()
         if delivery["first_attempt_at"] is None:
-            metrics.FIRST_ATTEMPT_S.observe((now - delivery["created_at"]).total_seconds())
+            waited_s = (now - delivery["created_at"]).total_seconds()
+            metrics.FIRST_ATTEMPT_S.observe(waited_s, exemplar_of(delivery["traceparent"]))
         headers = {
             "content-type": CONTENT_TYPE,
             "user-agent": "crm-webhooks/1",
@@ -136,7 +139,23 @@ class Dispatcher:
                 secrets_=list_secrets(webhook, now=now),
             ),
         }
-        return await self._sender.send(webhook.url, delivery["body"], headers)
+        return await self._post(delivery, webhook.url, headers)
+
+    async def _post(self, delivery: Mapping[str, Any], url: str, headers: Mapping[str, str]) -> Answer:
+        attributes = {
+            "http.request.method": "POST",
+            "http.request.resend_count": delivery["attempts"] - 1,
+            "server.address": urlsplit(url).hostname or "",
+            "cloudevents.event_id": str(delivery["event_id"]),
+            "cloudevents.event_type": delivery["event_type"],
+        }
+        with begin("POST", "client", attributes, [delivery["traceparent"] or ""]) as span:
+            answer = await self._sender.send(url, delivery["body"], headers)
+            if answer.status is not None:
+                span.note("http.response.status_code", answer.status)
+            if not answer.is_success:
+                span.fail("no-answer" if answer.status is None else str(answer.status))
+        return answer
 
     async def _conclude(self, delivery: Mapping[str, Any], answer: Answer) -> None:
         now = self._clock.now()
@@ -151,7 +170,8 @@ class Dispatcher:
             await queue.conclude(transaction, delivery, answer, status=status, next_attempt_at=again_at)
         metrics.ATTEMPTS.labels({"PENDING": "retried"}.get(status, status.lower())).inc()
         if answer.is_success:
-            metrics.DELAY_S.observe((now - delivery["created_at"]).total_seconds())
+            delay_s = (now - delivery["created_at"]).total_seconds()
+            metrics.DELAY_S.observe(delay_s, exemplar_of(delivery["traceparent"]))
 
     async def _count_failure(
         self, transaction: Any, tenant_id: UUID, webhook_id: UUID, answer: Answer, now: datetime

@@ -16,10 +16,10 @@ from crm_shared.database import Connection, Transaction
 ENQUEUE = """
     WITH queued AS (
         INSERT INTO webhook_deliveries (tenant_id, id, webhook_id, event_id, event_type, record_id, sequence, body,
-                                        told_at, created_at, replay_of)
+                                        told_at, traceparent, created_at, replay_of)
         SELECT queued.*, now(), NULL
           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::bigint[], $8::bytea[],
-                      $9::timestamptz[]) AS queued
+                      $9::timestamptz[], $10::text[]) AS queued
         ON CONFLICT (tenant_id, webhook_id, record_id, sequence) WHERE replay_of IS NULL DO NOTHING
         RETURNING tenant_id, webhook_id, record_id
     )
@@ -31,9 +31,9 @@ ENQUEUE = """
 REPLAY = """
     WITH queued AS (
         INSERT INTO webhook_deliveries (tenant_id, id, webhook_id, event_id, event_type, record_id, sequence, body,
-                                        told_at, created_at, replay_of)
+                                        told_at, traceparent, created_at, replay_of)
         SELECT d.tenant_id, uuidv7(), d.webhook_id, d.event_id, d.event_type, d.record_id, d.sequence, d.body,
-               d.told_at, now(), d.id
+               d.told_at, d.traceparent, now(), d.id
           FROM webhook_deliveries d
          WHERE d.tenant_id = $1 AND d.webhook_id = $2 AND d.replay_of IS NULL AND d.status <> 'PENDING'
            AND (d.id = $3 OR d.told_at >= $4)
@@ -72,7 +72,7 @@ CLAIM = """
         RETURNING l.tenant_id, l.webhook_id, l.record_id, l.attempts, l.claim
     )
     SELECT leased.tenant_id, leased.webhook_id, leased.record_id, leased.attempts, leased.claim, first.id,
-           first.event_id, first.event_type, first.body, first.created_at, first.first_attempt_at
+           first.event_id, first.event_type, first.body, first.created_at, first.first_attempt_at, first.traceparent
       FROM leased
       LEFT JOIN LATERAL (
            SELECT d.* FROM webhook_deliveries d

@@ -21,7 +21,7 @@ from crm_shared.json_text import to_json
 CONTENT_TYPE = "application/cloudevents+json"
 TOPICS = tuple(TOPIC_OF_AGGREGATE[aggregate].name for aggregate in SENT_AGGREGATES)
 
-Delivery = tuple[UUID, UUID, UUID, UUID, str, UUID, int, bytes, datetime]
+Delivery = tuple[UUID, UUID, UUID, UUID, str, UUID, int, bytes, datetime, str | None]
 """A row, in the order in which ENQUEUE takes them."""
 
 PIECE_EVENTS: Final = 25
@@ -87,7 +87,7 @@ async def _queue(transaction: Transaction, batch: Sequence[Event]) -> None:
     async for event in in_turns(wanted, at_once=PIECE_EVENTS):
         deliveries = _list_deliveries(event, webhooks[event.tenant_id])
         rows += deliveries
-        size_bytes += sum(len(delivery[-2]) for delivery in deliveries)
+        size_bytes += sum(len(delivery[-3]) for delivery in deliveries)
         if len(rows) >= STATEMENT_ROWS or size_bytes >= STATEMENT_BYTES:
             await transaction.execute(ENQUEUE, *(list(column) for column in zip(*rows, strict=True)))
             rows, size_bytes = [], 0
@@ -100,7 +100,7 @@ def _list_deliveries(event: Event, webhooks: Sequence[Mapping[str, Any]]) -> lis
     receivers = _list_receivers(webhooks, event, at)
     if not receivers:
         return []
-    delivery = (event.id, event.type, event.aggregate_id, event.version, to_body(event), at)
+    delivery = (event.id, event.type, event.aggregate_id, event.version, to_body(event), at, event.traceparent)
     return [(event.tenant_id, new_id(), webhook["id"], *delivery) for webhook in receivers]
 
 

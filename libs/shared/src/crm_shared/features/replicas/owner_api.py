@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -12,6 +13,7 @@ from crm_shared.access.caller import Caller
 from crm_shared.permissions import Role
 from crm_shared.refusals import Unauthenticated, Unavailable
 from crm_shared.settings import ServiceSettings
+from crm_shared.telemetry.spans import begin_call
 from crm_shared.telemetry.traces import current_traceparent
 
 COLLECTIONS = {"user": "users", "contact": "contacts", "company": "companies", "deal": "deals"}
@@ -56,16 +58,15 @@ class OwnerApi:
             raise Unavailable(UNREADABLE) from None
 
     async def _get(self, url: str, path: str, token: str) -> Mapping[str, Any] | None:
-        headers = {"Authorization": f"Bearer {token}"}
-        traceparent = current_traceparent()
-        if traceparent is not None:
-            headers["traceparent"] = traceparent
         breaker = await self._breakers.get_breaker(url)
+        called = {"http.request.method": "GET", "server.address": urlsplit(url).hostname or ""}
         try:
             async with breaker:
-                answer = await self._client.get(f"{url}{path}", headers=headers)
-                if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                    answer.raise_for_status()
+                with begin_call("GET", called) as span:
+                    answer = await self._client.get(f"{url}{path}", headers=_headers(token))
+                    span.note("http.response.status_code", answer.status_code)
+                    if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+                        answer.raise_for_status()
         except (httpx.HTTPError, OpenedState):
             raise Unavailable("The service that owns a referenced record can't be reached right now.") from None
         if answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -79,6 +80,14 @@ class OwnerApi:
         except ValueError:
             raise Unavailable(UNREADABLE) from None
         return found
+
+
+def _headers(token: str) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    traceparent = current_traceparent()
+    if traceparent is not None:
+        headers["traceparent"] = traceparent
+    return headers
 
 
 def _to_caller(me: Mapping[str, Any], token: str) -> Caller:
