@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from crm_shared.contracts import OutboxEvent, new_event
+from crm_shared.contracts import OutboxEvent
 from crm_shared.entry_points.provision import provision
 from crm_shared.outbox import OUTBOX_DDL
 from crm_testing.published_records import PublishedRecord
@@ -54,16 +54,6 @@ def make_deal_event(
     deal_id: uuid.UUID | None = None, *, version: int = 1, tenant_id: uuid.UUID = TENANT_ID, name: str = "Acme renewal"
 ) -> OutboxEvent:
     """Make a deal's event: created at version 1, else updated."""
-    deal_id = deal_id or uuid.uuid4()
-    deal = PublishedRecord.new("deal", tenant_id, pipeline_id=tenant_id, stage_id=tenant_id)
-    return new_event(
-        aggregate="deal",
-        aggregate_id=deal_id,
-        verb="created" if version == 1 else "updated",
-        version=version,
-        tenant_id=tenant_id,
-        occurred_at=OCCURRED_AT,
-        state={**deal.state, "id": deal_id, "version": version, "name": name},
-        changed=None,
-        actor_id=None,
-    )
+    parts = {"pipeline_id": tenant_id, "stage_id": tenant_id, "created_at": OCCURRED_AT, "updated_at": OCCURRED_AT}
+    known = {"id": deal_id or uuid.uuid4(), "version": version, "name": name}
+    return PublishedRecord.new("deal", tenant_id, **parts, **known).write()

@@ -90,3 +90,13 @@ class PublishedRecord:
         at = self.state["updated_at"]
         self.change(**{**emptied, "deleted_at": self.state["deleted_at"] or at, "erased_at": at})
         return self.publish("erased")
+
+
+def make_contact_event(
+    tenant_id: UUID, owner_id: UUID, *, contact_id: UUID | None = None, version: int = 1, **fields: Any
+) -> Event:
+    """Tell of a contact: created at version 1, else deleted or updated, as `fields` say."""
+    named = {"first_name": "Zoë", "last_name": "Okonkwo", "owner_id": owner_id}
+    known = {"id": contact_id or new_id(), "version": version}
+    contact = PublishedRecord.new("contact", tenant_id, **{**named, **known, **fields})
+    return contact.publish("deleted" if version > 1 and contact.state["deleted_at"] is not None else None)

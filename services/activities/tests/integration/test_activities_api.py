@@ -12,10 +12,10 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts.states import ActivityState
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.owners import OwnerStandIn
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

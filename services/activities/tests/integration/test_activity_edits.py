@@ -9,8 +9,8 @@ import pytest
 from crm_activities.consumers import keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -8,9 +8,9 @@ import pytest
 from crm_activities.consumers import keep_directory, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant, publish_user
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

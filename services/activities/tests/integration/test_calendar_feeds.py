@@ -17,9 +17,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.people import SeededTenant, publish_user
-from crm_testing.published_records import PublishedRecord
+from crm_testing.published_records import PublishedRecord, make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

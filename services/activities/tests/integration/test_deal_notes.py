@@ -15,10 +15,10 @@ from crm_shared.clock import FixedClock, SystemClock, new_id
 from crm_shared.contracts import BadRecord, Event
 from crm_shared.snapshots.sources import list_snapshots
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.published import to_event
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -5,9 +5,9 @@ import pytest
 from crm_activities import consumers
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok
-from crm_testing.builders import make_contact_event
 from crm_testing.openapi_calls import call_all
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -14,8 +14,8 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.backpressure import Backpressure
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 from crm_testing.waiting import wait_until
 

@@ -11,11 +11,10 @@ from crm_activities.consumers import forget_contacts, keep_replicas
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
 from crm_testing.published_merges import PublishedContacts
-from crm_testing.published_records import PublishedRecord
+from crm_testing.published_records import PublishedRecord, make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -1,7 +1,5 @@
 """A list of whom little is visible to: as complete as anybody's, and as short a way whatever others have."""
 
-import json
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,9 +17,10 @@ from crm_shared.database import Connection, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
 from crm_testing.answers import require_ok, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
+from crm_testing.query_plans import explain, list_nodes
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -95,15 +94,8 @@ async def test_whom_nothing_is_visible_to_reads_nothing_of_others(service: Kit, 
 
 async def count_rows_read(connection: Connection, sql: str, *parameters: Any) -> int:
     """Return how many activities a query reads: small tables beside them are read whole, whatever is asked of them."""
-    [explained] = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *parameters))
     return sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-        for node in walk_plan(explained["Plan"])
+        for node in list_nodes(await explain(connection, sql, *parameters, analyzed=True))
         if node.get("Relation Name") == "activities"
     )
-
-
-def walk_plan(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield node
-    for part in node.get("Plans", ()):
-        yield from walk_plan(part)

@@ -1,7 +1,6 @@
 """What is asked about many messages at once costs what they are, of a tenant that statistics know nothing of too."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
@@ -11,6 +10,7 @@ from crm_activities.settings import ActivitiesSettings
 from crm_activities.threads import repository
 from crm_testing.answers import require_ok
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import explain, list_nodes
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.engines
 MESSAGES: Final = 300
 AT_MOST: Final = 10
 """How often a statement may touch each activity. Each for each link is 300 and more."""
-
-
-def walk_plan(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield node
-    for part in node.get("Plans", ()):
-        yield from walk_plan(part)
 
 
 def count_touched(plan: Mapping[str, Any]) -> int:
@@ -36,7 +30,7 @@ def count_touched(plan: Mapping[str, Any]) -> int:
                 + sum(node.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Join Filter"))
             )
         )
-        for node in walk_plan(plan)
+        for node in list_nodes(plan)
         if node.get("Relation Name") == "activities" or "Join" in node["Node Type"] or "Loop" in node["Node Type"]
     )
 
@@ -65,6 +59,6 @@ async def test_no_activity_is_held_against_each_message(
             repository.LOAD_THREADS: ([thread_id], []),
         }
         for sql, parameters in asked.items():
-            explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", tenant.id, *parameters)
-            assert count_touched(json.loads(explained)[0]["Plan"]) < AT_MOST * MESSAGES, sql
+            plan = await explain(connection, sql, tenant.id, *parameters, analyzed=True)
+            assert count_touched(plan) < AT_MOST * MESSAGES, sql
     assert len(keys) == MESSAGES

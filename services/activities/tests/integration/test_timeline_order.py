@@ -20,9 +20,9 @@ from crm_shared.database.migrations import migrate
 from crm_shared.http.cursors import decode_cursor
 from crm_shared.listing import Page
 from crm_testing.answers import require_ok, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 from crm_testing.upgrades import upgrading
 from crm_testing.vacuuming import vacuum

@@ -11,10 +11,10 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import new_event
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import JOINED_AT, Person, SeededTenant
 from crm_testing.published import to_event
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -17,12 +17,13 @@ from crm_contacts.companies.routes import SORTS
 from crm_contacts.companies.schemas import CompanyList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Caller
-from crm_shared.database import Connection, Database
+from crm_shared.database import Database
 from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.indexes import TRY_LOCK, IndexKeeper
 from crm_shared.features.custom_fields.listing import apply_query
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import JOINED_AT, Person, SeededTenant
+from crm_testing.query_plans import Explaining
 from crm_testing.service_kit import ServiceKit
 from crm_testing.waiting import wait_until
 
@@ -160,28 +161,6 @@ async def test_a_list_of_options_is_not_indexed(contacts: Contacts, tenant: Seed
     require_problem(answer, 422, "invalid-field", "/indexed")
 
 
-class ExplainingConnection:
-    """Asks for the plan of each list's statements in place of their rows."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.plans: list[str] = []
-
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        plan = await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args)
-        self.plans.append(json.dumps(json.loads(plan)))
-        return []
-
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        raise NotImplementedError(query, args)
-
-    async def fetchval(self, query: str, *args: Any) -> Any:
-        raise NotImplementedError(query, args)
-
-    async def execute(self, query: str, *args: Any) -> str:
-        raise NotImplementedError(query, args)
-
-
 @pytest.fixture(scope="module")
 async def full(contacts: Contacts) -> tuple[SeededTenant, dict[str, str]]:
     """Return a tenant with 200,000 companies and an index on each of its fields, by key."""
@@ -239,11 +218,11 @@ async def test_a_list_reads_the_index(
         page = await apply_query(
             connection, tenant.id, EntityType.COMPANY, query, filters.where, sorts=SORTS, id_column="c.id"
         )
-        explaining = ExplainingConnection(connection)
+        explaining = Explaining(connection)
         await queries.list_companies(explaining, caller, filters, page)
 
     assert len(explaining.plans) == (2 if "cf_" in page.order.name else 1)
-    for plan in explaining.plans:
+    for plan in map(json.dumps, explaining.plans):
         assert names[key] in plan
         if "cf_" in page.order.name:
             assert '"Sort"' not in plan

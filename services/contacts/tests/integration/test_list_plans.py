@@ -19,10 +19,11 @@ from crm_contacts.contacts.routes import SORTS
 from crm_contacts.contacts.schemas import ContactList
 from crm_contacts.settings import ContactsSettings
 from crm_shared.access import Caller
-from crm_shared.database import Connection, Database
+from crm_shared.database import Database
 from crm_shared.http.cursors import encode_cursor, parse_order, to_page
 from crm_shared.listing import Key
 from crm_testing.people import JOINED_AT, Person, SeededTenant
+from crm_testing.query_plans import Explaining
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -45,27 +46,6 @@ FILL = """
            'external-' || n, '[]', $3 + n * interval '1 second', $3 + n * interval '1 second'
       FROM generate_series(1, $4::integer) AS n
 """
-
-
-class ExplainingConnection:
-    """Asks for the plan of each statement in place of its rows."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.plan = ""
-
-    async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        self.plan = json.dumps(json.loads(await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args)))
-        return []
-
-    async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
-        raise NotImplementedError(query, args)
-
-    async def fetchval(self, query: str, *args: Any) -> Any:
-        raise NotImplementedError(query, args)
-
-    async def execute(self, query: str, *args: Any) -> str:
-        raise NotImplementedError(query, args)
 
 
 @pytest.fixture(scope="module")
@@ -141,11 +121,11 @@ async def test_a_contact_list_reads_an_index(
     query = ContactList.model_validate({**parameters, **cursor})
     caller = caller_of(getattr(full_tenant, role))
     async with app_database.read(full_tenant.id) as connection:
-        explaining = ExplainingConnection(connection)
+        explaining = Explaining(connection)
         filters = to_filters(query, caller, region="DE")
         await contact_queries.list_contacts(explaining, caller, filters, to_page(query, order))
 
-    assert index in explaining.plan
+    assert index in json.dumps(explaining.plan)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +146,8 @@ async def test_a_company_list_reads_an_index(
     order = parse_order(query.sort, COMPANY_SORTS, id_column="c.id")
     caller = caller_of(getattr(full_tenant, role))
     async with app_database.read(full_tenant.id) as connection:
-        explaining = ExplainingConnection(connection)
+        explaining = Explaining(connection)
         filters = to_company_filters(query, caller)
         await company_queries.list_companies(explaining, caller, filters, to_page(query, order))
 
-    assert index in explaining.plan
+    assert index in json.dumps(explaining.plan)

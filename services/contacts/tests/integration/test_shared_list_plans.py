@@ -1,14 +1,12 @@
 """Shares cost a list no index: the rows owned are read by owner, the rows shared by key, and neither by walking all."""
 
-import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import asyncpg
 import pytest
 from services.contacts.tests.integration.kits import running_contacts
-from services.contacts.tests.integration.test_list_plans import ExplainingConnection, caller_of
+from services.contacts.tests.integration.test_list_plans import caller_of
 
 from crm_contacts.contacts import queries
 from crm_contacts.contacts.filters import to_filters
@@ -18,6 +16,7 @@ from crm_contacts.settings import ContactsSettings
 from crm_shared.database import Database
 from crm_shared.http.cursors import parse_order, to_page
 from crm_testing.people import JOINED_AT, SeededTenant
+from crm_testing.query_plans import Explaining, list_reads
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -71,14 +70,6 @@ async def app_database(contacts: Contacts) -> AsyncIterator[Database]:
     await database.close()
 
 
-def list_reads(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how a plan reads contacts: each scan's index, or the kind of a scan without one."""
-    if node.get("Relation Name") == "contacts" and node["Node Type"] != "Bitmap Heap Scan":
-        yield node.get("Index Name", node["Node Type"])
-    for part in node.get("Plans", ()):
-        yield from list_reads(part)
-
-
 @pytest.mark.parametrize(
     ("sort", "index"),
     [
@@ -96,8 +87,7 @@ async def test_a_list_with_shares_walks_nobody_elses_contacts(
     page = to_page(query, parse_order(sort, SORTS, id_column="c.id"))
     caller = replace(caller_of(getattr(sharing_tenant, role)), has_shares=True)
     async with app_database.read(sharing_tenant.id) as connection:
-        explaining = ExplainingConnection(connection)
+        explaining = Explaining(connection)
         await queries.list_contacts(explaining, caller, to_filters(query, caller, region="DE"), page)
 
-    [explained] = json.loads(explaining.plan)
-    assert set(list_reads(explained["Plan"])) == {index, "contacts_pkey"}
+    assert set(list_reads(explaining.plan, "contacts")) == {index, "contacts_pkey"}

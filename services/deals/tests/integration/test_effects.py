@@ -9,7 +9,7 @@ from crm_deals import consumers
 from crm_deals.effects import find_effects
 from crm_shared.contracts import Event
 from crm_shared.features.event_tracking.parts import Effect
-from crm_testing.builders import make_contact_event
+from crm_testing.published_records import make_contact_event
 from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines

@@ -12,7 +12,7 @@ from crm_deals import consumers
 from crm_deals.exports import routes
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
+from crm_testing.published_records import make_contact_event
 
 pytestmark = pytest.mark.engines
 

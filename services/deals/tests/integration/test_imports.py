@@ -15,9 +15,8 @@ from crm_deals.imports.adapters import ADAPTERS
 from crm_shared.clock import new_id
 from crm_testing import importing
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.people import Person
-from crm_testing.published_records import PublishedRecord
+from crm_testing.published_records import PublishedRecord, make_contact_event
 
 pytestmark = pytest.mark.engines
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 from services.deals.tests.integration.kits import running_deals
-from services.deals.tests.integration.plans import Explaining, list_reads
 from services.deals.tests.integration.sales import ContactsStandIn, Sales
 from services.deals.tests.integration.test_shared_list_plans import FILL
 
@@ -18,6 +17,7 @@ from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
 from crm_testing.people import JOINED_AT, Person
+from crm_testing.query_plans import Explaining, list_reads
 from crm_testing.service_kit import ServiceKit
 from crm_testing.vacuuming import vacuum
 
@@ -65,7 +65,7 @@ async def explain(connection: Connection, person: Person, step: NextStep) -> set
     now = datetime.now(UTC)
     statement = queries.select_deals_by_next_step(caller, Where(caller.tenant_id), page, step, now=now)
     await statement.fetch(explaining)
-    return set(list_reads(explaining.plan))
+    return set(list_reads(explaining.plan, "deals"))
 
 
 async def test_each_list_reads_its_index(sales: Sales, app_connection: Connection) -> None:

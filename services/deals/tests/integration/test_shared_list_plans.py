@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 from services.deals.tests.integration.kits import running_deals
-from services.deals.tests.integration.plans import Explaining, list_reads
 from services.deals.tests.integration.sales import ContactsStandIn, Sales
 
 from crm_deals.deals import queries
@@ -16,6 +15,7 @@ from crm_shared.database import Connection, Database, Where
 from crm_shared.http.cursors import parse_order
 from crm_shared.listing import Page
 from crm_testing.people import JOINED_AT, Person
+from crm_testing.query_plans import Explaining, list_reads
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -70,7 +70,7 @@ async def explain(connection: Connection, person: Person, *, has_shares: bool) -
     order, explaining = parse_order(None, SORTS, id_column="d.id"), Explaining(connection)
     caller = Caller(person.tenant_id, person.id, person.role, "EUR", "Europe/Berlin", has_shares=has_shares)
     await queries.select_deals(caller, Where(caller.tenant_id), Page(order, None, 50)).fetch(explaining)
-    return set(list_reads(explaining.plan))
+    return set(list_reads(explaining.plan, "deals"))
 
 
 @pytest.mark.parametrize("role", ["manager", "other_rep"])

@@ -12,8 +12,8 @@ from crm_shared.clock import new_id
 from crm_shared.contracts import Event
 from crm_shared.features.replicas.records import from_event, save_records
 from crm_testing.answers import require_ok, require_problem, walk_pages
-from crm_testing.builders import make_contact_event
 from crm_testing.people import Person
+from crm_testing.published_records import make_contact_event
 
 pytestmark = pytest.mark.engines
 

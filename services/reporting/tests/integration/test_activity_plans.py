@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
-from services.reporting.tests.integration.plans import Explaining, list_nodes, list_scans
 
 from crm_reporting.reports.activity_metrics.queries import count_days, count_responses
 from crm_reporting.reports.activity_visibility import ActivityScope
@@ -15,6 +14,7 @@ from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Database
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import Explaining, list_nodes, list_scans
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

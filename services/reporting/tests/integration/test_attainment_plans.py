@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
-from services.reporting.tests.integration.plans import Explaining, list_nodes, list_scans
 
 from crm_reporting.app import make_app
 from crm_reporting.reports.attainment import queries
@@ -17,6 +16,7 @@ from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Connection, Database
 from crm_testing.people import Person, SeededTenant
+from crm_testing.query_plans import Explaining, list_nodes, list_scans
 from crm_testing.service_kit import ServiceKit, running_service
 from crm_testing.vacuuming import vacuum
 

@@ -16,9 +16,9 @@ from services.reporting.tests.integration.attainment_stories import read_attainm
 from crm_reporting.consumers import keep_pipelines, keep_shares, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

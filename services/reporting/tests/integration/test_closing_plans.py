@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
-from services.reporting.tests.integration.plans import Explaining, Measuring, list_scans
 
 from crm_reporting.app import make_app
 from crm_reporting.closings.store import recount_closings
@@ -24,6 +23,7 @@ from crm_shared.clock import new_id
 from crm_shared.database import Connection, Database
 from crm_shared.local_days import end_of_day
 from crm_testing.people import Person
+from crm_testing.query_plans import Explaining, Measuring, list_scans
 from crm_testing.service_kit import ServiceKit, running_service
 from crm_testing.vacuuming import vacuum
 

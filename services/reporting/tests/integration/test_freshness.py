@@ -14,9 +14,9 @@ from crm_reporting.freshness.backlog import Backlog
 from crm_reporting.settings import ReportingSettings
 from crm_shared.refusals import Unavailable
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import BEGAN_AT, DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.records import RawRecord, make_topic, read_ends, write_records
 from crm_testing.service_kit import ServiceKit
 

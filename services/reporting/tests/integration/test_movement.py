@@ -24,9 +24,9 @@ from services.reporting.tests.integration.movement_stories import (
 from crm_reporting.consumers import keep_pipelines, keep_shares
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import make_contact_event
 
 pytestmark = pytest.mark.engines
 

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from services.reporting.tests.integration.plans import Measuring
 
 from crm_reporting.history.sums import SUM_UP
 from crm_reporting.reports.movement.queries import sum_sides
@@ -21,6 +20,7 @@ from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Database
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import Measuring
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

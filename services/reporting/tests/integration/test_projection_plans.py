@@ -1,11 +1,9 @@
 """Making a batch's periods and stays anew costs what its deals' rows cost: no row is held against each other."""
 
-import json
 from decimal import Decimal
 from typing import Final
 
 import pytest
-from services.reporting.tests.integration.plans import list_nodes
 
 from crm_reporting.consumers import project_deals
 from crm_reporting.history.store import MAKE_PERIODS
@@ -15,6 +13,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import MAKE
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import explain, list_nodes
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -40,11 +39,9 @@ async def test_no_row_is_held_against_each_other(
     former = [FormerFact(*deal, tenant.other_rep.id, stories[0].state["created_at"]) for deal in deals]
     parameters = to_columns(deals, width=2) + (to_columns(former, width=4) if what == "periods" else [])
     async with reporting.database.begin_as_worker() as transaction:
-        [found] = json.loads(
-            await transaction.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {STATEMENTS[what]}", *parameters)
-        )
+        plan = await explain(transaction, STATEMENTS[what], *parameters, analyzed=True)
     compared = sum(
         node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0))
-        for node in list_nodes(found["Plan"])
+        for node in list_nodes(plan)
     )
     assert compared < 60 * ROWS

@@ -11,9 +11,9 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
 from crm_testing.answers import require_ok
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import make_contact_event
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

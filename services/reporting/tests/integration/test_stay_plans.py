@@ -8,7 +8,6 @@ from typing import Final
 
 import asyncpg
 import pytest
-from services.reporting.tests.integration.plans import Measuring
 
 from crm_reporting.reports.scope import Scope
 from crm_reporting.reports.stage_age.queries import measure_stays
@@ -17,6 +16,7 @@ from crm_shared.access import Caller
 from crm_shared.clock import new_id
 from crm_shared.database import Database
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import Measuring
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines

@@ -12,7 +12,6 @@ from uuid import UUID
 import asyncpg
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
-from services.reporting.tests.integration.plans import list_nodes
 
 from crm_reporting.app import make_app
 from crm_reporting.closings.store import recount_closings
@@ -25,6 +24,7 @@ from crm_shared.database.pool import TenantConnection
 from crm_testing.answers import require_ok
 from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.query_plans import list_nodes
 from crm_testing.service_kit import ServiceKit, running_service
 
 pytestmark = pytest.mark.engines

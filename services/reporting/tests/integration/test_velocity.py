@@ -9,9 +9,9 @@ from services.reporting.tests.integration.closed_deals import Reporting, project
 from crm_reporting.consumers import keep_shares
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant
+from crm_testing.published_records import make_contact_event
 
 pytestmark = pytest.mark.engines
 

@@ -13,9 +13,9 @@ from crm_reporting.consumers import keep_directory, keep_shares
 from crm_reporting.reports.closings import queries
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
-from crm_testing.builders import make_contact_event
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import Person, SeededTenant, publish_user
+from crm_testing.published_records import make_contact_event
 
 pytestmark = pytest.mark.engines
 

@@ -14,8 +14,8 @@ from crm_shared.features.restoring.command import AGAIN, UNREAD, describe, tell_
 from crm_shared.features.restoring.lost_versions import LostVersions, list_lost
 from crm_shared.features.restoring.steps import Summary
 from crm_shared.settings import ServiceSettings
-from crm_testing.builders import make_contact_event
 from crm_testing.published import to_event
+from crm_testing.published_records import make_contact_event
 
 TENANT, RECORD = UUID(int=1), UUID(int=2)
 NOW: Final = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How PostgreSQL means to read for a statement."""
+"""How PostgreSQL means to read for a statement: what it plans, or what it has read."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,14 @@ from typing import Any, NoReturn
 import asyncpg
 
 from crm_shared.database import Connection
+
+
+async def explain(connection: Connection, query: str, *args: Any, analyzed: bool = False) -> Mapping[str, Any]:
+    """Return the plan of a statement, the upmost node; `analyzed`: with what was read, as it is carried out."""
+    options = "ANALYZE, FORMAT JSON" if analyzed else "FORMAT JSON"
+    [explained] = json.loads(await connection.fetchval(f"EXPLAIN ({options}) {query}", *args))
+    plan: Mapping[str, Any] = explained["Plan"]
+    return plan
 
 
 class Explaining:
@@ -21,8 +29,7 @@ class Explaining:
         return self.plans[-1]
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args))
-        self.plans.append(explained["Plan"])
+        self.plans.append(await explain(self._connection, query, *args))
         return []
 
     async def fetchrow(self, query: str, *args: Any) -> NoReturn:
@@ -43,8 +50,7 @@ class Measuring(Explaining):
         self.rows_read = 0
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        [explained] = json.loads(await self._connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", *args))
-        self.plans.append(explained["Plan"])
+        self.plans.append(await explain(self._connection, query, *args, analyzed=True))
         self.rows_read += sum(_count_rows(node) for node in list_nodes(self.plan) if _reads_rows(node))
         return list(await self._connection.fetch(query, *args))
 
@@ -72,3 +78,11 @@ def list_scans(node: Mapping[str, Any]) -> list[tuple[str, str]]:
         for one in list_nodes(node)
         if "Scan" in one["Node Type"] and one["Node Type"] != "Values Scan"
     ]
+
+
+def list_reads(plan: Mapping[str, Any], table: str) -> Iterator[str]:
+    """Yield how a plan reads a table: each scan's index, or the kind of a scan without one."""
+    for node in list_nodes(plan):
+        is_table_s = node.get("Relation Name") == table and node["Node Type"] != "Bitmap Heap Scan"
+        if is_table_s or node["Node Type"] == "Bitmap Index Scan":
+            yield node.get("Index Name", node["Node Type"])
