@@ -1,6 +1,8 @@
 """SQL that writes and loads tenants and users."""
 
 from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,26 +12,22 @@ from crm_shared.database import Connection, RecordTable, Transaction
 from crm_shared.permissions import Permission, list_roles
 from crm_shared.refusals import NotFound
 
-TENANT_COLUMNS = """
-           t.tenant_id AS id, t.version, t.name, t.base_currency, t.time_zone, t.manager_scope, t.auto_merge,
-           t.default_region, t.created_at, t.updated_at
-"""
+_TENANT_FIELDS: Final = tuple(field.name for field in fields(Tenant))
+_read_tenant: Final = attrgetter(*_TENANT_FIELDS)
+# A tenant's id is the column that elsewhere names whose a row is.
+_COLUMNS: Final = ["tenant_id" if name == "id" else name for name in _TENANT_FIELDS]
+_PARAMETERS: Final = [f"${number}" for number, _ in enumerate(_COLUMNS, 1)]
+TENANT_COLUMNS: Final = "\n           t.tenant_id AS id, " + ", ".join("t." + name for name in _COLUMNS[1:]) + "\n"
 
 USER_TABLE: Final = RecordTable("directory_users", User, alias="u")
 USER_COLUMNS: Final = USER_TABLE.columns
 
-INSERT_TENANT = """
-    INSERT INTO directory_tenants (tenant_id, version, name, base_currency, time_zone, manager_scope, auto_merge,
-                                   default_region, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-"""
-
-UPDATE_TENANT = """
-    UPDATE directory_tenants
-       SET version = $2, name = $3, base_currency = $4, time_zone = $5, manager_scope = $6, auto_merge = $7,
-           default_region = $8, created_at = $9, updated_at = $10
-     WHERE tenant_id = $1
-"""
+INSERT_TENANT: Final = "INSERT INTO directory_tenants ({columns}) VALUES ({parameters})".format(  # noqa: S608 - names of ours
+    columns=", ".join(_COLUMNS), parameters=", ".join(_PARAMETERS)
+)
+UPDATE_TENANT: Final = "UPDATE directory_tenants SET {settings} WHERE tenant_id = $1".format(  # noqa: S608 - likewise
+    settings=", ".join(f"{name} = {value}" for name, value in zip(_COLUMNS[1:], _PARAMETERS[1:], strict=True))
+)
 
 # One lock for the whole organisation: two changes at once could each be sound and together make a cycle of
 # managers, or leave no ADMIN.
@@ -85,11 +83,11 @@ COUNT_OTHER_ADMINS = """
 
 
 async def insert_tenant(transaction: Transaction, tenant: Tenant) -> None:
-    await transaction.execute(INSERT_TENANT, *_tenant_to_row(tenant))
+    await transaction.execute(INSERT_TENANT, *_read_tenant(tenant))
 
 
 async def save_tenant(transaction: Transaction, tenant: Tenant) -> None:
-    await transaction.execute(UPDATE_TENANT, *_tenant_to_row(tenant))
+    await transaction.execute(UPDATE_TENANT, *_read_tenant(tenant))
 
 
 async def lock_tenant(transaction: Transaction, tenant_id: UUID) -> Tenant:
@@ -153,10 +151,3 @@ def to_tenant(row: Mapping[str, Any]) -> Tenant:
 
 def to_user(row: Mapping[str, Any]) -> User:
     return User(**{**row, "role": Role(row["role"])})
-
-
-def _tenant_to_row(tenant: Tenant) -> tuple[Any, ...]:
-    return (
-        tenant.id, tenant.version, tenant.name, tenant.base_currency, tenant.time_zone, tenant.manager_scope,
-        tenant.auto_merge, tenant.default_region, tenant.created_at, tenant.updated_at,
-    )  # fmt: skip
