@@ -1,7 +1,9 @@
 """What `test_record_fields` compares: the lists that a record's fields stand in, and what a field is missing from."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,8 +13,11 @@ from crm_shared.contracts.states import STATE_MODELS
 from crm_shared.record_fields import field_names
 from crm_testing.published_records import make_empty
 
-OURS: Final = "id version created_at updated_at deleted_at"
-"""What the service itself keeps of every record."""
+ROOT: Final = Path(__file__).parents[2]
+
+ALWAYS_OURS: Final = "id version created_at updated_at"
+OURS: Final = ALWAYS_OURS + " deleted_at"
+"""What the service itself keeps of every record; without the last, of what is never deleted."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,13 @@ def _may_hold_words(schema: Mapping[str, Any]) -> bool:
     if schema.get("type") == "string":
         return not schema.keys() & {"enum", "const", "format", "pattern"}
     return schema.get("type") in {"array", "object"} or "$ref" in schema
+
+
+def list_checked(service: str, pattern: str) -> set[str]:
+    """Return the words of the constraints that `pattern` finds in a service's migrations."""
+    texts = (path.read_text("utf-8") for path in (ROOT / "services" / service / "migrations/versions").glob("*.py"))
+    checks = (check for text in texts for check in re.findall(pattern, text, re.DOTALL))
+    return {word for check in checks for word in re.findall(r"\w+", check)}
 
 
 def told(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:

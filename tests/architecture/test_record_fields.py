@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 from architecture.activity_fields import ACTIVITY
-from architecture.field_lists import OURS, FieldList, find_gaps, told, words
+from architecture.field_lists import ALWAYS_OURS, OURS, FieldList, find_gaps, list_checked, told, words
 
 from crm_activities.activities.activity import Activity
 from crm_contacts.companies import filters as company_filters
@@ -21,6 +21,7 @@ from crm_contacts.contacts import filters as contact_filters
 from crm_contacts.contacts.domain import NOTHING_PERSONAL, Contact, NewContact
 from crm_contacts.contacts.schemas import ContactFields
 from crm_contacts.directory.domain import Tenant, User
+from crm_contacts.directory.schemas import CreateUserRequest, EditTenantRequest, EditUserRequest
 from crm_contacts.exports import files as exports
 from crm_contacts.imports.names import EXACT
 from crm_contacts.imports.values import READERS
@@ -82,6 +83,11 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
             "NOTHING_PERSONAL (erasure)",
             NOTHING_PERSONAL,
             {"says nothing of the person": OURS + " erased_at owner_id merged_into"},
+        ),
+        FieldList(
+            "CHECKs contacts_…erased (contacts/migrations)",
+            list_checked("contacts", r"CONSTRAINT contacts\w*erased CHECK \((.*?)\) NOT VALID"),
+            {"says nothing of the person": "id version created_at updated_at owner_id merged_into"},
         ),
         FieldList(
             "_ERASED (contracts/examples.py)",
@@ -198,8 +204,19 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
     Activity: ACTIVITY,
     Pipeline: told("pipeline"),
     Webhook: told("webhook", {"told to nobody": "secret previous_secret"}),
-    Tenant: told("tenant"),
-    User: told("user"),
+    Tenant: [
+        *told("tenant"),
+        FieldList("EditTenantRequest (directory/schemas.py)", EditTenantRequest.model_fields, {"ours": ALWAYS_OURS}),
+    ],
+    User: [
+        *told("user"),
+        FieldList("EditUserRequest (directory/schemas.py)", EditUserRequest.model_fields, {"ours": ALWAYS_OURS}),
+        FieldList(
+            "CreateUserRequest (directory/schemas.py)",
+            CreateUserRequest.model_fields,
+            {"ours": ALWAYS_OURS, "said once they leave": "successor_id"},
+        ),
+    ],
 }
 
 

@@ -103,7 +103,13 @@ def wrong_room_imports(sources: Iterable[SourceFile]) -> Iterator[str]:
         room = room_of(source.room)
         for line, module in source.imports():
             if module.startswith("crm_") and not _may_import(source, room, module):
-                yield f"{source.name}:{line} ({room}) imports {module}"
+                yield f"{source.name}:{line} imports {module}; {_describe_room(room)}"
+
+
+def _describe_room(room: str | None) -> str:
+    if room in ROOMS:
+        return f"{room} may import, of its service, {ROOMS[room].rooms}; of crm_shared, {ROOMS[room].shared}"
+    return f"{room or 'the folder'} may not, by the rules in {__name__}"
 
 
 def _may_import(source: SourceFile, room: str | None, module: str) -> bool:

@@ -1,8 +1,10 @@
 """`crm report`: whom it asks, with what, and how it refuses. The API is a stand-in."""
 
+import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from uuid import UUID
 
 import httpx
@@ -17,17 +19,8 @@ from crm_local.home import Home
 from crm_local.issuer import make_keys
 from crm_local.reports import asking, command
 from crm_local.reports.catalogue import OPTIONS, REPORTS, ReportName
-from crm_reporting.reports.activity_metrics.schemas import ActivityMetricsQuery
-from crm_reporting.reports.attainment.schemas import AttainmentQuery
-from crm_reporting.reports.conversion.schemas import ConversionQuery
-from crm_reporting.reports.forecast.schemas import ForecastQuery
-from crm_reporting.reports.leaderboard.schemas import LeaderboardQuery
-from crm_reporting.reports.movement.schemas import MovementQuery
-from crm_reporting.reports.response_times.schemas import ResponseTimesQuery
-from crm_reporting.reports.schemas import AsOfQuery, ReportQuery
-from crm_reporting.reports.stage_age.schemas import StageAgeQuery
-from crm_reporting.reports.velocity.schemas import VelocityQuery
-from crm_reporting.reports.win_rate.schemas import WinRateQuery
+from crm_reporting import reports
+from crm_reporting.reports.schemas import ReportQuery
 
 TENANT, ADMIN = UUID(int=1, version=4), UUID(int=2, version=4)
 LEADERBOARD = {
@@ -37,20 +30,19 @@ LEADERBOARD = {
     "items": [{"owner_id": str(ADMIN), "owner_name": "Rae", "won_count": 2, "won_amount": "27600.00"}],
     "missing_rates": [],
 }
-QUERIES: dict[ReportName, type[ReportQuery]] = {
-    ReportName.PIPELINE: AsOfQuery,
-    ReportName.FORECAST: ForecastQuery,
-    ReportName.MOVEMENT: MovementQuery,
-    ReportName.CONVERSION: ConversionQuery,
-    ReportName.STAGE_AGE: StageAgeQuery,
-    ReportName.WIN_RATE: WinRateQuery,
-    ReportName.VELOCITY: VelocityQuery,
-    ReportName.ACTIVITY_METRICS: ActivityMetricsQuery,
-    ReportName.RESPONSE_TIMES: ResponseTimesQuery,
-    ReportName.LEADERBOARD: LeaderboardQuery,
-    ReportName.ATTAINMENT: AttainmentQuery,
-}
+REPORT_PATH = re.compile(r"/reports/([a-z-]+)")
 Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def list_queries() -> dict[str, type[ReportQuery]]:
+    """Return what each report of the API is asked with, by the name that its path ends in."""
+    folders = sorted(file.parent.name for file in Path(reports.__path__[0]).glob("*/routes.py"))
+    routers = [import_module(f"crm_reporting.reports.{folder}.routes").router for folder in folders]
+    routes = [(REPORT_PATH.fullmatch(route.path), route) for router in routers for route in router.routes]
+    return {path[1]: get_type_hints(route.endpoint)["query"] for path, route in routes if path}
+
+
+QUERIES = list_queries()
 
 
 class Suite:
@@ -97,6 +89,10 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
         command, "Asker", lambda plan, token: asking.Asker(plan, token, transport=httpx.MockTransport(stand_in.handle))
     )
     return stand_in
+
+
+def test_the_command_has_every_report_of_the_api() -> None:
+    assert set(ReportName) == set(QUERIES)
 
 
 @pytest.mark.parametrize("name", list(ReportName))
