@@ -1,6 +1,7 @@
 """Roles and what each may do: one table. Everything else asks `caller.can(Permission.X)` and never for a role.
 
-A new role is a member of Role and a row here; the database's CHECK on `directory_users.role` asks for a migration.
+A new role is a member of Role and a row here, and in every service a migration that widens the CHECK on
+`directory_users.role`; the published list of roles is a decision of its own (CONTRIBUTING: Add a role).
 """
 
 from collections.abc import Mapping

@@ -154,7 +154,7 @@ COMMENTS = {
         "": "Everybody who works or worked there",
         "user_id": "Id; owner_id, user_id, manager_id and changed_by elsewhere name it",
         "full_name": "As shown",
-        "role": "ADMIN, MANAGER, REP or VIEWER",
+        "role": "ADMIN, MANAGER or REP",
         "manager_id": "Who they report to; null for none",
         "is_active": "False once they left",
         "time_zone": "IANA name: their own, else the tenant's",

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from crm_shared.permissions import Role
 from crm_warehouse.star.columns import Column
 from crm_warehouse.star.tables import TENANT, Key, StarTable, Unit, Written
 
@@ -46,7 +47,7 @@ DIM_USER: Final = StarTable(
         Column("tenant_id", "uuid", "u.tenant_id", TENANT_ID),
         Column("user_id", "uuid", "u.id", "What owner_id, moved_by and the like name"),
         Column("full_name", "text", "u.full_name", "The user's name"),
-        Column("role", "text", "u.role", "What they may do: ADMIN, MANAGER, REP"),
+        Column("role", "text", "u.role", "What they may do: " + ", ".join(Role)),
         Column("manager_id", "uuid", "u.manager_id", "Whom they report to now: a user; null for none"),
         Column("is_active", "flag", "u.active", "False once they have left"),
         Column("time_zone", "text", "u.time_zone", "IANA name; null: the tenant's"),

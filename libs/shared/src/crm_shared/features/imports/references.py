@@ -49,7 +49,7 @@ def key_by_text(found: Mapping[str, UUID | str]) -> dict[NameKey, UUID | str | N
 class References:
     """What a kind found of what was wanted. `named`: an id, or a reason against it; None is to be left out.
 
-    `setting`: what else it needs to read rows.
+    `setting`: what else it needs to read rows, such as the region of phones or the zone of times that name none.
     """
 
     ids: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
