@@ -229,7 +229,8 @@ def test_each_field_is_where_fields_are_decided_on(record: type[Any]) -> None:
 @pytest.mark.parametrize("record", LISTS, ids=lambda record: record.__name__)
 def test_a_new_field_is_named_with_every_list_that_lacks_it(record: type[Any]) -> None:
     longer = make_dataclass("Longer", [("shoe_size", int, 0)], bases=(record,), frozen=True)
-    assert list(find_gaps(longer, LISTS[record])) == [f"shoe_size is missing from {one.where}" for one in LISTS[record]]
+    found = [gap for gap in find_gaps(longer, LISTS[record]) if gap.startswith("shoe_size ")]
+    assert found == [f"shoe_size is missing from {one.where}" for one in LISTS[record]]
 
 
 def test_a_reason_that_no_longer_holds_is_named() -> None:
