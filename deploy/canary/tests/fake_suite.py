@@ -23,10 +23,14 @@ TOKEN: Final = "good"
 
 @dataclass
 class FakeSuite:
-    """`away`: services that answer 503; `stuck`: parts that stand where they are. `token` is the one that is taken."""
+    """`away`: services that answer 503; `garbled`: that answer what is not gzip as if it were.
+
+    `stuck`: parts that stand where they are. `token` is the one that is taken.
+    """
 
     token: str = TOKEN
     away: set[str] = field(default_factory=set)
+    garbled: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
     deals: dict[str, dict[str, Any]] = field(default_factory=dict)
     webhooks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -41,6 +45,8 @@ class FakeSuite:
         service = request.url.host
         if service in self.away:
             return httpx.Response(503, json={"title": "away"})
+        if service in self.garbled:
+            return httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=b"{}")
         if request.headers["Authorization"] != f"Bearer {self.token}":
             return httpx.Response(401, json={"title": "bad token"})
         return getattr(self, f"_answer_{service}")(request)  # type: ignore[no-any-return]

@@ -1,11 +1,13 @@
 """A move is timed at every hop, or lost there and nowhere else; whatever is away, the next one goes on."""
 
+import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 import pytest
-from deploy.canary.tests.fake_suite import TOKEN, FakeSuite
+from deploy.canary.tests.fake_suite import TOKEN, FakeSuite, sign
 from prometheus_client import REGISTRY
 
 from crm_canary.deal import CanaryDeal
@@ -13,7 +15,7 @@ from crm_canary.hops import Hop, Report, Search, Timeline
 from crm_canary.receiver import Receiver
 from crm_canary.rounds import Canary, Pace
 from crm_canary.suite_api import Service, SuiteApi
-from crm_canary.tokens import TokenFile
+from crm_canary.tokens import ClientCredentials, NoToken, TokenFile
 
 HOPS = ("move", "timeline", "search", "report", "webhook")
 ALL_ARRIVED = dict.fromkeys(HOPS, "arrived")
@@ -138,6 +140,38 @@ async def test_a_restarted_canary_goes_on_with_its_deal_and_a_webhook_of_its_own
     assert set(played.suite.deals) == {deal_id}
     assert len(played.suite.webhooks) == 1
     assert webhook_id not in played.suite.webhooks
+
+
+async def test_webhooks_that_lead_elsewhere_are_left_alone(played: Played) -> None:
+    others = {"id": "erp", "url": "https://erp.example/hook", "active": False, "secret": "whsec_AAAA"}
+    played.suite.webhooks["erp"] = others
+    assert await played.play() == ALL_ARRIVED
+    assert played.suite.webhooks["erp"] == others
+
+
+async def test_an_older_delivery_that_comes_late_hides_no_newer_one(played: Played) -> None:
+    await played.receiver.subscribe()
+    (webhook,) = played.suite.webhooks.values()
+    for version in (8, 7):
+        body = json.dumps({"subject": "d", "sequence": str(version)}).encode()
+        assert played.receiver.take(sign(webhook["secret"], body), body)
+    async with asyncio.timeout(1):
+        await played.receiver.wait_for("d", 8)
+
+
+async def test_an_answer_that_can_not_be_decoded_ends_nothing(played: Played) -> None:
+    played.suite.garbled.add("search")
+    assert await played.play() == ALL_ARRIVED | {"search": "lost"}
+
+
+async def test_a_token_that_fits_no_header_is_none_and_is_not_told(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    granted = httpx.MockTransport(lambda _: httpx.Response(200, json={"access_token": "tok\u00e9n"}))
+    tokens = ClientCredentials(httpx.AsyncClient(transport=granted), "http://issuer/token", "crm", secret, "")
+    with pytest.raises(NoToken) as said:
+        await tokens.read(is_refused=False)
+    assert "tok" not in str(said.value).removeprefix("http://issuer/token")
 
 
 async def test_the_tenant_stays_small(tmp_path: Path) -> None:

@@ -9,9 +9,13 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+import httpx
+
 from crm_canary.suite_api import SuiteApi
 
 EVENT_TYPE: Final = "crm.deal.stage_changed"
+MOST_WEBHOOKS: Final = "200"
+"""Of a page, which is all that a tenant may have by far."""
 
 
 class Receiver:
@@ -26,16 +30,17 @@ class Receiver:
         self._webhook_id: str | None = None
 
     async def subscribe(self) -> None:
-        """Have the tenant's one webhook lead here. Raises Away, Refused.
+        """Have one webhook of the tenant lead here. Raises Away, Refused.
 
-        A secret is never shown again, so what an earlier process made is deleted, its deliveries with it.
+        A secret is never shown again, so what an earlier process made is deleted, its deliveries with it. Webhooks that
+        lead elsewhere are somebody else's.
         """
-        webhooks = (await self._api.get("deals", "/v1/webhooks"))["items"]
+        webhooks = (await self._api.get("deals", "/v1/webhooks", limit=MOST_WEBHOOKS))["items"]
         is_ours = False
         for webhook in webhooks:
             if webhook["id"] == self._webhook_id and webhook["active"]:
                 is_ours = True
-            else:
+            elif httpx.URL(webhook["url"]) == httpx.URL(self._url):
                 await self._api.delete("deals", f"/v1/webhooks/{webhook['id']}")
         if not is_ours:
             body = {"url": self._url, "event_types": [EVENT_TYPE], "secret": self._secret}
@@ -53,8 +58,10 @@ class Receiver:
         ):
             return False
         event = json.loads(body)
-        self._seen = (str(event["subject"]), int(event["sequence"]))
-        self._changed.set()
+        deal_id, version = str(event["subject"]), int(event["sequence"])
+        if self._seen is None or self._seen[0] != deal_id or self._seen[1] < version:  # an older one was tried again
+            self._seen = (deal_id, version)
+            self._changed.set()
         return True
 
     async def wait_for(self, deal_id: str, version: int) -> None:

@@ -70,5 +70,5 @@ class SuiteApi:
             return await self._http.request(method, url, headers={"Authorization": f"Bearer {token}"}, **more)
         except NoToken as error:
             raise Away(f"no token: {error}") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # an answer that can't be decoded too
             raise Away(f"{url}: {type(error).__name__}") from error

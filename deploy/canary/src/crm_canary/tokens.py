@@ -66,6 +66,7 @@ class ClientCredentials:
             )
             answer.raise_for_status()
             granted = answer.json()
-            return str(granted["access_token"]), float(granted.get("expires_in", RENEW_BEFORE_S))
-        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+            # ASCII, as a header is: what httpx said of another would have the token in it.
+            return granted["access_token"].encode("ascii").decode(), float(granted.get("expires_in", RENEW_BEFORE_S))
+        except (httpx.HTTPError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoToken(f"{self._url}: {type(error).__name__}") from error

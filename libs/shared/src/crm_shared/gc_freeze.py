@@ -14,8 +14,11 @@ from typing import Final
 YOUNGER_BETWEEN: Final = 10
 """Collections of younger objects after which a full one is due: Python's own number."""
 
-YOUNGER_AT_MOST: Final = 1_000
-"""After so many Python makes a full one by itself: seven million objects more than were let go, without a pause."""
+YOUNGER_AT_MOST: Final = 150
+"""After so many Python makes a full one by itself: a million objects more than were let go, without a pause.
+
+The dearest batch makes half as many. Under steady load something is always in hand, and what is garbage stays so long.
+"""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ Refusal
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 MAX_FIELD_PROBLEMS: Final = 100
@@ -56,6 +56,18 @@ class Refusal(Exception):
         self.extensions = dict(extensions or {})
         if retry_after_s is not None:
             self.retry_after_s = retry_after_s
+
+
+RefusalT = TypeVar("RefusalT", bound=Refusal)
+
+
+def untraced(refusal: RefusalT) -> RefusalT:
+    """Return a caught refusal that is kept, without where it was raised.
+
+    That leads to the frame which keeps it, whose other locals, such as all items of a batch, would be a circle with it:
+    not let go of before the next full collection of garbage.
+    """
+    return refusal.with_traceback(None)
 
 
 class NotFound(Refusal):

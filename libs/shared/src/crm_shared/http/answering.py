@@ -18,7 +18,7 @@ from crm_shared.database.outages import is_away, is_contended, is_overlong
 from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_shared.http.problems import problem_response, refusal_of_validation
 from crm_shared.http.rate_limit import RATE_HEADERS
-from crm_shared.refusals import InvalidField, Refusal, Unavailable
+from crm_shared.refusals import InvalidField, Refusal, Unavailable, untraced
 from crm_shared.telemetry.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from crm_shared.telemetry.spans import begin
 from crm_shared.telemetry.traces import current_traceparent
@@ -79,7 +79,7 @@ def received(request: Request) -> tuple[str, ...]:
 def to_refusal(error: Exception) -> Refusal:
     """Say what an error means to the caller. What we did not foresee is logged whole and answered without detail."""
     if isinstance(error, Refusal):
-        return error
+        return untraced(error)
     if isinstance(error, RequestValidationError):
         return refusal_of_validation(error.errors())
     if is_away(error) or is_contended(error):

@@ -92,6 +92,7 @@ async def test_an_events_way_is_told_step_by_step(kafka_bootstrap: str, topic: s
     (group,) = part.groups
     assert (group.reading, group.before_event, group.lag, group.waits_s) == ("past", 0, 2, None)
     assert part.letters == []
+    assert not (await ask(service, events[0].id, at=at, at_offset=record.offset)).is_found, "another event is there"
     assert PARTS.validate_json(PARTS.dump_json([part])) == [part]
 
 
@@ -116,6 +117,12 @@ async def test_a_dead_letter_is_told_of_with_its_reason_until_it_is_put_back(
     assert await redrive(kafka_bootstrap, group_id, [topic]) == 1
     (letter,) = (await ask(service, event.id)).letters
     assert letter.is_put_back
+
+    letters = DeadLetters(kafka_bootstrap, client_id="test", stopping=asyncio.Event())
+    await letters.put(record, group_id, BadRecord("again"))
+    await letters.close()
+    (letter,) = (await ask(service, event.id)).letters
+    assert (letter.reason, letter.is_put_back) == ("again", False)
 
 
 async def test_reading_is_bounded_and_begins_when_the_event_was_written(

@@ -23,7 +23,7 @@ from crm_shared.http.route import CrmRoute
 from crm_shared.json_pieces import write_json
 from crm_shared.outbox.partitioning import hash_key
 from crm_shared.read_only_fields import list_read_only
-from crm_shared.refusals import InvalidField, Refusal
+from crm_shared.refusals import InvalidField, Refusal, untraced
 from crm_shared.settings import ServiceSettings
 
 MAX_ITEMS = 1000
@@ -203,7 +203,7 @@ def _read_id(raw: Mapping[str, Any]) -> UUID | None:
 
 def _to_refusal(error: ValidationError | Refusal) -> Refusal:
     if isinstance(error, Refusal):
-        return error
+        return untraced(error)
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return refusal_of_validation([{**each, "loc": ("body", *each["loc"])} for each in found])
 

@@ -14,7 +14,7 @@ from crm_shared.features.batches.plan import BatchItem, NewT, Plan, RecordT
 from crm_shared.features.batches.records import RecordBatch, TakenMeanwhile
 from crm_shared.publishing import publish
 from crm_shared.read_only_fields import require_unchanged, to_answered
-from crm_shared.refusals import Refusal, Unavailable
+from crm_shared.refusals import Refusal, Unavailable, untraced
 
 ATTEMPTS = 4
 PIECE_BYTES = 131_072
@@ -62,7 +62,7 @@ async def _write(
         try:
             outcomes[item.index] = _decide(records, plan, item, events)
         except Refusal as refusal:
-            outcomes[item.index] = refusal
+            outcomes[item.index] = untraced(refusal)
         size += sum(len(event.payload) for event in events[looked_at:])
         looked_at = len(events)
         if size >= PIECE_BYTES:

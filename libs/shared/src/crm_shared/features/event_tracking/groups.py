@@ -48,9 +48,12 @@ async def find_letter(
     bounds: Bounds,
     show: Show,
 ) -> tuple[Letter | None, list[Looked]]:
-    """Look for the event among what the group has set aside since it was written. Raises KafkaError."""
+    """Look for the event among what the group has set aside since it was written. Raises KafkaError.
+
+    What was put back and failed again stands there twice: the last says how it is.
+    """
     partitions = await describe_partitions(admin, [dead_letter_topic(record.topic, group_id)])
-    found, looked = await search(consumer, partitions, event_id, bounds, show)
+    found, looked = await search(consumer, partitions, event_id, bounds, show, takes_last=True)
     if found is None:
         return None, looked
     partition = TopicPartition(found.topic, found.partition)

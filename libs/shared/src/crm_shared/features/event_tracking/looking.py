@@ -119,7 +119,7 @@ async def _open_bus(kafka: Kafka, wanted: Wanted, show: Show) -> AsyncIterator[_
 
 async def _look_on_topics(service: Service, wanted: Wanted, part: ServicePart, bus: _Bus) -> ConsumerRecord | None:
     if wanted.at is not None:
-        record = await read_at(bus.consumer, wanted.at, wanted.at_offset)
+        record = await read_at(bus.consumer, wanted.at, wanted.at_offset, part.event_id)
     else:
         partitions = await describe_partitions(bus.admin, service.list_topics(is_own_alone=wanted.is_own_alone))
         record, part.looked = await search(

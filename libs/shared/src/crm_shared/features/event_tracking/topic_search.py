@@ -44,8 +44,10 @@ async def search(
     event_id: UUID,
     bounds: Bounds,
     show: Show,
+    *,
+    takes_last: bool = False,
 ) -> tuple[ConsumerRecord | None, list[Looked]]:
-    """Return the first record of the event, and what was read for it. Raises KafkaError.
+    """Return the first record of the event, or else the last, and what was read for it. Raises KafkaError.
 
     What Kafka's own compaction or retention has taken away is not there to be found.
     """
@@ -63,13 +65,15 @@ async def search(
     counts: Counter[str] = Counter()
     shown_at_s = time.monotonic()
     record: ConsumerRecord | None = None
-    while unread and record is None and (most := bounds.count_left(counts.total())):
+    while unread and (record is None or takes_last) and (most := bounds.count_left(counts.total())):
         fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
             *unread, timeout_ms=FETCH_TIMEOUT_MS, max_records=most
         )
         for one, records in fetched.items():
             counts[one.topic] += len(records)
-            record = record or next((each for each in records if is_event(each, event_id)), None)
+            of_event = [each for each in records if is_event(each, event_id)]
+            if of_event and (record is None or takes_last):
+                record = of_event[-1 if takes_last else 0]
         unread = [one for one in unread if await consumer.position(one) < ends[one]]
         if time.monotonic() - shown_at_s >= SHOW_EVERY_S:
             shown_at_s = time.monotonic()
@@ -85,8 +89,10 @@ def _describe_bound(bounds: Bounds) -> str:
     return f"of {bounds.most_records:,} at most" if bounds.most_records else "up to the end"
 
 
-async def read_at(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> ConsumerRecord | None:
-    """Return the record at a place that somebody else has found, None where it is gone. Raises KafkaError."""
+async def read_at(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, event_id: UUID
+) -> ConsumerRecord | None:
+    """Return the event at a place where somebody else has found it, None where it is not there. Raises KafkaError."""
     consumer.assign([partition])
     ends = await consumer.end_offsets([partition])
     begins = await consumer.beginning_offsets([partition])
@@ -96,4 +102,5 @@ async def read_at(consumer: AIOKafkaConsumer, partition: TopicPartition, offset:
     fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await consumer.getmany(
         partition, timeout_ms=10 * FETCH_TIMEOUT_MS, max_records=1
     )
-    return next((each for records in fetched.values() for each in records if each.offset == offset), None)
+    there = (each for records in fetched.values() for each in records if each.offset == offset)
+    return next((each for each in there if is_event(each, event_id)), None)
