@@ -120,7 +120,7 @@ async def _enqueue(database: Database, arena: Arena, webhook_id: UUID, count: in
     async with database.begin_as_worker() as transaction:
         await transaction.execute(
             queue.ENQUEUE, [arena.tenant.id] * count, ids, [webhook_id] * count, ids, ["crm.deal.won"] * count, ids,
-            [1] * count, [BODY] * count, [now] * count,
+            [1] * count, [BODY] * count, [now] * count, [None] * count,
         )  # fmt: skip
 
 
