@@ -52,7 +52,9 @@ async def _find_document(settings: SearchSettings, event: Event, revision: int, 
         except Unavailable as error:
             raise DependencyUnavailable(f"Elasticsearch: {error}") from error
     seen = versions.get(key)
+    if seen is None and is_hidden:
+        return Effect("search document", "there", "none, as the record is hidden")
     if seen is None:
-        return Effect("search document", "there" if is_hidden else "missing", "none, as the record is hidden")
+        return Effect("search document", "missing", "none")
     state = f"revision {seen} of {revision}"
     return Effect("search document", "there" if seen >= revision else "waits", state)
