@@ -103,3 +103,11 @@ def test_what_is_no_id_or_place_ends_with_status_2(event_id: str, record: str, a
     with pytest.raises(typer.Exit) as ended:
         read_wanted(event_id, record, 0, at=at)
     assert ended.value.exit_code == 2
+
+
+def test_nothing_that_came_from_elsewhere_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    part = ServicePart("deals", EVENT_ID, has_outbox=True)
+    part.event = TrackedEvent("crm.deal.\x1b[31m", "deal", "\x1b]0;d\x07", 7, "\x1b[2J", "\r")
+    part.effects = [Effect("stage transition", "there", "Won \x1b[2J to \x9bLost")]
+    print_parts(EVENT_ID, [part])
+    assert not set(capsys.readouterr().out) & set("\x1b\x07\r\x9b")

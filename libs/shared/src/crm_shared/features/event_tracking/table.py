@@ -31,17 +31,22 @@ def print_parts(event_id: UUID, parts: Sequence[ServicePart], *, width: int | No
         console.print(f"Event {event_id}, written {_show_time(at)} by its id: not found")
     else:
         version = "" if event.version is None else f"version {event.version} of "
-        console.print(Text(f"{event.type}: {version}{event.aggregate} {event.aggregate_id}", "bold"))
-        console.print(f"tenant {event.tenant_id}, written {_show_time(at)}, happened {event.occurred_at}")
+        console.print(_show(f"{event.type}: {version}{event.aggregate} {event.aggregate_id}", "bold"))
+        console.print(_show(f"tenant {event.tenant_id}, written {_show_time(at)}, happened {event.occurred_at}"))
     table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, show_edge=False)
     for heading in ("step", "of", "state", "after", "details"):
         table.add_column(heading, justify="right" if heading == "after" else "left", overflow="fold")
     for row in list_rows(event_id, parts):
-        table.add_row(*map(Text, row), style=STYLES.get(row[2]))
+        table.add_row(*map(_show, row), style=STYLES.get(row[2]))
     console.print(table)
     if event is None:
         for line in list_reasons(parts):
             console.print(f"- {line}", soft_wrap=True)
+
+
+def _show(text: str, style: str = "") -> Text:
+    """Show what came from the bus or a store: no sign of it commands the terminal."""
+    return Text("".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text), style)
 
 
 def _find_width() -> int | None:
