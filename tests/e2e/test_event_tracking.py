@@ -24,14 +24,11 @@ GROUPS = {"activities.deal-notes", "activities.replicas", "deals.webhooks", "rep
 
 
 async def find_move(crm: RunningCrm, deal_id: str) -> str:
-    """Return the id of the event that tells of the deal's move."""
-    found: list[str] = [
-        headers["ce_id"].decode()
-        for headers in map(dict, [one.headers for one in await read_topic(crm.plan.kafka.bootstrap, "crm.deal")])
-        if (headers["ce_subject"].decode(), headers["ce_type"]) == (deal_id, b"crm.deal.stage_changed")
-    ]
-    (event_id,) = found
-    return event_id
+    """Return the id of the event that tells of the deal's move. Other tests' records may have no headers at all."""
+    records = await read_topic(crm.plan.kafka.bootstrap, "crm.deal")
+    of_deal = [dict(record.headers) for record in records if record.key == deal_id.encode()]
+    (event_id,) = [one["ce_id"].decode() for one in of_deal if one["ce_type"] == b"crm.deal.stage_changed"]
+    return str(event_id)
 
 
 async def test_a_moves_way_is_told_through_every_service(crm: RunningCrm, tenant: Tenant) -> None:
