@@ -5,7 +5,7 @@ import statistics
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
-from benchmarks.size import sized
+from benchmarks.size import WARM_UP_S, sized
 
 SECONDS, ROUNDS = sized((4.0, 5), tiny=(0.2, 1))
 CONNECTIONS = {"log": sized(8, tiny=2), "batch": sized(2, tiny=1)}
@@ -29,7 +29,7 @@ async def run(arena: Arena) -> list[Row]:
 async def _compare(way: str, request: bytes, ours: int, bare: int) -> Row:
     connections, per_request = CONNECTIONS[way], ITEMS if way == "batch" else 1
     for port in (ours, bare):
-        await run_load(port, [request], connections=connections, seconds=1.0)  # statements prepared, caches warm
+        await run_load(port, [request], connections=connections, seconds=WARM_UP_S)
     pairs: list[tuple[Measured, Measured]] = []
     for _ in range(ROUNDS):
         mine = await run_load(ours, [request], connections=connections, seconds=SECONDS)

@@ -7,7 +7,7 @@ import httpx
 from benchmarks.arena import Arena, Row, process
 from benchmarks.held_loops import find_longest_s, read_held
 from benchmarks.load import render, run_load
-from benchmarks.size import sized
+from benchmarks.size import WARM_UP_S, sized
 from crm_activities.activities.activity import ActivityType, NewActivity
 from crm_activities.activities.columns import ACTIVITY_TABLE
 from crm_activities.activities.domain import log
@@ -26,7 +26,7 @@ async def run(arena: Arena) -> list[Row]:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=arena.headers) as client:
             feed = (await client.post("/v1/calendar-feeds", json={})).raise_for_status().json()
             request = render("GET", str(feed["url"]).removeprefix(str(client.base_url).rstrip("/")), {})
-            await run_load(port, [request], connections=1, seconds=1.0)
+            await run_load(port, [request], connections=1, seconds=WARM_UP_S)
             read = await run_load(port, [request], connections=1, seconds=SECONDS)
             held_s = find_longest_s(read_held((await client.get("/metrics")).text))
     return [

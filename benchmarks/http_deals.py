@@ -7,7 +7,7 @@ import httpx
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
-from benchmarks.size import sized
+from benchmarks.size import WARM_UP_S, sized
 
 CONNECTIONS, SECONDS, ROUNDS = sized((8, 4.0, 5), tiny=(2, 0.2, 1))
 AIMS = {"GET": 0.8, "POST": 0.6}
@@ -30,7 +30,7 @@ async def run(arena: Arena) -> list[Row]:
 
 async def _compare(method: str, requests: list[bytes], ours: int, bare: int) -> Row:
     for port in (ours, bare):
-        await run_load(port, requests, connections=CONNECTIONS, seconds=1.0)  # statements prepared, caches warm
+        await run_load(port, requests, connections=CONNECTIONS, seconds=WARM_UP_S)
     pairs: list[tuple[Measured, Measured]] = []
     for _ in range(ROUNDS):
         mine = await run_load(ours, requests, connections=CONNECTIONS, seconds=SECONDS)

@@ -16,7 +16,7 @@ import httpx
 
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, percentile, render, run_load
-from benchmarks.size import sized
+from benchmarks.size import WARM_UP_S, sized
 from crm_deals.deals import domain, events, repository
 from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
 from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, PRESENT
@@ -53,7 +53,7 @@ async def _compare_moves(arena: Arena, port: int, pairs: list[tuple[str, str]]) 
         render("POST", f"/v1/deals/{deal_id}/move", arena.headers, json.dumps({"stage_id": stage_id}).encode())
         for deal_id, stage_id in pairs
     ]
-    await run_load(port, requests, connections=CONNECTIONS, seconds=1.0)
+    await run_load(port, requests, connections=CONNECTIONS, seconds=WARM_UP_S)
     runs: list[tuple[Measured, Measured]] = []
     for _ in range(ROUNDS):
         mine = await run_load(port, requests, connections=CONNECTIONS, seconds=SECONDS)
