@@ -12,7 +12,6 @@ import pytest
 
 from crm_shared.gc_freeze import frozen_after_loading
 
-
 THRESHOLDS: Final = (20_000, 20, 50)
 
 
