@@ -40,7 +40,7 @@ async def test_a_moves_way_is_told_through_every_service(crm: RunningCrm, tenant
 
     parts = json.loads(await asyncio.to_thread(run_crm, crm, "why", event_id, "--json"))
     assert [part["service"] for part in parts] == ["deals", "activities", "search", "reporting"]
-    assert {part["told"]["aggregate_id"] for part in parts} == {deal["id"]}
+    assert {part["event"]["aggregate_id"] for part in parts} == {deal["id"]}
     assert {(part["place"]["topic"], part["place"]["offset"]) for part in parts} == {
         ("crm.deal", parts[0]["place"]["offset"])
     }
