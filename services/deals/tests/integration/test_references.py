@@ -1,5 +1,6 @@
 """References to contacts, companies and users: the replica first, then their owner."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,9 +20,11 @@ INSERT_RECORD = """
 
 
 @pytest.fixture(autouse=True)
-def _calm(contacts: ContactsStandIn) -> None:
-    contacts.status = 200
+def _calm(contacts: ContactsStandIn) -> Iterator[None]:
+    """Leave contacts there for whichever test comes next: all of the session ask the same one."""
     contacts.asked.clear()
+    yield
+    contacts.status = 200
 
 
 async def add_record(
