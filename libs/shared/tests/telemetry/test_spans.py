@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -48,6 +50,16 @@ def ids(traceparent: str) -> tuple[str, str]:
 def by_name(collector: TraceCollector) -> dict[str, CollectedSpan]:
     assert len({span.name for span in collector.spans}) == len(collector.spans)
     return {span.name: span for span in collector.spans}
+
+
+@pytest.fixture(autouse=True)
+def _ended_threads() -> Iterator[None]:
+    """Wait for the exporter's threads: one that tries again draws from `random`, which Hypothesis minds anywhere."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=60)
+        assert not thread.is_alive(), thread.name
 
 
 def test_a_process_that_is_not_asked_loads_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +183,7 @@ def test_a_collector_that_hangs_holds_up_nobody(collector: TraceCollector, monke
 
 def test_a_collector_that_is_away_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_of_opentelemetry, "FLUSH_WITHIN_S", 0.05)
-    with recording_here(TraceCollector(port=9), monkeypatch):
+    with recording_here(TraceCollector(port=9), monkeypatch, OTEL_EXPORTER_OTLP_TIMEOUT="0.2"):
         with spans.begin("GET /v1/deals", "server", {}, ()):
             assert is_sampled(current_traceparent())
         assert spans.is_recording()
