@@ -8,8 +8,9 @@ from crm_activities.activities.record_changes import list_merge_changes, list_ow
 from crm_activities.activities.system_notes import Noteworthy
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.contracts import SNAPSHOT, Event
-from crm_shared.database import Connection, Database
+from crm_shared.database import Connection
 from crm_shared.features.event_tracking.parts import Effect
+from crm_shared.features.event_tracking.stores import reading
 from crm_shared.features.event_tracking.versions import find_replica
 
 FIND_NOTE: Final = "SELECT created_at, deleted_at FROM activities WHERE tenant_id = $1 AND id = $2"
@@ -18,10 +19,7 @@ REPLICATED: Final = frozenset({"contact", "company", "deal"})
 
 async def find_effects(settings: ActivitiesSettings, event: Event) -> Sequence[Effect]:
     """Find the notes in timelines that the event asks for, and what is kept of its record."""
-    async with (
-        Database.opened(settings.worker_dsn.get_secret_value(), max_size=1) as database,
-        database.read_as_worker() as connection,
-    ):
+    async with reading(settings) as connection:
         effects = [await _find_note(connection, change) for change in _list_changes(event)]
         if event.aggregate in REPLICATED:
             effects.append(await find_replica(connection, event))

@@ -6,8 +6,9 @@ from typing import Any, Final
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.sent_types import SENT_TYPES
 from crm_shared.contracts import Event
-from crm_shared.database import Connection, Database
+from crm_shared.database import Connection
 from crm_shared.features.event_tracking.parts import Effect, EffectState
+from crm_shared.features.event_tracking.stores import reading
 from crm_shared.features.event_tracking.versions import find_replica, find_version
 
 # By webhook, record and version, as the index has them; what was asked for again is named by its first.
@@ -26,10 +27,7 @@ STATES: Final[Mapping[str, EffectState]] = {"DELIVERED": "there", "PENDING": "wa
 async def find_effects(settings: DealsSettings, event: Event) -> Sequence[Effect]:
     """Find the webhooks' deliveries of the event, and what is kept of its record."""
     effects: list[Effect] = []
-    async with (
-        Database.opened(settings.worker_dsn.get_secret_value(), max_size=1) as database,
-        database.read_as_worker() as connection,
-    ):
+    async with reading(settings) as connection:
         if event.type in SENT_TYPES:
             effects += await _find_deliveries(connection, event)
         if event.aggregate in REPLICATED:

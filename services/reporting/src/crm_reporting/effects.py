@@ -5,8 +5,9 @@ from typing import Final, LiteralString
 
 from crm_reporting.settings import ReportingSettings
 from crm_shared.contracts import Event
-from crm_shared.database import Connection, Database
+from crm_shared.database import Connection
 from crm_shared.features.event_tracking.parts import Effect
+from crm_shared.features.event_tracking.stores import reading
 from crm_shared.features.event_tracking.versions import find_version
 
 FACTS: Final[Mapping[str, tuple[str, LiteralString]]] = {
@@ -24,10 +25,7 @@ async def find_effects(settings: ReportingSettings, event: Event) -> Sequence[Ef
     """Find the version of the record's fact, and of a move the transition."""
     if event.aggregate not in FACTS:
         return []
-    async with (
-        Database.opened(settings.worker_dsn.get_secret_value(), max_size=1) as database,
-        database.read_as_worker() as connection,
-    ):
+    async with reading(settings) as connection:
         effects = [await find_version(connection, *FACTS[event.aggregate], event)]
         if event.type == "crm.deal.stage_changed":
             effects.append(await _find_transition(connection, event))

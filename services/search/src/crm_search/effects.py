@@ -9,8 +9,8 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.bus import DependencyUnavailable
 from crm_shared.contracts import Event
-from crm_shared.database import Database
 from crm_shared.features.event_tracking.parts import Effect
+from crm_shared.features.event_tracking.stores import reading
 from crm_shared.features.event_tracking.versions import compare_versions
 from crm_shared.refusals import Unavailable
 
@@ -29,10 +29,7 @@ async def find_effects(settings: SearchSettings, event: Event) -> Sequence[Effec
     """
     if event.aggregate not in KEPT:
         return []
-    async with (
-        Database.opened(settings.worker_dsn.get_secret_value(), max_size=1) as database,
-        database.read_as_worker() as connection,
-    ):
+    async with reading(settings) as connection:
         row = await connection.fetchrow(FIND_ROW, event.tenant_id, event.aggregate, event.aggregate_id)
     if row is None:
         return [compare_versions("search record", None, event.version)]

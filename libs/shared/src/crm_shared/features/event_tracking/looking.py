@@ -31,12 +31,12 @@ from crm_shared.features.event_tracking.parts import (
     Unanswered,
     written_at,
 )
+from crm_shared.features.event_tracking.stores import STATEMENT_TIMEOUT_S
 from crm_shared.features.event_tracking.topic_search import Bounds, Show, read_at, search
 from crm_shared.kafka_access import Kafka
 from crm_shared.outbox.partitioning import hash_key
 from crm_shared.transient import is_transient
 
-STATEMENT_TIMEOUT_S: Final = 15.0
 MAX_VERSION_DIGITS: Final = 18
 
 FindEffects = Callable[[Event], Awaitable[Sequence[Effect]]]
