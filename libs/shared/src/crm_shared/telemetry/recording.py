@@ -30,7 +30,7 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from crm_shared.telemetry.spans import NOT_RECORDED, Attributes, Exemplar, Kind, Span
+from crm_shared.telemetry.spans import NOT_RECORDED, Attributes, Exemplar, Kind, Span, exemplar_of
 from crm_shared.telemetry.traces import (
     SAMPLED,
     continue_trace,
@@ -109,15 +109,11 @@ class _OpenSpan(Span):
         self._inner.set_attribute(name, value)
 
     def fail(self, error_type: str) -> None:
-        # Without the error's words: they may quote what somebody wrote.
-        self._inner.set_attribute("error.type", error_type)
-        self._inner.set_status(Status(StatusCode.ERROR))
+        _fail(self._inner, error_type)
 
     @property
     def exemplar(self) -> Exemplar | None:
-        if not self._inner.get_span_context().trace_flags.sampled:
-            return None
-        return {"trace_id": self._traceparent[3:35], "span_id": self._traceparent[36:52]}
+        return exemplar_of(self._traceparent)
 
 
 class OpenTelemetryRecorder:
@@ -158,9 +154,14 @@ class OpenTelemetryRecorder:
         parent = trace.set_span_in_context(NonRecordingSpan(found), context.Context())
         span = self._tracer.start_span(name, parent, _KINDS[kind], attributes, start_time=began_ns)
         if error_type is not None:
-            span.set_attribute("error.type", error_type)
-            span.set_status(Status(StatusCode.ERROR))
+            _fail(span, error_type)
         span.end()
+
+
+def _fail(span: trace.Span, error_type: str) -> None:
+    """Mark it as failed, without the error's words: they may quote what somebody wrote."""
+    span.set_attribute("error.type", error_type)
+    span.set_status(Status(StatusCode.ERROR))
 
 
 def _to_context(traceparent: str | None) -> SpanContext | None:

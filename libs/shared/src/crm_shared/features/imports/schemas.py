@@ -89,59 +89,55 @@ def _to_body_error(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_form(kinds: Mapping[ImportedType, AnyAdapter]) -> dict[str, Any]:
     """Describe the form for OpenAPI."""
+    schema = {
+        "type": "object",
+        "required": ["file", "entity_type"],
+        "additionalProperties": False,
+        "properties": _describe_fields(kinds),
+    }
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+def _describe_fields(kinds: Mapping[ImportedType, AnyAdapter]) -> dict[str, Any]:
+    """Return the JSON Schema of each field, by name; what it may be is what one of the kinds takes."""
     properties = list(dict.fromkeys(name for kind in kinds.values() for name in kind.match_properties))
     ids = [name for name in properties if any(name in kind.id_properties for kind in kinds.values())]
     missing = [one for one in OnMissingCompany if any(one in kind.on_missing_company for kind in kinds.values())]
     return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file", "entity_type"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "file": {"type": "string", "format": "binary", "description": "CSV with a header line"},
-                            "entity_type": {"type": "string", "enum": list(kinds)},
-                            "mode": {"type": "string", "enum": list(ImportMode), "default": "create"},
-                            "id_property": {
-                                "type": "string",
-                                "enum": ids,
-                                "description": "what an upsert or update finds records by",
-                            },
-                            "match_by": {
-                                "type": "string",
-                                "description": "several properties in place of id_property, one after another: of "
-                                + ", ".join(properties),
-                                "examples": [",".join(properties[:3])],
-                            },
-                            "dry_run": {"type": "boolean", "default": False},
-                            "mapping": {
-                                "type": "string",
-                                "description": "JSON object: column header to field, or null to ignore the column."
-                                " Columns that it does not name are matched by name",
-                                "examples": ['{"E-Mail": "email", "Shoe size": "cf_shoe_size", "Notes": null}'],
-                            },
-                            "encoding": {"type": "string", "description": "found by itself when left out"},
-                            "delimiter": {"type": "string", "enum": [",", ";", "|", "tab"]},
-                            "date_format": {
-                                "type": "string",
-                                "description": "of its days, such as DD.MM.YYYY; found where a whole column agrees",
-                            },
-                            "decimal_mark": {"type": "string", "enum": [".", ","]},
-                            "value_separator": {"type": "string", "enum": list(SEPARATORS)},
-                            "on_missing_company": {
-                                "type": "string",
-                                "enum": missing,
-                                "default": "fail",
-                                "description": "what becomes of a company that is not there",
-                            },
-                        },
-                    }
-                }
-            },
-        }
+        "file": {"type": "string", "format": "binary", "description": "CSV with a header line"},
+        "entity_type": {"type": "string", "enum": list(kinds)},
+        "mode": {"type": "string", "enum": list(ImportMode), "default": "create"},
+        "id_property": {
+            "type": "string",
+            "enum": ids,
+            "description": "what an upsert or update finds records by",
+        },
+        "match_by": {
+            "type": "string",
+            "description": "several properties in place of id_property, one after another: of " + ", ".join(properties),
+            "examples": [",".join(properties[:3])],
+        },
+        "dry_run": {"type": "boolean", "default": False},
+        "mapping": {
+            "type": "string",
+            "description": "JSON object: column header to field, or null to ignore the column."
+            " Columns that it does not name are matched by name",
+            "examples": ['{"E-Mail": "email", "Shoe size": "cf_shoe_size", "Notes": null}'],
+        },
+        "encoding": {"type": "string", "description": "found by itself when left out"},
+        "delimiter": {"type": "string", "enum": [",", ";", "|", "tab"]},
+        "date_format": {
+            "type": "string",
+            "description": "of its days, such as DD.MM.YYYY; found where a whole column agrees",
+        },
+        "decimal_mark": {"type": "string", "enum": [".", ","]},
+        "value_separator": {"type": "string", "enum": list(SEPARATORS)},
+        "on_missing_company": {
+            "type": "string",
+            "enum": missing,
+            "default": "fail",
+            "description": "what becomes of a company that is not there",
+        },
     }
 
 
