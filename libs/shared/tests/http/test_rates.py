@@ -37,11 +37,14 @@ async def test_all_users_of_a_tenant_share_its_limit(postgres_admin_dsn: str) ->
     limits: dict[str, Any] = {"rate_limit_tenant_requests": 5, "rate_limit_window_s": 3600}
     async with running_service(ThingsSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, **limits) as kit:
         tenant, other = await kit.seed_tenant(), await kit.seed_tenant()
-        for person in (tenant.rep, tenant.admin, tenant.rep, tenant.manager, tenant.other_rep):
-            require_ok(await kit.client(person).get("/v1/things"))
+        for left, person in enumerate((tenant.rep, tenant.admin, tenant.rep, tenant.manager, tenant.other_rep)):
+            answer = await kit.client(person).get("/v1/things")
+            require_ok(answer)
+            assert answer.headers["ratelimit-limit"] == "5", "the limit that what remains is of"
+            assert answer.headers["ratelimit-remaining"] == str(4 - left)
         refused = await kit.client(tenant.admin).get("/v1/things")
         require_problem(refused, 429, "rate-limited")
-        assert refused.headers["ratelimit-remaining"] == "0"
+        assert (refused.headers["ratelimit-limit"], refused.headers["ratelimit-remaining"]) == ("5", "0")
         require_ok(await kit.client(other.rep).get("/v1/things"))
 
 
@@ -52,7 +55,7 @@ async def test_each_of_several_processes_takes_its_share_of_a_tenant_s_limits(po
         tenant, other = await kit.seed_tenant(), await kit.seed_tenant()
         answers = [await kit.client(tenant.rep).get("/v1/things") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert answers[0].headers["ratelimit-limit"] == "4", "a user's is not shared out"
+        assert answers[0].headers["ratelimit-limit"] == "3", "the share, which is nearer than a user's 4"
         batches = kit.app.state.process.batch_limit
         batches.count(other.id, 3)
         batches.count(other.id, 3)

@@ -8,7 +8,7 @@ import contextlib
 import math
 import time
 from collections.abc import Hashable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from crm_shared.refusals import RateLimited
@@ -20,8 +20,27 @@ RATE_HEADERS: Final = "crm.rate_headers"
 KNOWN_SECRETS: Final = 10_000
 
 
+class Allowance(NamedTuple):
+    """What a limit still lets through: requests of how many, and the seconds to the window's end."""
+
+    left: int
+    of: int
+    reset_s: int
+
+
+class TooManyRequests(RateLimited):
+    """`spent`: the allowance that is used up."""
+
+    def __init__(self, spent: Allowance, window_s: int) -> None:
+        super().__init__(
+            f"At most {spent.of} requests in {window_s} s. Come again in {spent.reset_s} s.",
+            retry_after_s=spent.reset_s,
+        )
+        self.spent = spent
+
+
 class RateLimit:
-    """A fixed window. `count` gives what is left and the seconds to the window's end."""
+    """A fixed window."""
 
     def __init__(self, *, requests: int, window_s: int) -> None:
         self.requests = requests
@@ -29,17 +48,17 @@ class RateLimit:
         self._window = 0
         self._counts: dict[Hashable, int] = {}
 
-    def count(self, key: Hashable) -> tuple[int, int]:
-        """Take one request in. Raises RateLimited, with `retry_after_s`, once the window is full."""
+    def count(self, key: Hashable) -> Allowance:
+        """Take one request in. Raises TooManyRequests once the window is full."""
         reset_s = self._turn_window()
         used = self._counts.get(key, 0) + 1
         self._counts[key] = used
         if used > self.requests:
             raise self._refuse(reset_s)
-        return self.requests - used, reset_s
+        return Allowance(self.requests - used, self.requests, reset_s)
 
     def require_left(self, key: Hashable) -> None:
-        """Raise RateLimited if the window is full, without counting."""
+        """Raise TooManyRequests if the window is full, without counting."""
         reset_s = self._turn_window()
         if self._counts.get(key, 0) >= self.requests:
             raise self._refuse(reset_s)
@@ -52,11 +71,8 @@ class RateLimit:
             self._counts.clear()
         return math.ceil((window + 1) * self.window_s - now)
 
-    def _refuse(self, reset_s: int) -> RateLimited:
-        return RateLimited(
-            f"At most {self.requests} requests in {self.window_s} s. Come again in {reset_s} s.",
-            retry_after_s=reset_s,
-        )
+    def _refuse(self, reset_s: int) -> TooManyRequests:
+        return TooManyRequests(Allowance(0, self.requests, reset_s), self.window_s)
 
 
 class SecretTries:
@@ -95,32 +111,29 @@ class RateLimits:
 
     def __init__(self, settings: ServiceSettings) -> None:
         window_s = settings.rate_limit_window_s
-        self.by_user = RateLimit(requests=settings.rate_limit_requests, window_s=window_s)
+        self._by_user = RateLimit(requests=settings.rate_limit_requests, window_s=window_s)
         self._by_tenant = RateLimit(requests=share_of(settings.rate_limit_tenant_requests, settings), window_s=window_s)
         self.bad_tokens = RateLimit(requests=settings.rate_limit_bad_tokens, window_s=window_s)
         self.secret_tries = SecretTries(self.bad_tokens)
 
-    def count(self, user: Hashable, tenant_id: UUID) -> tuple[int, int]:
-        """Take one request in; give what is left to the user and the seconds to the end. Raises RateLimited."""
-        left, reset_s = self.by_user.count(user)
-        left_to_tenant, _ = self._by_tenant.count(tenant_id)
-        return min(left, left_to_tenant), reset_s
+    def count(self, user: Hashable, tenant_id: UUID) -> Allowance:
+        """Take one request in; return what the limit that is nearest still lets through. Raises TooManyRequests."""
+        return min(self._by_user.count(user), self._by_tenant.count(tenant_id))
 
 
 def count_request(scope: MutableMapping[str, Any], limits: RateLimits, user: Hashable, tenant_id: UUID) -> None:
     """Count the request. Its answer tells what is left, whatever else it says: refusals count too.
 
-    `user`: whose count it is, a user's id or what stands for one. Raises RateLimited.
+    `user`: whose count it is, a user's id or what stands for one. Raises TooManyRequests.
     """
-    left, reset_s = 0, 0
     try:
-        left, reset_s = limits.count(user, tenant_id)
-    except RateLimited as refusal:
-        reset_s = refusal.retry_after_s or 0
+        allowance = limits.count(user, tenant_id)
+    except TooManyRequests as refusal:
+        allowance = refusal.spent
         raise
     finally:
         scope[RATE_HEADERS] = [
-            (b"ratelimit-limit", b"%d" % limits.by_user.requests),
-            (b"ratelimit-remaining", b"%d" % left),
-            (b"ratelimit-reset", b"%d" % reset_s),
+            (b"ratelimit-limit", b"%d" % allowance.of),
+            (b"ratelimit-remaining", b"%d" % allowance.left),
+            (b"ratelimit-reset", b"%d" % allowance.reset_s),
         ]
