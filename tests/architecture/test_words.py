@@ -30,13 +30,13 @@ OLD_WORDS = {
     "housekeeping": "cleanup",
     "clockwork": "scheduler",
     "sweeping": "cleanup",
+    "echoes": "reannouncing",
 }
 STAY = {
     "LeadershipLost",  # what the literature calls it
     "tell_history", "tell_why", "tell_of_restoration",  # commands that tell a person
     "told_at",  # a field of the API
 }  # fmt: skip
-NAMED_BY_MIGRATIONS = {"time_walls.py"}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
 _OPENING = re.compile(r"(Gives?|Tells? whether|Says? whether) [^.]*")
 
@@ -44,10 +44,10 @@ _OPENING = re.compile(r"(Gives?|Tells? whether|Says? whether) [^.]*")
 def words_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
     """List names of modules, classes, functions, parameters and variables that hold an old word.
 
-    The kit's stories may: they are what tests tell. So may what migrations call, which stays as it was.
+    The kit's stories may: they are what tests tell.
     """
     for source in sources:
-        if source.package == "crm_testing" or source.path.name in NAMED_BY_MIGRATIONS:
+        if source.package == "crm_testing":
             continue
         for line, name in _list_names(source):
             found = OLD_WORDS.keys() & {word.lower() for word in _WORDS.findall(name)} if name not in STAY else set()

@@ -76,5 +76,3 @@ def test_statements_are_those_of_the_revision_that_they_come_before() -> None:
         "GRANT SELECT ON one TO somebody",
     ]
     assert by_revision(sent) == {"0001": ["CREATE TABLE one ()"], "0002": []}
-
-

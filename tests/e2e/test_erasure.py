@@ -26,7 +26,7 @@ from crm_contacts.erasure import commands as contacts
 from crm_search.store import DocumentStore
 from crm_shared.contracts.topics import dead_letter_topic
 from crm_shared.database import Database
-from crm_shared.features.erasure.echoes import TIMES, LoadSnapshots, Reannouncements
+from crm_shared.features.erasure.reannouncing import TIMES, LoadSnapshots, Reannouncements
 from crm_testing.records import RawRecord, read_topic, write_records
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Tenant, User, eventually

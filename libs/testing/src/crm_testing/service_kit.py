@@ -33,7 +33,7 @@ from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_shared.database.migrations import migrate
 from crm_shared.database.rls import list_unprotected
-from crm_shared.database.time_walls import list_unwalled
+from crm_shared.database.time_range_checks import list_unchecked_times
 from crm_shared.entry_points.provision import provision
 from crm_shared.settings import ServiceSettings
 from crm_testing.declared_problems import DeclaredProblems
@@ -109,10 +109,10 @@ class ServiceKit(Generic[SettingsT]):
         async with self.database.read_as_worker() as connection:
             return await list_unprotected(connection)
 
-    async def list_unwalled(self) -> Sequence[str]:
+    async def list_unchecked_times(self) -> Sequence[str]:
         """Name the columns that would take a moment or a day outside the window."""
         async with self.database.read_as_worker() as connection:
-            return await list_unwalled(connection)
+            return await list_unchecked_times(connection)
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.features.erasure.echoes import echo_ddl
+from crm_shared.features.erasure.reannouncing import reannouncements_ddl
 
 revision = "0004"
 down_revision = "0003"
@@ -22,4 +22,4 @@ ERASED = """
 
 def upgrade() -> None:
     op.execute(ERASED)
-    op.execute(echo_ddl("activities"))
+    op.execute(reannouncements_ddl("activities"))

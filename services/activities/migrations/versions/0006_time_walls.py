@@ -1,6 +1,6 @@
 """No table holds a moment or a day outside 1900 to 2200, infinity least of all."""
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0006"
 down_revision = "0005"
@@ -23,4 +23,4 @@ WALLS = {
 
 
 def upgrade() -> None:
-    build_walls(WALLS, told=("activities",))
+    build_range_checks(WALLS, published=("activities",))

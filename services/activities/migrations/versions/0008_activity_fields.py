@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import check_of, wall
+from crm_shared.database.time_range_checks import range_check, range_condition
 
 revision = "0008"
 down_revision = "0007"
@@ -54,7 +54,7 @@ MOMENTS = (
 )
 # The old wall stands until the new one does.
 WALL = f"""
-    ALTER TABLE activities ADD CONSTRAINT activities_in_time_too CHECK ({check_of(MOMENTS)}) NOT VALID;
+    ALTER TABLE activities ADD CONSTRAINT activities_in_time_too CHECK ({range_condition(MOMENTS)}) NOT VALID;
     ALTER TABLE activities VALIDATE CONSTRAINT activities_in_time_too;
     ALTER TABLE activities DROP CONSTRAINT activities_in_time;
     ALTER TABLE activities RENAME CONSTRAINT activities_in_time_too TO activities_in_time;
@@ -154,6 +154,6 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE activities VALIDATE CONSTRAINT {name}")
     op.execute(WALL)
     op.execute(LINKS)
-    op.execute(wall("activity_contacts", ("occurred_at",)))
+    op.execute(range_check("activity_contacts", ("occurred_at",)))
     op.execute(protect("activity_contacts", service="activities"))
     op.execute(TRIGGERS)

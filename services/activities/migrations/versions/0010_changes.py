@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 from crm_shared.features.audit import AUDIT_DDL
 
 revision = "0010"
@@ -26,5 +26,5 @@ REPEATED = """
 
 def upgrade() -> None:
     op.execute(AUDIT_DDL)
-    op.execute(wall("record_changes", ("changed_at",)))
+    op.execute(range_check("record_changes", ("changed_at",)))
     op.execute(REPEATED)

@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0016"
 down_revision = "0015"
@@ -47,5 +47,5 @@ def upgrade() -> None:
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             op.execute(f"CREATE INDEX CONCURRENTLY {name} {definition}")
     op.execute(FEEDS)
-    op.execute(wall("calendar_feeds", ("created_at", "last_read_at")))
+    op.execute(range_check("calendar_feeds", ("created_at", "last_read_at")))
     op.execute(protect("calendar_feeds", service="activities"))

@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0017"
 down_revision = "0016"
@@ -38,5 +38,5 @@ SERIES = """
 
 def upgrade() -> None:
     op.execute(SERIES)
-    op.execute(wall("activity_series", ("start", "made_until", "due_at", "created_at", "ends_before")))
+    op.execute(range_check("activity_series", ("start", "made_until", "due_at", "created_at", "ends_before")))
     op.execute(protect("activity_series", service="activities"))

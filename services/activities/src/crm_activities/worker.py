@@ -12,7 +12,7 @@ from crm_activities.settings import ActivitiesSettings
 from crm_shared.backpressure import applying_backpressure
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
-from crm_shared.features.erasure.echoes import reannouncing
+from crm_shared.features.erasure.reannouncing import reannouncing
 from crm_shared.features.handover import handing_over_leavers
 from crm_shared.features.imports.write.running import importing
 from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup

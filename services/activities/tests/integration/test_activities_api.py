@@ -226,8 +226,8 @@ async def test_every_table_stands_under_row_level_security(service: Kit) -> None
     assert await service.list_unprotected() == []
 
 
-async def test_every_moment_and_day_has_a_wall(service: Kit) -> None:
-    assert await service.list_unwalled() == []
+async def test_every_moment_and_day_has_a_range_check(service: Kit) -> None:
+    assert await service.list_unchecked_times() == []
 
 
 async def test_a_duration_of_nothing_belongs_to_no_note_either(rep: httpx.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from crm_activities.activities.erasure import BATCH_RECORDS, load_snapshots
 from crm_activities.consumers import forget_contacts, keep_replicas, note_deal_moves
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import SystemClock, new_id
-from crm_shared.features.erasure.echoes import Reannouncements
+from crm_shared.features.erasure.reannouncing import Reannouncements
 from crm_testing.answers import require_ok, require_problem, walk_pages
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.features.erasure.echoes import echo_ddl
+from crm_shared.features.erasure.reannouncing import reannouncements_ddl
 
 revision = "0009"
 down_revision = "0008"
@@ -31,4 +31,4 @@ SHELLS = """
 
 def upgrade() -> None:
     op.execute(SHELLS)
-    op.execute(echo_ddl("contacts"))
+    op.execute(reannouncements_ddl("contacts"))

@@ -1,6 +1,6 @@
 """No table holds a moment or a day outside 1900 to 2200, infinity least of all."""
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0011"
 down_revision = "0010"
@@ -25,4 +25,4 @@ WALLS = {
 
 
 def upgrade() -> None:
-    build_walls(WALLS)
+    build_range_checks(WALLS)

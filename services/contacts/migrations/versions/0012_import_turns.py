@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0012"
 down_revision = "0011"
@@ -14,4 +14,4 @@ def upgrade() -> None:
     op.execute("ALTER TABLE imports ADD COLUMN IF NOT EXISTS waits_for text")
     op.execute("ALTER TABLE imports ADD COLUMN IF NOT EXISTS turned_at timestamptz")
     op.execute("ALTER TABLE imports DROP CONSTRAINT IF EXISTS imports_in_time")
-    build_walls({"imports": MOMENTS})
+    build_range_checks({"imports": MOMENTS})

@@ -17,7 +17,7 @@ from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.custom_fields.cleaning import RecordAdapters
 from crm_shared.features.custom_fields.maintenance import maintaining_custom_fields
-from crm_shared.features.erasure.echoes import reannouncing
+from crm_shared.features.erasure.reannouncing import reannouncing
 from crm_shared.features.handover import handing_over_leavers
 from crm_shared.features.imports.write.running import importing
 from crm_shared.http.idempotency_cleanup import worker_database_with_cleanup

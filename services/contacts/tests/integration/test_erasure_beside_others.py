@@ -22,8 +22,8 @@ from services.contacts.tests.integration.importing import list_errors, run_impor
 from crm_contacts.contacts import events as contact_events
 from crm_contacts.erasure.commands import load_snapshots
 from crm_shared.backpressure import Backpressure
-from crm_shared.features.erasure import echoes
-from crm_shared.features.erasure.echoes import TIMES, Reannouncements, reannouncing
+from crm_shared.features.erasure import reannouncing as reannouncements
+from crm_shared.features.erasure.reannouncing import TIMES, Reannouncements, reannouncing
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.people import SeededTenant
 
@@ -62,7 +62,7 @@ class WatchedBackpressure(Backpressure):
 async def test_each_batch_that_is_told_again_waits_for_the_readers_of_the_one_before(
     contacts: Contacts, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(echoes, "BATCH_RECORDS", 1)
+    monkeypatch.setattr(reannouncements, "BATCH_RECORDS", 1)
     admin = contacts.client(tenant.admin)
     for number in range(3):
         await erase(admin, (await create(admin, email=f"p{number}@person.example", external_id=f"p{number}"))["id"])

@@ -143,5 +143,5 @@ async def test_no_table_is_open_to_other_tenants(contacts: Contacts) -> None:
     assert await contacts.list_unprotected() == []
 
 
-async def test_every_moment_and_day_has_a_wall(contacts: Contacts) -> None:
-    assert await contacts.list_unwalled() == []
+async def test_every_moment_and_day_has_a_range_check(contacts: Contacts) -> None:
+    assert await contacts.list_unchecked_times() == []

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0011"
 down_revision = "0010"
@@ -40,5 +40,5 @@ FINITE = """
 
 
 def upgrade() -> None:
-    build_walls(WALLS, told=("deals",))
+    build_range_checks(WALLS, published=("deals",))
     op.execute(FINITE)

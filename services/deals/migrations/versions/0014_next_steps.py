@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import check_of
+from crm_shared.database.time_range_checks import range_condition
 
 revision = "0014"
 down_revision = "0013"
@@ -83,4 +83,4 @@ def upgrade() -> None:
     op.execute(TIME_ZONES)
     op.execute(protect("moved_time_zones", service="deals"))
     for table, columns in WALLS.items():
-        op.execute(REBUILD_WALL.format(table=table, check=check_of(columns)))
+        op.execute(REBUILD_WALL.format(table=table, check=range_condition(columns)))

@@ -151,5 +151,5 @@ async def test_the_app_role_reads_and_writes_one_tenant_only(sales: Sales, elsew
         await app.close()
 
 
-async def test_every_moment_and_day_has_a_wall(sales: Sales) -> None:
-    assert await sales.kit.list_unwalled() == []
+async def test_every_moment_and_day_has_a_range_check(sales: Sales) -> None:
+    assert await sales.kit.list_unchecked_times() == []

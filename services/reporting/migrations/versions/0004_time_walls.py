@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import text
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0004"
 down_revision = "0003"
@@ -89,7 +89,7 @@ def upgrade() -> None:
     op.execute(RATES)
     op.execute(FINITE)
     # By transactions of their own: what comes before is safe to run again, what comes after ends as one.
-    is_repaired = "deal_facts" in build_walls(WALLS)
+    is_repaired = "deal_facts" in build_range_checks(WALLS)
     op.execute(VALIDATE)
     op.execute(ALLOW)
     if is_repaired or op.get_bind().execute(text(FIND_BROKEN)).scalar():

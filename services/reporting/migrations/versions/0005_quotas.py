@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0005"
 down_revision = "0004"
@@ -31,5 +31,5 @@ QUOTAS = """
 
 def upgrade() -> None:
     op.execute(QUOTAS)
-    op.execute(wall("quotas", ("first_day", "created_at", "updated_at")))
+    op.execute(range_check("quotas", ("first_day", "created_at", "updated_at")))
     op.execute(protect("quotas", service="reporting"))

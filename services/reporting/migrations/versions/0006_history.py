@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0006"
 down_revision = "0005"
@@ -82,5 +82,5 @@ def upgrade() -> None:
     op.execute(PERIODS)
     op.execute(STAGES)
     for table, columns in MOMENTS.items():
-        op.execute(wall(table, columns))
+        op.execute(range_check(table, columns))
         op.execute(protect(table, service="reporting"))

@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0010"
 down_revision = "0009"
@@ -49,6 +49,6 @@ CONTACTS = """
 
 def upgrade() -> None:
     op.execute(ACTIVITIES)
-    op.execute(wall("activity_facts", ("occurred_at", "completed_at")))
+    op.execute(range_check("activity_facts", ("occurred_at", "completed_at")))
     op.execute(protect("activity_facts", service="reporting"))
     op.execute(CONTACTS)

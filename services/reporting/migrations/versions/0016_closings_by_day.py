@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0016"
 down_revision = "0015"
@@ -49,6 +49,6 @@ FILL = """
 
 def upgrade() -> None:
     op.execute(CLOSINGS)
-    op.execute(wall("closing_rollup", ("closed_day",)))
+    op.execute(range_check("closing_rollup", ("closed_day",)))
     op.execute(protect("closing_rollup", service="reporting"))
     op.execute(FILL)

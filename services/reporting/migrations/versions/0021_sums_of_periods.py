@@ -4,7 +4,7 @@ from alembic import op
 
 from crm_shared.database.index_builds import to_rebuild
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0021"
 down_revision = "0020"
@@ -87,6 +87,6 @@ def upgrade() -> None:
             for statement in to_rebuild(name, definition):
                 op.execute(statement)
     op.execute(SUMS)
-    op.execute(wall("period_rollup", ("first_day", "closed_day")))
+    op.execute(range_check("period_rollup", ("first_day", "closed_day")))
     op.execute(protect("period_rollup", service="reporting"))
     op.execute(FILL)

@@ -231,8 +231,8 @@ async def test_every_table_is_protected(reporting: Reporting) -> None:
     assert await reporting.list_unprotected() == []
 
 
-async def test_every_moment_and_day_has_a_wall(reporting: Reporting) -> None:
-    assert await reporting.list_unwalled() == []
+async def test_every_moment_and_day_has_a_range_check(reporting: Reporting) -> None:
+    assert await reporting.list_unchecked_times() == []
 
 
 async def test_a_deal_that_is_gone_counts_no_more_whatever_its_event_holds(

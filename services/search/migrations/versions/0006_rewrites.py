@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0006"
 down_revision = "0005"
@@ -23,4 +23,4 @@ REWRITES = """
 def upgrade() -> None:
     op.execute(REWRITES)
     op.execute(protect("document_rewrites", service="search"))
-    op.execute(wall("document_rewrites", ("done_at",)))
+    op.execute(range_check("document_rewrites", ("done_at",)))

@@ -3,7 +3,7 @@
 from alembic import op
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 revision = "0008"
 down_revision = "0007"
@@ -43,9 +43,9 @@ PARTS = """
 
 def upgrade() -> None:
     op.execute(INDEXES)
-    op.execute(wall("search_indexes", ("changed_at",)))
+    op.execute(range_check("search_indexes", ("changed_at",)))
     op.execute(PARTS)
     op.execute(protect("index_parts", service="search"))
-    op.execute(wall("index_parts", ("filled_at", "compared_at")))
+    op.execute(range_check("index_parts", ("filled_at", "compared_at")))
     # What it noted is done by filling an index beside the live one.
     op.execute("DROP TABLE document_rewrites")

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.database.time_walls import build_walls
+from crm_shared.database.time_range_checks import build_range_checks
 
 revision = "0009"
 down_revision = "0008"
@@ -11,4 +11,4 @@ down_revision = "0008"
 def upgrade() -> None:
     # Of the rows that are there the default stands in the catalogue: no row is rewritten.
     op.execute("ALTER TABLE search_records ADD COLUMN changed_at timestamptz NOT NULL DEFAULT now()")
-    build_walls({"search_records": ("changed_at",)})
+    build_range_checks({"search_records": ("changed_at",)})

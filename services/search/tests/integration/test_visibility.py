@@ -171,5 +171,5 @@ async def test_a_filter_by_an_owner_out_of_sight_finds_nothing(
     assert await story.find(search.client(tenant.admin), "zebra", owner_id=str(UUID(int=1))) == []
 
 
-async def test_every_moment_and_day_has_a_wall(search: Kit) -> None:
-    assert await search.list_unwalled() == []
+async def test_every_moment_and_day_has_a_range_check(search: Kit) -> None:
+    assert await search.list_unchecked_times() == []

@@ -17,7 +17,7 @@ DEAD_LETTER_RETENTION_MS: Final = 30 * DAY_MS
 
 
 # How long a compacted topic may keep what a newer record has replaced. A third of a day: after the second and the third
-# telling of what was erased (crm_shared.features.erasure.echoes) a person is out of every topic within a day.
+# telling of what was erased (crm_shared.features.erasure.reannouncing) a person is out of every topic within a day.
 COMPACTION_LAG_S: Final = 8 * 60 * 60
 
 

@@ -13,7 +13,7 @@ from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.walks import to_page
 from crm_shared.features.audit.forgetting import forget_values
-from crm_shared.features.erasure.echoes import note_erased
+from crm_shared.features.erasure.reannouncing import note_erased
 from crm_shared.features.erasure.stored_answers import rewrite_answers
 from crm_shared.publishing import publish
 

@@ -14,7 +14,7 @@ from crm_shared.access import Caller
 from crm_shared.clock import Clock
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Transaction, UnitOfWork
-from crm_shared.features.erasure.echoes import note_erased
+from crm_shared.features.erasure.reannouncing import note_erased
 from crm_shared.features.erasure.stored_answers import rewrite_answers
 from crm_shared.publishing import publish
 from crm_shared.refusals import require_version

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from crm_shared.database.rls import protect
-from crm_shared.database.time_walls import wall
+from crm_shared.database.time_range_checks import range_check
 
 TABLES = ("imports", "import_pieces", "import_errors", "import_chunks", "import_taken_rows")
 MOMENTS = {
@@ -102,8 +102,8 @@ _TABLES = """
 def imports_ddl(service: str, entity_types: Collection[str]) -> str:
     """Return the SQL for a migration of `service`, which keeps records of these types."""
     tables = _TABLES.format(entity_types=", ".join(f"'{one}'" for one in entity_types))
-    walls = "".join(wall(table, columns) for table, columns in MOMENTS.items())
-    return tables + walls + "".join(protect(table, service=service) for table in TABLES)
+    checks = "".join(range_check(table, columns) for table, columns in MOMENTS.items())
+    return tables + checks + "".join(protect(table, service=service) for table in TABLES)
 
 
 FOLD_CASE = """

@@ -68,7 +68,7 @@ LoadSnapshots = Callable[[Connection, Sequence[tuple[UUID, UUID]]], Awaitable[Se
 """Locks the records by (tenant id, id) and gives a snapshot of each."""
 
 
-def echo_ddl(service: str) -> str:
+def reannouncements_ddl(service: str) -> str:
     """Return the SQL for a migration of `service`, which owns records that can be erased."""
     return """
         CREATE TABLE erasure_echoes (

@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from crm_shared.database.time_walls import list_unwalled
+from crm_shared.database.time_range_checks import list_unchecked_times
 from crm_testing.upgrades import upgrading
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
@@ -50,6 +50,6 @@ async def test_an_upgrade_makes_poisoned_sums_anew(postgres_admin_dsn: str) -> N
             ("CHF", "1900-01-01", 6), ("USD", "1900-01-01", 2), ("USD", "2026-01-01", 3),
         ]  # fmt: skip
         assert await upgrade.admin.fetchval("SELECT count(*) FROM pg_policy WHERE polname = 'owner_repairs'") == 0
-        assert await list_unwalled(upgrade.admin) == []
+        assert await list_unchecked_times(upgrade.admin) == []
         with pytest.raises(asyncpg.CheckViolationError):
             await upgrade.admin.execute(ADD_SUM, tenant_id)

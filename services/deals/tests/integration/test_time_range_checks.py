@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from crm_shared.database.time_walls import list_unwalled
+from crm_shared.database.time_range_checks import list_unchecked_times
 from crm_testing.upgrades import upgrading
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "versions"
@@ -43,16 +43,16 @@ async def test_an_upgrade_brings_moments_of_no_time_into_the_window(postgres_adm
             "undated": (3, None, told_at, told_at),
         }
         assert await upgrade.admin.fetchval("SELECT count(*) FROM pg_policy WHERE polname = 'owner_repairs'") == 0
-        assert await list_unwalled(upgrade.admin) == []
+        assert await list_unchecked_times(upgrade.admin) == []
         with pytest.raises(asyncpg.CheckViolationError):
             await upgrade.admin.execute(ADD_DEAL, tenant_id, "late", "infinity", "2026-11-02 09:30:00+00")
 
 
-async def test_a_table_without_a_wall_is_named(postgres_admin_dsn: str) -> None:
+async def test_a_table_without_a_range_check_is_named(postgres_admin_dsn: str) -> None:
     async with upgrading("deals", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0011") as upgrade:
         await upgrade.admin.execute("CREATE TABLE forgotten (on_day date, at timestamptz)")
         await upgrade.admin.execute("ALTER TABLE deals DROP CONSTRAINT deals_in_time")
         await upgrade.admin.execute("ALTER TABLE deals ADD CONSTRAINT deals_in_time CHECK (close_date < 'infinity')")
-        unwalled = await list_unwalled(upgrade.admin)
-        assert unwalled[:2] == ["deals.close_date", "deals.stage_changed_at"]
-        assert unwalled[-2:] == ["forgotten.on_day", "forgotten.at"]
+        unchecked = await list_unchecked_times(upgrade.admin)
+        assert unchecked[:2] == ["deals.close_date", "deals.stage_changed_at"]
+        assert unchecked[-2:] == ["forgotten.on_day", "forgotten.at"]

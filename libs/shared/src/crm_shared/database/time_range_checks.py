@@ -1,6 +1,6 @@
-"""The second wall round time: a CHECK that no column holds a moment or a day outside `crm_shared.time_window`.
+"""The second guard of time: a CHECK that no column holds a moment or a day outside `crm_shared.time_window`.
 
-The first wall is at every door. This one stands for the doors that are yet to come, and for infinity above all: a sum
+The first is at every door. This one stands for the doors that are yet to come, and for infinity above all: a sum
 that has taken it in never gets rid of it.
 """
 
@@ -26,36 +26,38 @@ _REPAIR: Final = """
 """
 
 
-def check_of(columns: Sequence[str]) -> str:
+def range_condition(columns: Sequence[str]) -> str:
     """Return the condition; what is null is in the window."""
     return " AND ".join(f"{name} BETWEEN {_FIRST} AND {_LAST}" for name in columns)
 
 
-def wall(table: str, columns: Sequence[str]) -> str:
+def range_check(table: str, columns: Sequence[str]) -> str:
     """Return the SQL for a migration that makes `table`."""
-    return f"ALTER TABLE {table} ADD CONSTRAINT {table}_in_time CHECK ({check_of(columns)});"
+    return f"ALTER TABLE {table} ADD CONSTRAINT {table}_in_time CHECK ({range_condition(columns)});"
 
 
-def build_walls(walls: Mapping[str, Sequence[str]], *, told: Collection[str] = ()) -> list[str]:
-    """Wall off tables that are there and in use; name those in which something had to be brought into the window.
+def build_range_checks(checks: Mapping[str, Sequence[str]], *, published: Collection[str] = ()) -> list[str]:
+    """Add the check to tables in use; return those in which something had to be brought into the window.
 
-    No statement holds a lock for long that keeps others from writing: the wall stands for new rows at once, and old
+    No statement holds a lock for long that keeps others from writing: the check holds for new rows at once, and old
     ones are read afterwards. One outside goes to the window's nearer end, as otherwise nothing could ever be written
-    to its row again. `told`: records that others are told of. Their version rises, so that `republish` brings the
+    to its row again. `published`: records that others are told of. Their version rises, so that `republish` brings the
     mended ones to all who know them. Safe to run again after it was interrupted.
     """
     with op.get_context().autocommit_block():
-        return [table for table, columns in walls.items() if _build_wall(table, columns, is_published=table in told)]
+        return [
+            table for table, columns in checks.items() if _build_check(table, columns, is_published=table in published)
+        ]
 
 
-def _build_wall(table: str, columns: Sequence[str], *, is_published: bool) -> bool:
+def _build_check(table: str, columns: Sequence[str], *, is_published: bool) -> bool:
     name = f"{table}_in_time"
     found = op.get_bind().execute(
         text("SELECT FROM pg_constraint WHERE conrelid = CAST(:table AS regclass) AND conname = :name"),
         {"table": table, "name": name},
     )
     if found.first() is None:
-        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({check_of(columns)}) NOT VALID")
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({range_condition(columns)}) NOT VALID")
     try:
         op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
     except IntegrityError:
@@ -75,7 +77,7 @@ def _repair(table: str, columns: Sequence[str], *, is_published: bool) -> None:
     op.execute(f"DROP POLICY IF EXISTS owner_repairs ON {table}")
     op.execute(_REPAIR.format(table=table))
     repaired = op.get_bind().execute(
-        text(f"UPDATE {table} SET {', '.join(changes)} WHERE NOT ({check_of(columns)})")  # noqa: S608 - our own names
+        text(f"UPDATE {table} SET {', '.join(changes)} WHERE NOT ({range_condition(columns)})")  # noqa: S608 - our own names
     )
     op.execute(f"DROP POLICY owner_repairs ON {table}")
     logger.warning(
@@ -88,7 +90,7 @@ LIST_COLUMNS: Final = """
            (SELECT string_agg(format('(%s)', pg_get_expr(k.conbin, k.conrelid)), ' AND ')
               FROM pg_constraint k
              WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated AND a.attnum = ANY (k.conkey)
-               AND k.conname = c.relname || '_in_time') AS wall
+               AND k.conname = c.relname || '_in_time') AS held
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -100,10 +102,10 @@ _INSIDE: Final[Sequence[str]] = ("1900-01-01 00:00:00+00", "2026-11-22 03:51:54+
 _OUTSIDE: Final[Sequence[str]] = ("-infinity", "1899-12-31 00:00:00+00", "2201-01-01 00:00:00+00", "infinity")
 
 
-async def list_unwalled(connection: Connection) -> list[str]:
+async def list_unchecked_times(connection: Connection) -> list[str]:
     """Name the columns, as table.column, that would take what is out of the window, or refuse what is in it.
 
-    Each wall is asked, not only looked for: a condition may be there and wrong.
+    Each check is asked, not only looked for: a condition may be there and wrong.
     """
     rows = await connection.fetch(LIST_COLUMNS)
     kinds: dict[str, dict[str, str]] = {}
@@ -112,14 +114,14 @@ async def list_unwalled(connection: Connection) -> list[str]:
     return [
         f"{row['table']}.{row['column']}"
         for row in rows
-        if row["wall"] is None or not await _holds(connection, row["wall"], row["column"], kinds[row["table"]])
+        if row["held"] is None or not await _holds(connection, row["held"], row["column"], kinds[row["table"]])
     ]
 
 
-async def _holds(connection: Connection, wall: str, column: str, kinds: Mapping[str, str]) -> bool:
+async def _holds(connection: Connection, check: str, column: str, kinds: Mapping[str, str]) -> bool:
     others = ", ".join(f"NULL::{kind} AS {name}" for name, kind in kinds.items() if name != column)
     names = f"value::{kinds[column]} AS {column}{', ' if others else ''}{others}"
     row = f"SELECT {names} FROM unnest($1::text[]) AS value"  # noqa: S608 - here and below: PostgreSQL's own words
-    passing = f"SELECT count(*) FROM ({row}) AS written WHERE ({wall}) IS NOT FALSE"  # noqa: S608
+    passing = f"SELECT count(*) FROM ({row}) AS written WHERE ({check}) IS NOT FALSE"  # noqa: S608
     inside, outside = [await connection.fetchval(passing, list(values)) for values in (_INSIDE, _OUTSIDE)]
     return bool(inside == len(_INSIDE) and outside == 0)
