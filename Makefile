@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check services
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check services baseline
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -63,6 +63,9 @@ chart: $(UV) ## render the Helm chart for the examples' values anew (needs helm;
 
 chart-check: $(UV) ## lint, render and validate the Helm chart: builds helm and more into .tools once (needs Go)
 	@UV=$(UV) deploy/helm/check
+
+baseline: $(UV) ## at a release: write down what the next one is compared with (tests/contract/baseline)
+	@$(RUN) python -m crm_testing.baseline
 
 lint: $(UV) ## ruff: rules and format
 	@$(RUN) ruff check

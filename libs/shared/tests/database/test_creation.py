@@ -11,14 +11,17 @@ import pytest
 from libs.shared.tests.http.things import MIGRATIONS
 from sqlalchemy.exc import ProgrammingError
 
+from crm_shared.database import migrations
 from crm_shared.database.grants import WrongGrants
 from crm_shared.database.migrations import migrate
 from crm_shared.database.rls import list_unprotected
 from crm_shared.entry_points.provision import provision
 from crm_testing.privileges import list_privileges
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
+IS_WAITED_FOR = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'notes'::regclass AND NOT granted)"
 PASSWORD = 'it\'s "quoted" \\ and % odd'
 
 
@@ -187,6 +190,29 @@ async def test_replicas_that_start_at_once_migrate_once(fresh: Fresh, tmp_path: 
     owner = await fresh.connect("owner", "plain")
     assert await list_unprotected(owner) == []
     await owner.close()
+
+
+async def test_a_migration_that_waits_for_a_table_lets_others_pass_and_tries_again(
+    fresh: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "100ms")
+    await fresh.provision("plain")
+    versions = make_versions(tmp_path, 'notes = { app = "", worker = "" }')
+    (versions / "0001.py").write_text(CREATE_TABLE.format("CREATE TABLE notes (id int)"))
+    await asyncio.to_thread(migrate, fresh.owner_dsn, versions)
+    more = CREATE_TABLE.format("ALTER TABLE notes ADD COLUMN name text").replace('"0001"', '"0002"')
+    (versions / "0002.py").write_text(more.replace("down_revision = None", 'down_revision = "0001"'))
+    reader, other = await fresh.connect("owner", "plain"), await fresh.connect("owner", "plain")
+
+    async with reader.transaction():
+        await reader.execute("LOCK TABLE notes IN ACCESS SHARE MODE")  # as one who reads for long
+        upgrade = asyncio.create_task(asyncio.to_thread(migrate, fresh.owner_dsn, versions))
+        await wait_until(lambda: reader.fetchval(IS_WAITED_FOR))
+        assert await other.fetchval("SELECT count(*) FROM notes", timeout=30) == 0  # not behind who waits for the table
+
+    assert await upgrade == "0002"
+    await reader.close()
+    await other.close()
 
 
 async def test_a_migration_that_fails_leaves_nothing_of_itself(fresh: Fresh, tmp_path: Path) -> None:

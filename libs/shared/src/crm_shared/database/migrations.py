@@ -19,6 +19,9 @@ from crm_shared.database.grants import grant, read_grants
 logger = structlog.get_logger(__name__)
 LOCK_KEY = 0x43524D  # "CRM": one lock per database, so the same number does for every service
 NEWEST: Final = "head"
+LOCK_TIMEOUT: Final = "3s"
+"""How long a statement waits for a table that others use: everybody who comes later waits behind it. Then `migrate`
+tries again, from the migration that it was at."""
 
 
 def _configure(versions: Path) -> Config:
