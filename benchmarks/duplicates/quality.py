@@ -176,5 +176,6 @@ def _score_texts(crowd: Crowd, candidates: set[Pair]) -> dict[Pair, float]:
 
 
 def _text_of(row: Row) -> str:
-    parts = (row["first_name"], row["last_name"], row["email"], row["phone"], *row["custom_data"].values())
+    named = ("first_name", "last_name", "email", "phone", "company_name", "job_title")
+    parts = (*(row[name] for name in named), *row["custom_data"].values())
     return " ".join(str(part) for part in parts if part).lower()

@@ -14,6 +14,7 @@ from uuid import UUID
 MAX_PAIRS: Final = 1e6
 RECALL: Final = 0.7
 AT_LEAST: Final = 0.01
+BESIDE: Final = ("email", "phone", "company_name", "job_title")
 
 Pair = tuple[UUID, UUID]
 Row = Mapping[str, Any]
@@ -43,9 +44,8 @@ def score_pairs(rows: Sequence[Row]) -> dict[Pair, float]:
     linker = Linker(database.register("people"), settings, log_level=logging.ERROR)
     linker.training.estimate_probability_two_random_records_match(_list_sure_rules(columns), recall=RECALL)
     linker.training.estimate_u_using_random_sampling(max_pairs=MAX_PAIRS, seed=1)
-    for block in (("first_name", "last_name"), ("birth_date",)):
-        if set(block) <= set(columns):
-            linker.training.estimate_parameters_using_expectation_maximisation(block_on(*block))
+    for block in _list_training_blocks(columns):
+        linker.training.estimate_parameters_using_expectation_maximisation(block_on(*block))
     predicted = linker.inference.predict(threshold_match_probability=AT_LEAST)
     found = connection.sql(f"SELECT id_l, id_r, match_probability FROM {predicted.physical_name}").fetchall()  # noqa: S608
     return {_ordered(UUID(one), UUID(other)): probability for one, other, probability in found}
@@ -59,7 +59,7 @@ def _list_columns(rows: Sequence[Row]) -> list[str]:
     custom = sorted({key for row in rows for key in row["custom_data"]})
     return [
         *("first_name", "last_name"),
-        *(name for name in ("email", "phone") if sum(row[name] is not None for row in rows) > len(rows) / 20),
+        *(name for name in BESIDE if sum(row[name] is not None for row in rows) > len(rows) / 20),
         *custom,
     ]
 
@@ -89,13 +89,20 @@ def _compare(column: str) -> Any:
     return cl.ExactMatch(column).configure(term_frequency_adjustments=True)
 
 
+def _list_training_blocks(columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return two rules of which neither holds what the other learns; contacts at work have no date of birth."""
+    return [("first_name", "last_name"), ("birth_date",) if "birth_date" in columns else ("phone",)]
+
+
 def _list_blocks(columns: Sequence[str]) -> list[tuple[str, ...]]:
     whole = [("first_name", "last_name"), ("birth_date",), ("email",), ("phone",)]
-    beside = [(name, other) for name in ("first_name", "last_name") for other in ("city", "postcode")]
+    beside = [(name, other) for name in ("first_name", "last_name") for other in ("city", "postcode", "company_name")]
     return [block for block in (*whole, *beside) if set(block) <= set(columns)]
 
 
 def _list_sure_rules(columns: Sequence[str]) -> list[str]:
     sure = [("first_name", "last_name", "birth_date"), ("email",)]
+    if "birth_date" not in columns:
+        sure += [("first_name", "last_name", "phone"), ("first_name", "last_name", "company_name")]
     sure += [("birth_date", *pair) for pair in combinations(("last_name", "city"), 2)]
     return [" AND ".join(f"l.{name} = r.{name}" for name in rule) for rule in sure if set(rule) <= set(columns)]

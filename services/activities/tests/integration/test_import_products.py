@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from services.activities.tests.integration.importing import Kit, know, list_activities, read_errors, run
 
+from crm_testing.arrivals import show_arrival
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
@@ -148,6 +149,7 @@ async def test_an_export_of_another_product_arrives_without_a_mapping(
     deal = await know(service, tenant, "deal", name="Renewal")
     ids = {"zoe": str(zoe.id), "bob": str(bob.id)}
     job = await run(service, tenant.admin, content)
+    show_arrival(product, job)
     made = await list_activities(service, tenant.admin)
     assert len(made) >= len(expected), (await read_errors(service, tenant.admin, job), job["warnings"])
     for one, wanted in zip(made, expected, strict=False):

@@ -14,6 +14,7 @@ from crm_contacts.directory import routes as directory_routes
 from crm_contacts.duplicates import routes as duplicate_routes
 from crm_contacts.erasure import routes as erasure_routes
 from crm_contacts.exports import routes as export_routes
+from crm_contacts.imports import company_routes as named_company_routes
 from crm_contacts.imports.adapters import ADAPTERS as IMPORTED
 from crm_contacts.merges import routes as merge_routes
 from crm_contacts.settings import ContactsSettings
@@ -26,6 +27,7 @@ ROUTERS = (
     directory_routes.router,
     custom_field_routes.router,
     company_batch_routes.router,
+    named_company_routes.router,
     company_routes.router,
     change_router("company", "companies", companies.load_company),
     contact_batch_routes.router,

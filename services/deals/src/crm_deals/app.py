@@ -15,7 +15,7 @@ from crm_deals.stages import routes as stage_routes
 from crm_deals.webhooks import routes as webhook_routes
 from crm_shared.features.audit.routes import change_router
 from crm_shared.features.imports.routes import make_routers
-from crm_shared.features.replicas.dependency import ReferenceParts
+from crm_shared.features.replicas.dependency import ReferenceParts, find_references
 from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.http.app import create_app
 
@@ -28,7 +28,7 @@ ROUTERS = (
     bulk_routes.router,
     deal_routes.router,
     export_routes.router,
-    *make_routers(IMPORTED),
+    *make_routers(IMPORTED, find_keeper=find_references),
     webhook_routes.router,
     change_router("deal", "deals", deals.load_deal),
 )

@@ -1,10 +1,12 @@
 """One tenant at work with deals, and what stands where the contacts service would answer."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import httpx
+import jwt
 
 from crm_deals.settings import DealsSettings
 from crm_shared.clock import new_id
@@ -16,21 +18,47 @@ from crm_testing.service_kit import ServiceKit
 
 @dataclass
 class ContactsStandIn:
-    """Answers as contacts does: `records` by path; `status` other than 200 answers every call with that."""
+    """Answers as contacts does: `records` by path; `status` other than 200 answers every call with that.
+
+    `companies` by their names without letters' case: who is asked for and not there is made.
+    """
 
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     status: int = 200
     asked: list[str] = field(default_factory=list)
+    companies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
         assert request.headers["authorization"].startswith("Bearer ")
         if self.status == 0:
             raise httpx.ConnectError("nobody listens")
+        if self.status == 200 and request.url.path == "/v1/companies/find-or-create":
+            return httpx.Response(207, json={"items": self._find_or_create(request)})
         record = self.records.get(request.url.path)
         if self.status != 200 or record is None:
             return httpx.Response(self.status if self.status != 200 else 404, json={"status": 404})
         return httpx.Response(200, json=record)
+
+    def _find_or_create(self, request: httpx.Request) -> list[dict[str, Any]]:
+        _, _, token = request.headers["authorization"].partition(" ")
+        owner_id = UUID(jwt.decode(token, options={"verify_signature": False})["sub"])
+        items: list[dict[str, Any]] = []
+        for index, name in enumerate(json.loads(request.content)["items"]):
+            if len(name) > 255:
+                detail = "can't be made: should have at most 255 characters"
+                items.append({"index": index, "status": 422, "problem": {"detail": detail}})
+                continue
+            spaced = " ".join(name.split())
+            is_there = spaced.casefold() in self.companies
+            company = self.companies.setdefault(spaced.casefold(), self.make_company(spaced, owner_id))
+            items.append({"index": index, "status": 200 if is_there else 201, "company": company})
+        return items
+
+    def make_company(self, name: str, owner_id: UUID, **fields: Any) -> dict[str, Any]:
+        at = "2026-11-01T09:00:00Z"
+        state = {"id": str(new_id()), "version": 1, "name": name, "domain": None, "owner_id": str(owner_id)}
+        return {**state, "created_at": at, "updated_at": at, **fields}
 
     def add_contact(self, person: Person, **fields: Any) -> UUID:
         contact_id = new_id()

@@ -15,6 +15,7 @@ from crm_deals.imports.adapters import ADAPTERS
 from crm_shared.clock import new_id
 from crm_testing import importing
 from crm_testing.answers import require_ok, require_problem
+from crm_testing.arrivals import show_arrival
 from crm_testing.people import Person
 from crm_testing.published_records import PublishedRecord, make_contact_event
 
@@ -202,16 +203,31 @@ PRODUCTS: Final[dict[str, tuple[str, dict[str, str], set[str]]]] = {
         {"stage": "Closed Lost", "amount": "1200.00", "close_date": "2026-12-01", "external_id": "17"},
         {"Deal - Owner"},
     ),
+    "Pipedrive with people and organizations": (
+        (
+            "Deal - ID,Deal - Title,Deal - Value,Deal - Currency,Deal - Stage,Deal - Status,Deal - Deal created,"
+            "Deal - Won time,Deal - Probability,Person - ID,Person - Name,Organization - Name,Organization - ID\n"
+            "18,Renewal,1200,USD,Proposal,Won,2024-01-01 09:00:00,2024-02-01 09:00:00,,7,,,31\n"
+        ),
+        {
+            "stage": "Closed Won", "amount": "1200.00", "external_id": "18", "created_at": "2024-01-01T08:00:00Z",
+            "closed_at": "2024-02-01T08:00:00Z", "contact_id": "the person 7",
+        },
+        {"Organization - ID", "Person - Name"},
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
 async def test_an_export_of_another_product_arrives_without_a_mapping(sales: Sales, product: str) -> None:
     content, expected, warned = PRODUCTS[product]
+    person_id = await know_contact(sales, external_id="7")
     job = await run(sales, content)
+    show_arrival(product, job)
     assert job["counts"]["created"] == 1, await read_errors(sales, job)
     assert {warning["column"] for warning in job["warnings"]} == warned
     deal = (await list_deals(sales))["Renewal"]
+    deal["contact_id"] = "the person 7" if deal["contact_id"] == str(person_id) else deal["contact_id"]
     names = {stage_id: name for name, stage_id in sales.stages.items()}
     assert {"stage": names[deal["stage_id"]], **{name: deal[name] for name in expected if name != "stage"}} == expected
 
@@ -230,7 +246,6 @@ async def test_what_a_deals_import_can_not_be(steady: Sales) -> None:
         return await importing.upload(steady.rep, content, **{"entity_type": "DEAL", **fields})
 
     require_problem(await post("name\nA\n", entity_type="CONTACT"), 422, "invalid-field", "/entity_type")
-    require_problem(await post("name\nA\n", on_missing_company="create"), 422, "invalid-field", "/on_missing_company")
     require_problem(await post("name\nA\n", mode="update", id_property="name"), 422, "invalid-field", "/id_property")
     require_problem(await post("name\n"), 422, "invalid-field", "/file")
 

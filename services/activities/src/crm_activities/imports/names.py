@@ -61,7 +61,7 @@ NAMES: Final = FieldNames(
         "body": ("body", "note", "notes", "description", "comments", "fullcomments", "content", "publicdescription"),
         "contact": (
             "contact", "contacts", "contactemail", "contactperson", "associatedcontact", "associatedcontacts",
-            "person", "contactname", "associatedcontactids", "associatedcontactid",
+            "person", "contactname", "personname", "associatedcontactids", "associatedcontactid",
         ),
         "deal": (
             "deal", "dealname", "dealtitle", "associateddeal", "associateddeals", "opportunity", "opportunityname",

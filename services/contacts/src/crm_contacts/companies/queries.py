@@ -1,10 +1,11 @@
 """SQL that reads companies for the API: one round trip each."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from crm_contacts.companies.domain import CompanyNotFound
-from crm_contacts.companies.repository import COMPANY_COLUMNS, LOAD_COMPANY
+from crm_contacts.companies.repository import COMPANY_COLUMNS, LOAD_COMPANIES, LOAD_COMPANY
 from crm_contacts.tag_filters import Filters, TagReading, add_tags, by_creation, choose_reading
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible
@@ -44,6 +45,15 @@ async def load_company(connection: Connection, caller: Caller, company_id: UUID)
     if row is None:
         raise CompanyNotFound
     return dict(row)
+
+
+async def load_companies(
+    connection: Connection, caller: Caller, company_ids: Collection[UUID]
+) -> dict[UUID, dict[str, Any]]:
+    """Read those that the caller sees, each as GET answers it, by id."""
+    where = add_visible(Where(caller.tenant_id, list(company_ids)), caller, "c.owner_id")
+    rows = await connection.fetch(LOAD_COMPANIES + where.sql, *where.parameters)
+    return {row["id"]: dict(row) for row in rows}
 
 
 async def list_companies(connection: Connection, caller: Caller, filters: Filters, page: Page) -> Rows:

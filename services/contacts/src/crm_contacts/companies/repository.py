@@ -30,6 +30,13 @@ LOAD_ANY_COMPANY = (
      WHERE c.tenant_id = $1 AND c.id = $2 AND """
 )
 LOAD_COMPANY = LOAD_ANY_COMPANY + "c.deleted_at IS NULL AND "
+LOAD_COMPANIES = (
+    "SELECT"
+    + COMPANY_COLUMNS
+    + """
+      FROM companies c
+     WHERE c.tenant_id = $1 AND c.id = ANY ($2) AND c.deleted_at IS NULL AND """
+)
 # Locked before the outbox insert: outbox order is then version order for this company. NO KEY: a new contact of the
 # company, whose foreign key takes a share of this row, need not wait.
 FOR_UPDATE = " FOR NO KEY UPDATE OF c"

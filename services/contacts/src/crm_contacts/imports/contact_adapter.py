@@ -12,6 +12,9 @@ from crm_contacts.contacts.domain import NAMING_FIELDS, Contact, ContactEvent, N
 from crm_contacts.contacts.repository import CONTACT_TABLE, to_contact
 from crm_contacts.contacts.unique_owners import UNIQUE_FIELDS, find_unique_owners
 from crm_contacts.exports.files import CONTACT_COLUMNS
+from crm_contacts.imports.full_names import FULL_NAME, complete_names, part_name
+from crm_contacts.imports.full_names import NAMES as _NAMES
+from crm_contacts.imports.full_names import SYNONYMS as FULL_NAMES
 from crm_contacts.imports.names import FITS, UNSET, list_fields
 from crm_contacts.imports.plain_values import read_e164
 from crm_contacts.imports.staged_adapter import StagedAdapter
@@ -23,8 +26,6 @@ from crm_shared.features.custom_fields import EntityType
 from crm_shared.features.imports.adapter import NOBODY, Read, Warn
 from crm_shared.features.imports.headers import FieldNames
 from crm_shared.features.imports.references import Found, RowKey
-
-_NAMES: Final = ("first_name", "last_name")
 
 FIND: Final = """
         SELECT w.number, c.id, c.owner_id
@@ -51,9 +52,10 @@ class ContactAdapter(StagedAdapter[Contact, CreateContact, ContactEvent]):
     table = CONTACT_TABLE
     # Others' ids are our external ids: a file that comes again finds its people by them.
     names = FieldNames(
-        fields=list_fields(NewContact),
+        fields=(*list_fields(NewContact), FULL_NAME),
         synonyms={
             "first_name": ("firstname", "givenname", "forename", "vorname", "prenom"),
+            FULL_NAME: FULL_NAMES,
             "last_name": ("lastname", "surname", "familyname", "nachname", "nomdefamille"),
             "email": (
                 "email", "emailaddress", "primaryemail", "email1value", "emailwork", "workemail", "mail",
@@ -75,7 +77,7 @@ class ContactAdapter(StagedAdapter[Contact, CreateContact, ContactEvent]):
             "source": ("source", "leadsource"),
             "owner": ("owner", "owneremail", "contactowner"),
             "tags": ("tags", "labels", "label", "categories", "groupmembership"),
-            "external_id": ("externalid", "recordid", "contactid"),
+            "external_id": ("externalid", "recordid", "contactid", "personid"),
         },
         prefixes=("person", "contact"),
         fits=FITS,
@@ -104,7 +106,8 @@ class ContactAdapter(StagedAdapter[Contact, CreateContact, ContactEvent]):
     def complete(
         self, values: dict[str, Any], found: Found, read: Read, present: Mapping[str, str] | None, warn: Warn
     ) -> None:
-        del read, present, warn
+        del present
+        complete_names(values, read, warn)
         phone = values.get("phone")
         if phone is not None:
             values["phone_e164"] = read_e164(phone, found.setting)
@@ -119,6 +122,8 @@ class ContactAdapter(StagedAdapter[Contact, CreateContact, ContactEvent]):
             return super().make_row_key(name, read, setting)
         e164 = read_e164(read(name), setting)
         names = [read(one) for one in _NAMES]
+        if not any(names):
+            names = list(part_name(read(FULL_NAME)))
         return RowKey(name, e164, *names) if e164 is not None and any(names) else None
 
     async def make_batch(

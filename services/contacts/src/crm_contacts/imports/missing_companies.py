@@ -1,16 +1,18 @@
 """Companies that a file of contacts names and nobody has made yet: made, left out, or against the row."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
+from crm_contacts.companies import queries
 from crm_contacts.companies.batch import CompanyBatch
 from crm_contacts.companies.commands import CreateCompany
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.imports.company_names import find_companies, to_spaced
 from crm_shared.access import Caller
 from crm_shared.clock import Clock, FixedClock
-from crm_shared.database import Database, Transaction
+from crm_shared.database import Database, Transaction, UnitOfWork
 from crm_shared.features.batches import BatchItem, write_batch
 from crm_shared.features.imports import repository
 from crm_shared.features.imports.domain import Import, ImportedType
@@ -26,16 +28,43 @@ async def create_companies(
     database: Database, caller: Caller, missing: Sequence[NameKey], job: Import, clock: Clock
 ) -> Mapping[NameKey, UUID | str | None]:
     """Make what nobody has made meanwhile, in a transaction of its own. Returns an id, or why there can be none."""
+    now = FixedClock(clock.now())
     async with database.begin(job.tenant_id) as transaction:
-        return await _create(transaction, caller, missing, job, FixedClock(clock.now()))
+        found, created = await find_or_create(transaction, caller, missing, now)
+        await repository.add_chunk(
+            transaction, job, written_at=now.at, created_ids=created, updated=(), entity_type=ImportedType.COMPANY
+        )
+    return found
 
 
-async def _create(
-    transaction: Transaction, caller: Caller, missing: Sequence[NameKey], job: Import, clock: FixedClock
-) -> dict[NameKey, UUID | str | None]:
-    """Make one company for each name, however its letters' case and spaces are; a name that can be none says why."""
-    await transaction.execute(LOCK_COMPANIES, job.tenant_id)
-    found = await find_companies(transaction, caller, missing)
+@dataclass(frozen=True, slots=True)
+class NamedCompanies:
+    """`found`: a company's id, or why there can be none, by name; `states`: as GET answers them, by id."""
+
+    found: Mapping[NameKey, UUID | str | None]
+    created: Sequence[UUID]
+    states: Mapping[UUID, Mapping[str, Any]]
+
+
+async def name_companies(
+    caller: Caller, names: Collection[NameKey], unit_of_work: UnitOfWork, clock: Clock
+) -> NamedCompanies:
+    """Find the caller's companies by their names, and make those that are not there."""
+    async with unit_of_work.begin(caller) as transaction:
+        found, created = await find_or_create(transaction, caller, names, FixedClock(clock.now()))
+        ids = {company for company in found.values() if isinstance(company, UUID)}
+        return NamedCompanies(found, created, await queries.load_companies(transaction, caller, ids))
+
+
+async def find_or_create(
+    transaction: Transaction, caller: Caller, names: Iterable[NameKey], clock: Clock
+) -> tuple[dict[NameKey, UUID | str | None], list[UUID]]:
+    """Find the caller's companies by domain, else by name, and make one for each name that none of them has.
+
+    However its letters' case and spaces are. Gives an id for each name, or why there can be none, and which were made.
+    """
+    await transaction.execute(LOCK_COMPANIES, caller.tenant_id)
+    found = await find_companies(transaction, caller, names)
     items: list[BatchItem[CreateCompany]] = []
     numbers: dict[str, int] = {}
     for key, company in found.items():
@@ -55,11 +84,7 @@ async def _create(
         if company == NO_COMPANY:
             outcome = outcomes[numbers[_read_name(key).casefold()]]
             found[key] = f"can't be made: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.id
-    created = [one.id for one in outcomes.values() if not isinstance(one, Refusal)]
-    await repository.add_chunk(
-        transaction, job, written_at=clock.at, created_ids=created, updated=(), entity_type=ImportedType.COMPANY
-    )
-    return found
+    return found, [one.id for one in outcomes.values() if not isinstance(one, Refusal)]
 
 
 def _read_name(key: NameKey) -> str:

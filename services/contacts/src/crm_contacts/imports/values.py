@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from crm_contacts.companies.domain import NewCompany
 from crm_contacts.companies.internet import to_domain, to_website
 from crm_contacts.contacts.domain import NewContact
+from crm_contacts.imports.full_names import FULL_NAME
 from crm_contacts.imports.plain_values import read_email, read_phone
 from crm_contacts.tags import MAX_TAGS, to_tag, to_tags
 from crm_shared.features.imports.forms import TAG_SEPARATOR, split_values
@@ -54,6 +55,7 @@ READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "id": read_id,
     "first_name": read_short_text,
     "last_name": read_short_text,
+    FULL_NAME: read_short_text,
     "email": read_email,
     "phone": read_phone,
     "job_title": read_short_text,

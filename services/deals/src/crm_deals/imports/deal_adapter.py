@@ -1,7 +1,7 @@
 """Deals, as files bring them in."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -24,14 +24,22 @@ from crm_shared.access import Caller, Permission
 from crm_shared.access.active_users import find_active
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
-from crm_shared.database import Connection, Transaction
+from crm_shared.database import Connection, Database, Transaction
 from crm_shared.features.batches import BatchItem, UniqueOwners, UniqueValue
 from crm_shared.features.custom_fields import Definitions, EntityType
 from crm_shared.features.imports.adapter import ImportAdapter, Read, Warn
-from crm_shared.features.imports.domain import OnMissingCompany
+from crm_shared.features.imports.domain import Import, OnMissingCompany
 from crm_shared.features.imports.forms import ValueKind, split_cell
 from crm_shared.features.imports.prepare.owners import find_owners
-from crm_shared.features.imports.references import Found, NameKey, References, Wanted, key_by_text
+from crm_shared.features.imports.references import (
+    COMPANY,
+    NO_COMPANY,
+    Found,
+    NameKey,
+    References,
+    Wanted,
+    key_by_text,
+)
 from crm_shared.features.imports.values import find_id
 from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.features.replicas.lookup import find_named, find_seen_ids
@@ -96,7 +104,6 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
             "original_contact_id",
         }
     )  # fmt: skip
-    on_missing_company = (OnMissingCompany.FAIL, OnMissingCompany.IGNORE)
     entity_type = EntityType.DEAL
     mapping = events.MAPPING
 
@@ -129,6 +136,16 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
             },
             setting=_Setting(places, caller.time_zone, caller.can(Permission.BACKDATE)),
         )
+
+    async def resolve_missing(
+        self, database: Database, caller: Caller, wanted: Wanted, found: Found, job: Import, clock: Clock
+    ) -> Found:
+        """Take what was settled of the names when the file was taken in: a worker can make no company."""
+        if job.options.on_missing_company is not OnMissingCompany.CREATE:
+            return await super().resolve_missing(database, caller, wanted, found, job, clock)
+        missing = found.list_missing_companies(wanted)
+        settled = dict.fromkeys(missing) if job.dry_run else {key: _find_settled(job, key) for key in missing}
+        return replace(found, named={**found.named, COMPANY: {**found.named.get(COMPANY, {}), **settled}})
 
     async def write_cells(
         self, connection: Connection, caller: Caller, rows: Sequence[Mapping[str, Any]], definitions: Definitions
@@ -244,6 +261,12 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
 
     async def conclude_revert(self, transaction: Transaction, actor: Actor, happened: Sequence[DealEvent]) -> None:
         await repository.record_history(transaction, actor.tenant_id, actor.user_id, happened)
+
+
+def _find_settled(job: Import, key: NameKey) -> UUID | str:
+    """Return the company that contacts gave for a name, or why there is none; deleted meanwhile, it is not there."""
+    company = job.options.companies.get(str(key[0]), NO_COMPANY)
+    return find_id(company) or company
 
 
 def _find_closed(read: Read, present: Mapping[str, str] | None) -> DealStatus | None:

@@ -35,10 +35,12 @@ NAMES: Final = FieldNames(
         "close_date": ("closedate", "expectedclosedate", "closingdate"),
         "contact": (
             "contact", "contactemail", "associatedcontactemail", "primarycontact", "contactperson", "contactname",
-            "associatedcontact", "associatedcontacts", "person", "associatedcontactids",
+            "associatedcontact", "associatedcontacts", "person", "personname", "personemail", "personemailwork",
+            "associatedcontactids", "personid",
         ),
         "company": (
-            "company", "companyname", "accountname", "organization", "organisation", "associatedcompany",
+            "company", "companyname", "accountname", "organization", "organisation", "organizationname",
+            "associatedcompany",
             "primarycompany", "account",
         ),
         "owner": ("owner", "owneremail", "dealowner", "opportunityowner", "owneralias"),

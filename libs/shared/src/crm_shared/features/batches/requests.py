@@ -217,9 +217,15 @@ async def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping
         else {"index": index, "status": outcome.status, "problem": to_problem(outcome, instance=instance)}
         async for index, outcome in in_turns(sorted(outcomes.items()), at_once=PAUSE_EVERY)
     ]
-    body = b"".join(await write_json({"items": items}))
-    response = Response(body, status_code=207, media_type=JSON)
     written = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, Outcome)]
+    return await reply_items(context, aggregate, items, written)
+
+
+async def reply_items(
+    context: RequestContext, aggregate: str, items: Sequence[Mapping[str, Any]], written: Sequence[Outcome]
+) -> Response:
+    """Answer 207 with the items, and a Crm-Position that waits for all that was written, if anything was."""
+    response = Response(b"".join(await write_json({"items": items})), status_code=207, media_type=JSON)
     if written:
         published = [each for each in written if each.is_published] or written
         last = _last_of_each_partition(published, context.process.settings.topic_partitions)

@@ -1,13 +1,14 @@
 """Use cases of imports: begin, cancel, take back. What they ask for, the worker does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from crm_shared.access import Caller, Permission
 from crm_shared.clock import Clock
-from crm_shared.database import Connection, Transaction, UnitOfWork
+from crm_shared.database import Connection, Database, Transaction, UnitOfWork
 from crm_shared.features.custom_fields import read_definitions
 from crm_shared.features.imports import domain, repository
 from crm_shared.features.imports.adapter import AnyAdapter
@@ -64,7 +65,13 @@ class BeginImport:
         )
 
 
-async def begin_import(command: BeginImport, unit_of_work: UnitOfWork, clock: Clock) -> Import:
+Settle = Callable[[Import], Awaitable[Import]]
+"""What is done of an import before it is in the queue, while its caller waits and no transaction is open."""
+
+
+async def begin_import(
+    command: BeginImport, unit_of_work: UnitOfWork, clock: Clock, *, database: Database, settle: Settle | None = None
+) -> Import:
     """Put an import into the queue. Raises InvalidField for a file, a mapping or an id_property that can't be."""
     if command.on_missing_company not in command.kind.on_missing_company:
         choices = ", ".join(sorted(command.kind.on_missing_company))
@@ -73,44 +80,53 @@ async def begin_import(command: BeginImport, unit_of_work: UnitOfWork, clock: Cl
     # In a thread: a mebibyte of whatever bytes somebody sends may take longer than the loop can wait.
     beginning = await asyncio.to_thread(read_beginning, command.beginning, encoding, command.delimiter)
     await asyncio.to_thread(_require_rows, command, encoding, beginning.skipped)
-    options = command.to_options(encoding)
-    now = clock.now()
+    async with database.read(command.caller.tenant_id) as connection:
+        columns, warned = await _choose_columns(connection, command, beginning)
+    job = _make_import(command, beginning, encoding, columns, warned, now=clock.now())
+    if settle is not None:
+        job = await settle(job)
     async with unit_of_work.begin(command.caller) as transaction:
-        tenant_id = command.caller.tenant_id
-        columns, warned = await _choose_columns(transaction, command, beginning)
-        match_by = require_identifiable(
-            columns,
-            kind=command.kind,
-            mode=command.mode,
-            id_property=command.id_property,
-            match_by=command.match_by,
-        )
-        job = Import(
-            tenant_id=tenant_id,
-            id=command.import_id,
-            version=1,
-            created_by=command.caller.user_id,
-            entity_type=command.entity_type,
-            mode=command.mode,
-            id_property=next(iter(match_by), None),
-            dry_run=command.dry_run,
-            status=ImportStatus.QUEUED,
-            file_name=command.file_name,
-            file_bytes=command.file_bytes,
-            encoding=encoding,
-            delimiter=beginning.delimiter,
-            columns=columns,
-            options=replace(options, match_by=match_by if len(match_by) > 1 else options.match_by),
-            warnings=[
-                *_list_guesses(command, beginning, encoding, options),
-                *list_assumed(columns, match_by, command.id_property, command.match_by),
-                *warned,
-            ],
-            created_at=now,
-            updated_at=now,
-        )
         await repository.insert(transaction, job)
     return job
+
+
+def _make_import(
+    command: BeginImport,
+    beginning: Beginning,
+    encoding: str,
+    columns: Columns,
+    warned: Sequence[Warned],
+    *,
+    now: datetime,
+) -> Import:
+    options = command.to_options(encoding)
+    match_by = require_identifiable(
+        columns, kind=command.kind, mode=command.mode, id_property=command.id_property, match_by=command.match_by
+    )
+    return Import(
+        tenant_id=command.caller.tenant_id,
+        id=command.import_id,
+        version=1,
+        created_by=command.caller.user_id,
+        entity_type=command.entity_type,
+        mode=command.mode,
+        id_property=next(iter(match_by), None),
+        dry_run=command.dry_run,
+        status=ImportStatus.QUEUED,
+        file_name=command.file_name,
+        file_bytes=command.file_bytes,
+        encoding=encoding,
+        delimiter=beginning.delimiter,
+        columns=columns,
+        options=replace(options, match_by=match_by if len(match_by) > 1 else options.match_by),
+        warnings=[
+            *_list_guesses(command, beginning, encoding, options),
+            *list_assumed(columns, match_by, command.id_property, command.match_by),
+            *warned,
+        ],
+        created_at=now,
+        updated_at=now,
+    )
 
 
 async def cancel_import(caller: Caller, import_id: UUID, unit_of_work: UnitOfWork, clock: Clock) -> Import:

@@ -73,7 +73,8 @@ class OnMissingCompany(StrEnum):
 class ImportOptions:
     """How the file is to be read. `forms`: what was stated; once `is_surveyed`, what the file itself tells too.
 
-    `is_encoding_guessed`: nobody has stated it, and it is neither marked nor UTF-8 throughout.
+    `is_encoding_guessed`: nobody has stated it, and it is neither marked nor UTF-8 throughout. `companies`: of names
+    that were settled while the file was taken in and that nobody here knows, the company's id, or why there is none.
     """
 
     forms: FileForms = field(default_factory=FileForms)
@@ -81,6 +82,7 @@ class ImportOptions:
     on_missing_company: OnMissingCompany = OnMissingCompany.FAIL
     is_encoding_guessed: bool = False
     is_surveyed: bool = False
+    companies: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+EARLIER: Final = "an earlier line of the file has the"
+NO_LONGER: Final = "the record that it is about was deleted meanwhile"
+NOT_SEEN: Final = (
+    "no record that you see has this id; ids of new ones are given by us: empty the cell, or map the column to null"
+)
 
 
 @dataclass(frozen=True, slots=True)

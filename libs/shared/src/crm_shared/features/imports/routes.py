@@ -1,6 +1,6 @@
 """HTTP of imports. Each service makes it for the types of records that it keeps."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, cast
 from uuid import UUID
@@ -20,11 +20,12 @@ from crm_shared.features.imports.domain import (
     NothingToRevert,
 )
 from crm_shared.features.imports.error_files import ErrorLines
+from crm_shared.features.imports.intake.companies import CompanyKeeper, CompanySettling
 from crm_shared.features.imports.intake.limits import TooManyImportBytes, TooManyImports
 from crm_shared.features.imports.intake.uploads import ImportRoute, StoredFile
 from crm_shared.features.imports.schemas import ImportFields, ImportList, ImportPage, ImportState, make_form
 from crm_shared.features.imports.states import to_state
-from crm_shared.http.context import Context
+from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.cursors import to_page
 from crm_shared.http.exports import write_in_turns
 from crm_shared.http.problems import problems
@@ -45,12 +46,19 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 ORDER: Final = Order("-created_at", SortField("i.created_at", datetime), is_descending=True, id_column="i.id")
 
 
-def make_routers(kinds: Adapters) -> tuple[APIRouter, ...]:
-    """Make `/imports` of a service that keeps the records of `kinds`; others are 422."""
-    return _make_upload(kinds), _make_reads(), _make_acts()
+FindKeeper = Callable[[RequestContext], CompanyKeeper]
 
 
-def _make_upload(kinds: Adapters) -> APIRouter:
+def make_routers(kinds: Adapters, *, find_keeper: FindKeeper | None = None) -> tuple[APIRouter, ...]:
+    """Make `/imports` of a service that keeps the records of `kinds`; others are 422.
+
+    `find_keeper`: whom companies are asked of that another service keeps.
+    """
+    return _make_upload(kinds, find_keeper), _make_reads(), _make_acts()
+
+
+def _make_upload(kinds: Adapters, find_keeper: FindKeeper | None) -> APIRouter:
+    settling = CompanySettling()
     router = APIRouter(prefix="/imports", tags=["imports"], route_class=ImportRoute)
 
     @router.post(
@@ -79,7 +87,16 @@ def _make_upload(kinds: Adapters) -> APIRouter:
             detected=file.encoding,
             **dict(fields),
         )
-        job = await commands.begin_import(command, context.unit_of_work, context.clock)
+
+        async def settle(job: Import) -> Import:
+            if find_keeper is None:
+                return job
+            keeper = find_keeper(context)
+            return await settling.settle(job, command.kind, command.caller, context.database, keeper, context.clock)
+
+        job = await commands.begin_import(
+            command, context.unit_of_work, context.clock, database=context.database, settle=settle
+        )
         upload.is_kept = True
         return context.reply(to_state(job), status=201)
 

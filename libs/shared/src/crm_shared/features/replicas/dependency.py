@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from crm_shared.features.replicas.owner_api import OwnerApi
 from crm_shared.features.replicas.references import References
-from crm_shared.http.context import ProcessContext
+from crm_shared.http.context import ProcessContext, RequestContext
 from crm_shared.telemetry.health import Check
 
 
@@ -30,6 +30,12 @@ class ReferenceParts:
 
 async def _references_of(request: Request) -> References:
     references: References = request.app.state.references
+    return references
+
+
+def find_references(context: RequestContext) -> References:
+    """Return the process's lookup, where no endpoint takes it."""
+    references: References = context.request.app.state.references
     return references
 
 

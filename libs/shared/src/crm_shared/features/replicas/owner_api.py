@@ -1,6 +1,6 @@
 """Asks a record's owner, in the caller's name, for what the replica has not heard of yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -20,6 +20,9 @@ COLLECTIONS = {"user": "users", "contact": "contacts", "company": "companies", "
 
 UNREADABLE = "The service that owns a referenced record answered in a way we can't read."
 
+WRITE_TIMEOUT_S = 30.0
+"""For what may be a thousand records."""
+
 BREAKER_FAILURES = 5
 BREAKER_PAUSE_S = 5
 
@@ -28,6 +31,7 @@ class OwnerApi:
     """The other services' APIs. One circuit breaker each: while an owner is away, callers hear so at once."""
 
     def __init__(self, settings: ServiceSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._timeout_s = settings.upstream_timeout_s
         self._client = httpx.AsyncClient(timeout=settings.upstream_timeout_s, transport=transport)
         self._urls = {
             "user": settings.contacts_url,
@@ -44,6 +48,15 @@ class OwnerApi:
         """Return the record as its GET answers, None when it is not there for this caller. Raises Unavailable."""
         return await self._get(self._urls[aggregate], f"/v1/{COLLECTIONS[aggregate]}/{record_id}", token)
 
+    async def find_or_create_companies(self, names: Sequence[str], token: str) -> Sequence[Mapping[str, Any]]:
+        """Return what contacts answers of each name: its `company` and status, or a `problem`. Raises Unavailable."""
+        path = f"/v1/{COLLECTIONS['company']}/find-or-create"
+        answer = await self._call("POST", self._urls["company"], path, token, {"items": names})
+        if answer is None:
+            raise Unavailable(UNREADABLE)
+        items: Sequence[Mapping[str, Any]] = answer["items"]
+        return items
+
     async def find_caller(self, token: str) -> Caller | None:
         """Return the token's user as contacts knows them, None when they may not enter. Raises Unavailable."""
         try:
@@ -58,12 +71,20 @@ class OwnerApi:
             raise Unavailable(UNREADABLE) from None
 
     async def _get(self, url: str, path: str, token: str) -> Mapping[str, Any] | None:
+        return await self._call("GET", url, path, token)
+
+    async def _call(
+        self, method: str, url: str, path: str, token: str, body: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any] | None:
         breaker = await self._breakers.get_breaker(url)
-        called = {"http.request.method": "GET", "server.address": urlsplit(url).hostname or ""}
+        called = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
+        timeout_s = self._timeout_s if body is None else WRITE_TIMEOUT_S
         try:
             async with breaker:
-                with begin_call("GET", called) as span:
-                    answer = await self._client.get(f"{url}{path}", headers=_headers(token))
+                with begin_call(method, called) as span:
+                    answer = await self._client.request(
+                        method, f"{url}{path}", headers=_headers(token), json=body, timeout=timeout_s
+                    )
                     span.note("http.response.status_code", answer.status_code)
                     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
                         answer.raise_for_status()

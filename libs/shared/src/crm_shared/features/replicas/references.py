@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import LiteralString
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from crm_shared.access.active_users import find_active
 from crm_shared.access.caller import Caller
 from crm_shared.access.visibility import add_visible, governed_by
-from crm_shared.contracts.states import STATE_MODELS, UserState
+from crm_shared.contracts.states import STATE_MODELS, CompanyState, UserState
 from crm_shared.database import Connection, Database, Where
 from crm_shared.features.replicas.owner_api import UNREADABLE, OwnerApi
 from crm_shared.features.replicas.records import ReplicaRecord, from_state, save_records
@@ -34,6 +35,9 @@ FIND_READ_ONLY = """
       JOIN contact_shares s ON s.tenant_id = $3 AND s.user_id = $4
                            AND s.contact_id = CASE r.aggregate WHEN 'contact' THEN r.id ELSE r.contact_id END
      WHERE r.tenant_id = $3 AND s.permission = 'READ' AND NOT """
+
+MOST_NAMES = 1_000
+"""Of companies in one question."""
 
 ASKED_AT_ONCE = 8
 """Questions to an owner at one time, for a batch whose records the replica has not heard of."""
@@ -122,6 +126,33 @@ class References:
             frozenset(reference.id for reference in users if reference.id not in unknown),
             frozenset((reference.aggregate, reference.id) for reference in unasked),
         )
+
+    async def find_or_create_companies(
+        self, caller: Caller, names: Collection[str]
+    ) -> Mapping[str, tuple[UUID, bool] | str]:
+        """Return of each name the caller's company and whether it was made just now, or why there can be none.
+
+        By domain, else by name; as often as it is asked, each is made once. What contacts says is kept, so that rows
+        may refer to it at once. Raises Unavailable.
+        """
+        settled: dict[str, tuple[UUID, bool] | str] = {}
+        wanted = list(names)
+        for some in (wanted[at : at + MOST_NAMES] for at in range(0, len(wanted), MOST_NAMES)):
+            answers = await self._owner_api.find_or_create_companies(some, caller.token)
+            try:
+                for answer in answers:
+                    name = some[answer["index"]]
+                    if answer.get("company") is None:
+                        settled[name] = answer["problem"]["detail"]
+                    else:
+                        settled[name] = UUID(answer["company"]["id"]), answer["status"] == HTTPStatus.CREATED
+                companies = [one["company"] for one in answers if one.get("company") is not None]
+                records = [from_state(caller.tenant_id, CompanyState.model_validate(one)) for one in companies]
+            except (KeyError, IndexError, TypeError, ValueError):
+                raise Unavailable(UNREADABLE) from None
+            async with self.database.begin(caller.tenant_id) as transaction:
+                await save_records(transaction, records)
+        return settled
 
     async def require_writable(self, caller: Caller, records: Mapping[str, ReplicaRecord]) -> None:
         """Refuse, by pointer, what is in the caller's sight through a share to read alone. Raises Forbidden."""

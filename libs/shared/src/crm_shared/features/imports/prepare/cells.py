@@ -47,6 +47,10 @@ class Column:
     header: str
 
 
+def list_columns(job: Import) -> list[Column]:
+    return [Column(index, name, header) for index, (header, name) in enumerate(job.columns) if name is not None]
+
+
 @dataclass(slots=True)
 class RowValues:
     """What a row sets. `given`: the fields of which it says something new."""
@@ -222,3 +226,15 @@ def to_text(cell: str) -> str:
     if not cell or not ("'" in cell[:2] or cell[0].isspace() or cell[-1].isspace()):
         return cell
     return from_cell(cell.strip()).strip()
+
+
+def list_missing_values(custom_data: dict[str, Any], found: Found) -> list[tuple[str, str]]:
+    """Return the custom fields that a new record must have and that a row lacks, each with the reason."""
+    try:
+        found.definitions.check(custom_data, partial=False)
+    except InvalidField as refusal:
+        return [
+            (CUSTOM_PREFIX + one.pointer.removeprefix("/custom_data").removeprefix("/"), one.detail)
+            for one in refusal.errors
+        ]
+    return []

@@ -5,7 +5,7 @@ Runs in a process beside the worker (`side_process`), so that consumers and the 
 
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from crm_shared.features.imports.adapter import AnyAdapter, ChunkRows
@@ -13,10 +13,19 @@ from crm_shared.features.imports.domain import Import, ImportMode
 from crm_shared.features.imports.error_files import KEY_COLUMN, read_key
 from crm_shared.features.imports.error_files import RowKey as FailedRow
 from crm_shared.features.imports.headers import CUSTOM_PREFIX
-from crm_shared.features.imports.prepare.cells import NOTHING, CellReader, Column, RowValues, reading, to_text
+from crm_shared.features.imports.prepare.cells import (
+    NOTHING,
+    CellReader,
+    Column,
+    RowValues,
+    list_columns,
+    list_missing_values,
+    reading,
+    to_text,
+)
 from crm_shared.features.imports.prepare.chunks import PreparedChunk
 from crm_shared.features.imports.prepare.row_keys import KeyReader, NamedRows, TriedRows, find_failed, fold_key
-from crm_shared.features.imports.problems import RowProblem, Warned
+from crm_shared.features.imports.problems import EARLIER, NO_LONGER, NOT_SEEN, RowProblem, Warned
 from crm_shared.features.imports.records import Record, RecordReader
 from crm_shared.features.imports.references import Found, NameKey, RowKey, Wanted
 from crm_shared.features.imports.values import find_id
@@ -24,11 +33,6 @@ from crm_shared.refusals import InvalidField
 from crm_shared.text import is_storable
 
 MAX_CHUNK_BYTES: Final = 8 * 1024 * 1024
-EARLIER: Final = "an earlier line of the file has the"
-NO_LONGER: Final = "the record that it is about was deleted meanwhile"
-NOT_SEEN: Final = (
-    "no record that you see has this id; ids of new ones are given by us: empty the cell, or map the column to null"
-)
 
 
 class Preparer:
@@ -73,6 +77,15 @@ class Preparer:
         while batch := self._take(records):
             rows_read += len(batch)
             yield self._prepare_chunk(batch, rows_read)
+
+    def list_wanted(self) -> Iterator[Wanted]:
+        """Yield what the rows of chunk after chunk name, without reading them any further."""
+        if self._keys.needs_setting:
+            self._keys.setting = self._find(Wanted()).setting
+        records = iter(self._reader)
+        while batch := self._take(records):
+            keys = {record.line: self._keys.list_keys(record) for record in batch if isinstance(record, Record)}
+            yield self._list_wanted(batch, keys)
 
     def _take(self, records: Iterator[Record | RowProblem]) -> list[Record | RowProblem]:
         """Return the next rows: as many as a chunk has, fewer if they are long."""
@@ -278,24 +291,9 @@ class Preparer:
             return None
         wrong = [] if (refusal := self._kind.find_refusal(row.values)) is None else [refusal]
         if found.definitions.fields:
-            wrong += _list_missing(row.custom_data, found)
+            wrong += list_missing_values(row.custom_data, found)
         if job.mode is ImportMode.CREATE or self._keys.find_unique(row.values) is None:
             row.problems += [
                 RowProblem(record.line, self._headers.get(name, name), reason, record.cells) for name, reason in wrong
             ]
         return "; ".join(f"{name} {reason}".strip() for name, reason in wrong) or None
-
-
-def list_columns(job: Import) -> list[Column]:
-    return [Column(index, name, header) for index, (header, name) in enumerate(job.columns) if name is not None]
-
-
-def _list_missing(custom_data: dict[str, Any], found: Found) -> list[tuple[str, str]]:
-    try:
-        found.definitions.check(custom_data, partial=False)
-    except InvalidField as refusal:
-        return [
-            (CUSTOM_PREFIX + one.pointer.removeprefix("/custom_data").removeprefix("/"), one.detail)
-            for one in refusal.errors
-        ]
-    return []

@@ -49,7 +49,7 @@ class PreparingDied(Exception):
     """The side process is gone: killed, or out of memory. Another try may succeed."""
 
 
-def _main(connection: Connection, job: Import, kind: AnyAdapter, chunk_rows: int) -> None:
+def _main(connection: Connection, job: Import, kind: AnyAdapter, chunk_rows: int, *, names_alone: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's goes to both; the worker ends this one
 
     def ask(question: object) -> Any:
@@ -57,6 +57,11 @@ def _main(connection: Connection, job: Import, kind: AnyAdapter, chunk_rows: int
         return connection.recv()
 
     try:
+        if names_alone:
+            for wanted in Preparer(job, kind, chunk_rows, _reading(ask), ask).list_wanted():
+                ask(wanted)
+            connection.send(Ended())
+            return
         kinds = find_kinds(kind, ask(Wanted()))
         if needs_survey(job, kinds):
             job = ask(survey(job, kinds, _reading(ask)))
@@ -132,13 +137,22 @@ class SideProcess:
 
 
 @asynccontextmanager
-async def preparing_beside(job: Import, kind: AnyAdapter, *, chunk_rows: int) -> AsyncIterator[SideProcess]:
-    """Run the preparation of `job` in a process of its own while in the block."""
+async def preparing_beside(
+    job: Import, kind: AnyAdapter, *, chunk_rows: int, names_alone: bool = False
+) -> AsyncIterator[SideProcess]:
+    """Run the preparation of `job` in a process of its own while in the block.
+
+    `names_alone`: it asks for what its rows name and gives no chunk.
+    """
     package = type(kind).__module__.partition(".")[0]
     _PROCESSES.set_forkserver_preload([__name__, package + ".cli"])  # heard by the server's start alone
     ours, theirs = _PROCESSES.Pipe()
     process = _PROCESSES.Process(
-        target=_main, args=(theirs, job, kind, chunk_rows), name=f"import-{job.id}", daemon=True
+        target=_main,
+        args=(theirs, job, kind, chunk_rows),
+        kwargs={"names_alone": names_alone},
+        name=f"import-{job.id}",
+        daemon=True,
     )
     await asyncio.to_thread(process.start)
     theirs.close()  # theirs alone: when that process dies, reading here ends

@@ -6,7 +6,7 @@ from typing import Final
 
 from crm_shared.features.imports.domain import Import
 from crm_shared.features.imports.forms import FileForms, FormSurvey, ValueKind
-from crm_shared.features.imports.prepare.preparing import list_columns
+from crm_shared.features.imports.prepare.cells import list_columns
 from crm_shared.features.imports.problems import Warned
 from crm_shared.features.imports.records import Record, RecordReader
 
