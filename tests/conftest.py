@@ -15,8 +15,6 @@ LEFT: Final = pytest.StashKey[int]()
 """How many tests of this process are still to act on the suite."""
 
 BESIDE_OTHER_TESTS: Final = {
-    # Three relays that look 66 times a second would take a fifth of a core from whatever is tested beside them.
-    "CRM_RELAY_POLL_S": "0.1",
     # A machine that tests much at once is slow, not away: what is away refuses connections, and is noticed at once.
     "CRM_ELASTICSEARCH_TIMEOUT_S": "60",
     "CRM_UPSTREAM_TIMEOUT_S": "20",

@@ -969,3 +969,13 @@ DROP INDEX CONCURRENTLY IF EXISTS replica_records_by_name_key;
 ALTER INDEX replica_records_by_name_key_new RENAME TO replica_records_by_name_key;
 
 DROP INDEX CONCURRENTLY IF EXISTS replica_records_by_name
+
+-- == 0025
+CREATE FUNCTION wake_relay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(289143608140) THEN
+        PERFORM pg_catalog.pg_notify('crm_outbox', '');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER outbox_wakes_relay AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake_relay();

@@ -947,3 +947,13 @@ ALTER TABLE matching_lessons FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON matching_lessons
     USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
 CREATE POLICY worker_sees_all ON matching_lessons TO contacts_worker USING (true) WITH CHECK (true);
+
+-- == 0017
+CREATE FUNCTION wake_relay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_catalog.pg_try_advisory_xact_lock_shared(289143608140) THEN
+        PERFORM pg_catalog.pg_notify('crm_outbox', '');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER outbox_wakes_relay AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake_relay();

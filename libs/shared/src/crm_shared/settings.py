@@ -96,7 +96,7 @@ class ServiceSettings(EdgeSettings):
         "built-in", description="who brings the outbox to Kafka; debezium: the relay's process deletes what has arrived"
     )
     relay_batch_rows: int = 2000
-    relay_poll_s: float = Field(0.015, gt=0, description="how long an idle relay waits at most to look for rows again")
+    relay_poll_s: float = Field(0.015, gt=0, description="how often the relay looks for rows while it is awake")
 
     bulk_outbox_rows: int = Field(
         250,

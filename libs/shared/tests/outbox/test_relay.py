@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 
 from crm_shared.bus.producers import MAX_RECORD_BYTES
 from crm_shared.contracts import decode
+from crm_shared.outbox.leader_election import LOCK_KEY
 from crm_shared.outbox.relay import Relay
 from crm_shared.outbox.settings import RelaySettings
 from crm_shared.publishing import publish
@@ -209,8 +210,9 @@ async def count_leaders(database: OutboxDatabase) -> int:
     admin = await database.connect_as_admin()
     count: int = await admin.fetchval(
         "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-        " WHERE locktype = 'advisory' AND granted AND application_name = 'crm-relay'"
-        "   AND datname = current_database()"
+        " WHERE locktype = 'advisory' AND granted AND application_name = 'crm-relay' AND datname = current_database()"
+        "   AND ((classid::bigint << 32) | objid::bigint) = $1",
+        LOCK_KEY,
     )
     await admin.close()
     return count

@@ -10,7 +10,7 @@ import asyncpg
 
 from crm_shared.contracts import OutboxEvent
 from crm_shared.entry_points.provision import provision
-from crm_shared.outbox import OUTBOX_DDL
+from crm_shared.outbox import OUTBOX_DDL, WAKE_RELAY_DDL
 from crm_testing.published_records import PublishedRecord
 
 TENANT_ID: Final = uuid.UUID("0195a5f0-0000-7000-8000-000000000001")
@@ -36,8 +36,8 @@ class OutboxDatabase:
         await provision(self.admin_dsn, self.service, password_of=lambda _role: _PASSWORD)
         owner = await asyncpg.connect(self.dsn("owner"))
         try:
-            await owner.execute("DROP TABLE IF EXISTS outbox")
-            await owner.execute(OUTBOX_DDL)
+            await owner.execute("DROP TABLE IF EXISTS outbox; DROP FUNCTION IF EXISTS wake_relay")
+            await owner.execute(OUTBOX_DDL + WAKE_RELAY_DDL)
         finally:
             await owner.close()
 

@@ -16,10 +16,14 @@ from crm_shared.outbox.leader_election import LeadershipLost
 from crm_shared.outbox.queue import OutboxQueue
 from crm_shared.outbox.sent_spans import record_sent
 from crm_shared.outbox.settings import RelaySettings
+from crm_shared.outbox.wakeup import Wakeup
 
 logger = structlog.get_logger(__name__)
 
 FIRST_IDLE_S: Final = 0.001
+SLEEP_S: Final = 1.0
+"""How long nothing is asked of PostgreSQL at most. A row wakes the relay; this is for databases without the trigger."""
+
 MEASURE_EVERY_S: Final = 5.0
 ACKNOWLEDGE_WAIT_S: Final = 1.0
 
@@ -40,6 +44,7 @@ class LeaderSession:
         self,
         settings: RelaySettings,
         queue: OutboxQueue,
+        wakeup: Wakeup,
         producer: AIOKafkaProducer,
         *,
         stopping: asyncio.Event,
@@ -47,6 +52,7 @@ class LeaderSession:
     ) -> None:
         self._settings = settings
         self._queue = queue
+        self._wakeup = wakeup
         self._producer = producer
         self._stopping = stopping
         self._status = status
@@ -81,9 +87,18 @@ class LeaderSession:
             await self._measure(every_s=MEASURE_EVERY_S)
             if rows or has_worked:
                 idle_s = FIRST_IDLE_S
-            else:
+            elif idle_s < self._settings.last_idle_s or not is_idle or not await self._sleep():
                 await wait_or_stop(idle_s, self._stopping)
                 idle_s = min(idle_s * 1.5, self._settings.last_idle_s)
+
+    async def _sleep(self) -> bool:
+        """Sleep until a row comes; False, at once, while somebody writes one."""
+        if not await self._wakeup.begin_sleep():
+            return False
+        if await self._queue.is_empty():
+            await self._wakeup.sleep(SLEEP_S, self._stopping)
+        await self._wakeup.end_sleep()
+        return True
 
     async def _take(self, *, limit: int) -> list[asyncpg.Record]:
         rows = await self._queue.take(

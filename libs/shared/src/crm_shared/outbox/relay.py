@@ -16,6 +16,7 @@ from crm_shared.outbox.leader_election import elect_leader
 from crm_shared.outbox.leader_session import LeaderSession, RelayStatus
 from crm_shared.outbox.queue import OutboxQueue
 from crm_shared.outbox.settings import RelaySettings
+from crm_shared.outbox.wakeup import Wakeup
 
 logger = structlog.get_logger(__name__)
 
@@ -71,14 +72,14 @@ class Relay:
             if connection is None:
                 return
             self._status.is_leader = True
-            queue = await OutboxQueue.open(connection)
+            queue, wakeup = await OutboxQueue.open(connection), await Wakeup.open(connection)
             producer = await self._open_producer(queue)
             if producer is None:
                 return
             self._status.trouble = None
             try:
                 await LeaderSession(
-                    self._settings, queue, producer, stopping=self._stopping, status=self._status
+                    self._settings, queue, wakeup, producer, stopping=self._stopping, status=self._status
                 ).publish()
                 backoff.reset()
             finally:
