@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench chart chart-check services baseline
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench examples chart chart-check services baseline
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -85,6 +85,10 @@ check: lock lint types test ## exactly what CI runs
 
 check-fast: lint types ## the loop while writing: lint, types, and the tests that need no engine
 	@$(RUN) pytest -m "not engines" -n 2 $(ARGS)
+
+examples: $(UV) ## property tests with TIMES as many examples, which are counted: make examples TIMES=100 ARGS="-k thread"
+	@CRM_TEST_EXAMPLES_TIMES=$(or $(TIMES),100) $(RUN) pytest -o timeout=0 --hypothesis-show-statistics $(ARGS) \
+	  $$(grep -rl --include='test_*.py' 'crm_testing.examples' libs services)
 
 bench: $(UV) ## measure, each figure beside a bare reference in the same run
 	@$(RUN) python -m benchmarks $(ARGS)

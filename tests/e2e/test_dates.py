@@ -1,6 +1,5 @@
 """A moment between 1900 and 2200 reads the same in every view: detail, list, history, timeline and report."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -9,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from crm_testing.examples import examples
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Json, User
 
 pytestmark = pytest.mark.engines
 
-EXAMPLES = int(os.environ.get("CRM_TEST_DATE_EXAMPLES", "2"))
+EXAMPLES = examples(2)
 """Each is a tenant of its own, with many moments: the whole suite has to come to rest in between."""
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -1,6 +1,5 @@
 """Days as clocks show them, against a look at every minute."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -10,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_shared.local_days import ONE_DAY, day_at, end_of_day, skipped_days
+from crm_testing.examples import examples
 
 MINUTE = timedelta(minutes=1)
-EXAMPLES = int(os.environ.get("CRM_TEST_DAY_EXAMPLES", "50"))
+EXAMPLES = examples(50)
 ZONES = (
     *("Europe/Berlin", "America/New_York", "America/Havana", "America/Santiago", "America/St_Johns", "Asia/Beirut"),
     *("Asia/Kathmandu", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "UTC"),

@@ -5,7 +5,6 @@ and nothing that breaks the document may be taken for good. The service runs in 
 """
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from crm_testing.examples import examples
 from crm_testing.method_calls import list_wrong_ids, list_wrong_methods
 
 CHECKS: Final = [
@@ -45,7 +45,7 @@ MULTI_STATUS: Final = 207
 BASE_URL: Final = "http://service.test"
 MAX_URL_LENGTH: Final = 60_000
 """httpx refuses to send what is longer than 65,536 characters, and no proxy would let it through."""
-EXAMPLES: Final = int(os.environ.get("CRM_TEST_OPENAPI_EXAMPLES", "4"))
+EXAMPLES: Final = examples(4)
 """Requests of either kind for each operation: enough for every run; some hundreds find what hides."""
 SELDOM: Final = ("cursor", "If-Match", "Idempotency-Key", "after")
 """Optional, and refused when made up: most requests come without, or nothing behind them would ever be called."""

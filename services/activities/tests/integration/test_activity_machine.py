@@ -1,7 +1,6 @@
 """An activity's life against a flat model: logged, edited, completed, reopened, deleted, restored, sent in batches."""
 
 import asyncio
-import os
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
@@ -14,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.examples import examples
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
@@ -23,7 +23,7 @@ Kit = ServiceKit[ActivitiesSettings]
 T = TypeVar("T")
 PATH = "/v1/activities"
 ENDED_AT, NOW = "2026-11-02T09:30:00Z", "now"
-EXAMPLES = int(os.environ.get("CRM_ACTIVITY_MACHINE_EXAMPLES", "12"))
+EXAMPLES = examples(12)
 
 subjects = st.sampled_from(["call", "write", None])
 external_ids = st.sampled_from(["1", "2", "3", None])

@@ -1,6 +1,5 @@
 """The inbox at any moment in any zone against a sort of all tasks, at changed clocks and the edges of time."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,13 +18,14 @@ from crm_activities.activities.domain import log
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok
+from crm_testing.examples import examples
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[ActivitiesSettings]
-EXAMPLES = int(os.environ.get("CRM_TEST_INBOX_EXAMPLES", "40"))
+EXAMPLES = examples(40)
 SECTIONS = ("overdue", "today", "upcoming", "unscheduled")
 STEP = timedelta(minutes=15)
 TICK = timedelta(microseconds=1)

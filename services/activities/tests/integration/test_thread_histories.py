@@ -1,6 +1,5 @@
 """Whatever is logged, edited, deleted, restored and erased, in whichever order: threads follow from what there is."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from crm_activities.threads.message_ids import to_key
 from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock, new_id
 from crm_testing.answers import require_ok
+from crm_testing.examples import examples
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.engines
 Kit = ServiceKit[ActivitiesSettings]
 Fields = dict[str, Any]
 
-EXAMPLES: Final = int(os.environ.get("CRM_THREAD_HISTORIES", "12"))
+EXAMPLES: Final = examples(12)
 BEGIN: Final = datetime(2026, 11, 2, 9, tzinfo=UTC)
 CLOCK: Final = SystemClock()
 MESSAGE_IDS: Final = [f"<{letter}@x.example>" for letter in "abcdefgh"]

@@ -1,7 +1,6 @@
 """What is written as iCalendar reads back as it was: `icalendar` is the judge, and the octets are counted."""
 
 import asyncio
-import os
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -16,12 +15,13 @@ from crm_activities.activities.activity import ActivityType
 from crm_activities.calendar.calendar_file import CalendarFile, to_sequence
 from crm_activities.calendar.content_lines import escape, fold
 from crm_activities.calendar.domain import Entry, Feed, Mark
+from crm_testing.examples import examples
 
 ID = UUID("00000000-0000-7000-8000-0000000000c1")
 AT = datetime(2026, 11, 29, 8, 30, tzinfo=UTC)
 FEED_NAME = "CRM: Renée; Rep, Ops\\EU"
 FEED = Feed(ID, ID, ID, FEED_NAME.removeprefix("CRM: "), "Europe/Berlin", None)
-EXAMPLES = int(os.environ.get("CRM_TEST_CALENDAR_EXAMPLES", "50"))
+EXAMPLES = examples(50)
 FORBIDDEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 LINE_END = re.compile("\r\n|[\r\n\v\f\x85\u2028\u2029]")
 

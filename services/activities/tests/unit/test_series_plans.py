@@ -1,6 +1,5 @@
 """Which instances there are by now: whatever the steps in which the horizon moves, the same ones."""
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,8 +17,9 @@ from crm_activities.series.editing import Following, go_on, move_skipped, place_
 from crm_activities.series.instances import write_moment
 from crm_shared.clock import new_id
 from crm_shared.json_text import to_json
+from crm_testing.examples import examples
 
-EXAMPLES: Final = int(os.environ.get("CRM_TEST_SERIES_EXAMPLES", "50"))
+EXAMPLES: Final = examples(50)
 NOW: Final = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
 SERIES_ID: Final = UUID(int=7)
 

@@ -1,6 +1,5 @@
 """What a rule names: held against dateutil's own walk, in the clocks of many zones, and bounded where that is not."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
@@ -16,8 +15,9 @@ from services.activities.tests.unit.rule_texts import ZONES, rule_texts, starts
 
 from crm_activities.series.occurrences import Calendar, to_moment, to_wall
 from crm_activities.series.rules import parse_rule, put_count
+from crm_testing.examples import examples
 
-EXAMPLES: Final = int(os.environ.get("CRM_TEST_SERIES_EXAMPLES", "50"))
+EXAMPLES: Final = examples(50)
 SPAN: Final = timedelta(days=800)
 
 

@@ -1,6 +1,5 @@
 """Threads follow from the set of messages: held against a recomputation that goes by the contract's words alone."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,8 +21,9 @@ from crm_activities.threads.domain import (
     partition,
 )
 from crm_activities.threads.message_ids import to_key
+from crm_testing.examples import examples
 
-EXAMPLES: Final = int(os.environ.get("CRM_THREAD_EXAMPLES", "50"))
+EXAMPLES: Final = examples(50)
 BEGIN: Final = datetime(2026, 11, 2, 9, tzinfo=UTC)
 IDS: Final = [UUID(int=number) for number in range(1, 13)]
 KEYS: Final = [UUID(int=number) for number in range(101, 110)]
