@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from crm_shared.event_loop_turns import next_turn
-from crm_shared.json_text import to_json
+from crm_shared.json_text import JsonText, to_json
 
 PIECE_BYTES: Final = 131_072
 """What is written without letting others have the event loop: a millisecond's work. One record may be longer."""
@@ -37,8 +37,10 @@ async def _write(value: Any, levels: int) -> AsyncIterator[bytes]:
 
 
 def _list_parts(value: object, levels: int) -> Iterator[bytes]:
-    """Yield the parts of `value`'s text, each written when it is asked for."""
-    if levels == 0 or not isinstance(value, dict | list | tuple):
+    """Yield the parts of `value`'s text, each written when it is asked for; what is JSON already stays as it is."""
+    if isinstance(value, JsonText):
+        yield value
+    elif levels == 0 or not isinstance(value, dict | list | tuple):
         yield to_json(value)
     elif isinstance(value, dict):
         yield b"{"

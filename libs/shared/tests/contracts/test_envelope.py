@@ -62,6 +62,18 @@ def receive(event: OutboxEvent, **header_differences: bytes | None) -> Event:
     )
 
 
+@pytest.mark.parametrize("actor_id", [USER_ID, None], ids=["somebody", "nobody"])
+def test_a_state_is_written_as_json_once_and_stands_in_the_payload(actor_id: UUID | None) -> None:
+    event = build_event(actor_id=actor_id, history=[])
+    assert event.state == to_json(STATE)
+    assert json.loads(event.payload) == {
+        "deal": json.loads(event.state),
+        "changed": {"stage_id": {"from": None, "to": str(STAGE_ID)}, "stage_name": {"from": "Proposal", "to": "Won"}},
+        "actor": None if actor_id is None else {"user_id": str(actor_id)},
+        "history": [],
+    }
+
+
 def receive_value(value: object) -> Event:
     return receive(replace(build_event(), payload=json.dumps(value).encode()))
 

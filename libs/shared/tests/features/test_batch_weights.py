@@ -1,11 +1,13 @@
-"""What an item of a batch weighs, by which others have their turn between items."""
+"""What an item of a batch weighs, by which others have their turn between items, and what its answer waits for."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from crm_shared.features.batches import requests
+from crm_shared.clock import new_id
+from crm_shared.features.batches import Outcome, requests
+from crm_shared.outbox.partitioning import hash_key
 
 
 class Counted(list[Any]):
@@ -40,3 +42,10 @@ def test_what_is_more_than_a_piece_is_not_counted_to_its_end() -> None:
     weight = requests.count_values((0, {"unknown": many, "nested": [[many] * 5] * 5}))
     assert weight > requests.MAX_PIECE_VALUES
     assert many.looked_at <= 3 * requests.MAX_PIECE_VALUES
+
+
+@pytest.mark.parametrize("records", [1, 3, 400])
+def test_a_position_names_the_last_record_of_each_partition(records: int) -> None:
+    published = [Outcome(201, new_id(), 1, is_published=True) for _ in range(records)]
+    named = requests.last_of_each_partition(published, partitions=3)
+    assert set(named) == set({hash_key(str(each.id)) % 3: each for each in published}.values())

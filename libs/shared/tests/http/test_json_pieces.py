@@ -11,7 +11,7 @@ from crm_shared.event_loop_turns import to_pieces
 from crm_shared.http import exports
 from crm_shared.http.long_answers import LongAnswer
 from crm_shared.json_pieces import write_json
-from crm_shared.json_text import to_json
+from crm_shared.json_text import JsonText, to_json
 from crm_shared.spreadsheets import write_rows
 from crm_testing.loop_rounds import LoopRounds
 
@@ -34,6 +34,11 @@ async def test_the_text_is_that_of_one_go(
 ) -> None:
     monkeypatch.setattr(json_pieces, "PIECE_BYTES", piece_bytes)
     assert b"".join(await write_json(body, levels=levels)) == to_json(body)
+
+
+async def test_what_is_json_already_stays_as_it_is() -> None:
+    written = JsonText(to_json(RECORD))
+    assert b"".join(await write_json([written, RECORD, written], levels=1)) == to_json([RECORD] * 3)
 
 
 async def test_items_of_a_page_are_written_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:

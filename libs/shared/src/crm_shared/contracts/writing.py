@@ -15,7 +15,7 @@ from crm_shared.contracts.errors import describe
 from crm_shared.contracts.event_types import CONTENT_TYPE, SPEC_VERSION, VERBS, Change, dataschema_of
 from crm_shared.contracts.states import STATE_MODELS, StageEntry
 from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE
-from crm_shared.json_text import to_json
+from crm_shared.json_text import JsonText, to_json
 from crm_shared.time_window import to_instant
 
 
@@ -23,7 +23,8 @@ from crm_shared.time_window import to_instant
 class OutboxEvent:
     """What a command appends to the outbox. `payload` is the record's value: the bytes that go on the wire.
 
-    `changed` and `actor_id` are in the payload too; here the audit finds them.
+    `changed` and `actor_id` are in the payload too; here the audit finds them. `state_bytes` is how long the record's
+    state is in the payload, for whoever writes the record itself: a state is written as JSON once.
     """
 
     aggregate: str
@@ -36,6 +37,13 @@ class OutboxEvent:
     id: UUID
     changed: Mapping[str, Change] | None = None
     actor_id: UUID | None = None
+    state_bytes: int = 0
+
+    @property
+    def state(self) -> JsonText:
+        """The record's state as the payload has it; nothing of an event that `new_event` did not build."""
+        begin = len(_to_head(self.aggregate))
+        return JsonText(self.payload[begin : begin + self.state_bytes])
 
     @property
     def topic(self) -> str:
@@ -80,11 +88,17 @@ def to_value(
     aggregate: str, state: Mapping[str, Any], *, changed: Mapping[str, Change] | None, actor_id: UUID | None
 ) -> dict[str, Any]:
     """Return what an event's JSON holds, for writers of many events at once; all others take `new_event`."""
-    return {
-        aggregate: state,
-        "changed": changed,
-        "actor": None if actor_id is None else {"user_id": actor_id},
-    }
+    return {aggregate: state, **_list_beside(changed, actor_id)}
+
+
+def _to_head(aggregate: str) -> bytes:
+    """Return how an event's JSON begins, up to the record's state."""
+    return b'{"' + aggregate.encode() + b'":'
+
+
+def _list_beside(changed: Mapping[str, Change] | None, actor_id: UUID | None) -> dict[str, Any]:
+    """Return what stands in an event's JSON beside the record."""
+    return {"changed": changed, "actor": None if actor_id is None else {"user_id": actor_id}}
 
 
 def require_readable(
@@ -136,11 +150,12 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
     if (state_id != aggregate_id and str(state_id) != str(aggregate_id)) or state.get("version") != version:
         raise ValueError(f"the {aggregate}'s state is not that of {aggregate_id} at version {version}")
     require_readable(aggregate, state, history or (), value_history or ())
-    value = to_value(aggregate, state, changed=changed, actor_id=actor_id)
+    beside = _list_beside(changed, actor_id)
     if history is not None:
-        value["history"] = history
+        beside["history"] = history
     if value_history is not None:
-        value["value_history"] = value_history
+        beside["value_history"] = value_history
+    written = to_json(state)
     return OutboxEvent(
         aggregate=aggregate,
         aggregate_id=aggregate_id,
@@ -148,10 +163,11 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
         version=version,
         tenant_id=tenant_id,
         occurred_at=to_instant(occurred_at),
-        payload=to_json(value),
+        payload=_to_head(aggregate) + written + b"," + to_json(beside)[1:],
         id=uuid7(),
         changed=changed,
         actor_id=actor_id,
+        state_bytes=len(written),
     )
 
 
@@ -163,7 +179,7 @@ def restored(snapshot: OutboxEvent, restored_from: int) -> OutboxEvent:
     if not 0 <= restored_from < snapshot.version:
         raise ValueError(f"version {snapshot.version} can't be restored from {restored_from}")
     value = from_json(snapshot.payload) | {"restored_from": restored_from}
-    return replace(snapshot, payload=to_json(value))
+    return replace(snapshot, payload=to_json(value), state_bytes=0)
 
 
 def to_headers(  # noqa: PLR0913 - one argument for each header, all by name

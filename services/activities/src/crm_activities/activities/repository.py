@@ -179,6 +179,8 @@ async def find_conflict(connection: Connection, caller: Caller, activity: Activi
 
 async def find_external_ids(connection: Connection, tenant_id: UUID, external_ids: Collection[str]) -> dict[str, UUID]:
     """Return which living activity goes by each of the external ids."""
+    if not external_ids:
+        return {}
     rows = await connection.fetch(FIND_EXTERNAL_IDS, tenant_id, list(external_ids))
     return {row["external_id"]: row["id"] for row in rows}
 

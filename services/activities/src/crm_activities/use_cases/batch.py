@@ -1,6 +1,6 @@
 """Use case: write many activities at once, their history included. What is decided is what single calls decide."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -84,16 +84,13 @@ def _name_user(item: BatchItem[ImportActivity], caller: Caller) -> BatchItem[Imp
     return replace(item, target=Target("message_id", value))
 
 
-def list_named(items: Sequence[BatchItem[ImportActivity]]) -> list[Mapping[str, Any]]:
-    """Return the references that each item names, as fields of a change or of what is to be."""
-    named: list[Mapping[str, Any]] = []
+def list_named(items: Iterable[BatchItem[ImportActivity]]) -> Iterator[Mapping[str, Any] | NewActivity]:
+    """Yield what may name references in each item: the fields of a change, and what is to be."""
     for item in items:
-        named.append(item.changes)
+        if item.changes:
+            yield item.changes
         if isinstance(item.new, ImportActivity):
-            named.append(
-                {name: getattr(item.new.new, name) for name in ("contact_id", "contact_ids", "deal_id", "user_id")}
-            )
-    return named
+            yield item.new.new
 
 
 class ActivityBatch(RecordBatch[Activity, ImportActivity]):

@@ -1,6 +1,6 @@
 """What the items of a batch refer to: looked up together, held against each item alone. No I/O."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,18 +15,26 @@ Named = dict[str, tuple[str, UUID]]
 """pointer -> (aggregate, id)"""
 
 
-def list_references(items: Collection[Mapping[str, Any]]) -> list[Reference]:
+def list_references(items: Iterable[Mapping[str, Any] | NewActivity]) -> list[Reference]:
     """Return all that the items name; an id that many name stands there once."""
-    named = {key: pointer for item in items for pointer, key in _name(item).items()}
+    named = {key: pointer for item in items for pointer, key in _name_all(item).items()}
     return [Reference(pointer, aggregate, record_id) for (aggregate, record_id), pointer in named.items()]
 
 
-def _name(fields: Mapping[str, Any]) -> Named:
-    pointers = contacts.list_pointers(fields.get("contact_id"), fields.get("contact_ids") or ())
-    named: Named = {pointer: ("contact", contact_id) for contact_id, pointer in pointers.items()}
-    for aggregate in ("deal", "user"):
-        if fields.get(f"{aggregate}_id") is not None:
-            named[f"/{aggregate}_id"] = (aggregate, fields[f"{aggregate}_id"])
+def _name_all(item: Mapping[str, Any] | NewActivity) -> Named:
+    """Return what is named by an activity to be, or by the fields of a change."""
+    if isinstance(item, NewActivity):
+        return _name(contacts.list_pointers(item.contact_id, item.contact_ids), item.deal_id, item.user_id)
+    pointers = contacts.list_pointers(item.get("contact_id"), item.get("contact_ids") or ())
+    return _name(pointers, item.get("deal_id"), item.get("user_id"))
+
+
+def _name(contact_pointers: Mapping[UUID, str], deal_id: UUID | None, user_id: UUID | None) -> Named:
+    named: Named = {pointer: ("contact", contact_id) for contact_id, pointer in contact_pointers.items()}
+    if deal_id is not None:
+        named["/deal_id"] = ("deal", deal_id)
+    if user_id is not None:
+        named["/user_id"] = ("user", user_id)
     return named
 
 
@@ -50,12 +58,10 @@ class ItemReferences:
 
         Raises InvalidField, UnknownReference, Forbidden, Unavailable.
         """
-        self._require(
-            _name({name: getattr(sent, name) for name in ("contact_id", "contact_ids", "deal_id", "user_id")})
-        )
+        pointers = contacts.list_pointers(sent.contact_id, sent.contact_ids)
+        self._require(_name(pointers, sent.deal_id, sent.user_id))
         named = contacts.name_contacts(sent.contact_id, sent.contact_ids)
         contacts.require_few(named)
-        pointers = contacts.list_pointers(sent.contact_id, sent.contact_ids)
         for contact_id in named:
             contacts.require_home(contact_id, homes, pointers)
         brought = self._find_brought(sent.deal_id)
@@ -68,7 +74,7 @@ class ItemReferences:
         """
         known = {*contacts.list_given(record), *record.contact_ids}
         present = {("deal", record.deal_id), ("user", record.user_id), *(("contact", one) for one in known)}
-        new = {pointer: key for pointer, key in _name(changes).items() if key not in present}
+        new = {pointer: key for pointer, key in _name_all(changes).items() if key not in present}
         self._require(new)
         names_contacts = not changes.keys().isdisjoint(contacts.CONTACT_FIELDS)
         brought = None if names_contacts or "/deal_id" not in new else self._find_brought(changes["deal_id"])
@@ -94,7 +100,7 @@ class ItemReferences:
         return None if deal is None else deal.contact_id
 
     def _require(self, named: Named) -> None:
-        if not self._found.unasked.isdisjoint(named.values()):
+        if self._found.unasked and not self._found.unasked.isdisjoint(named.values()):
             raise Unavailable("It names records not heard of here yet, after too many such. Send the item again.")
         problems = [
             FieldProblem(pointer, f"there is no such {aggregate}")

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/activities", tags=["activities"], route_class=BatchR
 )
 async def write_activities(body: BatchRequest, context: Context, references: ReferenceLookup) -> Response:
     def read_new(item: object) -> ImportActivity:
-        return ImportActivityRequest.model_validate(item).to_import(context.caller)
+        return ImportActivityRequest.model_validate(item).to_import()
 
     def read_changes(item: object) -> Mapping[str, Any]:
         if body.mode == "upsert":

@@ -5,17 +5,19 @@ from uuid import UUID
 
 from pydantic import Field
 
+from crm_activities.activities.activity import NewActivity
 from crm_activities.use_cases.batch import ImportActivity
 from crm_activities.use_cases.schemas import EditActivityRequest, LogActivityRequest
-from crm_shared.access import Caller
 from crm_shared.http.models import Instant
 
 
 class ImportActivityRequest(LogActivityRequest):
     created_at: Instant | None = Field(default=None, description="ADMIN: when the activity was logged elsewhere")
 
-    def to_import(self, caller: Caller) -> ImportActivity:
-        return ImportActivity(self.to_command(caller).new, self.created_at)
+    def to_import(self) -> ImportActivity:
+        fields = self.read_fields()
+        created_at = fields.pop("created_at")
+        return ImportActivity(NewActivity(**fields), created_at)
 
 
 LEFT_TO_THE_SERVICE: Final = frozenset({"user_id", "occurred_at"})

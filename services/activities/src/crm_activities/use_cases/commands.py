@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_activities.activities import contacts, domain, events, repository
-from crm_activities.activities.activity import Activity, NewActivity
+from crm_activities.activities.activity import Activity, ActivityType, NewActivity
 from crm_activities.activities.domain import NotYours
 from crm_activities.series import commands as series
 from crm_activities.series.domain import Series
@@ -217,6 +217,8 @@ async def _place(
     transaction: Transaction, caller: Caller, decision: domain.Decision, *, before: Activity | None = None
 ) -> domain.Decision:
     """Put the activity into its thread. Raises DuplicateMessage."""
+    if before is None and decision.activity.type is not ActivityType.EMAIL:
+        return decision
     change = threads.Change(before, decision.activity)
     [placed] = await threads.place(transaction, caller, [change], decision.activity.updated_at)
     return domain.resolve(decision, placed)

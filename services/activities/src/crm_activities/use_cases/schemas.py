@@ -1,6 +1,6 @@
 """What requests about activities look like. Answers are the contract's own states."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -67,10 +67,12 @@ class LogActivityRequest(RequestBody):
     recurrence: RecurrenceBody | None = Field(default=None, description="TASK and MEETING with a start only")
 
     def to_command(self, caller: Caller) -> LogActivity:
-        values = {name: getattr(self, name) for name in LogActivityRequest.model_fields}
-        values["attachments"] = to_files(self.attachments)
-        values["recurrence"] = self.recurrence and self.recurrence.model_dump()
-        return LogActivity(caller, NewActivity(**values))
+        return LogActivity(caller, NewActivity(**self.read_fields()))
+
+    def read_fields(self) -> dict[str, Any]:
+        """Return all fields, those that were left out included, as the record has them."""
+        recurrence = self.recurrence and self.recurrence.model_dump()
+        return {**vars(self), "attachments": to_files(self.attachments), "recurrence": recurrence}
 
 
 class EditActivityRequest(RequestBody):

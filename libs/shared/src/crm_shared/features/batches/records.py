@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Generic
+from typing import Any, ClassVar, Final, Generic, TypeAlias
 from uuid import UUID
 
 from crm_shared.contracts import OutboxEvent
@@ -17,6 +17,10 @@ from crm_shared.refusals import Conflict, Refusal
 
 PIECE_RECORDS: Final = 100
 """Made ready to be written before others of this process get their turn."""
+
+
+Published: TypeAlias = Mapping[tuple[UUID, int], OutboxEvent]
+"""By (record id, version), the event that tells of it."""
 
 
 class TakenMeanwhile(Exception):
@@ -156,24 +160,30 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         del transaction, plan
         return wire
 
-    async def write(self, transaction: Transaction, step: Step[RecordT]) -> None:
+    async def write(self, transaction: Transaction, step: Step[RecordT], published: Published) -> None:
         """Write one step. Raises TakenMeanwhile, or asyncpg's UniqueViolationError, when a value has been taken."""
         if step.inserts:
-            inserts = await self._write_states(step.inserts)
+            inserts = await self._write_states(step.inserts, published)
             status = await transaction.execute(self.table.insert_many, self.tenant_id, inserts)
             if count_rows(status) < len(step.inserts):
                 raise TakenMeanwhile
         if step.saves:
-            await transaction.execute(self.table.update_many, self.tenant_id, await self._write_states(step.saves))
+            saves = await self._write_states(step.saves, published)
+            await transaction.execute(self.table.update_many, self.tenant_id, saves)
 
     async def conclude(self, transaction: Transaction, wire: Sequence[OutboxEvent]) -> None:
         """Write what belongs to the records beside them, once all of them are there; `wire` is what came of it all."""
 
-    async def _write_states(self, records: Mapping[UUID, RecordT]) -> JsonText:
+    async def _write_states(self, records: Mapping[UUID, RecordT], published: Published) -> JsonText:
         """In order of their unique values: batches that bring the same ones take them in the same order."""
         ordered = sorted(records.values(), key=self._list_values)
-        states = [self.to_state(record) async for record in in_turns(ordered, at_once=PIECE_RECORDS)]
+        states = [self._write_state(record, published) async for record in in_turns(ordered, at_once=PIECE_RECORDS)]
         return JsonText(b"".join(await write_json(states, levels=1)))
+
+    def _write_state(self, record: RecordT, published: Published) -> JsonText | Mapping[str, Any]:
+        """Return what `to_state` gives: the event of this version has it as JSON already."""
+        event = published.get((record.id, record.version))
+        return self.to_state(record) if event is None else event.state
 
     def _list_named(self, items: Sequence[BatchItem[NewT]], name: str) -> Iterator[str]:
         for item in items:

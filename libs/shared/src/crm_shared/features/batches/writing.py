@@ -69,8 +69,9 @@ async def _write(
             await next_turn()
             size = 0
     events = await records.resolve(transaction, plan, events)
+    published = {(event.aggregate_id, event.version): event for event in events}
     for step in plan.steps:
-        await records.write(transaction, step)
+        await records.write(transaction, step, published)
     await records.conclude(transaction, events)
     await publish(transaction, events, audited=True)
     return outcomes

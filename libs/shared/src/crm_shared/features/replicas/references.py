@@ -161,6 +161,8 @@ class References:
 
     async def find_read_only(self, caller: Caller, records: Collection[ReplicaRecord]) -> frozenset[tuple[str, UUID]]:
         """Return those, by (aggregate, id), that the caller sees through a share to read alone."""
+        if not _list_foreign(caller, records):  # a connection costs a tenth of a short write
+            return frozenset()
         async with self.database.read(caller.tenant_id) as connection:
             return await find_read_only(connection, caller, records)
 
@@ -208,13 +210,20 @@ async def find_read_only(
     connection: Connection, caller: Caller, records: Collection[ReplicaRecord]
 ) -> frozenset[tuple[str, UUID]]:
     """Return those, by (aggregate, id), that the caller sees through a share to read alone."""
-    others = [one for one in records if one.owner_id != caller.user_id]
-    if caller.can(Permission.SEE_ALL) or not others:
+    others = _list_foreign(caller, records)
+    if not others:
         return frozenset()
     where = Where([one.aggregate for one in others], [one.id for one in others], caller.tenant_id, caller.user_id)
     statement = FIND_READ_ONLY + governed_by(where, caller, "r.owner_id")
     rows = await connection.fetch(statement, *where.parameters)
     return frozenset((row["aggregate"], row["id"]) for row in rows)
+
+
+def _list_foreign(caller: Caller, records: Collection[ReplicaRecord]) -> list[ReplicaRecord]:
+    """Return those that a share may be all by which the caller sees them."""
+    if caller.can(Permission.SEE_ALL):
+        return []
+    return [one for one in records if one.owner_id != caller.user_id]
 
 
 def refuse_read_only(named: Mapping[str, tuple[str, UUID]], read_only: Collection[tuple[str, UUID]]) -> None:
