@@ -25,6 +25,7 @@ from benchmarks import (
     long_batches,
     long_pages,
     moving,
+    next_steps,
     projecting,
     relaying,
     reminders,
@@ -124,6 +125,11 @@ async def _timelines(engines: NativeEngines, rows: int) -> list[Row]:
         return await timelines.run(arena, rows=rows)
 
 
+async def _next_steps(engines: NativeEngines, rows: int) -> list[Row]:
+    async with prepared("deals", engines.postgres_admin_dsn) as arena:
+        return await next_steps.run(arena, rows=rows)
+
+
 async def _webhooks(engines: NativeEngines) -> list[Row]:
     async with prepared("deals", engines.postgres_admin_dsn) as arena:
         return await webhooks.run(arena)
@@ -163,6 +169,7 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "long-import": _long_import,
     "lists": partial(_lists, rows=lists.LARGE),
     "timelines": partial(_timelines, rows=timelines.LARGE),
+    "next-steps": partial(_next_steps, rows=next_steps.LARGE),
     "history": _history,
     "reports": partial(_reports, deals=reports.DEALS),
 }
@@ -175,7 +182,7 @@ def main() -> None:
         "--rows",
         type=int,
         default=lists.LARGE,
-        help="records of the large tenant, for lists and timelines",
+        help="records of the large tenant, for lists, timelines and next steps",
     )
     parser.add_argument("--deals", type=int, default=reports.DEALS, help="deals of the large tenant, for reports")
     arguments = parser.parse_args()
@@ -183,6 +190,7 @@ def main() -> None:
     parts = dict(PARTS)
     parts["lists"] = partial(_lists, rows=arguments.rows)
     parts["timelines"] = partial(_timelines, rows=arguments.rows)
+    parts["next-steps"] = partial(_next_steps, rows=arguments.rows)
     parts["reports"] = partial(_reports, deals=arguments.deals)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
@@ -204,7 +212,7 @@ def _to_table(rows: list[Row]) -> Table:
         table.add_column(column)
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        table.add_row(row.what, row.ours, row.reference, ratio, "" if row.aim is None else f">= {row.aim}")
+        table.add_row(row.what, row.ours, row.reference, ratio, "" if row.aim is None else f">= {row.aim:.3g}")
     return table
 
 

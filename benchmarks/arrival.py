@@ -1,12 +1,14 @@
 """Move to visible: from the call that moves a deal to the moment each of the three other services shows it.
 
-With the relays and, beside it, with Debezium: the suite is started anew for that, its data stay.
+And from the call that logs or ends a task to the moment the lists of deals by next step are right. With the relays and,
+beside it, with Debezium: the suite is started anew for that, its data stay.
 """
 
 import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,8 @@ from crm_testing.suite.running import RunningCrm, find_port_base
 from crm_testing.suite.tenant import User
 
 MOVES = 60
+WHAT = {"timeline": "move", "search": "move", "report": "move", "next_step": "task logged or ended"}
+STEPS = ("none", "overdue", "planned")
 
 
 async def run() -> list[Row]:
@@ -31,7 +35,8 @@ async def run() -> list[Row]:
         finally:
             await crm.stop()
     return [
-        Row(f"move to visible in {place}", by_relay[place], f"Debezium: {by_debezium[place]}") for place in by_relay
+        Row(f"{WHAT[place]} to visible in {place}", by_relay[place], f"Debezium: {by_debezium[place]}")
+        for place in by_relay
     ]
 
 
@@ -54,7 +59,23 @@ async def measure(user: User, *, moves: int = MOVES) -> dict[str, str]:
         arrivals = await asyncio.gather(*(_until(check, began_s) for check in checks.values()))
         for place, arrived_ms in zip(checks, arrivals, strict=True):
             seen_ms[place].append(arrived_ms)
+    seen_ms["next_step"] = await _measure_next_steps(user, deal_id, changes=moves)
     return {place: _sum_up(sorted(taken[5:])) for place, taken in seen_ms.items()}
+
+
+async def _measure_next_steps(user: User, deal_id: str, *, changes: int) -> list[float]:
+    """Plan a task for the deal and end it, over and over; look when the deal is on its own list, and on no other."""
+    taken_ms: list[float] = []
+    task: dict[str, str] = {"type": "TASK", "deal_id": deal_id, "subject": "Call"}
+    for number in range(changes):
+        began_s = time.perf_counter()
+        if number % 2 == 0:
+            task_id = (await user.post("activities", "/v1/activities", task))["id"]
+        else:
+            (await user.call("activities", "POST", f"/v1/activities/{task_id}/complete")).raise_for_status()
+        wanted = {step: [deal_id] if step == ("none" if number % 2 else "planned") else [] for step in STEPS}
+        taken_ms.append(await _until(partial(_is_listed, user, wanted), began_s))
+    return taken_ms
 
 
 def _sum_up(ordered_ms: list[float]) -> str:
@@ -76,6 +97,11 @@ async def _is_noted(user: User, deal_id: str, count: int) -> bool:
 async def _is_found(user: User, target: str) -> bool:
     items = (await user.get("search", "/v1/search", q="arrival", type="deal"))["items"]
     return bool(items) and items[0]["record"]["stage_name"] == target
+
+
+async def _is_listed(user: User, wanted: dict[str, list[str]]) -> bool:
+    listed = {step: (await user.get("deals", "/v1/deals", next_step=step))["items"] for step in wanted}
+    return {step: [deal["id"] for deal in deals] for step, deals in listed.items()} == wanted
 
 
 async def _is_reported(user: User) -> bool:

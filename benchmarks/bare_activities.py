@@ -1,6 +1,7 @@
 """The reference for logging activities, one by one and in batches: Starlette and asyncpg, the same statements.
 
-No token, no validation, no visibility, no idempotency, no metrics; the tenant is set when a connection is made.
+No token, no validation, no visibility (the statements are an ADMIN's), no idempotency, no metrics; the tenant is set
+when a connection is made.
 """
 
 import json
@@ -26,8 +27,11 @@ from crm_activities.activities.domain import Decision
 from crm_activities.activities.repository import INSERT_ACTIVITY
 from crm_shared.clock import new_id
 from crm_shared.contracts import Actor
+from crm_shared.features.replicas.canonical import LOCK_TRAILS
+from crm_shared.features.replicas.references import FIND_RECORDS
 from crm_shared.publishing import publish
 
+FIND_CONTACTS = FIND_RECORDS + "true"
 TENANT = UUID(os.environ["BENCH_TENANT"])
 USER = UUID(os.environ["BENCH_USER"])
 
@@ -57,13 +61,28 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def _log(body: dict[str, Any]) -> Decision:
-    fields = {
+    contact_id = UUID(body["contact_id"]) if "contact_id" in body else None
+    fields: dict[str, Any] = {
         **body,
         "type": ActivityType(body["type"]),
         "direction": Direction(body["direction"]),
         "outcome": CallOutcome(body["outcome"]),
+        "contact_id": contact_id,
+        "contact_ids": () if contact_id is None else (contact_id,),
     }
     return domain.log(new_id(), NewActivity(**fields, user_id=USER), now=datetime.now(UTC))
+
+
+async def _require_contacts(connection: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
+    if contact_ids:
+        rows = await connection.fetch(FIND_CONTACTS, ["contact"] * len(contact_ids), contact_ids, TENANT)
+        assert len(rows) == len(contact_ids)
+
+
+async def _hold_contacts(connection: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
+    if contact_ids:
+        rows = await connection.fetch(LOCK_TRAILS, [TENANT] * len(contact_ids), contact_ids)
+        assert not any(row["merged_into"] for row in rows)
 
 
 async def _publish(connection: asyncpg.Connection, decisions: Sequence[Decision]) -> None:
@@ -73,7 +92,11 @@ async def _publish(connection: asyncpg.Connection, decisions: Sequence[Decision]
 
 async def post_activity(request: Request) -> Response:
     decision = _log(json.loads(await request.body()))
+    contact_ids = decision.activity.contact_ids
+    async with request.app.state.pool.acquire() as connection:
+        await _require_contacts(connection, contact_ids)
     async with request.app.state.pool.acquire() as connection, connection.transaction():
+        await _hold_contacts(connection, contact_ids)
         await connection.execute(INSERT_ACTIVITY, *ACTIVITY_TABLE.to_row(TENANT, decision.activity))
         await _publish(connection, [decision])
     return Response(to_json(events.to_state(decision.activity)), status_code=201, media_type="application/json")
@@ -82,7 +105,11 @@ async def post_activity(request: Request) -> Response:
 async def post_batch(request: Request) -> Response:
     decisions = [_log(item) for item in from_json(await request.body())["items"]]
     states = [events.to_state(decision.activity) for decision in decisions]
+    contact_ids = sorted({contact_id for decision in decisions for contact_id in decision.activity.contact_ids})
+    async with request.app.state.pool.acquire() as connection:
+        await _require_contacts(connection, contact_ids)
     async with request.app.state.pool.acquire() as connection, connection.transaction():
+        await _hold_contacts(connection, contact_ids)
         await connection.execute(ACTIVITY_TABLE.insert_many, TENANT, states)
         await _publish(connection, decisions)
     items = [{"index": index, "status": 201, "id": state["id"]} for index, state in enumerate(states)]

@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 
 from benchmarks.arena import Arena, Row, process
-from benchmarks.load import Measured, render, run_load
 from benchmarks.restoring import restoring
 from benchmarks.size import sized
+from benchmarks.two_sizes import compare, render_get
 from crm_contacts.contacts.routes import SORTS
 from crm_shared.access import Role
 from crm_shared.database import Database
@@ -22,9 +22,6 @@ from crm_testing.people import JOINED_AT, Person, SeededTenant, make_person, see
 
 SMALL, LARGE = sized((10_000, 1_000_000), tiny=(200, 1_000))
 OWNERS, REPORTS, FEW = 200, 50, 5
-SECONDS, WARM_UP_S = sized((1.5, 0.3), tiny=(0.02, 0.01))
-AIM = 1 / 1.5
-"""Of the small tenant's p99 to the large one's."""
 
 # 60 first names, 8,000 last names of four syllables, some much commoner than others; every row's value follows from
 # its number, so that two runs read the same rows.
@@ -141,21 +138,7 @@ async def _fill(database: Database, loader: asyncpg.Connection, size: int) -> Te
 
 async def _compare(arena: Arena, port: int, case: Case, teams: Sequence[Team]) -> Row:
     requests = [_render(arena, case, team) for team in teams]
-    measured: list[Measured] = []
-    for each in requests:
-        await run_load(port, [each], connections=1, seconds=WARM_UP_S)
-        measured.append(await run_load(port, [each], connections=1, seconds=SECONDS))
-    small, large = measured
-    print(
-        f"{case.what:60} {small.p50_ms:8.2f} {small.p99_ms:8.2f} | {large.p50_ms:8.2f} {large.p99_ms:8.2f}", flush=True
-    )
-    return Row(
-        f"GET /v1/contacts, {case.what}",
-        f"{teams[1].rows:,} rows: p50 {large.p50_ms:.1f} ms, p99 {large.p99_ms:.1f} ms",
-        f"{teams[0].rows:,} rows: p50 {small.p50_ms:.1f} ms, p99 {small.p99_ms:.1f} ms",
-        small.p99_ms / large.p99_ms,
-        AIM,
-    )
+    return await compare(port, f"/v1/contacts, {case.what}", requests, [f"{team.rows:,} contacts" for team in teams])
 
 
 def _render(arena: Arena, case: Case, team: Team) -> bytes:
@@ -166,4 +149,4 @@ def _render(arena: Arena, case: Case, team: Team) -> bytes:
         value = "gar" if "name" in order.name else JOINED_AT + timedelta(seconds=20 * team.rows * case.at)
         parameters["cursor"] = encode_cursor(order, Key(value, UUID(int=0)))
     token = arena.issuer.sign(person.tenant_id, person.id, ttl_s=36000)
-    return render("GET", f"/v1/contacts?{urlencode(parameters)}", {"Authorization": f"Bearer {token}"})
+    return render_get(f"/v1/contacts?{urlencode(parameters)}", token)

@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 
 from benchmarks.arena import Arena, Row, process
-from benchmarks.load import Measured, render, run_load
 from benchmarks.restoring import restoring
 from benchmarks.size import sized
+from benchmarks.two_sizes import compare, render_get
 from crm_activities.activities.timeline_order import TIMELINE
 from crm_shared.access import Role
 from crm_shared.clock import new_id
@@ -26,9 +26,6 @@ OWNERS, REPORTS = 100, 50
 HOT_SHARE = 10
 """One in so many activities is one contact's: 100,000 of a million."""
 
-SECONDS, WARM_UP_S = sized((1.5, 0.3), tiny=(0.02, 0.01))
-AIM = 1 / 1.5
-"""Of the small tenant's p99 to the large one's."""
 
 # One contact for ten activities and one deal for twenty, each an owner's; a company for a hundred contacts.
 FILL_RECORDS = """
@@ -147,22 +144,8 @@ async def _fill(database: Database, loader: asyncpg.Connection, size: int) -> Te
 
 
 async def _compare(arena: Arena, port: int, case: Case, teams: Sequence[Team]) -> Row:
-    measured: list[Measured] = []
-    for team in teams:
-        each = _render(arena, case, team)
-        await run_load(port, [each], connections=1, seconds=WARM_UP_S)
-        measured.append(await run_load(port, [each], connections=1, seconds=SECONDS))
-    small, large = measured
-    print(
-        f"{case.what:60} {small.p50_ms:8.2f} {small.p99_ms:8.2f} | {large.p50_ms:8.2f} {large.p99_ms:8.2f}", flush=True
-    )
-    return Row(
-        f"GET {case.what}",
-        f"{teams[1].rows:,} activities: p50 {large.p50_ms:.1f} ms, p99 {large.p99_ms:.1f} ms",
-        f"{teams[0].rows:,}: p50 {small.p50_ms:.1f} ms, p99 {small.p99_ms:.1f} ms",
-        small.p99_ms / large.p99_ms,
-        AIM,
-    )
+    requests = [_render(arena, case, team) for team in teams]
+    return await compare(port, case.what, requests, [f"{team.rows:,} activities" for team in teams])
 
 
 def _render(arena: Arena, case: Case, team: Team) -> bytes:
@@ -175,4 +158,4 @@ def _render(arena: Arena, case: Case, team: Team) -> bytes:
         parameters["at"] = (JOINED_AT + timedelta(seconds=10 * team.rows)).strftime("%Y-%m-%dT%H:%M:%SZ")
     token = arena.issuer.sign(person.tenant_id, person.id, ttl_s=36000)
     path = case.path.format_map({name: str(record_id) for name, record_id in team.ids.items()})
-    return render("GET", f"{path}?{urlencode(parameters)}", {"Authorization": f"Bearer {token}"})
+    return render_get(f"{path}?{urlencode(parameters)}", token)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PARTS = [
     *("http", "moves", "activities", "boards", "webhooks", "relay", "projection", "duplicates", "imports", "lists"),
     *("timelines", "reports", "history", "feeds", "long-pages", "long-batches", "reminders", "long-import"),
+    "next-steps",
 ]
 
 
@@ -53,6 +54,7 @@ def test_each_part_prints_its_rows() -> None:
         "import",
         "list",
         "timeline",
+        "next_step",
         "report ",
         "with history",
     ):
@@ -69,7 +71,7 @@ def test_no_part_is_left_out() -> None:
 async def test_arrival_is_measured_everywhere(crm: RunningCrm, tenant: Tenant) -> None:
     assert crm.pids()
     taken = await arrival.measure(tenant.admin, moves=8)
-    assert [*taken] == ["timeline", "search", "report"]
+    assert [*taken] == ["timeline", "search", "report", "next_step"]
     assert all(re.fullmatch(r"p50 \d+ ms, p99 \d+ ms", summary) for summary in taken.values())
 
 
