@@ -28,6 +28,7 @@ from crm_shared.contracts import Event
 from crm_testing.answers import require_ok
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PublishedRecord
+from crm_testing.query_plans import explain, list_reads
 from crm_testing.service_kit import ServiceKit, running_service
 from crm_testing.waiting import wait_until
 
@@ -340,3 +341,13 @@ async def test_more_than_a_burst_waits_for_its_readers(
     await reminders.run_round()
     sent += await take_many(service, tenant)
     assert sorted(sent) == sorted(ids)
+
+
+async def test_a_batch_reads_what_it_takes_and_no_more(service: Kit, tenant: SeededTenant) -> None:
+    """Of a table that statistics know nothing of, PostgreSQL would read all rows for each batch."""
+    await add_many(service, tenant, 2000, NOON)
+    async with service.database.begin_as_worker() as transaction:
+        taken = await repository.take_due(transaction, [tenant.id], each=100, now=NOON + 60 * SECOND)
+        parameters = [tenant.id] * len(taken), [activity.id for _, activity in taken], NOON
+        plan = await explain(transaction, repository.NOTE_REMINDED, *parameters)
+    assert (len(taken), set(list_reads(plan, "activities"))) == (100, {"ModifyTable", "Tid Scan", "activities_pkey"})

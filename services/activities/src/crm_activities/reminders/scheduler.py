@@ -70,9 +70,7 @@ class Reminders:
             each = BATCH_RECORDS // len(tenant_ids)
             due = await repository.take_due(transaction, tenant_ids, each=each, now=now)
             events = [(tenant_id, remind(activity, now=now)) for tenant_id, activity in due]
-            await repository.note_reminded(
-                transaction, [(tenant_id, event.activity) for tenant_id, event in events], now=now
-            )
+            await repository.note_reminded(transaction, due, now=now)
             wire = [MAPPING.to_wire([event], by=Actor(tenant_id))[0] for tenant_id, event in events]
             await publish(transaction, wire, audited=True)
         given_at = self._clock.now()
