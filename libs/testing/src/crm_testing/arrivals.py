@@ -7,6 +7,7 @@ from typing import Any
 
 def show_arrival(product: str, job: Mapping[str, Any]) -> None:
     """Write which columns arrived as which fields, and what was warned of."""
-    fields = ", ".join(f"{header} as {name}" for header, name in job["mapping"].items() if name is not None)
+    taken = {" ".join(header.split()): name for header, name in job["mapping"].items() if name is not None}
+    fields = ", ".join(f"{header} as {name}" for header, name in taken.items())
     warnings = "; ".join(f"{one['column']}: {one['detail']}" for one in job["warnings"])
     sys.stdout.write(f"| {job['entity_type']} | {product} | {fields} | {warnings} |\n")

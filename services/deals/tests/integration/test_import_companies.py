@@ -44,7 +44,7 @@ async def test_each_company_is_made_once_in_a_file_of_several_chunks(sales: Sale
     assert new["owner_id"] == str(sales.tenant.rep.id)
     assert {
         "column": "company",
-        "detail": "3 companies that were not there were made: New AG, Theirs, Other SE",
+        "detail": "companies that were not there were made (3): New AG, Theirs, Other SE",
     } in job["warnings"]
     again = await run(sales, file, sales.tenant.rep, **CREATE)
     assert again["counts"]["created"] == 7

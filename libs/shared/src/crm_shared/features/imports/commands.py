@@ -192,7 +192,7 @@ def _list_guesses(command: BeginImport, beginning: Beginning, encoding: str, opt
         guesses.append(Warned("", f"read as {SHOWN[encoding]}, a guess: state its encoding if letters look wrong"))
     elif command.encoding is None and command.detected.wrong_bytes and encoding == "utf-8":
         wrong = command.detected.wrong_bytes
-        guesses.append(Warned("", f"read as utf-8, a guess: {wrong} bytes are no letters of it, and their rows fail"))
+        guesses.append(Warned("", f"read as utf-8, a guess: bytes that are no letters of it ({wrong}) fail their rows"))
     if command.encoding is not None and not encoding.startswith("utf") and command.detected.is_utf8:
         stated = SHOWN.get(encoding, encoding)
         guesses.append(Warned("", f"read as {stated}, as stated, though all its letters are those of utf-8"))

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from crm_shared.features.imports.encodings import choose_errors, find_wrong_byte, mark_wrong_bytes
+from crm_shared.features.imports.encodings import SHOWN, choose_errors, find_wrong_byte, mark_wrong_bytes
 from crm_shared.features.imports.formats import MAX_CELL_CHARACTERS, UNSEEN, find_said_delimiter
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.text import to_nfc
@@ -161,7 +161,8 @@ class RecordReader:
         return [*cells, *[""] * (self._width - len(cells)), *parts]
 
     def _refuse_byte(self, line: int, cells: list[str], byte: int) -> RowProblem:
-        return RowProblem(line, "", WRONG_BYTE.format(byte, self._encoding), [mark_wrong_bytes(one) for one in cells])
+        reason = WRONG_BYTE.format(byte, SHOWN.get(self._encoding, self._encoding))
+        return RowProblem(line, "", reason, [mark_wrong_bytes(one) for one in cells])
 
     def _fit(self, line: int, cells: list[str]) -> Record | RowProblem:
         if len(cells) == self._width:

@@ -4,11 +4,12 @@ While the file is taken in, as nobody has the caller's token later: the worker t
 directory, which counts within its own service alone (decision 74).
 """
 
-from asyncio import Semaphore
+from asyncio import Lock, Semaphore
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from crm_shared.access import Caller
 from crm_shared.clock import Clock
@@ -27,6 +28,7 @@ MAX_COMPANIES: Final = 5_000
 """That one file may have made; more would hold the request for minutes."""
 CHUNK_ROWS: Final = 1_000
 SHOWN_NAMES: Final = 5
+AT_ONCE: Final = 2
 
 
 class CompanyKeeper(Protocol):
@@ -44,9 +46,10 @@ class CompanyKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompanySettling:
-    """Made once a process; one file at a time is read through, each by a process of 100 MiB."""
+    """Made once a process. Two files at once are read through, of two tenants: each takes a process of 100 MiB."""
 
-    _turn: Semaphore = field(default_factory=lambda: Semaphore(1))
+    _turns: Semaphore = field(default_factory=lambda: Semaphore(AT_ONCE))
+    _tenants: WeakValueDictionary[UUID, Lock] = field(default_factory=WeakValueDictionary)
 
     async def settle(
         self, job: Import, kind: AnyAdapter, caller: Caller, database: Database, keeper: CompanyKeeper, clock: Clock
@@ -58,7 +61,8 @@ class CompanySettling:
         header = next((header for header, name in job.columns if name == COMPANY), None)
         if header is None or job.dry_run or job.options.on_missing_company is not OnMissingCompany.CREATE:
             return job
-        async with self._turn:
+        tenant = self._tenants.setdefault(job.tenant_id, Lock())
+        async with tenant, self._turns:
             names = await _list_missing(job, kind, caller, database, clock)
         if not names:
             return job
@@ -115,4 +119,4 @@ async def _list_unknown(kind: AnyAdapter, caller: Caller, database: Database, na
 
 def _describe(made: list[str]) -> str:
     shown = ", ".join(made[:SHOWN_NAMES]) + (", \N{HORIZONTAL ELLIPSIS}" if len(made) > SHOWN_NAMES else "")
-    return f"{len(made):,} companies that were not there were made: {shown}"
+    return f"companies that were not there were made ({len(made):,}): {shown}"

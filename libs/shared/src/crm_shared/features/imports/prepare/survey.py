@@ -35,8 +35,11 @@ def survey(job: Import, kinds: Mapping[str, ValueKind], next_piece: Callable[[],
             found.feed(record.cells)
     forms = found.result()
     headers = {name: job.columns[index][0] for index, (name, _) in columns.items()}
+    kinds_by_name = dict(columns.values())
     warnings = [
-        Warned(headers[name], f"read in the form {form}, a guess") for name, form in forms.items() if form not in _USUAL
+        Warned(headers[name], _describe(form, kinds_by_name[name]))
+        for name, form in forms.items()
+        if form not in _USUAL
     ]
     warnings += [
         Warned(headers[name], "its numbers may be meant with . or , before the decimals: state decimal_mark")
@@ -44,6 +47,14 @@ def survey(job: Import, kinds: Mapping[str, ValueKind], next_piece: Callable[[],
     ]
     stated = job.options.forms
     return Surveyed(FileForms(stated.date_format, stated.decimal_mark, stated.value_separator, forms), warnings)
+
+
+def _describe(form: str, kind: ValueKind) -> str:
+    if kind is ValueKind.NUMBER:
+        return f"read with {form!r} before the decimals, a guess"
+    if kind is ValueKind.VALUES:
+        return f"its values are parted by {form!r}, a guess"
+    return f"read in the form {form}, a guess"
 
 
 def _list_open(job: Import, kinds: Mapping[str, ValueKind]) -> dict[int, tuple[str, ValueKind]]:
