@@ -24,6 +24,9 @@ MARKS_REVISION: Final = re.compile(
     r"(?:INSERT INTO alembic_version .*VALUES \('(\w+)'\)|UPDATE alembic_version SET version_num='(\w+)')", re.DOTALL
 )
 
+OF_NO_MIGRATION: Final = re.compile(r"alembic_version|pg_advisory_lock|^SET LOCAL lock_timeout = '3s'$")
+"""Sent for each of them by who runs it."""
+
 
 @contextmanager
 def recording(statements: list[str]) -> Iterator[None]:
@@ -47,7 +50,7 @@ def by_revision(statements: list[str]) -> dict[str, list[str]]:
         if marks := MARKS_REVISION.search(statement):
             found[marks[1] or marks[2]] = sent
             sent = []
-        elif "alembic_version" not in statement and "pg_advisory_lock" not in statement:
+        elif not OF_NO_MIGRATION.search(statement):
             sent.append(textwrap.dedent(statement).strip())
     return found
 
@@ -70,6 +73,7 @@ def test_statements_are_those_of_the_revision_that_they_come_before() -> None:
     sent = [
         "SELECT pg_advisory_lock(1)",
         "CREATE TABLE alembic_version (version_num)",
+        "SET LOCAL lock_timeout = '3s'",
         "  CREATE TABLE one ()",
         "INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING version_num",
         "UPDATE alembic_version SET version_num='0002' WHERE version_num = '0001'",
