@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench examples chart chart-check services baseline
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench examples chart chart-check services baseline upgrade-drill
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE :=
 IN_PARALLEL := -n 3
 
 help: ## print this
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(UV) ## start the whole suite on this machine, with a demo; again is fine (ARGS=--no-demo: empty; ARGS=--replica: reports read a standby; ARGS=--cdc: Debezium as relay; ARGS=--canary: a deal is moved and timed all the while)
 	@$(RUN) crm up $(ARGS)
@@ -63,6 +63,9 @@ chart: $(UV) ## render the Helm chart for the examples' values anew (needs helm;
 
 chart-check: $(UV) ## lint, render and validate the Helm chart: builds helm and more into .tools once (needs Go)
 	@UV=$(UV) deploy/helm/check
+
+upgrade-drill: $(UV) ## upgrade a suite under load from the last release to this tree, and back: a quarter of an hour (ARGS="--from COMMIT")
+	@$(RUN) python -m crm_testing.upgrade_drill $(ARGS)
 
 baseline: $(UV) ## at a release: write down what the next one is compared with (tests/contract/baseline)
 	@$(RUN) python -m crm_testing.baseline

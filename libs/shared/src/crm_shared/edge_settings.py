@@ -22,6 +22,11 @@ class EdgeSettings(SettingsByFile):
     )
     http_write_min_bytes: int = Field(30_720, ge=1, description="within http_write_deadline_s")
     http_keep_alive_s: int = Field(75, ge=1, description="between two requests of a connection")
+    http_drain_s: float = Field(
+        3.0,
+        ge=0,
+        description="how long an API that is told to end goes on answering, each time as the connection's last",
+    )
     http_max_connections: int = Field(1000, ge=1, description="open at once in one process; beyond: 503")
     http_max_connections_per_address: int = Field(
         250,

@@ -244,3 +244,30 @@ def test_no_other_protocol_is_taken_up(served: Served) -> None:
     connection = served.connect()
     connection.sendall(GET + upgrade + b"Sec-WebSocket-Version: 13\r\n\r\n")
     assert status_of(connection.recv(65_536)) in {200, 400}
+
+
+def test_a_server_that_ends_answers_its_clients_and_tells_them_to_go() -> None:
+    with serving_on_socket(PLAIN_APP, edge_settings(http_drain_s=20)) as server:
+        kept, other = server.connect(), server.connect()
+        for connection in (kept, other):
+            connection.sendall(KEPT)
+            assert b"connection: close" not in connection.recv(65_536).lower()
+        server.tell_to_end()
+        last = b""
+        # It says so once it has heard that it is to end; until then the connection is kept as before.
+        while b"connection: close" not in last.lower():
+            kept.sendall(KEPT)
+            last = kept.recv(65_536)
+            assert status_of(last) == 200
+        assert read_to_end(kept) == b""
+        other.sendall(KEPT)
+        assert status_of(read_to_end(other)) == 200
+
+
+def test_a_server_that_ends_waits_for_no_client_that_is_silent() -> None:
+    with serving_on_socket(PLAIN_APP, edge_settings(http_drain_s=0.2)) as server:
+        silent = server.connect()
+        silent.sendall(KEPT)
+        silent.recv(65_536)
+        server.tell_to_end()
+        assert read_to_end(silent) == b""

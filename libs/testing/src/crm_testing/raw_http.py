@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
-from crm_shared.http.server import make_server
+from crm_shared.http.server import DrainingServer, make_server
 from crm_shared.settings import ServiceSettings
 
 NOBODYS_DSN = "postgresql://nobody@127.0.0.1:9/none"
@@ -19,8 +19,13 @@ NOBODYS_DSN = "postgresql://nobody@127.0.0.1:9/none"
 class Served:
     """A server that runs in a thread of its own, on uvloop, as a process does."""
 
+    server: DrainingServer
     port: int
     sockets: list[socket.socket] = field(default_factory=list)
+
+    def tell_to_end(self) -> None:
+        """Do as SIGTERM does; the server goes on until its clients have left."""
+        self.server.should_exit = True
 
     def connect(self, *, receive_buffer_bytes: int | None = None) -> socket.socket:
         """Open a connection; it is closed with the server."""
@@ -75,12 +80,12 @@ def serving_on_socket(app: ASGIApp, settings: ServiceSettings) -> Iterator[Serve
     give_up_at_s = time.monotonic() + 20
     while not server.started and time.monotonic() < give_up_at_s:
         time.sleep(0.01)
-    served = Served(server.servers[0].sockets[0].getsockname()[1])
+    served = Served(server, server.servers[0].sockets[0].getsockname()[1])
     try:
         yield served
     finally:
         for connection in served.sockets:
             connection.close()
-        server.should_exit = True
+        served.tell_to_end()
         thread.join(timeout=20)
         assert not thread.is_alive()

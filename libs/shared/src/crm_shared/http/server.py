@@ -21,6 +21,8 @@ logger = structlog.get_logger(__name__)
 CHECK_EVERY_TICKS: Final = 5
 """uvicorn's ticks are a tenth of a second."""
 
+DRAIN_POLL_S: Final = 0.05
+
 
 class GuardedServer(uvicorn.Server):
     """uvicorn's server, which ends the connections that wait past their deadlines."""
@@ -37,6 +39,27 @@ class GuardedServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+class DrainingServer(GuardedServer):
+    """A server that parts from its clients before it ends: a connection closed while idle may carry a request by then.
+
+    Whoever calls is answered, and told that this connection ends with the answer; the next leads to another process.
+    Connections that nobody calls on are closed in the end.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, drain_s: float) -> None:
+        super().__init__(config)
+        self._drain_s = drain_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._drain_s
+        self.server_state.default_headers.append((b"connection", b"close"))
+        # uvicorn sets no event when a client leaves.
+        while self.server_state.connections and loop.time() < until_s and not self.force_exit:  # noqa: ASYNC110
+            await asyncio.sleep(DRAIN_POLL_S)
+        await super().shutdown(sockets)
+
+
 class QuietServer(GuardedServer):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -44,9 +67,10 @@ class QuietServer(GuardedServer):
         yield
 
 
-def make_server(app: ASGIApp, settings: ServiceSettings) -> GuardedServer:
-    """Configure a server; `run()` blocks until SIGTERM or SIGINT, and lets running requests finish first."""
-    return GuardedServer(_configure(app, settings, host=settings.http_host, port=settings.http_port))
+def make_server(app: ASGIApp, settings: ServiceSettings) -> DrainingServer:
+    """Configure a server; `run()` blocks until SIGTERM or SIGINT, then lets clients go and running requests finish."""
+    config = _configure(app, settings, host=settings.http_host, port=settings.http_port)
+    return DrainingServer(config, drain_s=settings.http_drain_s)
 
 
 @contextlib.asynccontextmanager

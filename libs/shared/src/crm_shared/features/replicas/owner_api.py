@@ -82,9 +82,10 @@ class OwnerApi:
         try:
             async with breaker:
                 with begin_call(method, called) as span:
-                    answer = await self._client.request(
+                    ask = self._client.build_request(
                         method, f"{url}{path}", headers=_headers(token), json=body, timeout=timeout_s
                     )
+                    answer = await self._send(ask)
                     span.note("http.response.status_code", answer.status_code)
                     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
                         answer.raise_for_status()
@@ -101,6 +102,15 @@ class OwnerApi:
         except ValueError:
             raise Unavailable(UNREADABLE) from None
         return found
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._client.send(request)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if request.method != "GET":
+                raise
+            # Its process ended, and with it a connection that was just being used again; another one answers.
+            return await self._client.send(request)
 
 
 def _headers(token: str) -> dict[str, str]:
