@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -98,7 +99,7 @@ async def say_name(name: bytes, reader: asyncio.StreamReader, writer: asyncio.St
 async def test_new_connections_go_to_members_and_open_ones_stay() -> None:
     base = find_port_base()
     members = [
-        await asyncio.start_server(lambda r, w, name=name: say_name(name, r, w), "127.0.0.1", base + offset)
+        await asyncio.start_server(partial(say_name, name), "127.0.0.1", base + offset)
         for offset, name in ((1, b"old"), (2, b"new"))
     ]
     balancer = Balancer(base + 3)

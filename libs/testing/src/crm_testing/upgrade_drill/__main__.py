@@ -51,7 +51,9 @@ def run(commit: str, pause_s: float, keep: Path | None) -> Outcome:
         old = open_old_tree(Path.cwd(), commit, folder / "old", environment)
         stack.enter_context(started_engines(plan))
         old.bring_up()
-        return asyncio.run(run_drill(plan, old, open_this_tree(environment), pause_s=pause_s))
+        outcome = asyncio.run(run_drill(plan, old, open_this_tree(environment), pause_s=pause_s))
+        print_outcome(commit, outcome, sys.stdout.write)
+        return outcome
 
 
 def main() -> int:
@@ -62,9 +64,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="a new folder, where data and logs are kept")
     options = parser.parse_args()
     commit = options.commit or find_commit(Path.cwd(), Baseline(BASELINE).release)
-    outcome = run(commit, options.pause_s, options.home)
-    print_outcome(commit, outcome, sys.stdout.write)
-    return 0 if outcome.is_clean else 1
+    return 0 if run(commit, options.pause_s, options.home).is_clean else 1
 
 
 if __name__ == "__main__":

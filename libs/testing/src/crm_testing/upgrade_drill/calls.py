@@ -17,6 +17,10 @@ logger = structlog.get_logger(__name__)
 TRIES_AGAIN: Final = 1
 """What a proxy or a careful client does with a connection that ended without an answer: once more, on another."""
 
+MOST_TRIES: Final = 300
+TRIES_AFTER_S: Final = 0.1
+"""What has failed is made again so that the story goes on, but not for ever."""
+
 
 @dataclass
 class Phase:
@@ -61,7 +65,7 @@ class Calls:
         headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
         phase, label = self.phases[-1], f"{method} {service}{path}"
         cut = 0
-        while True:
+        for _ in range(MOST_TRIES):
             began_s = time.monotonic()
             try:
                 answer = await self.client.request(method, self.urls[service] + path, headers=headers, **more)
@@ -71,7 +75,7 @@ class Calls:
                 phase.cut.append(line)
                 if cut > TRIES_AGAIN:
                     phase.failed.append(line)
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(TRIES_AFTER_S)
                 continue
             phase.answered_s.append(time.monotonic() - began_s)
             if answer.is_success:
@@ -79,5 +83,6 @@ class Calls:
                 return body
             phase.failed.append(f"{label}: {answer.status_code} {answer.text[:300]}")
             if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                raise AssertionError(phase.failed[-1])
-            await asyncio.sleep(0.1)
+                break
+            await asyncio.sleep(TRIES_AFTER_S)
+        raise AssertionError(f"{phase.name}: {phase.failed[-1]}")

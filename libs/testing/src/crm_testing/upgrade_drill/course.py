@@ -15,6 +15,7 @@ from crm_local.issuer import issue
 from crm_local.plan import Plan
 from crm_shared.service_registry import PUBLISHERS, SERVICES
 from crm_testing.drain import Bus, drain
+from crm_testing.suite.tenant import eventually
 from crm_testing.upgrade_drill.calls import Calls
 from crm_testing.upgrade_drill.effects import Effect, list_effects
 from crm_testing.upgrade_drill.fleet import Fleet
@@ -113,8 +114,19 @@ async def make_tenant(plan: Plan, old: Tree, fleet: Fleet, client: httpx.AsyncCl
     token = issue(plan.home, tenant_id=tenant_id, user_id=admin_id, ttl_s=3600 * 4)
     urls = {service: plan.api_url(service) for service in SERVICES}
     calls = Calls(client, urls, token)
+    await eventually(lambda: answers_all(calls), wanted=True)
     calls.begin("old alone")
     return str(tenant_id), calls
+
+
+async def answers_all(calls: Calls) -> bool:
+    """Ask each API once: an index or a report that is asked for the first time on a busy machine may be away."""
+    headers = {"Authorization": f"Bearer {calls.token}"}
+    paths = {"search": "search?q=upgrade", "reporting": "reports/pipeline", "contacts": "contacts", "deals": "deals"}
+    answers = [
+        await calls.client.get(f"{calls.urls[service]}/v1/{path}", headers=headers) for service, path in paths.items()
+    ]
+    return all(answer.is_success for answer in answers)
 
 
 def list_bus(plan: Plan) -> Bus:

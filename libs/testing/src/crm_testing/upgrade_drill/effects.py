@@ -1,9 +1,10 @@
 """Holds what users see in the end against what was accepted: nothing lost, nothing twice."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import ConsumerRecord
 
@@ -11,6 +12,8 @@ from crm_shared.contracts import decode
 from crm_testing.records import read_topic
 from crm_testing.upgrade_drill.calls import Calls
 from crm_testing.upgrade_drill.load import Ledger
+
+AT_ONCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,16 @@ def compare(name: str, wanted: Any, found: list[str]) -> Effect:
 
 
 async def _compare_timelines(calls: Calls, ledger: Ledger) -> Effect:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def read(deal: str) -> list[str]:
+        async with turns:
+            page = await calls.get("activities", f"/v1/timelines/deals/{deal}", limit=200)
+        return [item["body"] for item in page["items"]]
+
     wanted, found = [], []
-    for deal, entries in ledger.timelines.items():
-        page = await calls.get("activities", f"/v1/timelines/deals/{deal}", limit=200)
-        seen = [item["body"] for item in page["items"]]
+    shown = await asyncio.gather(*(read(deal) for deal in ledger.timelines))
+    for (deal, entries), seen in zip(ledger.timelines.items(), shown, strict=True):
         # Their order counts: each is one with its place.
         wanted += [f"{deal} {place} {text}" for place, text in enumerate(entries)]
         found += [f"{deal} {place} {text}" for place, text in enumerate(seen)]

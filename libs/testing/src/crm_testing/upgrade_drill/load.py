@@ -10,7 +10,7 @@ from crm_testing.suite.tenant import Json
 from crm_testing.upgrade_drill.calls import Calls
 
 WRITERS: Final = 4
-PAUSE_S: Final = 0.5
+PAUSE_S: Final = 1.0
 BATCH_EVERY: Final = 4
 MERGE_EVERY: Final = 3
 COURSE: Final = ("Discovery", "Proposal", "Negotiation", "Closed Won")
