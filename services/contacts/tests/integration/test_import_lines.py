@@ -1,13 +1,23 @@
 """Lines of one file about the same record, row or company: what comes of them is no matter of where chunks end."""
 
-import pytest
-from services.contacts.tests.integration.importing import Kit, counts, list_errors, run_import
+import asyncio
+from typing import Any, Final
+from uuid import UUID
 
+import pytest
+from services.contacts.tests.integration.importing import Kit, counts, list_errors, run_import, upload
+
+from crm_contacts.imports.missing_companies import create_companies
+from crm_shared.access.directory import Directory
+from crm_shared.clock import SystemClock, new_id
+from crm_shared.database import Database
+from crm_shared.features.imports import repository
 from crm_testing.answers import require_ok, walk_pages
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 
+IS_HELD: Final = "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 TRIES = (("true", 1), ("true", 9), ("false", 1))
 """Dry run and rows of a chunk; the last writes."""
 
@@ -73,3 +83,30 @@ async def test_a_missing_company_has_the_files_first_spelling(contacts: Kit, ten
     assert counts(job) == [5, 5, 0, 0, 0]
     (company,) = await walk_pages(contacts.client(tenant.rep), "/v1/companies")
     assert company["name"] == "Blue Moon"
+
+
+async def is_held(database: Database, tenant: SeededTenant) -> bool:
+    async with database.read(tenant.id) as connection:  # a transaction sees what it saw first
+        return bool(await connection.fetchval(IS_HELD))
+
+
+async def test_companies_are_made_while_the_chunk_before_is_written(contacts: Kit, tenant: SeededTenant) -> None:
+    """Both note what they wrote, under the next number each."""
+    database = contacts.database
+    answer = await upload(contacts.client(tenant.rep), "first_name,company\nA,Acme\n", on_missing_company="create")
+    import_id = UUID(require_ok(answer, 201)["id"])
+    caller, _ = await Directory(database, cache_s=0).find_caller(tenant.id, tenant.rep.id, "")
+    assert caller is not None
+    chunk: dict[str, Any] = {"written_at": SystemClock().now(), "created_ids": [new_id()], "updated": ()}
+    async with database.begin(tenant.id) as writing:
+        job = await repository.load_for_update(writing, tenant.id, import_id)
+        await repository.add_chunk(writing, job, **chunk)
+        making = asyncio.create_task(create_companies(database, caller, [("Acme", None)], job, SystemClock()))
+        while not await is_held(database, tenant):
+            assert not making.done()
+            await asyncio.sleep(0.01)
+    made = await making
+    assert isinstance(made["Acme", None], UUID)
+    async with database.read(tenant.id) as connection:
+        count = "SELECT count(*) FROM import_chunks WHERE tenant_id = $1 AND import_id = $2"
+        assert await connection.fetchval(count, tenant.id, import_id) == 2

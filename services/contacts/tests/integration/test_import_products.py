@@ -187,6 +187,7 @@ async def test_companies_that_are_not_there_are_made_once_and_taken_back(contact
 
     job = await run_import(contacts, tenant.rep, file, on_missing_company="create", chunk_rows=1)
     assert counts(job) == [4, 4, 0, 0, 0]
+    assert job["warnings"] == [{"column": "company", "detail": "companies that were not there were made"}]
     companies = {one["name"]: one["domain"] for one in await walk_pages(client, "/v1/companies")}
     assert companies == {"Acme": None, "bolt.example": "bolt.example"}
     require_ok(await client.post(f"/v1/imports/{job['id']}/revert"))

@@ -31,6 +31,8 @@ async def create_companies(
     now = FixedClock(clock.now())
     async with database.begin(job.tenant_id) as transaction:
         found, created = await find_or_create(transaction, caller, missing, now)
+        # The chunk before this one may be written meanwhile: it holds the import, and both number what they wrote.
+        await repository.load_for_update(transaction, job.tenant_id, job.id)
         await repository.add_chunk(
             transaction, job, written_at=now.at, created_ids=created, updated=(), entity_type=ImportedType.COMPANY
         )

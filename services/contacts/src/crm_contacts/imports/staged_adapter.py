@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from crm_contacts.companies.repository import find_visible
@@ -26,7 +26,10 @@ from crm_shared.features.imports.adapter import EventT, ImportAdapter, NewT, Rea
 from crm_shared.features.imports.domain import Import, ImportMode, OnMissingCompany
 from crm_shared.features.imports.forms import ValueKind
 from crm_shared.features.imports.prepare.owners import find_owners
+from crm_shared.features.imports.problems import Warned
 from crm_shared.features.imports.references import COMPANY, Found, NameKey, References, Wanted, key_by_text
+
+COMPANIES_MADE: Final = "companies that were not there were made"
 
 
 class StagedAdapter(ImportAdapter[RecordT, NewT, EventT]):
@@ -84,7 +87,9 @@ class StagedAdapter(ImportAdapter[RecordT, NewT, EventT]):
         made: Mapping[NameKey, UUID | str | None] = dict.fromkeys(missing)
         if missing and not job.dry_run:
             made = await create_companies(database, caller, missing, job, clock)
-        return replace(found, named={**found.named, COMPANY: {**found.named[COMPANY], **made}})
+        header = next((header for header, name in job.columns if name == COMPANY), COMPANY)
+        warned = [Warned(header, COMPANIES_MADE)] if any(isinstance(one, UUID) for one in made.values()) else []
+        return replace(found, named={**found.named, COMPANY: {**found.named[COMPANY], **made}}, warned=warned)
 
     async def write_cells(
         self, connection: Connection, caller: Caller, rows: Sequence[Mapping[str, Any]], definitions: Definitions

@@ -1,6 +1,6 @@
 """What the rows of one chunk refer to: asked for once a chunk, answered from the database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from crm_shared.features.custom_fields import Definitions
 from crm_shared.features.imports.error_files import RowKey as FailedRow
+from crm_shared.features.imports.problems import Warned
 
 NameKey = tuple[str | None, ...]
 """A cell's text, and whatever else decides which record it names."""
@@ -63,7 +64,8 @@ class Found:
 
     `now` is when the rows of this chunk are written. `fields`: those of which the file has a
     column. `ids`, `named` and `setting` are as in References; `matches`: the
-    record of each row's key, or a reason against it; `present`: how an export writes those records.
+    record of each row's key, or a reason against it; `present`: how an export writes those records. `warned`: what was
+    done to have it so.
     """
 
     now: datetime
@@ -75,6 +77,7 @@ class Found:
     matches: Mapping[RowKey, UUID | str] = field(default_factory=dict)
     present: dict[UUID, dict[str, str]] = field(default_factory=dict)
     taken: frozenset[FailedRow] = frozenset()
+    warned: Sequence[Warned] = ()
 
     def require_id(self, name: str, record_id: UUID) -> UUID:
         if record_id not in self.ids[name]:

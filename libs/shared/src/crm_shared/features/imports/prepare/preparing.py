@@ -100,7 +100,7 @@ class Preparer:
     def _prepare_chunk(self, batch: list[Record | RowProblem], rows_read: int) -> PreparedChunk:
         keys = {record.line: self._keys.list_keys(record) for record in batch if isinstance(record, Record)}
         found = self._find(self._list_wanted(batch, keys))
-        chunk = PreparedChunk(found, rows_read, self._reader.taken_bytes)
+        chunk = PreparedChunk(found, rows_read, self._reader.taken_bytes, warned={*found.warned})
         reader = CellReader(self._job, self._kind, self._columns, found, chunk.warned)
         rows = self._kind.gather_rows(found, self._job.created_by)
         for record in batch:
