@@ -33,12 +33,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Calm:
-    """Series under which nothing fires at `look`."""
+    """Series under which nothing fires at `look`; with a `severity`, nothing of that."""
 
     name: str
     series: Mapping[str, str]
     look: str = "30m"
     step: str = "1m"
+    severity: str | None = None
 
 
 def of_relay(age_s: str, *, leads: str = "1x200", measured: str = "0+15x200") -> dict[str, str]:
@@ -112,6 +113,14 @@ CAUSES: Final = (
         severity="page",
     ),
     Case(
+        "KafkaAway",
+        {"service": "deals"},
+        {'crm_bus_looked_timestamp_seconds{service="deals",role="worker"}': "0+15x8 120x20 420+15x100"},
+        fires="4m",
+        clears="10m",
+        severity="page",
+    ),
+    Case(
         "RelayWithoutLeader",
         {"service": "deals"},
         of_relay("0x200", leads="1x8 0x20 1x100"),
@@ -129,7 +138,7 @@ CAUSES: Final = (
         severity="page",
     ),
     Case("ConsumerStuck", GROUP, {UNHANDLED: "0x4 0+15x16 0x100"}, fires="4m", clears="8m", severity="page"),
-    Case("DiskAlmostFull", DISK, of_disk("50x8 4x20 60x600"), fires="5m", clears="9m", severity="page"),
+    Case("DiskAlmostFull", DISK, of_disk("50x8 4x20 60x600"), fires="5m", clears="11m", severity="page"),
     Case(
         "ConsumerBehind",
         GROUP,
@@ -268,6 +277,14 @@ CALM: Final = (
     Calm("a process starts anew and counts from nothing", of_answers("0+1000x10 0+1000x40", "0+0x60")),
     Calm("one of a hundred requests fails, and there were no more", of_answers("0+10x10 100x60", "0x5 1x60")),
     Calm("snapshots come late", of_events("Freshness", "0+1000x60", "0x60", more=',told="snapshot"')),
+    Calm(
+        "what has waited for a relay that was missing comes late, and whoever was woken for that knows",
+        {
+            **of_events("Freshness", "0+1000x100", "0+1000x5 5000x15 20000+1000x80"),
+            'up{job="crm",service="deals",role="relay"}': "1x5 0x15 1x80",
+        },
+        severity="page",
+    ),
     Calm("a group catches up", {UNHANDLED: "500-100x4 0x40"}, look="5m"),
     Calm("a slot is held for a moment", {'crm_postgres_slot_retained_bytes{slot="s"}': f"{GIB}x60"}),
     Calm(

@@ -64,7 +64,9 @@ def write_calm(calm: Calm) -> dict[str, Any]:
         "interval": calm.step,
         "name": calm.name,
         "input_series": write_series(calm.series),
-        "promql_expr_test": [expect(firing(None), calm.look)],
+        "promql_expr_test": [
+            expect(firing(None, **({} if calm.severity is None else {"severity": calm.severity})), calm.look)
+        ],
     }
 
 

@@ -18,6 +18,8 @@ class Alert:
     held_for: str
     summary: str
     dashboard: str = "crm-bus"
+    kept_for: str | None = None
+    """How long it stays after its cause has ended, so that it goes on holding back what follows from that."""
 
 
 def _list_processes() -> list[tuple[str, str]]:
@@ -41,8 +43,16 @@ PAGES: Final = (
         "ProcessMissing",
         "page",
         _NOBODY_ANSWERS,
-        "1m",
+        "45s",
         "No {{ $labels.role }} of {{ $labels.service }} answers",
+    ),
+    Alert(
+        "KafkaAway",
+        "page",
+        "time() - max by (service) (crm_bus_looked_timestamp_seconds) > 30",
+        "0s",
+        "Workers of {{ $labels.service }} have not reached Kafka for {{ humanizeDuration $value }}",
+        kept_for="1m",
     ),
     Alert(
         "RelayWithoutLeader",
@@ -65,17 +75,18 @@ PAGES: Final = (
     Alert(
         "ConsumerStuck",
         "page",
-        "max by (group, topic) (crm_bus_oldest_unhandled_seconds) > 60"
+        "max by (group, topic) (crm_bus_oldest_unhandled_seconds) > 45"
         " and max by (group, topic) (deriv(crm_bus_oldest_unhandled_seconds[1m])) > 0.9",
-        "30s",
+        "15s",
         "{{ $labels.group }} stands still before {{ $labels.topic }} for {{ humanizeDuration $value }}",
     ),
     Alert(
         "DiskAlmostFull",
         "page",
         'node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs"} / node_filesystem_size_bytes < 0.05',
-        "1m",
+        "0s",
         "{{ $labels.mountpoint }} of {{ $labels.instance }} has {{ humanizePercentage $value }} left",
+        kept_for="2m",
     ),
 )
 
@@ -115,7 +126,7 @@ TICKETS: Final = (
     Alert(
         "DeadLetters",
         "ticket",
-        "sum by (service, group, topic) (increase(crm_bus_dead_lettered_total[30m])) > 0",
+        "sum by (service, group, topic) (increase(crm_bus_dead_lettered_total[10m])) > 0",
         "0s",
         "About {{ $value | printf `%.0f` }} records of {{ $labels.topic }} were set aside by {{ $labels.group }};"
         " once mended: crm-{{ $labels.service }} redrive --group {{ $labels.group }}",
@@ -167,7 +178,7 @@ TICKETS: Final = (
         "ReplicationSlotGrows",
         "ticket",
         "max by (slot) (crm_postgres_slot_retained_bytes) > 2 * 1024 ^ 3",
-        "1m",
+        "15s",
         "PostgreSQL keeps {{ humanize1024 $value }}B of log for the slot {{ $labels.slot }}",
     ),
     Alert(
@@ -189,7 +200,7 @@ TICKETS: Final = (
         "ClockOff",
         "ticket",
         "max by (service) (abs(crm_clock_offset_seconds)) > 2",
-        "1m",
+        "30s",
         "The clocks of {{ $labels.service }} and of PostgreSQL are {{ humanizeDuration $value }} apart",
         _OF_SERVICE,
     ),
@@ -197,7 +208,7 @@ TICKETS: Final = (
         "RequestsOverLimit",
         "ticket",
         'sum by (service) (rate(crm_http_requests_total{status="429"}[1m])) > 5',
-        "1m",
+        "30s",
         "{{ $labels.service }} refuses {{ $value | printf `%.0f` }} requests a second as too many: a tenant floods it",
         _OF_SERVICE,
     ),

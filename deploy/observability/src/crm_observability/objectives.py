@@ -9,7 +9,10 @@ PERIOD_DAYS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """`all_events` and `bad_events` are counted over `[$window]`, by the label `by`; `percent` of all are good."""
+    """`all_events` and `bad_events` are counted over `[$window]`, by the label `by`; `percent` of all are good.
+
+    `known_causes` are alerts of their own that burn this budget: beside them, and while it recovers, it pages nobody.
+    """
 
     name: str
     slug: str
@@ -18,6 +21,7 @@ class Objective:
     by: str
     all_events: str
     bad_events: str
+    known_causes: tuple[str, ...]
 
     @property
     def budget(self) -> float:
@@ -53,6 +57,13 @@ _LATENCY: Final = _of_histogram("crm_http_request_seconds", "0.5", "service")
 _FRESHNESS: Final = _of_histogram("crm_bus_freshness_seconds", "1.0", "group", having='told="live"')
 _WEBHOOKS: Final = _of_histogram("crm_webhook_first_attempt_seconds", "5.0", "service")
 
+_OF_STORES: Final = ("DiskAlmostFull",)
+# Nothing arrives while these go on, and all that has waited comes late afterwards. By clocks that differ it seems so.
+_OF_THE_BUS: Final = (
+    *_OF_STORES,
+    *("ProcessMissing", "KafkaAway", "RelayWithoutLeader", "OutboxAges", "ConsumerStuck", "ClockOff"),
+)
+
 OBJECTIVES: Final = (
     Objective(
         "ApiAvailability",
@@ -65,6 +76,7 @@ OBJECTIVES: Final = (
             'sum by (service) (increase(crm_http_requests_total{status=~"5.."}[$window]))'
             " or 0 * sum by (service) (increase(crm_http_request_seconds_count[$window]))"
         ),
+        known_causes=_OF_STORES,
     ),
     Objective(
         "ApiLatency",
@@ -74,6 +86,7 @@ OBJECTIVES: Final = (
         by="service",
         all_events=_LATENCY[0],
         bad_events=_LATENCY[1],
+        known_causes=_OF_STORES,
     ),
     Objective(
         "Freshness",
@@ -83,6 +96,7 @@ OBJECTIVES: Final = (
         by="group",
         all_events=_FRESHNESS[0],
         bad_events=_FRESHNESS[1],
+        known_causes=_OF_THE_BUS,
     ),
     Objective(
         "WebhookDelivery",
@@ -92,5 +106,6 @@ OBJECTIVES: Final = (
         by="service",
         all_events=_WEBHOOKS[0],
         bad_events=_WEBHOOKS[1],
+        known_causes=_OF_THE_BUS,
     ),
 )

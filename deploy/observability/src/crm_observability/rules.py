@@ -15,6 +15,10 @@ DASHBOARDS: Final = "{{ $externalLabels.grafana_url }}/d"
 FAST: Final = ((14.4, "1h", "5m"), (6.0, "6h", "30m"))
 SLOW: Final = ((1.0, "3d", "6h"),)
 LONG_WINDOWS: Final = ("1h", "6h", "3d")
+CAUSE_SPEAKS_FIRST: Final = "2m"
+"""For so long a budget's page waits: whatever has an alert of its own is told of by then."""
+REMEMBERED: Final = "40m"
+"""A page's longest short window, with the five minutes that each of its samples counts, and some more."""
 LEAST_BAD_EVENTS: Final = 10
 """Fewer wake nobody: where little is asked, one failure of a hundred would burn a budget ten times too fast."""
 
@@ -53,9 +57,12 @@ def _sum_up() -> Iterator[Rule]:
 
 def _burn(objective: Objective) -> Iterator[Rule]:
     for severity, pairs in (("page", FAST), ("ticket", SLOW)):
+        burning = "\nor\n".join(_ask_both(objective, *pair) for pair in pairs)
+        is_page = severity == "page"
         yield {
             "alert": objective.name,
-            "expr": "\nor\n".join(_ask_both(objective, *pair) for pair in pairs),
+            "expr": f"({burning})\nunless on ()\n{_remember(objective.known_causes)}" if is_page else burning,
+            **({"for": CAUSE_SPEAKS_FIRST} if is_page else {}),
             "labels": {"severity": severity, "slo": objective.slug},
             "annotations": _annotate(
                 objective.name,
@@ -64,6 +71,15 @@ def _burn(objective: Objective) -> Iterator[Rule]:
                 f"crm-slo-{objective.slug}",
             ),
         }
+
+
+def _remember(causes: tuple[str, ...]) -> str:
+    """Ask for the alerts that say what burns the budget, and have of late: whoever mends that needs no second page.
+
+    Of an API that is missing nobody measures the answers.
+    """
+    firing = f'ALERTS{{alertstate="firing",alertname=~"{"|".join(causes)}",role!="api"}}'
+    return f"max_over_time({firing}[{REMEMBERED}])"
 
 
 def _ask_both(objective: Objective, times: float, long: str, short: str) -> str:
@@ -77,6 +93,7 @@ def _to_rule(alert: Alert) -> Rule:
         "alert": alert.name,
         "expr": alert.expression,
         "for": alert.held_for,
+        **({} if alert.kept_for is None else {"keep_firing_for": alert.kept_for}),
         "labels": {"severity": alert.severity},
         "annotations": _annotate(alert.name, alert.summary, alert.dashboard),
     }

@@ -35,17 +35,17 @@ class ThrowAwayAuthority:
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, *, host: str = LOOPBACK) -> Pair:
+    def issue(self, name: str, *, host: str = LOOPBACK, days: int = 1) -> Pair:
         """Make `<name>.pem` and `<name>.key` for a server at `host`, an IP address, or for client `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])
-        certificate = self._build(_name(name), key.public_key()).add_extension(alternatives, critical=False)
+        certificate = self._build(_name(name), key.public_key(), days).add_extension(alternatives, critical=False)
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         pair.certificate.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
         pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return pair
 
-    def _build(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _build(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int = 1) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -54,7 +54,7 @@ class ThrowAwayAuthority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + timedelta(days=days))
         )
 
 

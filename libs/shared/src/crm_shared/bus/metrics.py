@@ -27,6 +27,10 @@ OLDEST_UNHANDLED_S: Final = Gauge(
     "Age of the first record that the group has yet to handle, 0 when there is none; goes on while nothing else does",
     _LABELS,
 )
+LOOKED_AT_S: Final = Gauge(
+    "crm_bus_looked_timestamp_seconds",
+    "When Kafka was last asked what the groups have before them, and answered, in Unix time",
+)
 BATCH_RECORDS: Final = Histogram(
     "crm_bus_batch_records", "Records in a batch", ["group"], buckets=(1, 3, 10, 30, 100, 300, 1000)
 )

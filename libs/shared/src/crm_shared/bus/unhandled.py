@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from crm_shared.background import background, repeat
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.group_offsets import read_group_offsets
-from crm_shared.bus.metrics import OLDEST_UNHANDLED_S, UNHANDLED_RECORDS
+from crm_shared.bus.metrics import LOOKED_AT_S, OLDEST_UNHANDLED_S, UNHANDLED_RECORDS
 from crm_shared.bus.subscription import Subscription
 from crm_shared.bus.topics import administering, describe_partitions
 from crm_shared.clock import time_of_id_s
@@ -99,6 +99,7 @@ class UnhandledWatch:
                 await self._describe(admin)
                 if self._partitions:
                     await self._look(admin, consumer)
+            LOOKED_AT_S.set_to_current_time()
         except BaseException:
             await self.close()
             raise
@@ -169,6 +170,7 @@ async def _read_first(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartitio
 async def watching_unhandled(kafka: Kafka, subscriptions: Iterable[Subscription]) -> AsyncIterator[None]:
     """Look again and again while in the block."""
     watch = UnhandledWatch(kafka, subscriptions)
+    LOOKED_AT_S.set_to_current_time()  # a start is no outage: it is one when Kafka has not answered by then for long
     async with background(repeat("unhandled_records", watch.look, pause_s=LOOK_EVERY_S)):
         yield
     await watch.close()

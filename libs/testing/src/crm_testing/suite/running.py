@@ -74,11 +74,12 @@ class RunningCrm:
         self.bad_readings = 0  # how many of them each reading of the topics from the beginning brings about again
         self._client = httpx.AsyncClient(timeout=20)
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
+        """Start it with these options of `crm up`."""
         if homes := os.environ.get(HOMES_VARIABLE):
             self._note = Path(homes) / f"{self._environment['CRM_PORT_BASE']}{NOTE_SUFFIX}"
             self._note.write_text(json.dumps({name: self._environment[name] for name in ("CRM_HOME", "CRM_PORT_BASE")}))
-        self._crm("up", "--no-demo", timeout_s=UP_WITHIN_S)
+        self._crm("up", "--no-demo", *options, timeout_s=UP_WITHIN_S)
         self.home = Home(self.home.path)
         self.plan = Plan(self.home, int(self._environment["CRM_PORT_BASE"]))
 

@@ -1,0 +1,103 @@
+"""What may befall stores: no room, a slot that nobody reads, an index that takes nothing, a table that is held."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import httpx
+from drills.site import Site
+
+SLOT: Final = "forgotten"
+KEPT_BYTES: Final = 2 * 1024**3 + 64 * 1024**2
+"""More than the alert bears."""
+# Not compressed, so that what is written is what is logged.
+MAKE_TABLE: Final = """
+    CREATE TABLE IF NOT EXISTS drill_rows (body text);
+    ALTER TABLE drill_rows ALTER COLUMN body SET STORAGE EXTERNAL
+"""
+WRITE_ROWS: Final = "INSERT INTO drill_rows SELECT repeat(md5(n::text), 32768) FROM generate_series(1, 64) AS n"
+READ_KEPT: Final = """
+    SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::float8 FROM pg_replication_slots WHERE slot_name = $1
+"""
+
+
+class CannotBeDone(Exception):
+    """This machine or account can't inject the fault. The message says what it takes."""
+
+
+@asynccontextmanager
+async def _administering(site: Site, database: str = "postgres") -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(site.crm.plan.postgres.admin_dsn, database=database)
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+@asynccontextmanager
+async def hold_table(site: Site) -> AsyncIterator[None]:
+    """Hold what the handler of reporting's deals writes: it waits for good. Readers pass."""
+    async with _administering(site, "crm_reporting") as connection, connection.transaction():
+        await connection.execute("LOCK TABLE deal_facts IN EXCLUSIVE MODE")
+        yield
+
+
+@asynccontextmanager
+async def fill_disk(site: Site) -> AsyncIterator[None]:
+    """Take every byte that is left of PostgreSQL's disk. Raises CannotBeDone."""
+    if site.disk is None:
+        raise CannotBeDone("only root may give PostgreSQL a disk of its own")
+    filler = site.disk / "filler"
+    try:
+        _fill(filler)
+        yield
+    finally:
+        filler.unlink(missing_ok=True)
+    await site.crm.wait_ready()
+
+
+def _fill(filler: Path) -> None:
+    with filler.open("wb") as file:
+        # PostgreSQL goes on writing meanwhile, and the file system's own tables take their share.
+        while left := os.statvfs(filler.parent).f_bavail:
+            size = left * os.statvfs(filler.parent).f_frsize
+            try:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+            except OSError:
+                return
+
+
+@asynccontextmanager
+async def forget_slot(site: Site) -> AsyncIterator[None]:
+    """Make a slot that nobody reads, and write rows until it keeps more than may be."""
+    async with _administering(site) as connection:
+        await connection.execute(MAKE_TABLE)
+        await connection.execute("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", SLOT)
+        try:
+            while await connection.fetchval(READ_KEPT, SLOT) < KEPT_BYTES:
+                await connection.execute(WRITE_ROWS)
+                await connection.execute("TRUNCATE drill_rows")
+            yield
+        finally:
+            await connection.execute("SELECT pg_drop_replication_slot($1)", SLOT)
+            await connection.execute("DROP TABLE drill_rows")
+            await connection.execute("CHECKPOINT")
+
+
+@asynccontextmanager
+async def make_index_read_only(site: Site) -> AsyncIterator[None]:
+    """Do to every index what Elasticsearch does by itself when its disk is full."""
+    async with httpx.AsyncClient(base_url=site.crm.plan.elasticsearch.url, timeout=30) as client:
+
+        async def block(*, blocked: bool | None) -> None:
+            body = {"index.blocks.read_only_allow_delete": blocked}
+            (await client.put("/_all/_settings", json=body)).raise_for_status()
+
+        await block(blocked=True)
+        try:
+            yield
+        finally:
+            await block(blocked=None)
