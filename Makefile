@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast bench examples chart chart-check services baseline upgrade-drill
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast drills bench examples chart chart-check services baseline upgrade-drill
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -92,6 +92,9 @@ check-fast: lint types ## the loop while writing: lint, types, and the tests tha
 examples: $(UV) ## property tests with TIMES as many examples, which are counted: make examples TIMES=100 ARGS="-k thread"
 	@CRM_TEST_EXAMPLES_TIMES=$(or $(TIMES),100) $(RUN) pytest -o timeout=0 --hypothesis-show-statistics $(ARGS) \
 	  $$(grep -rl --include='test_*.py' 'crm_testing.examples' libs services)
+
+drills: $(UV) ## hurt a suite of its own in ten ways and see who is woken: 40 minutes, not part of `test`; as root (ARGS="relay kafka": only these)
+	@env PYTHONPATH=tests $(RUN) python -m drills $(ARGS)
 
 bench: $(UV) ## measure, each figure beside a bare reference in the same run
 	@$(RUN) python -m benchmarks $(ARGS)

@@ -21,9 +21,11 @@ from crm_local.home import Home
 from crm_testing.certificates import ThrowAwayAuthority
 from crm_testing.suite.running import RunningCrm, find_port_base
 from crm_testing.suite.tenant import User
+from crm_testing.waiting import wait_until
 
 DISK_BYTES: Final = 6 * 1024**3
 GOOD_DAYS: Final = 90
+SEEN_WITHIN_S: Final = 120.0
 WARM_UP_S: Final = 45.0
 """What a cold start takes longer for is not looked at."""
 VARIABLES: Final = {
@@ -119,4 +121,5 @@ async def a_site() -> AsyncIterator[Site]:
         await asyncio.sleep(WARM_UP_S)
         prometheus = stack.enter_context(watching(crm, pager, watchers, shown_at=certificate.port))
         stack.push_async_callback(prometheus.close)
+        await wait_until(prometheus.has_seen_all, timeout_s=SEEN_WITHIN_S)
         yield Site(crm, prometheus, pager, certificate, user, folder, disk)

@@ -45,10 +45,15 @@ class Prometheus:
             if one["state"] == "firing"
         }
 
-    async def ask(self, question: str) -> list[Any]:
-        answer = (await self._client.get("/api/v1/query", params={"query": question})).raise_for_status()
-        found: list[Any] = answer.json()["data"]["result"]
-        return found
+    async def has_seen_all(self) -> bool:
+        """Return whether it runs, and each of its targets answered at the last look."""
+        try:
+            targets = await self._client.get("/api/v1/targets", params={"state": "active"})
+        except httpx.TransportError:
+            return False
+        if not targets.is_success:
+            return False
+        return all(one["health"] == "up" for one in targets.json()["data"]["activeTargets"])
 
 
 @contextmanager

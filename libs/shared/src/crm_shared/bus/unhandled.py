@@ -18,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from crm_shared.background import background, repeat
 from crm_shared.bus.clients import make_consumer
+from crm_shared.bus.consumers import close_consumer
 from crm_shared.bus.group_offsets import read_group_offsets
 from crm_shared.bus.metrics import LOOKED_AT_S, OLDEST_UNHANDLED_S, UNHANDLED_RECORDS
 from crm_shared.bus.subscription import Subscription
@@ -118,7 +119,7 @@ class UnhandledWatch:
                 max_partition_fetch_bytes=FETCH_BYTES,
                 auto_offset_reset="earliest",
             )
-            self._stack.push_async_callback(consumer.stop)
+            self._stack.push_async_callback(close_consumer, consumer)
             await consumer.start()
             self._clients = admin, consumer
         return self._clients
