@@ -120,7 +120,8 @@ async def _see_it_clear(site: Site, result: Result, ended_s: float, report: Call
 
     if await _wait(has_cleared, CLEARS_LATE_WITHIN_S if result.drill.clears_late else CLEARS_WITHIN_S):
         result.clears_s = time.monotonic() - ended_s
-    result.others |= site.pager.pages(since_s=result.began_s) - {result.drill.alert}
+    if not result.drill.clears_late:  # else others' pages have come meanwhile
+        result.others |= site.pager.pages(since_s=result.began_s) - {result.drill.alert}
     report(result)
 
 

@@ -53,7 +53,8 @@ class Prometheus:
             return False
         if not targets.is_success:
             return False
-        return all(one["health"] == "up" for one in targets.json()["data"]["activeTargets"])
+        found = targets.json()["data"]["activeTargets"]
+        return bool(found) and all(one["health"] == "up" for one in found)
 
 
 @contextmanager
