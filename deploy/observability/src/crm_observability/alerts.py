@@ -177,7 +177,7 @@ TICKETS: Final = (
     Alert(
         "ReplicationSlotGrows",
         "ticket",
-        "max by (slot) (crm_postgres_slot_retained_bytes) > 2 * 1024 ^ 3",
+        "max by (slot) (crm_postgres_slot_retained_bytes) > 1024 ^ 3",
         "15s",
         "PostgreSQL keeps {{ humanize1024 $value }}B of log for the slot {{ $labels.slot }}",
     ),
