@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 from drills.site import Site
 
+SMALLEST_BYTES: Final = 4096
 SLOT: Final = "forgotten"
 KEPT_BYTES: Final = 1024**3 + 64 * 1024**2
 """More than the alert bears."""
@@ -58,14 +59,14 @@ async def fill_disk(site: Site) -> AsyncIterator[None]:
 
 
 def _fill(filler: Path) -> None:
+    """Take what is left in ever smaller pieces: the file system keeps a little for its own tables."""
     with filler.open("wb") as file:
-        # PostgreSQL goes on writing meanwhile, and the file system's own tables take their share.
-        while left := os.statvfs(filler.parent).f_bavail:
-            size = left * os.statvfs(filler.parent).f_frsize
+        piece = os.statvfs(filler.parent).f_bavail * os.statvfs(filler.parent).f_frsize
+        while piece >= SMALLEST_BYTES:
             try:
-                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, piece)
             except OSError:
-                return
+                piece //= 2
 
 
 @asynccontextmanager
