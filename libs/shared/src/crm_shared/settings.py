@@ -57,7 +57,6 @@ class ServiceSettings(EdgeSettings):
     topic_partitions: int = 12
     topic_replication: int = 1
     consumer_batch_records: int = Field(500, description="most records a projection takes in one transaction")
-    consumer_batch_wait_ms: int = Field(10, description="how long a poll waits for a first record")
     group_instance_id: str | None = Field(None, description="Kafka static membership: no rebalance on a quick restart")
 
     auth_issuer: str = "crm-local"
