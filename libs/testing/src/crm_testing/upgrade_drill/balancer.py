@@ -43,7 +43,7 @@ class Balancer:
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         member = self._members[next(self._turns) % len(self._members)]
-        with contextlib.closing(writer), contextlib.suppress(OSError):
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.CancelledError):
             with_member, to_member = await asyncio.open_connection(LOOPBACK, member)
             with contextlib.closing(to_member):
                 await asyncio.gather(_pass_on(reader, to_member), _pass_on(with_member, writer))

@@ -17,8 +17,8 @@ def print_outcome(commit: str, outcome: Outcome, write: Callable[[str], object])
     write("\n| effect | wanted | lost | repeated |\n|---|---|---|---|\n")
     for effect in outcome.effects:
         write(f"| {effect.name} | {effect.wanted} | {effect.lost} | {effect.repeated} |\n")
-    for service, said in outcome.verified.items():
-        write(f"\ncrm-{service} verify: {said.strip().splitlines()[-1] if said.strip() else 'nothing to say'}")
+    for verified in outcome.verified:
+        write(f"\n{verified.command}: {verified.said}")
     write("\n")
     for phase in outcome.calls.phases:
         for line in [*phase.failed, *phase.cut][:LINES_SHOWN]:

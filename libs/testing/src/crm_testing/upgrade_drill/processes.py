@@ -76,14 +76,12 @@ class RunningProcess:
             await self.process.wait()
 
 
-async def run_command(described: Described, logs: Path) -> str:
-    """Run a command to its end and return what it prints. Raises DrillFailed where it says no."""
+async def run_command(described: Described, logs: Path) -> tuple[int, str]:
+    """Run a command to its end; return its exit status and what it prints."""
     log = logs / f"{described.service}-{described.name}.log"
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
             *described.command, env=described.environment, stdout=asyncio.subprocess.PIPE, stderr=file
         )
         output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise DrillFailed(f"crm-{described.service} {described.name}: {output.decode()[-2000:]} ({log})")
-    return output.decode()
+    return process.returncode or 0, output.decode()
