@@ -1,6 +1,6 @@
 """Who sees an activity: through its user, its contact or its deal; each endpoint, each role, two tenants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engines
 Kit = ServiceKit[ActivitiesSettings]
 PATH = "/v1/activities"
 
-# By whose the user, the contact and the deal of an activity are (None: it has none): who sees it beside the ADMIN.
+# By whose the user, the contacts and the deal of an activity are (None: it has none): who sees it beside the ADMIN.
 SEEN_BY: Mapping[tuple[str, str | None, str | None], set[str]] = {
     ("rep", None, None): {"rep", "manager"},
     ("manager", None, None): {"manager"},
@@ -34,18 +34,24 @@ SEEN_BY: Mapping[tuple[str, str | None, str | None], set[str]] = {
     ("manager", None, "other_rep"): {"manager", "other_rep"},
     ("admin", None, None): set(),
     ("admin", "manager", None): {"manager"},
+    ("admin", "admin rep", None): {"rep", "manager"},
+    ("rep", "other_rep admin", None): {"rep", "manager", "other_rep"},
+    ("admin", "admin manager other_rep", None): {"manager", "other_rep"},
+    ("other_rep", "admin admin", "rep"): {"other_rep", "rep", "manager"},
 }
 
 
 async def log_as_admin(
-    kit: Kit, tenant: SeededTenant, user: Person, contact_owner: Person | None, deal_owner: Person | None
+    kit: Kit, tenant: SeededTenant, user: Person, contact_owners: Sequence[Person], deal_owner: Person | None
 ) -> dict[str, Any]:
-    """Log an activity on a contact and a deal of these owners."""
-    body: dict[str, Any] = {"type": "NOTE", "user_id": str(user.id)}
-    if contact_owner is not None:
-        contact = make_contact_event(tenant.id, contact_owner.id)
-        await keep_replicas([contact], kit.database)
-        body["contact_id"] = str(contact.aggregate_id)
+    """Log an activity on contacts and a deal of these owners."""
+    contacts = [make_contact_event(tenant.id, owner.id) for owner in contact_owners]
+    await keep_replicas(contacts, kit.database)
+    body: dict[str, Any] = {
+        "type": "NOTE",
+        "user_id": str(user.id),
+        "contact_ids": [str(contact.aggregate_id) for contact in contacts],
+    }
     if deal_owner is not None:
         deal = DealStory(PublishedPipeline.sales(tenant.id), deal_owner.id)
         await keep_replicas([*deal.create()], kit.database)
@@ -57,19 +63,19 @@ def people_of(tenant: SeededTenant) -> dict[str, Person]:
     return {"admin": tenant.admin, "manager": tenant.manager, "rep": tenant.rep, "other_rep": tenant.other_rep}
 
 
-@pytest.mark.parametrize(("user", "contact_owner", "deal_owner"), SEEN_BY)
+@pytest.mark.parametrize(("user", "contact_owners", "deal_owner"), SEEN_BY)
 async def test_the_matrix(
-    service: Kit, tenant: SeededTenant, user: str, contact_owner: str | None, deal_owner: str | None
+    service: Kit, tenant: SeededTenant, user: str, contact_owners: str | None, deal_owner: str | None
 ) -> None:
     people = people_of(tenant)
     activity = await log_as_admin(
         service,
         tenant,
         people[user],
-        people[contact_owner] if contact_owner else None,
+        [people[owner] for owner in (contact_owners or "").split()],
         people[deal_owner] if deal_owner else None,
     )
-    viewers = SEEN_BY[user, contact_owner, deal_owner] | {"admin"}
+    viewers = SEEN_BY[user, contact_owners, deal_owner] | {"admin"}
     writers = {"admin", user} | ({"manager"} if user == "rep" else set())
     path = f"{PATH}/{activity['id']}"
     for name, person in people.items():
@@ -110,7 +116,7 @@ async def test_who_sees_the_record_sees_its_timeline(
         service,
         tenant,
         tenant.admin,
-        record_owner_person if kind == "contacts" else None,
+        [record_owner_person] if kind == "contacts" else [],
         record_owner_person if kind == "deals" else None,
     )
     path = f"/v1/timelines/{kind}/{activity['contact_id'] or activity['deal_id']}"
@@ -124,7 +130,7 @@ async def test_who_sees_the_record_sees_its_timeline(
 
 async def test_another_tenant_sees_nothing(service: Kit, tenant: SeededTenant) -> None:
     strangers = await service.seed_tenant()
-    activity = await log_as_admin(service, tenant, tenant.rep, tenant.rep, tenant.rep)
+    activity = await log_as_admin(service, tenant, tenant.rep, [tenant.rep], tenant.rep)
     path = f"{PATH}/{activity['id']}"
     for person in strangers.people:
         client = service.client(person)
@@ -144,7 +150,7 @@ async def test_another_tenant_sees_nothing(service: Kit, tenant: SeededTenant) -
 
 
 async def test_an_org_change_counts_at_once(service: Kit, tenant: SeededTenant) -> None:
-    activity = await log_as_admin(service, tenant, tenant.rep, None, None)
+    activity = await log_as_admin(service, tenant, tenant.rep, [], None)
     manager = service.client(tenant.manager)
     require_ok(await manager.get(f"{PATH}/{activity['id']}"))
     await keep_directory([to_event(publish_rep(tenant, version=2, manager_id=None))], service.database)
