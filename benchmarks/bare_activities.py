@@ -27,7 +27,7 @@ from crm_activities.activities.domain import Decision
 from crm_activities.activities.repository import INSERT_ACTIVITY
 from crm_shared.clock import new_id
 from crm_shared.contracts import Actor
-from crm_shared.features.replicas.canonical import LOCK_TRAILS
+from crm_shared.features.replicas.canonical import LOCK_CANONICAL, LOCK_TRAILS
 from crm_shared.features.replicas.references import FIND_RECORDS
 from crm_shared.publishing import publish
 
@@ -80,7 +80,9 @@ async def _require_contacts(connection: asyncpg.Connection, contact_ids: Sequenc
 
 
 async def _hold_contacts(connection: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
-    if contact_ids:
+    if len(contact_ids) == 1:
+        assert await connection.fetchrow(LOCK_CANONICAL, TENANT, *contact_ids) is not None
+    elif contact_ids:
         rows = await connection.fetch(LOCK_TRAILS, [TENANT] * len(contact_ids), contact_ids)
         assert not any(row["merged_into"] for row in rows)
 

@@ -32,6 +32,15 @@ FIND_TRAILS: Final = """
 """
 LOCK_TRAILS: Final = FIND_TRAILS + " FOR SHARE OF r"
 
+# Nearly every contact is where it was: a fifth of what the walk costs. One that was merged is not locked, so that the
+# walk still takes all its locks in order.
+LOCK_CANONICAL: Final = """
+    SELECT
+      FROM replica_records r
+     WHERE r.tenant_id = $1 AND r.aggregate = 'contact' AND r.id = $2 AND r.merged_into IS NULL
+       FOR SHARE OF r
+"""
+
 # All who live on in the same contact as the one asked about, and that contact itself.
 LOCK_MERGE_GROUP: Final = """
     WITH RECURSIVE trail AS (
@@ -85,6 +94,10 @@ async def lock_canonical(transaction: Transaction, contacts: Collection[Contact]
     wanted = set(contacts)
     if not wanted:
         return {}
+    if len(wanted) == 1:
+        [contact] = wanted
+        if await transaction.fetchrow(LOCK_CANONICAL, *contact) is not None:
+            return {contact: contact[1]}
     while True:
         keys = sorted(wanted)
         rows = await transaction.fetch(LOCK_TRAILS, [key[0] for key in keys], [key[1] for key in keys])
