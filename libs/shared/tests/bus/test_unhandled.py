@@ -42,6 +42,12 @@ def read(name: str, group_id: str, topic: str) -> float:
     return value
 
 
+def read_looked_at_s() -> float:
+    value = REGISTRY.get_sample_value("crm_bus_looked_timestamp_seconds")
+    assert value is not None
+    return value
+
+
 @pytest.mark.engines
 async def test_the_oldest_record_ages_until_the_group_has_passed_it(
     kafka_bootstrap: str, topic: str, group_id: str
@@ -65,6 +71,7 @@ async def test_the_oldest_record_ages_until_the_group_has_passed_it(
         await watch.look()
         assert count() == 1
         before_s = time.time()
+        assert written_at_s < read_looked_at_s() <= before_s
         age_then_s = age_s()
         assert before_s - written_at_s <= age_then_s <= time.time() - written_at_s
         await asyncio.sleep(0.02)
@@ -131,6 +138,8 @@ async def test_a_record_that_did_not_come_in_time_is_asked_for_again(
 
 async def test_with_kafka_away_a_look_fails_and_the_next_one_begins_anew() -> None:
     watch = UnhandledWatch(NOWHERE, [Subscription(("crm.deal",), "test.nowhere", ignore)])
+    looked_at_s = read_looked_at_s()
     for _ in range(2):
         with pytest.raises(KafkaConnectionError):
             await watch.look()
+    assert read_looked_at_s() == looked_at_s  # by which an alert tells that Kafka is away

@@ -21,5 +21,8 @@ async def close_consumer(consumer: AIOKafkaConsumer, *, timeout_s: float = STOP_
     if not stop.done() and fetcher is not None:
         fetcher._fetch_task.cancel()  # noqa: SLF001
         await asyncio.wait([stop], timeout=timeout_s)
+    if not stop.done() or stop.cancelled() or stop.exception() is not None:
+        # Where that task has ended in an error, `stop` raises it and leaves its connections open.
+        await consumer._client.close()  # noqa: SLF001
     if stop.done() and not stop.cancelled() and not isinstance(stop.exception(), (KafkaError, OSError, type(None))):
         stop.result()
