@@ -295,7 +295,7 @@ async def test_consumers_read_again_what_came_since(kafka_bootstrap: str) -> Non
         read = [await consumer.getone() for _ in range(3)]
         await consumer.commit()
         with pytest.raises(WorkersRun, match="readers"):
-            await require_idle(kafka_bootstrap, [group_id])
+            await require_idle(kafka_bootstrap, [f"{group_id}.new", group_id, f"{group_id}.other"])
     finally:
         await consumer.stop()
     assert [record.value for record in read] == [b"1", b"2", b"3"]

@@ -16,6 +16,7 @@ from uuid import UUID
 import typer
 
 from crm_local import suite
+from crm_local.backups.cli import backup, restore
 from crm_local.engines.connect import KafkaConnect
 from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
@@ -33,6 +34,8 @@ tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose d
 app.add_typer(tenants, name="tenant")
 app.command()(report)
 app.command()(why)
+app.add_typer(backup, name="backup")
+app.command()(restore)
 
 
 @app.command()

@@ -24,6 +24,7 @@ class Home:
         self.lock_file = self.run / "supervisor.lock"
         self.state_file = self.run / "state.json"
         self.restart_requests = self.run / "restart"
+        self.holds = self.run / "held"
         self.jwks_file = self.path / "jwks.json"
 
     @classmethod
@@ -36,7 +37,7 @@ class Home:
         return data_folder(self.path)
 
     def make(self) -> None:
-        for folder in (self.path, self.logs, self.run, self.restart_requests, self.data):
+        for folder in (self.path, self.logs, self.run, self.restart_requests, self.holds, self.data):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(exist_ok=True)
         self.secrets.chmod(0o700)
@@ -83,6 +84,10 @@ class Home:
             (self.path / option).touch()
         else:
             (self.path / option).unlink(missing_ok=True)
+
+    def list_held(self) -> frozenset[str]:
+        """Return the processes that must not run until they are released."""
+        return frozenset(file.name for file in self.holds.iterdir()) if self.holds.exists() else frozenset()
 
     @property
     def is_made(self) -> bool:

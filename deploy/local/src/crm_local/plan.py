@@ -50,7 +50,8 @@ class Plan:
     def __init__(self, home: Home, port_base: int) -> None:
         self.home = home
         self.port_base = port_base
-        self.postgres = Postgres(home.data / "postgres", port_base + POSTGRES_OFFSET)
+        self.log_archive = home.data / "postgres-archive"
+        self.postgres = Postgres(home.data / "postgres", port_base + POSTGRES_OFFSET, archive=self.log_archive)
         self.kafka = Kafka(home.data / "kafka", port_base + KAFKA_OFFSET, port_base + CONTROLLER_OFFSET)
         self.elasticsearch = Elasticsearch(home.data / "elasticsearch", port_base + ELASTICSEARCH_OFFSET)
         self.replica = (

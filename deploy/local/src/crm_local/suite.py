@@ -143,6 +143,32 @@ def restart_process(home: Home, name: str) -> None:
         time.sleep(POLL_S)
 
 
+def hold(home: Home, names: Collection[str]) -> None:
+    """Have the supervisor stop `names` and keep them so, over its own restarts too. Raises SuiteFailed."""
+    home.holds.mkdir(exist_ok=True)
+    for name in names:
+        (home.holds / name).touch()
+    _wait_for_state(home, names, "held")
+
+
+def release(home: Home, names: Collection[str]) -> None:
+    """Let `names` run again, and wait until they are ready. Raises SuiteFailed."""
+    for name in names:
+        (home.holds / name).unlink(missing_ok=True)
+    _wait_for_state(home, names, "running")
+
+
+def _wait_for_state(home: Home, names: Collection[str], state: str) -> None:
+    deadline = time.monotonic() + RESTARTS_WITHIN_S
+    while late := [one for one in list_processes(home) if one["name"] in names and one["state"] != state]:
+        if supervisor_pid(home) is None:
+            raise SuiteFailed(f"the supervisor ended, see {home.logs / 'supervisor.log'}")
+        if time.monotonic() > deadline:
+            said = ", ".join(f"{one['name']} is {one['state']}" for one in late)
+            raise SuiteFailed(f"not {state} after {RESTARTS_WITHIN_S:.0f} s: {said}: crm logs {late[0]['name']}")
+        time.sleep(POLL_S)
+
+
 def list_processes(home: Home) -> list[dict[str, Any]]:
     """List every process with its state now; all stopped where no supervisor lives."""
     state = home.read_state()

@@ -15,7 +15,7 @@ SETTLED_AFTER_S = 60.0
 LARGEST_LOG_BYTES = 20 * 1024 * 1024
 
 Result = TypeVar("Result")
-State = Literal["stopped", "starting", "running", "backoff"]
+State = Literal["stopped", "starting", "running", "backoff", "held"]
 
 
 class Runnable(Protocol):
@@ -52,12 +52,16 @@ class Supervised:
         self.restarts = 0
         self.last_end: str | None = None
         self.ready = asyncio.Event()
+        self.settled = asyncio.Event()
+        """It is ready, or held: what may be waited for of it at a start has come."""
         self.became_ready_at_s: float | None = None
         self._gates = gates
         self._changed = changed
         self._threads = threads
         self._first_backoff_s = first_backoff_s
         self._restart_asked = asyncio.Event()
+        self._may_run = asyncio.Event()
+        self._may_run.set()
         self._start: asyncio.Future[Any] | None = None
 
     async def run(self) -> None:
@@ -65,6 +69,7 @@ class Supervised:
         await self._gates()
         backoff_s = self._first_backoff_s
         while True:
+            await self._wait_while_held()
             began_s = time.monotonic()
             await self._live()
             if self._restart_asked.is_set():
@@ -81,6 +86,16 @@ class Supervised:
     def restart(self) -> None:
         """Have it stopped and started now, without the wait that follows a death."""
         self._restart_asked.set()
+
+    def hold(self) -> None:
+        """Have it stopped, and not started again before `release`."""
+        if self._may_run.is_set():
+            self._may_run.clear()
+            self._restart_asked.set()
+
+    def release(self) -> None:
+        """Let it run again where it was held."""
+        self._may_run.set()
 
     async def stop(self, timeout_s: float) -> None:
         # A start that was under way when `run` was cancelled goes on in its thread: first let it have its process.
@@ -109,6 +124,13 @@ class Supervised:
             await asyncio.sleep(POLL_S)
         self.last_end = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
+    async def _wait_while_held(self) -> None:
+        if self._may_run.is_set():
+            return
+        self._restart_asked.clear()
+        self._enter("held")
+        await self._may_run.wait()
+
     async def _wait(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -125,6 +147,8 @@ class Supervised:
         if state == "running":
             self.became_ready_at_s = time.monotonic()
             self.ready.set()
+        if state in {"running", "held"}:
+            self.settled.set()
         self._changed()
 
 

@@ -1,6 +1,7 @@
 """The process that keeps the suite alive: `python -m crm_local.supervisor`, started by `crm up`, one per CRM_HOME.
 
-It is told to end by SIGTERM and to restart a process by a file in `run/restart/`; what it knows is in `run/state.json`.
+It is told to end by SIGTERM, to restart a process by a file in `run/restart/`, and to keep one from running by one in
+`run/held/`, for as long as that is there; what it knows is in `run/state.json`.
 """
 
 import asyncio
@@ -71,6 +72,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         everything = [*self._engines.values(), *self._programs.values()]
+        self._hold_and_release()  # before anything is started: what is held must not run for a moment
         tasks = [asyncio.create_task(supervised.run()) for supervised in everything]
         tasks += [asyncio.create_task(self._migrate(service)) for service in SERVICES]
         tasks += [asyncio.create_task(self._announce_ready()), asyncio.create_task(self._serve_requests())]
@@ -139,7 +141,7 @@ class Supervisor:
 
     async def _announce_ready(self) -> None:
         for supervised in (*self._engines.values(), *self._programs.values()):
-            await supervised.ready.wait()
+            await supervised.settled.wait()
         self._phase = "ready"
         self._write_state()
 
@@ -150,7 +152,16 @@ class Supervisor:
                 request.unlink()
                 if request.name in everything:
                     everything[request.name].restart()
+            self._hold_and_release()
             await asyncio.sleep(REQUESTS_POLL_S)
+
+    def _hold_and_release(self) -> None:
+        held = self._plan.home.list_held()
+        for name, supervised in (self._engines | self._programs).items():
+            if name in held:
+                supervised.hold()
+            else:
+                supervised.release()
 
     def _fail(self, message: str) -> None:
         self._phase = "failed"
