@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crm_local.home import Home
 from crm_local.plan import Plan
+from crm_shared.database_access import dsn_variable
 from crm_shared.entry_points.provision import provision
 
 LOG_TAIL_LINES = 12
@@ -26,15 +27,18 @@ def is_up_to_date(home: Home, service: str) -> bool:
     return marker.exists() and marker.read_text() == fingerprint(home, service)
 
 
-async def bring_up_to_date(plan: Plan, service: str) -> None:
-    """Provision and migrate one service. Raises MigrationFailed."""
+async def bring_up_to_date(plan: Plan, service: str, database: str | None = None) -> None:
+    """Provision and migrate one service, or another database that is to be its. Raises MigrationFailed."""
     wanted = fingerprint(plan.home, service)
-    await provision(plan.postgres.admin_dsn, service, password_of=plan.home.password_of)
+    environment = plan.service_environment(service, "migrate")
+    if database is not None:
+        environment[dsn_variable(service, "owner_dsn")] = plan.dsn(service, "owner", database=database)
+    await provision(plan.postgres.admin_dsn, service, password_of=plan.home.password_of, database=database)
     log_file = plan.home.logs / f"{service}-migrate.log"
     with log_file.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             *plan.service_command(service, "migrate"),
-            env=plan.service_environment(service, "migrate"),
+            env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -48,7 +52,8 @@ async def bring_up_to_date(plan: Plan, service: str) -> None:
     if status != 0:
         tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
         raise MigrationFailed(f"crm-{service} migrate ended with status {status} ({log_file}):\n{tail}")
-    _marker(plan.home, service).write_text(wanted)
+    if database is None:
+        _marker(plan.home, service).write_text(wanted)
 
 
 def fingerprint(home: Home, service: str) -> str:

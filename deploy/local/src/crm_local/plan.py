@@ -84,11 +84,12 @@ class Plan:
     def api_url(self, service: str) -> str:
         return f"http://{LOOPBACK}:{self.port_base + API_OFFSET + SERVICES.index(service)}"
 
-    def dsn(self, service: str, kind: DatabaseRole, *, port: int | None = None) -> str:
-        """Return a role's DSN, at the primary unless `port` is another server's."""
+    def dsn(self, service: str, kind: DatabaseRole, *, port: int | None = None, database: str | None = None) -> str:
+        """Return a role's DSN, at the primary unless `port` is another server's, in the service's own database."""
         role = f"{service}_{kind}"
         port = port or self.port_base + POSTGRES_OFFSET
-        return f"postgresql://{role}:{self.home.password_of(role)}@{LOOPBACK}:{port}/crm_{service}"
+        database = database or f"crm_{service}"
+        return f"postgresql://{role}:{self.home.password_of(role)}@{LOOPBACK}:{port}/{database}"
 
     def ports(self) -> dict[int, str]:
         """Map every port of the suite to the process that listens on it."""

@@ -152,9 +152,13 @@ def hold(home: Home, names: Collection[str]) -> None:
 
 
 def release(home: Home, names: Collection[str]) -> None:
-    """Let `names` run again, and wait until they are ready. Raises SuiteFailed."""
+    """Let `names` run again; returns at once. Follow with `wait_running`."""
     for name in names:
         (home.holds / name).unlink(missing_ok=True)
+
+
+def wait_running(home: Home, names: Collection[str]) -> None:
+    """Wait until `names` are ready. Raises SuiteFailed."""
     _wait_for_state(home, names, "running")
 
 

@@ -25,7 +25,8 @@ def take(
     if context.invoked_subcommand is not None:
         return
     from crm_local.backups import catalogue, taking
-    from crm_local.backups.saying import format_bytes, said_plainly
+    from crm_local.backups.saying import said_plainly
+    from crm_local.backups.sizes import format_bytes
 
     plan = _open_running()
     folder = catalogue.backup_folder(plan.home, to)
@@ -41,6 +42,7 @@ def take(
 def list_backups(folder: Folder = None) -> None:
     """List the backups, and the databases that restores have replaced."""
     from crm_local.backups import catalogue, saying, swapping
+    from crm_local.backups.sizes import format_bytes
 
     plan = open_plan(Home.from_environment())
     for line in saying.describe_backups(plan, catalogue.backup_folder(plan.home, folder)):
@@ -48,7 +50,7 @@ def list_backups(folder: Folder = None) -> None:
     if suite.supervisor_pid(plan.home) is not None:
         with saying.said_plainly():
             for name, size_bytes in swapping.list_kept(plan.postgres.admin_dsn).items():
-                typer.echo(f"{name}: replaced, {saying.format_bytes(size_bytes)}; crm restore --drop {name}")
+                typer.echo(f"{name}: replaced, {format_bytes(size_bytes)}; crm restore --drop {name}")
 
 
 @backup.command("drop")
@@ -98,7 +100,7 @@ def restore(
             elif service or to_time or backup:
                 refuse(f"the restore of {work.describe()} was interrupted: {saying.GO_ON}", status=2)
             with saying.said_what_stands(plan.home):
-                done = restoring.restore(plan, work, lock, typer.echo)
+                done = restoring.restore(plan, work, lock, saying.make_clocked())
             saying.show(done)
 
 

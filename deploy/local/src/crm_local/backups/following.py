@@ -9,17 +9,21 @@ from typing import Final
 
 from crm_local import suite
 from crm_local.backups import unfinished
+from crm_local.backups.catching_up import wait_caught_up
 from crm_local.backups.unfinished import Unfinished
 from crm_local.migrations import bring_up_to_date
 from crm_local.plan import Plan
-from crm_shared.service_registry import PUBLISHERS, SERVICES
+from crm_shared.service_registry import PUBLISHERS, SERVICES, find_service
 
 # A worker that was killed is a member of its group for ten seconds more, and `restored` refuses meanwhile.
 TRIES, TRY_AGAIN_S = 8, 3.0
+AGAIN_AT_MOST: Final = 3
 REFUSED_STATUS: Final = 2
 MADE_AGAIN: Final = re.compile(r" will be made again by the workers\.")
 # Commands of a service of which others' events are all that there is.
 MENDING: Final = {"search": ("verify", "--heal"), "reporting": ("rebuild",)}
+
+CONNECT: Final = "connect"
 
 Say = Callable[[str], None]
 
@@ -35,16 +39,46 @@ def follow(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
     """
     assert work.moment is not None  # noqa: S101 - for the types: it is noted before anything is swapped
     for service in (one for one in SERVICES if one in work.services and one not in work.told):
-        say(f"{service}: migrate")
-        asyncio.run(bring_up_to_date(plan, service))
+        if find_service(service).uses_elasticsearch:
+            say(f"{service}: migrate")
+            asyncio.run(bring_up_to_date(plan, service))
         if service in PUBLISHERS:
-            relays = [f"{service}-relay", *(["connect"] if plan.connect is not None else [])]
-            suite.release(plan.home, relays)
+            suite.release(plan.home, [f"{service}-relay", CONNECT])
+            if plan.connect is not None:  # what it hears from now on, it hears of its new slot
+                suite.wait_running(plan.home, [CONNECT])
         say(f"{service}: restored --to {work.moment}")
         for line in _tell(plan, service, work.moment, lock):
+            if MADE_AGAIN.search(line):
+                work.again.append(service)
             say(f"  {line}")
         work.told.append(service)
         unfinished.note(plan.home, work)
+
+
+def tell_again(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
+    """Raise what workers have made once more meanwhile, under the ids of what was lost: its versions begin too low.
+
+    Raises NotCaughtUp, FollowingFailed, SuiteFailed.
+    """
+    for _ in range(AGAIN_AT_MOST):
+        for service in tuple(work.again):
+            assert work.moment is not None  # noqa: S101 - as above
+            say(f"{service}: its workers make again what follows from others")
+            asyncio.run(wait_caught_up(plan, service))
+            names = [f"{service}-api", f"{service}-worker"]
+            suite.hold(plan.home, names)
+            say(f"{service}: restored --to {work.moment}, once more")
+            lines = _tell(plan, service, work.moment, lock)
+            suite.release(plan.home, names)
+            suite.wait_running(plan.home, names)
+            if not any(MADE_AGAIN.search(line) for line in lines):
+                work.again.remove(service)
+                unfinished.note(plan.home, work)
+        if not work.again:
+            return
+    for service in work.again:
+        say(f"{service}: some of it is not made again yet; later: crm run {service} restored --to {work.moment}")
+    work.again.clear()
 
 
 def mend(plan: Plan, services: Sequence[str], lock: int, say: Say) -> None:
@@ -52,7 +86,10 @@ def mend(plan: Plan, services: Sequence[str], lock: int, say: Say) -> None:
     for service, arguments in MENDING.items():
         if service in services:
             say(f"{service}: {' '.join(arguments)}")
-            _run(plan, service, arguments, lock)
+            try:
+                _run(plan, service, arguments, lock)
+            except FollowingFailed as error:
+                say(f"{error}\nThat is left to you: crm run {service} {' '.join(arguments)}")
 
 
 def _tell(plan: Plan, service: str, moment: str, lock: int) -> list[str]:

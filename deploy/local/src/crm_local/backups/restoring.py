@@ -4,6 +4,7 @@ A service answers until its database is filled and waits; it is away while that 
 was lost. Killed at any point, the next call goes on with it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from crm_local import suite
 from crm_local.backups import archive, catalogue, following, swapping, unfinished
 from crm_local.backups.programs import find_program, pipe_programs, to_environment
 from crm_local.backups.recovered import RecoveredPostgres, discard_left
-from crm_local.backups.taking import require_space, verify
+from crm_local.backups.sizes import require_space
+from crm_local.backups.taking import verify
 from crm_local.backups.unfinished import Unfinished
+from crm_local.migrations import bring_up_to_date
 from crm_local.plan import HOME_MARK, Plan
-from crm_shared.service_registry import PUBLISHERS
+from crm_shared.service_registry import PUBLISHERS, find_service
 
 SWAP_TRIES: Final = 5
 
@@ -64,7 +67,11 @@ def restore(plan: Plan, work: Unfinished, lock: int, say: Say) -> Restored:
             raise
     following.follow(plan, work, lock, say)
     suite.release(plan.home, names)
+    suite.wait_running(plan.home, [f"{service}-api" for service in work.services])
     away_s = time.monotonic() - away_from_s
+    say("answering again")
+    suite.wait_running(plan.home, names)
+    following.tell_again(plan, work, lock, say)
     following.mend(plan, work.services, lock, say)
     unfinished.forget(plan.home)
     return Restored(
@@ -87,6 +94,7 @@ def give_up(plan: Plan, work: Unfinished) -> bool:
         return False
     unfinished.forget(plan.home)
     suite.release(plan.home, names_of(plan, work.services))
+    suite.wait_running(plan.home, names_of(plan, work.services))
     return True
 
 
@@ -115,13 +123,13 @@ def _fill(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
         work.moment = work.wanted or (last or backup.begun_at).isoformat()
         unfinished.note(plan.home, work)
         for service in work.services:
-            say(f"filling a database of {service} from it")
-            _copy(plan, side, service, lock)
+            say(f"{service}: filling a database from it")
+            _copy(plan, side, service, lock, say)
     finally:
         side.discard()
 
 
-def _copy(plan: Plan, side: RecoveredPostgres, service: str, lock: int) -> None:
+def _copy(plan: Plan, side: RecoveredPostgres, service: str, lock: int, say: Say) -> None:
     source = side.dsn_of(swapping.database_of(service))
     name = swapping.make_empty(plan.postgres.admin_dsn, source, service)
     pipe_programs(
@@ -132,6 +140,10 @@ def _copy(plan: Plan, side: RecoveredPostgres, service: str, lock: int) -> None:
         sink_environment=to_environment(plan.postgres.admin_dsn),
         lock=lock,
     )
+    # What can be done before service ends. An index in Elasticsearch is the live database's yet.
+    if not find_service(service).uses_elasticsearch:
+        say(f"{service}: migrate")
+        asyncio.run(bring_up_to_date(plan, service, name))
 
 
 def _replace(plan: Plan, work: Unfinished, names: Sequence[str], say: Say) -> None:

@@ -1,34 +1,41 @@
 """What `crm backup` and `crm restore` say: of backups, before a restore, after it, and where something is amiss."""
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import psycopg
 import typer
+from aiokafka.errors import KafkaError
 
 from crm_local import suite
 from crm_local.backups import archive, catalogue, unfinished
 from crm_local.backups.archive import NotArchived
 from crm_local.backups.catalogue import Backup
+from crm_local.backups.catching_up import NotCaughtUp
 from crm_local.backups.choosing import CannotRestore
 from crm_local.backups.following import FollowingFailed
 from crm_local.backups.locks import Busy
 from crm_local.backups.programs import ProgramFailed
 from crm_local.backups.recovered import NotReached
 from crm_local.backups.restoring import Restored
-from crm_local.backups.taking import NoSpace, format_bytes
+from crm_local.backups.sizes import NoSpace, format_bytes
 from crm_local.backups.unfinished import Unfinished
 from crm_local.home import Home
 from crm_local.migrations import MigrationFailed
 from crm_local.opening import refuse
 from crm_local.plan import Plan
 
-__all__ = ["GO_ON", "confirm", "describe_backups", "format_bytes", "said_plainly", "said_what_stands", "show"]
-
 GO_ON: Final = "crm restore goes on with it, crm restore --abandon gives it up while nothing is changed"
+
+
+def make_clocked() -> Callable[[str], None]:
+    """Return what says a line with the seconds since now before it."""
+    began_s = time.monotonic()
+    return lambda said: typer.echo(f"{time.monotonic() - began_s:6.1f} s  {said}")
 
 
 def describe_backups(plan: Plan, folder: Path) -> Iterator[str]:
@@ -87,7 +94,7 @@ def said_what_stands(home: Home) -> Iterator[None]:
     except psycopg.OperationalError as error:
         said, status = f"PostgreSQL: {str(error).strip()}", 1
     except (
-        *(NotReached, FollowingFailed, MigrationFailed, suite.SuiteFailed),
+        *(NotReached, NotCaughtUp, FollowingFailed, MigrationFailed, suite.SuiteFailed, KafkaError),
         *(NoSpace, NotArchived, ProgramFailed, OSError),
     ) as error:
         said, status = str(error), 1

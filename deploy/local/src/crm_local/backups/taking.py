@@ -12,17 +12,12 @@ from crm_local.backups import archive, catalogue
 from crm_local.backups.catalogue import Backup
 from crm_local.backups.locks import locked
 from crm_local.backups.programs import find_program, run_program, to_environment
+from crm_local.backups.sizes import format_bytes, require_space
 from crm_local.engines.account import hand_over
 from crm_local.plan import Plan
 
-# What a disk that other things live on must keep free: PostgreSQL's log, Kafka's, Elasticsearch's.
-SPARE_BYTES: Final = 256 * 1024 * 1024
 FIND_SIZE: Final = "SELECT sum(pg_database_size(oid))::bigint FROM pg_database"
 FIND_SYSTEM: Final = "SELECT system_identifier FROM pg_control_system()"
-
-
-class NoSpace(Exception):
-    """The disk has not what it would take. The message says how much."""
 
 
 def take_backup(plan: Plan, folder: Path, say: Callable[[str], None]) -> Backup:
@@ -96,17 +91,3 @@ def read_system(plan: Plan) -> int:
         row = admin.execute(FIND_SYSTEM).fetchone()
     assert row is not None  # noqa: S101 - for the types: it is one row always
     return int(row[0])
-
-
-def require_space(folder: Path, wanted_bytes: int, what: str) -> None:
-    """Raise NoSpace where `folder`'s disk has not what is wanted, and a rest for what lives on it."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < wanted_bytes + SPARE_BYTES:
-        raise NoSpace(
-            f"{folder} has {format_bytes(free_bytes)} free; {what} takes {format_bytes(wanted_bytes)}, and "
-            f"{format_bytes(SPARE_BYTES)} must be left"
-        )
-
-
-def format_bytes(count: int) -> str:
-    return f"{count / 1024 / 1024:,.0f} MB"

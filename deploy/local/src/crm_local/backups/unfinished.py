@@ -20,6 +20,8 @@ class Unfinished:
     stopped_at: str | None = None
     told: list[str] = field(default_factory=list)
     """The services of which the others have been told what was lost."""
+    again: list[str] = field(default_factory=list)
+    """Those of them whose workers make something again that has to be told of once more."""
 
     @property
     def lost_s(self) -> float:

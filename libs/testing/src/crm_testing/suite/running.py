@@ -1,6 +1,7 @@
 """`crm up` in a home and on ports of its own. Tests act through HTTP, look through HTTP, and kill real processes."""
 
 import asyncio
+import functools
 import importlib
 import json
 import os
@@ -118,6 +119,10 @@ class RunningCrm:
     async def run(self, service: str, *arguments: str) -> str:
         """Run a service's own command with this suite's settings, as `crm run` does; return what it prints."""
         return await asyncio.to_thread(self._crm, "run", service, *arguments)
+
+    async def command(self, *arguments: str, timeout_s: float = 300) -> str:
+        """Run a command of `crm` on this suite; return what it prints. Raises RuntimeError where it fails."""
+        return await asyncio.to_thread(functools.partial(self._crm, *arguments, timeout_s=timeout_s))
 
     # What it is made of
 
