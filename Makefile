@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast drills bench examples chart chart-check services baseline upgrade-drill
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast drills bench examples chart chart-check services baseline upgrade-drill restore-drill
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -95,6 +95,9 @@ examples: $(UV) ## property tests with TIMES as many examples, which are counted
 
 drills: $(UV) ## hurt a suite of its own in ten ways and see who is woken: 40 minutes, not part of `test`; as root (ARGS="relay kafka": only these)
 	@env PYTHONPATH=tests $(RUN) python -m drills $(ARGS)
+
+restore-drill: $(UV) ## bring a service of a suite of its own back to an earlier moment while people work; RPO, RTO, every copy compared (ARGS="--service contacts")
+	@env PYTHONPATH=tests $(RUN) python -m restore_drill $(ARGS)
 
 bench: $(UV) ## measure, each figure beside a bare reference in the same run
 	@$(RUN) python -m benchmarks $(ARGS)

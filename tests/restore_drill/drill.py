@@ -59,7 +59,7 @@ async def run_drill(crm: RunningCrm, tenants: Sequence[Tenant], course: Course, 
         await asyncio.sleep(course.after_s)
         say(f"they go on; {', '.join(course.services)} go back to {moment.isoformat()}")
         chosen = [argument for service in course.services for argument in ("--service", service)]
-        said = await crm.command("restore", *chosen, "--to-time", moment.isoformat(), "--yes", timeout_s=600)
+        said = await crm.command("restore", *chosen, "--to-time", moment.isoformat(), "--yes", timeout_s=3600)
         await asyncio.sleep(course.on_s)
     say("they stop; all is compared")
     began_s = time.monotonic()

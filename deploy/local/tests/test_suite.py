@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,9 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "has no command" in crm.run("run", "deals", "no-such-command", status=1)
     assert crm.run("token", "--tenant", made["tenant_id"], "--user", made["admin_id"]).count(".") == 2
 
+    plan = Plan(Home(crm.home), int(crm.environment["CRM_PORT_BASE"]))
+    _restore_deals(crm, plan)
+
     beside = Crm(crm.home.parent / "beside")
     beside.environment["CRM_PORT_BASE"] = crm.environment["CRM_PORT_BASE"]
     refused = beside.run("up", "--no-demo", status=1)
@@ -129,7 +133,6 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert crm.process("postgres-replica")["state"] == crm.process("connect")["state"] == "running"
 
     # A standby that somebody promoted keeps telling how far it had come.
-    plan = Plan(Home(crm.home), int(crm.environment["CRM_PORT_BASE"]))
     assert plan.replica is not None
     with psycopg.connect(plan.replica.admin_dsn) as standby:
         standby.execute("SELECT pg_promote()")
@@ -139,6 +142,46 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "everything is up" in crm.run("up", "--no-demo", "--no-replica", "--no-cdc")
     assert "connect" not in crm.run("ps")
     _wait(lambda: _count_slots(plan) == 0)
+
+
+def _restore_deals(crm: Crm, plan: Plan) -> None:
+    """Lose what was written after a moment; be interrupted once the databases are swapped, and go on."""
+    live = plan.postgres.admin_dsn.rpartition("/")[0] + "/crm_deals"
+    _ask(live, "CREATE TABLE notes AS SELECT 'backed up' AS text")
+    assert "verified" in crm.run("backup")
+    _ask(live, "INSERT INTO notes VALUES ('before')")
+    [[moment]] = _ask(live, "SELECT now()::text")
+    _ask(live, "INSERT INTO notes VALUES ('after')")
+
+    asked = ("restore", "--service", "deals", "--to-time", moment)
+    assert "--yes" in crm.run(*asked, status=2)
+    assert "in the future" in crm.run(*asked[:-1], "2100-01-01T00:00:00Z", "--yes", status=2)
+    assert "the earliest moment is 20" in crm.run(*asked[:-1], "2020-01-01T00:00:00Z", "--yes", status=2)
+    assert "no service orders" in crm.run("restore", "--service", "orders", "--yes", status=2)
+    assert "no restore was interrupted" in crm.run("restore", "--abandon", status=2)
+
+    (crm.home / "fails-once").touch()
+    assert "It waits half done" in crm.run(*asked, "--yes", status=1)
+    assert [crm.process(f"deals-{role}")["state"] for role in ("api", "worker")] == ["held", "held"]
+    assert "the restore of deals to" in crm.run("restore", "--service", "contacts", "--yes", status=2)
+    assert "stand at the earlier moment already" in crm.run("restore", "--abandon", status=2)
+    said = crm.run("restore")
+    assert f"deals restored --to {datetime.fromisoformat(moment).isoformat()}" in said
+    assert "RTO " in said
+
+    assert {text for (text,) in _ask(live, "SELECT text FROM notes")} == {"backed up", "before"}
+    kept = re.findall(r"crm_deals_replaced_\w+", crm.run("backup", "list"))[0]
+    assert _ask(live.replace("/crm_deals", f"/{kept}"), "SELECT count(*) FROM notes") == [(3,)]
+    assert "is gone" in crm.run("restore", "--drop", kept)
+    assert "no restore has replaced" in crm.run("restore", "--drop", "crm_contacts", status=2)
+    for name in ("deals-api", "deals-worker", "deals-relay", "connect", "contacts-api"):
+        assert crm.process(name)["state"] == "running"
+
+
+def _ask(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def _count_slots(plan: Plan) -> int:

@@ -98,6 +98,27 @@ async def test_a_restart_on_request_is_no_death(tmp_path: Path) -> None:
         assert "backoff" not in [state for state, _ in seen]
 
 
+async def test_one_that_is_held_stays_away_until_it_is_released(tmp_path: Path) -> None:
+    async with supervised(tmp_path, SLEEPER) as (subject, seen):
+        await _wait_until(subject, restarts=0)
+        subject.hold()
+        await _wait(lambda: subject.state == "held" and subject.runnable.pid is None)
+        subject.restart()
+        await asyncio.sleep(0.3)
+        assert subject.state == "held"
+        subject.release()
+        await _wait(lambda: subject.state == "running")
+        assert [state for state, _ in seen] == ["starting", "running", "held", "starting", "running"]
+
+
+async def test_one_that_is_held_ahead_never_runs(tmp_path: Path) -> None:
+    async with supervised(tmp_path, SLEEPER) as (subject, seen):
+        subject.hold()
+        await _wait(subject.settled.is_set)
+        assert not subject.ready.is_set()
+        assert [state for state, _ in seen] == ["held"]
+
+
 async def test_what_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
     async with supervised(tmp_path, SLEEPER) as (subject, _):
         await _wait_until(subject, restarts=0)

@@ -22,7 +22,7 @@ from crm_local.engines.install import prefetch
 from crm_local.engines.native import ENGINE_NAMES
 from crm_local.event_tracking.cli import why
 from crm_local.home import Home
-from crm_local.opening import open_plan, refuse
+from crm_local.opening import open_plan, open_running, refuse
 from crm_local.plan import Plan
 from crm_local.reports.cli import report
 from crm_shared.service_registry import SERVICES
@@ -152,9 +152,7 @@ def env() -> None:
 @app.command()
 def restart(process: str) -> None:
     """Stop one process and start it again."""
-    home = Home.from_environment()
-    if suite.supervisor_pid(home) is None:
-        refuse("nothing is running: crm up")
+    home = open_running().home
     if process not in {row["name"] for row in suite.list_processes(home)}:
         refuse(f"no process {process}: see crm ps")
     try:
@@ -239,11 +237,8 @@ def demo(
     from crm_local import demo as demonstration
     from crm_local.compose_suite import ComposeSuite
 
-    home = Home.from_environment()
-    if not compose and suite.supervisor_pid(home) is None:
-        refuse("nothing is running: crm up")
     try:
-        reached = ComposeSuite(Path.cwd()) if compose else demonstration.LocalSuite(open_plan(home))
+        reached = ComposeSuite(Path.cwd()) if compose else demonstration.LocalSuite(open_running())
         demonstration.run(reached, typer.echo)
     except demonstration.DemoFailed as error:
         refuse(str(error))
@@ -271,7 +266,8 @@ def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | N
             _refuse_busy(busy)
         suite.start_supervisor(home)
     suite.follow(home, _report_ready, UP_WITHIN_S, known=running)
-    typer.echo(f"everything is up, {time.monotonic() - began_s:.1f} s")
+    held = f" but {', '.join(sorted(home.list_held()))}: crm restore goes on" if home.list_held() else ""
+    typer.echo(f"everything is up{held}, {time.monotonic() - began_s:.1f} s")
 
 
 def _report_ready(name: str, ready_after_s: float) -> None:

@@ -4,6 +4,7 @@ from typing import NoReturn
 
 import typer
 
+from crm_local import suite
 from crm_local.home import Home
 from crm_local.plan import Plan
 
@@ -16,6 +17,15 @@ def open_plan(home: Home) -> Plan:
         return Plan(home, home.port_base())
     except ValueError as error:
         refuse(str(error))
+
+
+def open_running() -> Plan:
+    """Return the plan of a suite that runs; else refuse."""
+    home = Home.from_environment()
+    plan = open_plan(home)
+    if suite.supervisor_pid(home) is None:
+        refuse("nothing is running: crm up")
+    return plan
 
 
 def refuse(message: str, *, status: int = 1) -> NoReturn:

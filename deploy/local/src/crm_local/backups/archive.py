@@ -33,7 +33,7 @@ def list_segments(folder: Path) -> list[str]:
 def has_begun(folder: Path, first: str) -> bool:
     """Return whether the log is kept from `first` on; that itself may be the piece that is written to yet."""
     segments = list_segments(folder)
-    return folder.is_dir() and (not segments or segments[0] <= first)
+    return first in segments or (folder.is_dir() and all(name < first for name in segments))
 
 
 def find_reach(folder: Path, first: str) -> str | None:

@@ -7,8 +7,7 @@ import typer
 
 from crm_local import suite
 from crm_local.home import Home
-from crm_local.opening import open_plan, refuse
-from crm_local.plan import Plan
+from crm_local.opening import open_plan, open_running, refuse
 
 Folder = Annotated[Path | None, typer.Option("--from", help="where backups lie, if not beside this suite's data")]
 
@@ -28,7 +27,7 @@ def take(
     from crm_local.backups.saying import said_plainly
     from crm_local.backups.sizes import format_bytes
 
-    plan = _open_running()
+    plan = open_running()
     folder = catalogue.backup_folder(plan.home, to)
     with said_plainly():
         made = taking.take_backup(plan, folder, typer.echo)
@@ -82,7 +81,7 @@ def restore(
     from crm_local.backups import catalogue, choosing, restoring, saying, unfinished
     from crm_local.backups.locks import locked
 
-    plan = _open_running()
+    plan = open_running()
     with (
         saying.said_plainly(),
         locked(plan.home.data / "restore.lock", said_when_busy="another crm restore is at work") as lock,
@@ -102,11 +101,3 @@ def restore(
             with saying.said_what_stands(plan.home):
                 done = restoring.restore(plan, work, lock, saying.make_clocked())
             saying.show(done)
-
-
-def _open_running() -> Plan:
-    home = Home.from_environment()
-    plan = open_plan(home)
-    if suite.supervisor_pid(home) is None:
-        refuse("nothing is running: crm up")
-    return plan

@@ -28,12 +28,14 @@ SETTINGS: Final[Mapping[str, str]] = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
-    "hot_standby": "on",
-    "recovery_target_action": "pause",
+    # Not read before it is done, nor stopped there for reading: what was under way at the moment holds its locks until
+    # recovery ends, and a dump would wait for them for ever.
+    "hot_standby": "off",
+    "recovery_target_action": "promote",
     "recovery_target_timeline": "current",
 }
 LET_IN: Final = "local all all trust\n"
-IS_THERE: Final = "SELECT NOT pg_is_in_recovery() OR pg_get_wal_replay_pause_state() = 'paused'"
+IS_THERE: Final = "SELECT NOT pg_is_in_recovery()"
 FIND_LAST: Final = "SELECT pg_last_xact_replay_timestamp()"
 LAST_SAID: Final = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from crm_local import suite
-from crm_local.home import Home
-from crm_local.opening import open_plan, refuse
+from crm_local.opening import open_running
 from crm_shared.features.event_tracking import EVENT_HELP, JSON_HELP, MOST_HELP, MOST_RECORDS, RECORD_HELP
 
 
@@ -27,12 +25,7 @@ def why(
     from crm_shared.features.event_tracking.table import print_parts
 
     wanted = read_wanted(event_id, record, most)
-    if not compose:
-        home = Home.from_environment()
-        plan = open_plan(home)
-        if suite.supervisor_pid(home) is None:
-            refuse("nothing is running: crm up")
-    asked: Asked = ComposeServices(Path.cwd()) if compose else LocalServices(plan)
+    asked: Asked = ComposeServices(Path.cwd()) if compose else LocalServices(open_running())
     try:
         parts = asyncio.run(ask_all(asked, wanted))
     except KeyboardInterrupt:
