@@ -38,7 +38,7 @@ def follow(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
     Raises MigrationFailed, FollowingFailed, SuiteFailed.
     """
     assert work.moment is not None  # noqa: S101 - for the types: it is noted before anything is swapped
-    for service in (one for one in SERVICES if one in work.services and one not in work.told):
+    for service in (one for one in SERVICES if one in work.services and one not in work.announced):
         if find_service(service).uses_elasticsearch:
             say(f"{service}: migrate")
             asyncio.run(bring_up_to_date(plan, service))
@@ -47,15 +47,15 @@ def follow(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
             if plan.connect is not None:  # what it hears from now on, it hears of its new slot
                 suite.wait_running(plan.home, [CONNECT])
         say(f"{service}: restored --to {work.moment}")
-        for line in _tell(plan, service, work.moment, lock):
+        for line in _announce(plan, service, work.moment, lock):
             if MADE_AGAIN.search(line):
                 work.again.append(service)
             say(f"  {line}")
-        work.told.append(service)
+        work.announced.append(service)
         unfinished.note(plan.home, work)
 
 
-def tell_again(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
+def announce_again(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
     """Raise what workers have made once more meanwhile, under the ids of what was lost: its versions begin too low.
 
     Raises NotCaughtUp, FollowingFailed, SuiteFailed.
@@ -68,7 +68,7 @@ def tell_again(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
             names = [f"{service}-api", f"{service}-worker"]
             suite.hold(plan.home, names)
             say(f"{service}: restored --to {work.moment}, once more")
-            lines = _tell(plan, service, work.moment, lock)
+            lines = _announce(plan, service, work.moment, lock)
             suite.release(plan.home, names)
             suite.wait_running(plan.home, names)
             if not any(MADE_AGAIN.search(line) for line in lines):
@@ -92,7 +92,7 @@ def mend(plan: Plan, services: Sequence[str], lock: int, say: Say) -> None:
                 say(f"{error}\nThat is left to you: crm run {service} {' '.join(arguments)}")
 
 
-def _tell(plan: Plan, service: str, moment: str, lock: int) -> list[str]:
+def _announce(plan: Plan, service: str, moment: str, lock: int) -> list[str]:
     for tries_left in reversed(range(TRIES)):
         try:
             return _run(plan, service, ("restored", "--to", moment), lock)

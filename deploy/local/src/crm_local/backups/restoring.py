@@ -71,7 +71,7 @@ def restore(plan: Plan, work: Unfinished, lock: int, say: Say) -> Restored:
     away_s = time.monotonic() - away_from_s
     say("answering again")
     suite.wait_running(plan.home, names)
-    following.tell_again(plan, work, lock, say)
+    following.announce_again(plan, work, lock, say)
     following.mend(plan, work.services, lock, say)
     unfinished.forget(plan.home)
     return Restored(

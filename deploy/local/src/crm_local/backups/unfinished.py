@@ -18,7 +18,7 @@ class Unfinished:
     stamp: str
     moment: str | None = None
     stopped_at: str | None = None
-    told: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
     """The services of which the others have been told what was lost."""
     again: list[str] = field(default_factory=list)
     """Those of them whose workers make something again that has to be told of once more."""
