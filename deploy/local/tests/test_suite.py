@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +149,7 @@ def _restore_deals(crm: Crm, plan: Plan) -> None:
     _ask(live, "CREATE TABLE notes AS SELECT 'backed up' AS text")
     assert "verified" in crm.run("backup")
     _ask(live, "INSERT INTO notes VALUES ('before')")
-    [[moment]] = _ask(live, "SELECT now()::text")
+    moment = _ask(live, "SELECT clock_timestamp()")[0][0].isoformat()
     _ask(live, "INSERT INTO notes VALUES ('after')")
 
     asked = ("restore", "--service", "deals", "--to-time", moment)
@@ -166,7 +165,7 @@ def _restore_deals(crm: Crm, plan: Plan) -> None:
     assert "the restore of deals to" in crm.run("restore", "--service", "contacts", "--yes", status=2)
     assert "stand at the earlier moment already" in crm.run("restore", "--abandon", status=2)
     said = crm.run("restore")
-    assert f"deals restored --to {datetime.fromisoformat(moment).isoformat()}" in said
+    assert f"deals restored --to {moment}" in said
     assert "RTO " in said
 
     assert {text for (text,) in _ask(live, "SELECT text FROM notes")} == {"backed up", "before"}

@@ -64,7 +64,7 @@ def begin(folder: Path, begun_at: datetime) -> Path:
 
 
 def finish(unfinished: Path, *, begun_at: datetime, ended_at: datetime) -> Backup:
-    """Give a backup its name, now that it is whole: from here on it is in the list."""
+    """Return a backup under its name, now that it is whole: from here on it is in the list."""
     manifest = json.loads((unfinished / FILES / "backup_manifest").read_text())
     start = manifest["WAL-Ranges"][0]
     target = unfinished.parent / unfinished.name.removeprefix(UNFINISHED)
