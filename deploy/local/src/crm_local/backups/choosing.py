@@ -15,7 +15,7 @@ from crm_shared.time_window import parse_instant
 STAMP_FORMAT: Final = "%Y%m%dt%H%M%Sz"
 
 
-class CannotRestore(Exception):
+class CannotRestore(ValueError):
     """What is asked for can't be had. The message says why, and what can."""
 
 
