@@ -114,8 +114,7 @@ async def verify(new: Tree, service: str, fleet: Fleet) -> list[Verified]:
 
 async def _verify(new: Tree, service: str, fleet: Fleet, *options: str) -> Verified:
     status, output = await run_command(new.describe_command(service, "verify", *options), fleet.logs)
-    said = output.strip().splitlines()
-    return Verified(" ".join((f"crm-{service} verify", *options)), said[-1] if said else "", status == 0)
+    return Verified(" ".join((f"crm-{service} verify", *options)), output.strip(), status == 0)
 
 
 @asynccontextmanager
