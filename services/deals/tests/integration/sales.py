@@ -11,6 +11,7 @@ import jwt
 from crm_deals.settings import DealsSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
+from crm_shared.features.imports.references import MAX_COMPANY_TEXT
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
@@ -44,10 +45,14 @@ class ContactsStandIn:
         _, _, token = request.headers["authorization"].partition(" ")
         owner_id = UUID(jwt.decode(token, options={"verify_signature": False})["sub"])
         items: list[dict[str, Any]] = []
-        for index, name in enumerate(json.loads(request.content)["items"]):
+        names = json.loads(request.content)["items"]
+        assert max(map(len, names)) <= MAX_COMPANY_TEXT
+        for index, name in enumerate(names):
             if len(name) > 255:
                 detail = "can't be made: should have at most 255 characters"
-                items.append({"index": index, "status": 422, "problem": {"detail": detail}})
+                errors = [{"pointer": f"/items/{index}", "detail": detail}]
+                problem = {"detail": f"/items/{index}: {detail}", "errors": errors}
+                items.append({"index": index, "status": 422, "problem": problem})
                 continue
             spaced = " ".join(name.split())
             is_there = spaced.casefold() in self.companies

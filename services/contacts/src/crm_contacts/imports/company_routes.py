@@ -13,15 +13,15 @@ from crm_contacts.imports.missing_companies import name_companies
 from crm_shared.contracts.states import CompanyState
 from crm_shared.features.batches import Outcome
 from crm_shared.features.batches.requests import MAX_ITEMS, BatchRoute, read_items, reply_items
-from crm_shared.features.imports.references import NameKey
+from crm_shared.features.imports.references import MAX_COMPANY_TEXT, NameKey
 from crm_shared.http.batch_limit import TooManyBatchItems
 from crm_shared.http.context import Context, RequestContext
 from crm_shared.http.models import RequestBody
 from crm_shared.http.problems import Problem, problems, to_problem
 from crm_shared.refusals import InvalidField, Refusal
 
-MAX_TEXT = 1000
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+GONE = "was deleted or given away meanwhile"
+Text = Annotated[str, Field(min_length=1, max_length=MAX_COMPANY_TEXT)]
 _read_text = TypeAdapter(Text).validate_python
 _ITEMS_SCHEMA = {
     "type": "array",
@@ -69,10 +69,12 @@ async def find_or_create_companies(body: FindOrCreateRequest, context: Context) 
     companies: dict[int, Mapping[str, Any]] = {}
     for index, key in keys:
         company = named.found[key]
-        if isinstance(company, UUID):
+        if not isinstance(company, UUID):
+            refusals[index] = InvalidField.at(f"/items/{index}", str(company))
+        elif company in named.states:
             companies[index] = named.states[company]
         else:
-            refusals[index] = InvalidField.at(f"/items/{index}", str(company))
+            refusals[index] = InvalidField.at(f"/items/{index}", GONE)
     items = [*_list_refused(context, refusals), *_list_companies(companies, named.created)]
     written = [Outcome(201, one, named.states[one]["version"], is_published=True) for one in named.created]
     return await reply_items(context, "company", sorted(items, key=itemgetter("index")), written)

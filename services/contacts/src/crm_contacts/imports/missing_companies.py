@@ -61,14 +61,15 @@ async def name_companies(
 async def find_or_create(
     transaction: Transaction, caller: Caller, names: Iterable[NameKey], clock: Clock
 ) -> tuple[dict[NameKey, UUID | str | None], list[UUID]]:
-    """Find the caller's companies by domain, else by name, and make one for each name that none of them has.
+    """Find the caller's companies by domain, else by name, and make one for each that none of them is.
 
-    However its letters' case and spaces are. Gives an id for each name, or why there can be none, and which were made.
+    However a name's letters' case and spaces are, and however a domain is written: as a page's address too. Gives an
+    id for each name, or why there can be none, and which were made.
     """
     await transaction.execute(LOCK_COMPANIES, caller.tenant_id)
     found = await find_companies(transaction, caller, names)
     items: list[BatchItem[CreateCompany]] = []
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str | None, str], int] = {}
     for key, company in found.items():
         if company != NO_COMPANY:
             continue
@@ -77,17 +78,25 @@ async def find_or_create(
         except ValueError as error:
             found[key] = f"can't be made: {error}"
             continue
-        if (folded := name.casefold()) not in numbers:
-            numbers[folded] = len(items)
+        if (identity := _identify(key, name)) not in numbers:
+            numbers[identity] = len(items)
             new = NewCompany(name=name, domain=key[1], owner_id=caller.user_id)
             items.append(BatchItem(len(items), new=CreateCompany(caller, new)))
     outcomes = await write_batch(transaction, CompanyBatch(caller, clock), items)
     for key, company in found.items():
         if company == NO_COMPANY:
-            outcome = outcomes[numbers[_read_name(key).casefold()]]
+            outcome = outcomes[numbers[_identify(key, _read_name(key))]]
             found[key] = f"can't be made: {outcome.detail}" if isinstance(outcome, Refusal) else outcome.id
     return found, [one.id for one in outcomes.values() if not isinstance(one, Refusal)]
 
 
 def _read_name(key: NameKey) -> str:
-    return read_short_text(to_spaced(str(key[0])))
+    name = read_short_text(to_spaced(str(key[0])))
+    if not name:
+        raise ValueError("holds spaces only")
+    return name
+
+
+def _identify(key: NameKey, name: str) -> tuple[str | None, str]:
+    """Return what those share that mean one company: the domain, as only one company has it, else the name."""
+    return (key[1], "") if key[1] else (None, name.casefold())

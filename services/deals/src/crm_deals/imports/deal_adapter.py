@@ -33,6 +33,7 @@ from crm_shared.features.imports.forms import ValueKind, split_cell
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.references import (
     COMPANY,
+    MAX_COMPANY_TEXT,
     NO_COMPANY,
     Found,
     NameKey,
@@ -40,7 +41,7 @@ from crm_shared.features.imports.references import (
     Wanted,
     key_by_text,
 )
-from crm_shared.features.imports.values import find_id
+from crm_shared.features.imports.values import MAX_SHORT_TEXT, find_id
 from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.features.replicas.lookup import find_named, find_seen_ids
 from crm_shared.features.replicas.references import find_known
@@ -265,7 +266,10 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
 
 def _find_settled(job: Import, key: NameKey) -> UUID | str:
     """Return the company that contacts gave for a name, or why there is none; deleted meanwhile, it is not there."""
-    company = job.options.companies.get(str(key[0]), NO_COMPANY)
+    text = str(key[0])
+    if len(text) > MAX_COMPANY_TEXT:
+        return f"can't be made: should have at most {MAX_SHORT_TEXT} characters"
+    company = job.options.companies.get(text, NO_COMPANY)
     return find_id(company) or company
 
 

@@ -16,6 +16,8 @@ NameKey = tuple[str | None, ...]
 NO_COMPANY: Final = "there is no such company"
 NO_OWNER: Final = "there is no such active user"
 COMPANY: Final = "company"
+MAX_COMPANY_TEXT: Final = 1000
+"""Letters by which a company is looked for: a page's address may be longer than its name."""
 
 
 class RowKey(NamedTuple):

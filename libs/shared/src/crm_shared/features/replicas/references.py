@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -143,13 +143,15 @@ class References:
                 for answer in answers:
                     name = some[answer["index"]]
                     if answer.get("company") is None:
-                        settled[name] = answer["problem"]["detail"]
+                        settled[name] = _read_reason(answer["problem"])
                     else:
                         settled[name] = UUID(answer["company"]["id"]), answer["status"] == HTTPStatus.CREATED
                 companies = [one["company"] for one in answers if one.get("company") is not None]
                 records = [from_state(caller.tenant_id, CompanyState.model_validate(one)) for one in companies]
             except (KeyError, IndexError, TypeError, ValueError):
                 raise Unavailable(UNREADABLE) from None
+            if not settled.keys() >= set(some):
+                raise Unavailable(UNREADABLE)
             async with self.database.begin(caller.tenant_id) as transaction:
                 await save_records(transaction, records)
         return settled
@@ -196,6 +198,12 @@ class References:
             return answer is not None and (UserState.model_validate(answer).active or reference.may_have_left)
         except ValidationError:
             raise Unavailable(UNREADABLE) from None
+
+
+def _read_reason(problem: Mapping[str, Any]) -> str:
+    """Return what is wrong with an item, without the place in a request that nobody has seen."""
+    errors = problem.get("errors") or [problem]
+    return str(errors[0]["detail"])
 
 
 async def find_known(connection: Connection, caller: Caller, wanted: Collection[Reference]) -> Found:

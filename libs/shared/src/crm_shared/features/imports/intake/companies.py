@@ -21,7 +21,7 @@ from crm_shared.features.imports.prepare.references import find_all
 from crm_shared.features.imports.prepare.side_process import PreparingDied, preparing_beside
 from crm_shared.features.imports.prepare.survey import Surveyed
 from crm_shared.features.imports.problems import Warned
-from crm_shared.features.imports.references import COMPANY, NO_COMPANY, Found, Wanted
+from crm_shared.features.imports.references import COMPANY, MAX_COMPANY_TEXT, NO_COMPANY, Found, Wanted
 from crm_shared.refusals import InvalidField, Unavailable
 
 MAX_COMPANIES: Final = 5_000
@@ -89,7 +89,9 @@ async def _list_missing(job: Import, kind: AnyAdapter, caller: Caller, database:
     async def find(wanted: Wanted) -> Found:
         named = Wanted(keys=wanted.keys, names={COMPANY: wanted.names.get(COMPANY, {})})
         found = await find_all(database, caller, named, looking, kind, clock)
-        missing.update(dict.fromkeys(str(key[0]) for key in found.list_missing_companies(named)))
+        texts = (str(key[0]) for key in found.list_missing_companies(named))
+        # A longer one can name none, and thousands of them would be more than a request may hold.
+        missing.update(dict.fromkeys(text for text in texts if len(text) <= MAX_COMPANY_TEXT))
         if len(missing) > MAX_COMPANIES:
             raise InvalidField.at(
                 "/on_missing_company",
