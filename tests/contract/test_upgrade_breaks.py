@@ -27,12 +27,20 @@ MOVE: Final = {
     },
     "additionalProperties": False,
 }
-DEAL: Final = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "kind": MOVE}}
+DEAL: Final = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {"id": {"type": "string"}, "kind": MOVE, "tags": {"type": "array", "items": {"type": "string"}}},
+}
 API: Final = {
     "paths": {
         "/v1/deals/{deal_id}": {
             "post": {
-                "parameters": [{"in": "query", "name": "fast", "schema": {"type": "integer", "maximum": 9}}],
+                "parameters": [
+                    {"in": "query", "name": "fast", "schema": {"type": "integer", "maximum": 9, "default": 5}},
+                    {"in": "path", "name": "deal_id", "required": True, "schema": {"type": "string"}},
+                ],
+                "security": [],
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Move"}}}},
                 "responses": {
                     "200": {
@@ -73,7 +81,10 @@ AT: Final = "POST /v1/deals/{deal_id}"
     ("change", "found"),
     [
         (lambda api: api["paths"].pop("/v1/deals/{deal_id}"), f"{AT}: taken away"),
-        (lambda api: post(api)["parameters"].clear(), f"{AT} query fast: parameter taken away"),
+        (lambda api: post(api)["parameters"].pop(0), f"{AT} query fast: parameter taken away"),
+        (lambda api: post(api)["parameters"][0]["schema"].pop("default"), f"{AT} query fast: default was 5, is null"),
+        (lambda api: post(api)["parameters"][1]["schema"].update(format="uuid"), f"{AT} path deal_id: format was None"),
+        (lambda api: post(api).pop("security"), f"{AT}: asks for a token now"),
         (lambda api: post(api)["parameters"][0].update(required=True), f"{AT} query fast: parameter required now"),
         (lambda api: post(api)["parameters"][0]["schema"].update(maximum=8), f"{AT} query fast: maximum was 9, is 8"),
         (lambda api: post(api)["requestBody"].update(required=True), f"{AT} body: required now"),
@@ -87,7 +98,12 @@ AT: Final = "POST /v1/deals/{deal_id}"
             f"{AT} body/stage_id: was string, is integer",
         ),
         (lambda api: move(api)["properties"]["kind"]["enum"].pop(), f'{AT} body/kind: value "LOST" taken away'),
+        (lambda api: move(api)["properties"]["kind"].update(default="LOST"), f"{AT} body/kind: default was null"),
         (lambda api: deal(api)["properties"].pop("id"), f"{AT} 200/id: field taken away"),
+        (
+            lambda api: deal(api)["properties"]["tags"].pop("items"),
+            f"{AT} 200/tags/items: anything may be answered now",
+        ),
         (lambda api: deal(api)["required"].clear(), f"{AT} 200/id: field may be missing now"),
         (
             lambda api: deal(api)["properties"].update(id={"anyOf": [{"type": "string"}, {"type": "null"}]}),
@@ -103,7 +119,10 @@ def test_what_an_api_takes_away_is_seen(change: Change, found: str) -> None:
     "change",
     [
         lambda _: None,
-        lambda api: api["paths"].update({"/v1/deals/{id}": api["paths"].pop("/v1/deals/{deal_id}")}),
+        lambda api: (
+            post(api)["parameters"][1].update(name="id"),
+            api["paths"].update({"/v1/deals/{id}": api["paths"].pop("/v1/deals/{deal_id}")}),
+        ),
         lambda api: api["paths"].update({"/v1/quotes": {"get": {}}}),
         lambda api: deal(api)["properties"].update(more={"type": "string"}),
         lambda api: move(api)["properties"].update(more={"type": "string"}),
@@ -119,8 +138,8 @@ TABLES: Final = {
     "tables": {
         "public.deals": {
             "columns": {
-                "id": {"type": "uuid", "not_null": True, "has_default": False},
-                "name": {"type": "text", "not_null": False, "has_default": True},
+                "id": {"type": "uuid", "not_null": True, "has_default": False, "default": None, "is_computed": False},
+                "name": {"type": "text", "not_null": False, "has_default": True, "default": "''", "is_computed": False},
             },
             "rules": {"constraint deals_pkey": {"rule": "PRIMARY KEY (id)", "columns": ["id"]}},
             "rights": ["app select"],
@@ -147,6 +166,14 @@ def new_rule(*columns: str) -> dict[str, Any]:
         (lambda shape: deals(shape)["columns"]["id"].update(type="text"), "public.deals.id: was uuid, is text"),
         (lambda shape: deals(shape)["columns"]["name"].update(not_null=True), "public.deals.name: takes no NULL now"),
         (lambda shape: deals(shape)["columns"]["name"].update(has_default=False), "public.deals.name: has no default"),
+        (
+            lambda shape: deals(shape)["columns"]["name"].update(default="'x'"),
+            "public.deals.name: default was '', is 'x'",
+        ),
+        (
+            lambda shape: deals(shape)["columns"]["id"].update(is_computed=True),
+            "public.deals.id: takes no value now, it is computed",
+        ),
         (
             lambda shape: deals(shape)["columns"].update(more=deals(shape)["columns"]["id"]),
             "public.deals.more: new, and old code has no value for it",

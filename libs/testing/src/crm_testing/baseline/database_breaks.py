@@ -33,6 +33,10 @@ def _list_column_breaks(old: Shape, new: Shape) -> Iterator[str]:
             yield f".{name}: takes no NULL now"
         if column["has_default"] and not now["has_default"]:
             yield f".{name}: has no default now"
+        elif column["has_default"] and now["default"] != column["default"]:
+            yield f".{name}: default was {column['default']}, is {now['default']}"
+        if now["is_computed"] and not column["is_computed"]:
+            yield f".{name}: takes no value now, it is computed"
     for name in new.keys() - old.keys():
         if new[name]["not_null"] and not new[name]["has_default"]:
             yield f".{name}: new, and old code has no value for it"

@@ -26,8 +26,10 @@ _TABLES: Final = """
 """
 _COLUMNS: Final = """
     SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull AS not_null,
-           a.atthasdef OR a.attidentity <> '' AS has_default
-      FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+           a.atthasdef OR a.attidentity <> '' AS has_default, pg_get_expr(d.adbin, d.adrelid) AS default,
+           a.attgenerated <> '' OR a.attidentity = 'a' AS is_computed
+      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
 """
 # That a column takes no NULL is told of the column.
 _RULES: Final = """
@@ -104,7 +106,7 @@ async def _read_shape(admin_dsn: str, database: str) -> Shape:
 
 async def _read_table(connection: asyncpg.Connection, table: int) -> dict[str, Any]:
     columns = {
-        one["name"]: {key: one[key] for key in ("type", "not_null", "has_default")}
+        one["name"]: {key: one[key] for key in ("type", "not_null", "has_default", "default", "is_computed")}
         for one in await connection.fetch(_COLUMNS, table)
     }
     rules = {

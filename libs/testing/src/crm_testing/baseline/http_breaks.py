@@ -6,7 +6,7 @@ pass over fields and values that they do not know (docs/operations/upgrade.md).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from crm_testing.baseline.folder import Shape
@@ -18,28 +18,35 @@ _METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options")
 
 def list_http_breaks(released: Shape, present: Shape) -> Iterator[str]:
     """Yield each break as `METHOD /path: what`. A placeholder's name is nobody's concern."""
-    now = {_PLACEHOLDER.sub("{}", path): operations for path, operations in present["paths"].items()}
+    now = {_PLACEHOLDER.sub("{}", path): (path, operations) for path, operations in present["paths"].items()}
     for path, operations in released["paths"].items():
-        found = now.get(_PLACEHOLDER.sub("{}", path), {})
+        path_now, found = now.get(_PLACEHOLDER.sub("{}", path), (path, {}))
+        names = dict(zip(_PLACEHOLDER.findall(path_now), _PLACEHOLDER.findall(path), strict=True))
         for method in (name for name in _METHODS if name in operations):
             if method not in found:
                 yield f"{method.upper()} {path}: taken away"
                 continue
-            operation = _Operation(released, present, operations[method], found[method])
+            operation = _Operation(released, present, operations[method], found[method], names)
             yield from (f"{method.upper()} {path}{line}" for line in operation.list_breaks())
 
 
 class _Operation:
-    def __init__(self, released: Shape, present: Shape, old: Shape, new: Shape) -> None:
+    """`names`: what the old path calls each placeholder of the new one, with the braces."""
+
+    def __init__(self, released: Shape, present: Shape, old: Shape, new: Shape, names: Mapping[str, str]) -> None:
         self._released, self._present, self._old, self._new = released, present, old, new
+        self._names = names
 
     def list_breaks(self) -> Iterator[str]:
+        if self._old.get("security") == [] and self._new.get("security") != []:
+            yield ": asks for a token now"
         yield from self._compare_parameters()
         yield from self._compare_bodies()
         yield from self._compare_answers()
 
     def _compare_parameters(self) -> Iterator[str]:
-        old, new = self._list_parameters(self._released, self._old), self._list_parameters(self._present, self._new)
+        old = dict(_list_parameters(self._released, self._old, {}))
+        new = dict(_list_parameters(self._present, self._new, self._names))
         for name, parameter in old.items():
             if name not in new:
                 yield f" {name}: parameter taken away"
@@ -49,11 +56,6 @@ class _Operation:
         for name, parameter in new.items():
             if parameter.get("required") and not old.get(name, {}).get("required"):
                 yield f" {name}: parameter required now"
-
-    @staticmethod
-    def _list_parameters(document: Shape, operation: Shape) -> dict[str, Any]:
-        found = [follow(document, parameter) for parameter in operation.get("parameters", ())]
-        return {f"{one['in']} {one['name']}": one for one in found if one["in"] != "path"}
 
     def _compare_bodies(self) -> Iterator[str]:
         old, new = self._read_body(self._released, self._old), self._read_body(self._present, self._new)
@@ -87,6 +89,13 @@ class _Operation:
                     continue
                 compared = Answered(self._released, self._present)
                 yield from compared.compare(content.get("schema", {}), answered.get("schema", {}), f" {status}")
+
+
+def _list_parameters(document: Shape, operation: Shape, names: Mapping[str, str]) -> Iterator[tuple[str, Shape]]:
+    for reference in operation.get("parameters", ()):
+        one = follow(document, reference)
+        step = f"{{{one['name']}}}"
+        yield f"{one['in']} {names.get(step, step)[1:-1] if one['in'] == 'path' else one['name']}", one
 
 
 def follow(document: Shape, node: Shape) -> Shape:

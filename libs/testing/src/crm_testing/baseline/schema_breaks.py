@@ -59,8 +59,11 @@ class Comparison(ABC):
                 yield f"{place}/{name}: field taken away"
         yield from self.compare_required(old, new, place)
         for keyword in ("items", "additionalProperties"):
-            if isinstance(old.get(keyword), dict) and isinstance(new.get(keyword), dict):
+            fits, into = self.order(old.get(keyword), new.get(keyword))
+            if isinstance(fits, dict) and isinstance(into, dict):
                 yield from self.compare(old[keyword], new[keyword], f"{place}/{keyword}")
+            elif isinstance(into, dict) and _may_hold_any(fits, keyword, self.order(old, new)[0]):
+                yield f"{place}/{keyword}: {self.loses}"
 
     def _compare_types(self, old: Shape, new: Shape, place: str) -> Iterator[str]:
         asking, offered = self.order(_list_types(old), _list_types(new))
@@ -70,6 +73,7 @@ class Comparison(ABC):
             yield f"{place}: was {_name(old)}, is {_name(new)}"
 
     lacks: str
+    loses: str
     lists_all_values: bool
 
     @abstractmethod
@@ -86,7 +90,14 @@ class Comparison(ABC):
 class Sent(Comparison):
     """What old clients send, the new API must take."""
 
-    lacks, lists_all_values = "taken no more", False
+    lacks, loses, lists_all_values = "taken no more", "not just anything is taken now", False
+
+    def compare(self, old: Shape, new: Shape, place: str) -> Iterator[str]:
+        """Yield each break, and what is taken for a value that is left out."""
+        was, now = json.dumps(old.get("default")), json.dumps(new.get("default"))
+        if was != now:
+            yield f"{place}: default was {was}, is {now}"
+        yield from super().compare(old, new, place)
 
     def order(self, old: Any, new: Any) -> tuple[Any, Any]:
         return old, new
@@ -114,7 +125,7 @@ class Sent(Comparison):
 class Answered(Comparison):
     """What the new API answers, old clients must be able to read; a further value of a list they pass over."""
 
-    lacks, lists_all_values = "may be answered now", True
+    lacks, loses, lists_all_values = "may be answered now", "anything may be answered now", True
 
     def order(self, old: Any, new: Any) -> tuple[Any, Any]:
         return new, old
@@ -150,6 +161,11 @@ def _resolve(document: Shape, schema: Shape) -> Shape:
     merged["properties"] = {name: field for part in parts for name, field in part.get("properties", {}).items()}
     merged["required"] = [name for part in parts for name in part.get("required", ())]
     return merged
+
+
+def _may_hold_any(within: object, keyword: str, schema: Shape) -> bool:
+    """Return whether arrays or objects of `schema` may hold whatever there is: nothing is said `within` them."""
+    return within in (None, True) and ("array" if keyword == "items" else "object") in _list_types(schema)
 
 
 def _list_types(schema: Shape) -> set[str]:
