@@ -8,10 +8,15 @@ from services.deals.tests.integration.sales import ContactsStandIn, Sales
 from services.deals.tests.integration.test_imports import list_deals, read_errors, run
 
 from crm_deals import consumers
+from crm_shared.access import Caller
+from crm_shared.contracts.states import CompanyState
 from crm_shared.features.imports.intake import companies
+from crm_shared.features.replicas.lookup import find_named
+from crm_shared.features.replicas.records import from_state, save_records
 from crm_testing import importing
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.published_records import PublishedRecord
+from crm_testing.query_plans import Explaining, list_nodes
 
 pytestmark = pytest.mark.engines
 
@@ -108,3 +113,17 @@ async def test_a_file_of_too_many_companies_makes_none(sales: Sales, monkeypatch
     answer = await importing.upload(sales.rep, file, entity_type="DEAL", **CREATE)
     require_problem(answer, 422, "invalid-field", "/on_missing_company")
     assert "many 0" not in sales.contacts.companies
+
+
+async def test_names_are_not_each_held_against_each_record(sales: Sales) -> None:
+    """Right after thousands were made, of which statistics know nothing: 5,000 names ran into the time limit."""
+    states = [sales.contacts.make_company(f"Made {number}", sales.tenant.rep.id) for number in range(2000)]
+    records = [from_state(sales.tenant.id, CompanyState.model_validate(state)) for state in states]
+    async with sales.kit.database.begin(sales.tenant.id) as transaction:
+        await save_records(transaction, records)
+    rep = sales.tenant.rep
+    caller = Caller(rep.tenant_id, rep.id, rep.role, base_currency="EUR", time_zone="UTC", token="")
+    async with sales.kit.database.read(sales.tenant.id) as connection:
+        explaining = Explaining(connection)
+        await find_named(explaining, caller, "company", [state["name"] for state in states])
+    assert [node["Join Filter"] for node in list_nodes(explaining.plan) if "Join Filter" in node] == []

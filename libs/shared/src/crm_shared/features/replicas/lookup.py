@@ -12,7 +12,8 @@ from crm_shared.features.replicas.references import CONTACT_OF_RECORD
 
 _EXACT: Final = {"contact": "e-mail address", "company": "domain", "deal": "external id"}
 
-# Folded before the join: under row-level security a comparison with a function's result can't use an index.
+# Folded before the join: under row-level security a comparison with a function's result can't use an index. One key
+# a join: of two at once PostgreSQL may make a loop that holds each name against each record.
 FIND_NAMED: Final = """
     WITH wanted AS MATERIALIZED (
         SELECT given.text, given.address, given.added,
@@ -30,8 +31,13 @@ FIND_NAMED: Final = """
          UNION ALL
         SELECT w.text, 3, r.aggregate, r.id, r.owner_id, r.contact_id
           FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.name_key IN (w.key, w.spaced_key)
+          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.name_key = w.key AND NOT r.is_deleted
+         UNION ALL
+        SELECT w.text, 3, r.aggregate, r.id, r.owner_id, r.contact_id
+          FROM wanted w
+          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.name_key = w.spaced_key
                                 AND NOT r.is_deleted
+         WHERE w.spaced_key <> w.key
          UNION ALL
         SELECT w.text, 4, r.aggregate, r.id, r.owner_id, r.contact_id
           FROM wanted w
