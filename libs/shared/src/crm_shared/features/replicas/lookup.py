@@ -12,38 +12,37 @@ from crm_shared.features.replicas.references import CONTACT_OF_RECORD
 
 _EXACT: Final = {"contact": "e-mail address", "company": "domain", "deal": "external id"}
 
-# Folded before the join: under row-level security a comparison with a function's result can't use an index. One key
-# a join: of two at once PostgreSQL may make a loop that holds each name against each record.
-FIND_NAMED: Final = """
+# Folded beforehand: under row-level security a comparison with a function's result can't use an index. Each name is
+# looked up for itself, which OFFSET keeps: of a tenant that statistics don't know yet PostgreSQL expects one record,
+# and would hold each of thousands against each name.
+_LOOK_UP: Final = """
+          FROM wanted w
+          JOIN LATERAL (
+            SELECT r.aggregate, r.id, r.owner_id, r.contact_id
+              FROM replica_records r
+             WHERE r.tenant_id = $1 AND r.aggregate = $2 AND r.{} = w.{} AND NOT r.is_deleted
+            OFFSET 0) r ON true
+"""
+FIND_NAMED: Final = (
+    """
     WITH wanted AS MATERIALIZED (
         SELECT given.text, given.address, given.added,
                fold_case(given.text) AS key, fold_case(given.spaced) AS spaced_key
           FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS given (text, address, added, spaced)
-    ), found AS (
-        SELECT w.text, 1 AS rank, r.aggregate, r.id, r.owner_id, r.contact_id
-          FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.address = w.address AND NOT r.is_deleted
-         UNION ALL
-        SELECT w.text, 2, r.aggregate, r.id, r.owner_id, r.contact_id
-          FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.external_id = w.text
-                                AND NOT r.is_deleted
-         UNION ALL
-        SELECT w.text, 3, r.aggregate, r.id, r.owner_id, r.contact_id
-          FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.name_key = w.key AND NOT r.is_deleted
-         UNION ALL
-        SELECT w.text, 3, r.aggregate, r.id, r.owner_id, r.contact_id
-          FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.name_key = w.spaced_key
-                                AND NOT r.is_deleted
-         WHERE w.spaced_key <> w.key
-         UNION ALL
-        SELECT w.text, 4, r.aggregate, r.id, r.owner_id, r.contact_id
-          FROM wanted w
-          JOIN replica_records r ON r.tenant_id = $1 AND r.aggregate = $2 AND r.address = w.added AND NOT r.is_deleted
+    ), found AS ("""  # noqa: S608 - columns named here
+    + "         UNION ALL".join(
+        f"\n        SELECT w.text, {rank} AS rank, r.*{_LOOK_UP.format(column, given)}"
+        for rank, column, given in (
+            (1, "address", "address"),
+            (2, "external_id", "text"),
+            (3, "name_key", "key"),
+            (3, "name_key", "spaced_key"),
+            (4, "address", "added"),
+        )
     )
+    + """    )
     SELECT r.text, r.rank, r.id FROM found r WHERE """
+)
 FIND_SEEN: Final = """
     SELECT r.id
       FROM replica_records r
