@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from libs.shared.tests.http.things import MIGRATIONS
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from tenacity import stop_after_attempt
 
 from crm_shared.database import migrations
 from crm_shared.database.grants import WrongGrants
@@ -229,3 +230,9 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(fresh: Fresh, tmp
     await owner.close()
     with pytest.raises(FileNotFoundError):
         migrate(fresh.owner_dsn, tmp_path / "nowhere")
+
+
+async def test_a_migration_that_finds_no_postgresql_says_so_itself(tmp_path: Path) -> None:
+    once = migrate.retry_with(stop=stop_after_attempt(1))
+    with pytest.raises(OperationalError, match="refused"):
+        await asyncio.to_thread(once, "postgresql://nobody@127.0.0.1:1/nowhere", make_versions(tmp_path, ""))

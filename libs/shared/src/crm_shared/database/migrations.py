@@ -32,7 +32,12 @@ def _configure(versions: Path) -> Config:
     return config
 
 
-@retry(retry=retry_if_exception_type(OperationalError), stop=stop_after_delay(60), wait=wait_exponential(0.2, max=3))
+@retry(
+    retry=retry_if_exception_type(OperationalError),
+    stop=stop_after_delay(60),
+    wait=wait_exponential(0.2, max=3),
+    reraise=True,
+)
 def migrate(owner_dsn: str, versions: Path, *, until: str = NEWEST) -> str:
     """Bring the database to the newest revision and return that. Waits up to a minute for PostgreSQL.
 
