@@ -39,7 +39,7 @@ from benchmarks.reports import measuring as reports
 from benchmarks.reports import projecting as history
 from crm_local.engines.native import NativeEngines, native_engines
 
-console = Console(width=150)
+console = Console(width=int(os.environ.get("COLUMNS", "150")))
 
 
 async def _http(engines: NativeEngines) -> list[Row]:
