@@ -34,6 +34,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "recovery_target_action": "promote",
     "recovery_target_timeline": "current",
 }
+SOCKETS_NOTE: Final = "sockets"
 LET_IN: Final = "local all all trust\n"
 IS_THERE: Final = "SELECT NOT pg_is_in_recovery()"
 FIND_LAST: Final = "SELECT pg_last_xact_replay_timestamp()"
@@ -75,6 +76,7 @@ class RecoveredPostgres(Postgres):
         self._bin = install("postgres") / "bin"
         hand_over(self.home)
         hand_over(self._sockets)
+        (self.home / SOCKETS_NOTE).write_text(str(self._sockets))
         data = self.home / "data"
         shutil.copytree(self._backup.files, data)
         (data / "recovery.signal").touch()
@@ -124,4 +126,7 @@ def discard_left(home: Path) -> None:
             process.wait(10)
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         pass
+    note = home / SOCKETS_NOTE
+    if note.exists():
+        shutil.rmtree(note.read_text(), ignore_errors=True)
     shutil.rmtree(home, ignore_errors=True)

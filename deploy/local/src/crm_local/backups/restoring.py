@@ -16,10 +16,11 @@ import psycopg
 
 from crm_local import suite
 from crm_local.backups import archive, catalogue, following, swapping, unfinished
+from crm_local.backups.locks import locked
 from crm_local.backups.programs import find_program, pipe_programs, to_environment
 from crm_local.backups.recovered import RecoveredPostgres, discard_left
 from crm_local.backups.sizes import require_space
-from crm_local.backups.taking import verify
+from crm_local.backups.taking import LOCK, verify
 from crm_local.backups.unfinished import Unfinished
 from crm_local.migrations import bring_up_to_date
 from crm_local.plan import HOME_MARK, Plan
@@ -110,16 +111,20 @@ def _fill(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
     backup = catalogue.read(Path(work.backup))
     discard_left(_side_folder(plan))
     require_space(plan.home.data, 2 * backup.size_bytes, "a copy of the backup and what is restored from it")
-    say(f"verifying {backup.name}")
-    verify(backup.files, lock)
     wanted = None if work.wanted is None else datetime.fromisoformat(work.wanted)
-    if wanted is not None:
-        archive.flush(plan)
-    say(f"replaying it to {work.wanted or 'its own moment'}, on the side")
     side = RecoveredPostgres(_side_folder(plan), backup, plan.log_archive, wanted)
     side.marks[HOME_MARK] = str(plan.home.path)
     try:
-        last = side.recover()
+        # Neither the backup nor the log that it needs is to be removed meanwhile.
+        with locked(
+            backup.folder.parent / LOCK, said_when_busy=f"a backup to {backup.folder.parent} is at work"
+        ) as held:
+            say(f"verifying {backup.name}")
+            verify(backup.files, held)
+            if wanted is not None:
+                archive.flush(plan)
+            say(f"replaying it to {work.wanted or 'its own moment'}, on the side")
+            last = side.recover()
         work.moment = work.wanted or (last or backup.begun_at).isoformat()
         unfinished.note(plan.home, work)
         for service in work.services:

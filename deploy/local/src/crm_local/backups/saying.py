@@ -95,7 +95,7 @@ def said_what_stands(home: Home) -> Iterator[None]:
         said, status = f"PostgreSQL: {str(error).strip()}", 1
     except (
         *(NotReached, NotCaughtUp, FollowingFailed, MigrationFailed, suite.SuiteFailed, KafkaError),
-        *(NoSpace, NotArchived, ProgramFailed, OSError),
+        *(Busy, NoSpace, NotArchived, ProgramFailed, OSError),
     ) as error:
         said, status = str(error), 1
     else:
