@@ -73,10 +73,12 @@ def _log(body: dict[str, Any]) -> Decision:
     return domain.log(new_id(), NewActivity(**fields, user_id=USER), now=datetime.now(UTC))
 
 
-async def _require_contacts(connection: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
-    if contact_ids:
+async def _require_contacts(pool: asyncpg.Pool, contact_ids: Sequence[UUID]) -> None:
+    if not contact_ids:
+        return  # ours takes no connection either
+    async with pool.acquire() as connection:
         rows = await connection.fetch(FIND_CONTACTS, ["contact"] * len(contact_ids), contact_ids, TENANT)
-        assert len(rows) == len(contact_ids)
+    assert len(rows) == len(contact_ids)
 
 
 async def _hold_contacts(connection: asyncpg.Connection, contact_ids: Sequence[UUID]) -> None:
@@ -95,8 +97,7 @@ async def _publish(connection: asyncpg.Connection, decisions: Sequence[Decision]
 async def post_activity(request: Request) -> Response:
     decision = _log(json.loads(await request.body()))
     contact_ids = decision.activity.contact_ids
-    async with request.app.state.pool.acquire() as connection:
-        await _require_contacts(connection, contact_ids)
+    await _require_contacts(request.app.state.pool, contact_ids)
     async with request.app.state.pool.acquire() as connection, connection.transaction():
         await _hold_contacts(connection, contact_ids)
         await connection.execute(INSERT_ACTIVITY, *ACTIVITY_TABLE.to_row(TENANT, decision.activity))
@@ -108,8 +109,7 @@ async def post_batch(request: Request) -> Response:
     decisions = [_log(item) for item in from_json(await request.body())["items"]]
     states = [events.to_state(decision.activity) for decision in decisions]
     contact_ids = sorted({contact_id for decision in decisions for contact_id in decision.activity.contact_ids})
-    async with request.app.state.pool.acquire() as connection:
-        await _require_contacts(connection, contact_ids)
+    await _require_contacts(request.app.state.pool, contact_ids)
     async with request.app.state.pool.acquire() as connection, connection.transaction():
         await _hold_contacts(connection, contact_ids)
         await connection.execute(ACTIVITY_TABLE.insert_many, TENANT, states)
