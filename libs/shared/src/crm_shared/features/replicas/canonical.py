@@ -32,8 +32,8 @@ FIND_TRAILS: Final = """
 """
 LOCK_TRAILS: Final = FIND_TRAILS + " FOR SHARE OF r"
 
-# Nearly every contact is where it was: one row by its key, without the walk. One that was merged is not locked, so that the
-# walk still takes all its locks in order.
+# Nearly every contact is where it was: one row by its key, without the walk. One that was merged is not locked, so that
+# the walk still takes all its locks in order.
 LOCK_CANONICAL: Final = """
     SELECT
       FROM replica_records r
