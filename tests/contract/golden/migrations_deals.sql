@@ -980,3 +980,7 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER outbox_wakes_relay AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake_relay();
+
+-- == 0023
+-- All that a tenant has set, as its newest event said. Null: not heard since this column came.
+ALTER TABLE directory_tenants ADD COLUMN state jsonb;

@@ -1125,3 +1125,7 @@ HAVING (sum(deal_count), sum(valued_count), sum(total_amount), sum(created_epoch
 DROP POLICY owner_repairs ON period_rollup;
 DROP POLICY owner_repairs ON deal_periods;
 DROP POLICY owner_repairs ON deal_facts;
+
+-- == 0022
+-- All that a tenant has set, as its newest event said. Null: not heard since this column came.
+ALTER TABLE directory_tenants ADD COLUMN state jsonb;

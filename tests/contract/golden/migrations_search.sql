@@ -261,3 +261,7 @@ UPDATE search_records
 DROP POLICY owner_fills ON search_records;
 
 DROP POLICY owner_fills ON former_contacts
+
+-- == 0011
+-- All that a tenant has set, as its newest event said. Null: not heard since this column came.
+ALTER TABLE directory_tenants ADD COLUMN state jsonb;

@@ -3,9 +3,9 @@
 from crm_search.store import Visibility
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
+from crm_shared.access.tenant_settings import load_tenant
 from crm_shared.database import Connection
 
-FIND_REGION = "SELECT default_region FROM directory_tenants WHERE tenant_id = $1"
 FALLBACK_REGION = "US"
 
 
@@ -17,5 +17,5 @@ async def load_visibility(connection: Connection, caller: Caller) -> Visibility:
 
 async def load_region(connection: Connection, caller: Caller) -> str:
     """Return the country of phone numbers that name none."""
-    region = await connection.fetchval(FIND_REGION, caller.tenant_id)
-    return str(region or FALLBACK_REGION)
+    tenant = await load_tenant(connection, caller.tenant_id)
+    return FALLBACK_REGION if tenant is None else tenant.default_region

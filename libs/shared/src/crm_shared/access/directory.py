@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from crm_shared.access.caller import Caller
+from crm_shared.access.tenant_settings import keep_state
 from crm_shared.contracts import Event
 from crm_shared.contracts.states import TenantState, UserState
 from crm_shared.database import Connection, Database, Transaction
@@ -165,6 +166,7 @@ async def apply_directory_events(transaction: Transaction, events: Sequence[Even
                 UPSERT_TENANT, tenant.id, tenant.name, tenant.base_currency, tenant.time_zone, tenant.manager_scope,
                 tenant.auto_merge, tenant.default_region, tenant.version, tenant.created_at, tenant.updated_at,
             )  # fmt: skip
+            await keep_state(transaction, tenant)
         elif event.aggregate == "user":
             user = event.read(UserState)
             await transaction.execute(

@@ -54,3 +54,9 @@ HANDOVER_DDL = """
         WHERE NOT active AND successor_id IS NOT NULL;
 """
 """A later migration of every service runs this."""
+
+TENANT_STATE_DDL = """
+    -- All that a tenant has set, as its newest event said. Null: not heard since this column came.
+    ALTER TABLE directory_tenants ADD COLUMN state jsonb;
+"""
+"""Where contacts is not; its own table has a column for each setting."""

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from crm_shared.access.schema import HANDOVER_DDL, directory_ddl
+from crm_shared.access.schema import HANDOVER_DDL, TENANT_STATE_DDL, directory_ddl
 from crm_shared.access.shares import shares_ddl
 from crm_shared.database.rls import protect
 from crm_shared.http.idempotency import idempotency_ddl
@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.execute(directory_ddl("things"))
     op.execute(shares_ddl("things"))
     op.execute(HANDOVER_DDL)
+    op.execute(TENANT_STATE_DDL)
     op.execute(idempotency_ddl("things"))
     op.execute(TABLES)
     op.execute(protect("things", service="things"))
