@@ -3,189 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic_core import from_json, to_jsonable_python
 
 from crm_shared.contracts.changes import conceal
 from crm_shared.contracts.event_types import ERASED, SNAPSHOT, VERBS, Change
+from crm_shared.contracts.example_records import (
+    ADMIN,
+    CREATED_AT,
+    LOST,
+    MOVED_AT,
+    OTHER_CONTACT,
+    PIPELINE,
+    PROPOSAL,
+    QUALIFICATION,
+    RECORDS,
+    REP,
+    STAGES,
+    TENANT,
+    WON,
+    Fields,
+    make_id,
+)
 from crm_shared.contracts.writing import new_event
 
-Fields: TypeAlias = dict[str, Any]
-
-CREATED_AT: Final = "2026-11-02T08:15:00.000000Z"
-MOVED_AT: Final = "2026-11-20T16:40:12.318000Z"
 HAPPENED_AT: Final = datetime(2026, 11, 22, 3, 51, 54, 105000, tzinfo=UTC)
 HAPPENED: Final = "2026-11-22T03:51:54.105000Z"
-
-
-def _uuid(number: int) -> str:
-    return f"019a42f0-7c00-7000-8000-{number:012d}"
-
-
-TENANT, ADMIN, REP, COMPANY, CONTACT, OTHER_CONTACT, PIPELINE, DEAL, ACTIVITY, WEBHOOK = (
-    _uuid(number) for number in range(1, 11)
-)
-STAGES: Final = {
-    name: {
-        "id": _uuid(20 + position),
-        "name": name,
-        "win_probability": win_probability,
-        "kind": kind,
-        "rotting_days": rotting_days,
-        "position": position,
-    }
-    for position, (name, win_probability, kind, rotting_days) in enumerate(
-        (
-            ("Qualification", 10, "OPEN", 14),
-            ("Discovery", 25, "OPEN", 14),
-            ("Proposal", 50, "OPEN", 21),
-            ("Negotiation", 75, "OPEN", 21),
-            ("Closed Won", 100, "WON", None),
-            ("Closed Lost", 0, "LOST", None),
-        )
-    )
-}
-QUALIFICATION, PROPOSAL, WON, LOST = (
-    STAGES[name]["id"] for name in ("Qualification", "Proposal", "Closed Won", "Closed Lost")
-)
-
-# The record before the event, but for what STORY changes in it.
-_RECORDS: Final[dict[str, Fields]] = {
-    "tenant": {
-        "id": TENANT,
-        "name": "Nordwind GmbH",
-        "base_currency": "EUR",
-        "time_zone": "Europe/Berlin",
-        "manager_scope": "DIRECT",
-        "auto_merge": True,
-        "default_region": "DE",
-    },
-    "user": {
-        "id": REP,
-        "email": "jana.keller@nordwind.example",
-        "full_name": "Jana Keller",
-        "role": "REP",
-        "manager_id": ADMIN,
-        "active": True,
-        "time_zone": None,
-        "successor_id": None,
-    },
-    "company": {
-        "id": COMPANY,
-        "name": "Acme Corporation",
-        "domain": "acme.example",
-        "industry": "Manufacturing",
-        "size": "201-500",
-        "website": "https://www.acme.example",
-        "owner_id": REP,
-        "tags": ["key-account"],
-        "custom_data": {"erp_number": "K-10482"},
-        "deleted_at": None,
-    },
-    "contact": {
-        "id": CONTACT,
-        "first_name": "Zoë",
-        "last_name": "Okonkwo",
-        "email": "zoe.okonkwo@acme.example",
-        "phone": "030 901820",
-        "phone_e164": "+4930901820",
-        "company_id": COMPANY,
-        "job_title": "Head of Purchasing",
-        "source": "REFERRAL",
-        "owner_id": REP,
-        "tags": ["decision-maker"],
-        "custom_data": {"newsletter": "monthly"},
-        "external_id": "sf-0031",
-        "shares": [],
-        "merged_into": None,
-        "deleted_at": None,
-        "erased_at": None,
-    },
-    "pipeline": {
-        "id": PIPELINE,
-        "name": "Sales",
-        "is_default": True,
-        "archived": False,
-        "stages": list(STAGES.values()),
-    },
-    "deal": {
-        "id": DEAL,
-        "name": "Acme renewal",
-        "contact_id": CONTACT,
-        "original_contact_id": None,
-        "company_id": COMPANY,
-        "owner_id": REP,
-        "pipeline_id": PIPELINE,
-        "stage_id": PROPOSAL,
-        "amount": "12500.00",
-        "currency": "EUR",
-        "close_date": "2026-11-30",
-        "status": "OPEN",
-        "stage_changed_at": MOVED_AT,
-        "closed_at": None,
-        "lost_reason": None,
-        "description": "Second year, 40 seats",
-        "custom_data": {},
-        "external_id": None,
-        "deleted_at": None,
-    },
-    "webhook": {
-        "id": WEBHOOK,
-        "url": "https://erp.example",
-        "event_types": ["crm.deal.won"],
-        "active": True,
-        "disabled_at": None,
-        "disabled_reason": None,
-        "previous_secret_until": None,
-    },
-    "activity": {
-        "id": ACTIVITY,
-        "type": "TASK",
-        "contact_id": CONTACT,
-        "original_contact_id": None,
-        "deal_id": DEAL,
-        "user_id": REP,
-        "subject": "Send the revised offer",
-        "body": None,
-        "scheduled_at": "2026-11-23T09:00:00.000000Z",
-        "completed_at": None,
-        "occurred_at": CREATED_AT,
-        "direction": None,
-        "in_reply_to": None,
-        "duration_s": None,
-        "external_id": None,
-        "system": False,
-        "deleted_at": None,
-        "erased_at": None,
-        "contact_ids": [CONTACT, OTHER_CONTACT],
-        "original_contact_ids": [],
-        "scheduled_on": None,
-        "remind_at": "2026-11-23T08:45:00.000000Z",
-        "reminded_at": None,
-        "outcome": None,
-        "location": None,
-        "priority": "HIGH",
-        "message_id": None,
-        "reference_ids": [],
-        "is_automatic": False,
-        "thread_id": None,
-        "attachments": [
-            {
-                "name": "offer.pdf",
-                "url": "https://files.example/offer.pdf",
-                "media_type": "application/pdf",
-                "size_bytes": 48213,
-            }
-        ],
-        "recurrence": None,
-        "series_id": None,
-        "recurrence_id": None,
-        "system_kind": None,
-        "facts": None,
-    },
-}
 
 _WON: Final = {"stage_id": WON, "stage_changed_at": HAPPENED}
 _LOST: Final = {"stage_id": LOST, "stage_changed_at": HAPPENED}
@@ -194,7 +39,7 @@ _DELETED: Final = {"deleted_at": MOVED_AT}
 _ERASED: Final[Fields] = {
     **{
         name: type(value)() if isinstance(value, list | dict) else None
-        for name, value in _RECORDS["contact"].items()
+        for name, value in RECORDS["contact"].items()
         if name not in {"id", "owner_id", "shares", "merged_into"}
     },
     "deleted_at": HAPPENED,
@@ -295,7 +140,7 @@ def build_example(event_type: str) -> Fields:
     before, after = STORY.get(event_type, ({}, {}))
     version = 1 if is_creation else 7
     changed_at = HAPPENED if is_creation else MOVED_AT if is_snapshot else HAPPENED
-    record = _RECORDS[aggregate] | before
+    record = RECORDS[aggregate] | before
     times = {"created_at": HAPPENED if is_creation else CREATED_AT, "updated_at": changed_at}
     changed = conceal(_compare(record, after)) if verb == ERASED else _compare(record, after)
     event = new_event(
@@ -311,7 +156,7 @@ def build_example(event_type: str) -> Fields:
         history=_HISTORY if event_type == "crm.deal.snapshot" else None,
         value_history=_VALUE_HISTORIES.get(event_type),
     )
-    published = replace(event, id=UUID(_uuid(100)))
+    published = replace(event, id=UUID(make_id(100)))
     headers = published.headers("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
     return {
         "key": str(published.aggregate_id),

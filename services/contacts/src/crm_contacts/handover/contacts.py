@@ -1,17 +1,13 @@
 """Gives a leaver's contacts to their successor."""
 
-from dataclasses import replace
 from datetime import datetime
 
-from crm_contacts.contacts import events
-from crm_contacts.contacts.domain import ContactEdited, shares_beside
-from crm_contacts.contacts.repository import CONTACT_COLUMNS, to_contact
-from crm_shared.contracts import Actor
+from crm_contacts.contacts.domain import shares_beside
+from crm_contacts.contacts.record_adapter import CONTACTS
 from crm_shared.database import Transaction
 from crm_shared.features.handover import HandOver, OwnedRecords
 from crm_shared.features.handover.owned_records import BATCH_RECORDS
 from crm_shared.json_text import to_json
-from crm_shared.publishing import publish
 
 HAS_CONTACTS = """
     SELECT 1 FROM contacts r WHERE r.tenant_id = l.tenant_id AND r.owner_id = l.leaver_id AND r.deleted_at IS NULL
@@ -19,10 +15,8 @@ HAS_CONTACTS = """
 
 # Deleted ones stay whose they were: one that is restored later is found by the sweep.
 LOCK_CONTACTS = (
-    "SELECT"
-    + CONTACT_COLUMNS
+    CONTACTS.select()
     + """
-      FROM contacts c
      WHERE c.tenant_id = $1 AND c.owner_id = $2 AND c.deleted_at IS NULL
      ORDER BY c.created_at, c.id
      LIMIT $3
@@ -44,12 +38,11 @@ async def give_contacts(transaction: Transaction, hand_over: HandOver, now: date
     """Hand over one batch, oldest first; give its size."""
     tenant_id, successor_id = hand_over.tenant_id, hand_over.successor_id
     rows = await transaction.fetch(LOCK_CONTACTS, tenant_id, hand_over.leaver_id, BATCH_RECORDS)
-    given = []
-    for before in map(to_contact, rows):
-        shares = shares_beside(successor_id, before.shares)
-        contact = replace(before, owner_id=successor_id, shares=shares, version=before.version + 1, updated_at=now)
-        given.append(ContactEdited(contact, before=before, at=now))
-    contacts = [event.contact for event in given]
+    given = [
+        CONTACTS.edit(contact, now=now, owner_id=successor_id, shares=shares_beside(successor_id, contact.shares))
+        for contact in map(CONTACTS.to_record, rows)
+    ]
+    contacts = [edit.record for edit in given]
     await transaction.execute(
         GIVE_CONTACTS,
         tenant_id,
@@ -59,9 +52,8 @@ async def give_contacts(transaction: Transaction, hand_over: HandOver, now: date
         [contact.updated_at for contact in contacts],
         [to_json(contact.shares).decode() for contact in contacts],
     )
-    wire = await events.MAPPING.to_wire_in_turns(given, by=Actor(tenant_id, hand_over.actor_id))
-    await publish(transaction, wire, audited=True)
+    await CONTACTS.publish_edits(transaction, given, tenant_id=tenant_id, actor_id=hand_over.actor_id)
     return len(given)
 
 
-CONTACTS = OwnedRecords("contact", HAS_CONTACTS, give_contacts)
+OWNED_CONTACTS = OwnedRecords("contact", HAS_CONTACTS, give_contacts)
