@@ -35,7 +35,7 @@ from crm_shared.features.imports.records import RecordReader
 from crm_shared.http.address_text import to_one_text
 from crm_shared.http.positions import from_token
 from crm_shared.http.preconditions import has_none_match, parse_if_match
-from crm_shared.http.secret_paths import to_shown_path
+from crm_shared.http.problems import to_shown_path
 from crm_shared.refusals import Refusal
 from crm_shared.spreadsheets import from_cell, to_cell
 from crm_shared.telemetry.traces import continue_trace

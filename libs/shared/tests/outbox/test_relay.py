@@ -29,7 +29,7 @@ Wait = Callable[[], Awaitable[None]]
 
 RELAY_PROCESS = """
 import asyncio, sys
-from crm_shared.outbox.process import run_relay
+from crm_shared.entry_points.processes import run_relay
 from crm_shared.outbox.settings import RelaySettings
 dsn, bootstrap = sys.argv[1:]
 asyncio.run(run_relay(RelaySettings(dsn, bootstrap, "outboxtest"), http_host="127.0.0.1", http_port=0))

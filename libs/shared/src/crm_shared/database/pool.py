@@ -14,15 +14,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
-from pydantic_core import from_json, to_json
 
-from crm_shared.database.decimals import set_decimal_codec
+from crm_shared.database.codecs import set_codecs
 from crm_shared.database.metrics import ACQUIRE_S, ACQUIRE_TIMEOUTS, POOLS
-from crm_shared.database.moments import set_time_codecs
 from crm_shared.database.outages import StatementTimeout
 from crm_shared.database.statement_spans import describe_statement
 from crm_shared.database.transaction import Transaction
-from crm_shared.json_text import JsonText
 from crm_shared.telemetry.spans import begin_call, is_recording
 
 STATEMENT_TIMEOUT_S: Final = 30.0
@@ -58,22 +55,6 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
         self.held_tenant = None  # unknown until the server has said yes
         await self.execute(f"SET crm.tenant_id = '{tenant_id}'")
         self.held_tenant = tenant_id
-
-
-def _to_jsonb(value: Any) -> bytes:
-    return b"\x01" + (value if isinstance(value, JsonText) else to_json(value))  # the version byte of its binary form
-
-
-async def _prepare(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=_to_jsonb,
-        decoder=lambda raw: from_json(raw[1:]),
-        format="binary",
-    )
-    await set_time_codecs(connection)
-    await set_decimal_codec(connection)
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
@@ -137,7 +118,7 @@ class Database:
             min_size=0,
             max_size=max_size,
             connection_class=TenantConnection,
-            init=_prepare,
+            init=set_codecs,
             reset=_keep_session,
             timeout=wait_s,
             command_timeout=statement_timeout_s,

@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from crm_shared.entry_points.loading import SettingsT
 from crm_shared.entry_points.service_rooms import Rooms
 from crm_shared.gc_freeze import freeze_loaded_objects, frozen_after_loading, put_off_full_collections
 from crm_shared.settings import ServiceSettings
 from crm_shared.telemetry.tracing import recording
+
+if TYPE_CHECKING:
+    from crm_shared.outbox.settings import RelaySettings
 
 
 def run(work: Awaitable[None]) -> None:
@@ -73,9 +77,7 @@ async def work(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
 
 async def relay(settings: ServiceSettings) -> None:
     """Bring the outbox to Kafka, or delete what Debezium has brought there, until the process is told to stop."""
-    with frozen_after_loading():
-        from crm_shared.outbox.process import run_relay
-        from crm_shared.outbox.settings import RelaySettings
+    from crm_shared.outbox.settings import RelaySettings
 
     relay_settings = RelaySettings(
         dsn=settings.worker_dsn.get_secret_value(),
@@ -87,3 +89,18 @@ async def relay(settings: ServiceSettings) -> None:
     )
     with recording(settings.service, "relay"):
         await run_relay(relay_settings, http_host=settings.http_host, http_port=settings.http_port)
+
+
+async def run_relay(settings: "RelaySettings", *, http_host: str, http_port: int) -> None:
+    """Relay until SIGTERM or SIGINT; then the batch under way is finished. Raises OSError when the port is taken."""
+    with frozen_after_loading():
+        from crm_shared.bus.process import stopping_on_signals
+        from crm_shared.http.server import serving
+        from crm_shared.outbox.cleaner import Cleaner
+        from crm_shared.outbox.relay import Relay
+        from crm_shared.telemetry.health import health_app
+
+    relay = Cleaner(settings) if settings.kind == "debezium" else Relay(settings)
+    with stopping_on_signals(relay.stop):
+        async with serving(health_app({"relay": relay.check_ready}), host=http_host, port=http_port):
+            await relay.run()

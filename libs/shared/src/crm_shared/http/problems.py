@@ -1,5 +1,6 @@
 """RFC 9457 answers: every refusal, wrong field and outage becomes `application/problem+json`, and nothing else does."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -7,7 +8,6 @@ from typing import Any, Final
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from crm_shared.http.secret_paths import to_shown_path
 from crm_shared.json_text import to_json
 from crm_shared.refusals import (
     MAX_FIELD_PROBLEMS,
@@ -22,6 +22,11 @@ from crm_shared.refusals import (
 MEDIA_TYPE = "application/problem+json"
 DECLARED: Final = "x-problems"
 """Where a route's declaration waits in its `responses` for `openapi.describe`: titles by slug."""
+
+# Whoever has such an address is let in by it alone, as calendars can send nothing else: it must stand in no problem, no
+# log and no metric (those go by the route's template).
+_WITH_SECRET: Final = re.compile(r"(/v1/calendar/).+", re.DOTALL)
+HIDDEN: Final = "***"
 
 
 class ProblemField(BaseModel):
@@ -62,6 +67,12 @@ def to_problem(refusal: Refusal, *, instance: str) -> dict[str, Any]:
         "errors": [{"pointer": field.pointer, "detail": field.detail} for field in refusal.errors],
         **refusal.extensions,
     }
+
+
+def to_shown_path(path: str) -> str:
+    """Return the path as it may be shown. All that stands where a secret does is hidden, even where it is none."""
+    found = _WITH_SECRET.fullmatch(path)
+    return path if found is None else found[1] + HIDDEN
 
 
 def problem_response(refusal: Refusal, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -19,7 +19,8 @@ PROCESSES: Final = (
     "crm_shared.http.server",
     "crm_shared.bus.worker",
     "crm_shared.cluster_watch",
-    "crm_shared.outbox.process",
+    "crm_shared.outbox.cleaner",
+    "crm_shared.outbox.relay",
     "crm_canary.metrics",
 )
 # Made by the format for each of its families, and of no kind of its own.

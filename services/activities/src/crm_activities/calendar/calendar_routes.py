@@ -10,13 +10,13 @@ from crm_activities.calendar import commands, queries
 from crm_activities.calendar.calendar_file import CalendarFile
 from crm_activities.calendar.domain import Feed, FeedNotFound
 from crm_activities.calendar.feed_secrets import read_secret
+from crm_activities.calendar.public_route import Process, PublicRoute
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.http.client_networks import to_client_network
 from crm_shared.http.context import ProcessContext
 from crm_shared.http.own_headers import leave_to_answer
 from crm_shared.http.preconditions import has_none_match
 from crm_shared.http.problems import problems
-from crm_shared.http.public_route import Process, PublicRoute
 from crm_shared.http.rate_limit import count_request
 
 router = APIRouter(prefix="/calendar", tags=["calendar feeds"], route_class=PublicRoute)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_shared.database import Database
-from crm_shared.database.moments import decode_day, decode_moment, encode_day, encode_moment
+from crm_shared.database.codecs import decode_day, decode_moment, encode_day, encode_moment
 
 MOMENTS = (
     datetime(1900, 1, 1, tzinfo=UTC),

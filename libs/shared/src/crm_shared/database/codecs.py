@@ -1,13 +1,18 @@
-"""How moments and days cross to PostgreSQL and back: finite, and a moment always with its zone.
+"""How values cross to PostgreSQL and back: moments and days finite, numbers as they were written, JSON as it is.
 
 asyncpg's own codec writes Python's first and last moment as infinity, and reads infinity as that moment without a zone.
-This one costs the same: what asyncpg does for a value is calls into `datetime` as well.
+This one costs the same: what asyncpg does for a value is calls into `datetime` as well. Of numbers its own reading
+leaves zeros at the end out, for an exponent: ten thousand yen are 10000, and not 1E+4.
 """
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 import asyncpg
+from pydantic_core import from_json, to_json
+
+from crm_shared.json_text import JsonText
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST_DAY_NUMBER: Final = date(2000, 1, 1).toordinal()
@@ -38,10 +43,29 @@ def decode_day(written: tuple[int]) -> date:
     return date.fromordinal(written[0] + _FIRST_DAY_NUMBER)
 
 
-async def set_time_codecs(connection: asyncpg.Connection) -> None:
+class PlainDecimal(Decimal):
+    """A Decimal whose text has no exponent: contracts say digits and a point, and JSON takes a Decimal's own text."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return format(self, "f")
+
+
+def _to_jsonb(value: Any) -> bytes:
+    return b"\x01" + (value if isinstance(value, JsonText) else to_json(value))  # the version byte of its binary form
+
+
+def _from_jsonb(written: bytes) -> Any:
+    return from_json(written[1:])
+
+
+async def set_codecs(connection: asyncpg.Connection) -> None:
     """Have `connection` read and write by these; no round trip."""
-    for name, encode, decode in (
-        ("timestamptz", encode_moment, decode_moment),
-        ("date", encode_day, decode_day),
+    for name, encode, decode, form in (
+        ("timestamptz", encode_moment, decode_moment, "tuple"),
+        ("date", encode_day, decode_day, "tuple"),
+        ("jsonb", _to_jsonb, _from_jsonb, "binary"),
+        ("numeric", str, PlainDecimal, "text"),
     ):
-        await connection.set_type_codec(name, schema="pg_catalog", encoder=encode, decoder=decode, format="tuple")
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=encode, decoder=decode, format=form)
