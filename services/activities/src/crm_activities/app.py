@@ -1,5 +1,6 @@
 """Puts the HTTP side together."""
 
+import httpx
 from fastapi import FastAPI
 
 from crm_activities.activities import queries
@@ -31,8 +32,9 @@ ROUTERS = (
 )
 
 
-def make_app(settings: ActivitiesSettings) -> FastAPI:
-    owner_api = OwnerApi(settings)
+def make_app(settings: ActivitiesSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """Make the application; `transport` carries its calls to other services."""
+    owner_api = OwnerApi(settings, transport=transport)
     return create_app(
         settings,
         ROUTERS,

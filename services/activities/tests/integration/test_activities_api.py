@@ -123,7 +123,7 @@ async def test_a_reference_to_nothing_in_sight_is_unknown(
 
 
 async def test_while_the_owner_is_away_what_only_it_knows_is_503(rep: httpx.AsyncClient, owner: OwnerStandIn) -> None:
-    owner.is_away = True
+    owner.status = 503
     answer = await rep.post(PATH, json={"type": "NOTE", "contact_id": str(new_id())})
     require_problem(answer, 503, "unavailable")
     assert answer.headers["retry-after"]

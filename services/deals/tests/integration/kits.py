@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import httpx
 from services.deals.tests.integration.sales import ContactsStandIn
 
 from crm_deals.app import make_app
@@ -17,5 +16,5 @@ MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 
 def running_deals(admin_dsn: str, contacts: ContactsStandIn) -> AbstractAsyncContextManager[ServiceKit[DealsSettings]]:
     """Run it while in the block. Tests that ask for plans take one each: other tests' rows would decide the plan."""
-    make = partial(make_app, transport=httpx.MockTransport(contacts.answer))
+    make = partial(make_app, transport=contacts.transport)
     return running_service(DealsSettings, make, MIGRATIONS, admin_dsn=admin_dsn)

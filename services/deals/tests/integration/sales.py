@@ -2,48 +2,36 @@
 
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 import httpx
-import jwt
 
 from crm_deals.settings import DealsSettings
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event
 from crm_shared.features.imports.references import MAX_COMPANY_TEXT
 from crm_testing.answers import require_ok
+from crm_testing.owners import OwnerStandIn, path_of, read_caller
 from crm_testing.people import Person, SeededTenant
 from crm_testing.service_kit import ServiceKit
 
 
 @dataclass
-class ContactsStandIn:
-    """Answers as contacts does: `records` by path; `status` other than 200 answers every call with that.
+class ContactsStandIn(OwnerStandIn):
+    """Makes companies too: `companies` by their names without letters' case, who is asked for and not there is made."""
 
-    `companies` by their names without letters' case: who is asked for and not there is made.
-    """
-
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    status: int = 200
-    asked: list[str] = field(default_factory=list)
     companies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    async def answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.path)
-        assert request.headers["authorization"].startswith("Bearer ")
-        if self.status == 0:
-            raise httpx.ConnectError("nobody listens")
-        if self.status == 200 and request.url.path == "/v1/companies/find-or-create":
-            return httpx.Response(207, json={"items": self._find_or_create(request)})
-        record = self.records.get(request.url.path)
-        if self.status != 200 or record is None:
-            return httpx.Response(self.status if self.status != 200 else 404, json={"status": 404})
-        return httpx.Response(200, json=record)
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.status == HTTPStatus.OK and request.url.path == "/v1/companies/find-or-create":
+            self.asked.append(request.url.path)
+            return httpx.Response(HTTPStatus.MULTI_STATUS, json={"items": self._find_or_create(request)})
+        return super().answer(request)
 
     def _find_or_create(self, request: httpx.Request) -> list[dict[str, Any]]:
-        _, _, token = request.headers["authorization"].partition(" ")
-        owner_id = UUID(jwt.decode(token, options={"verify_signature": False})["sub"])
+        owner_id = read_caller(request)
         items: list[dict[str, Any]] = []
         names = json.loads(request.content)["items"]
         assert max(map(len, names)) <= MAX_COMPANY_TEXT
@@ -67,7 +55,7 @@ class ContactsStandIn:
 
     def add_contact(self, person: Person, **fields: Any) -> UUID:
         contact_id = new_id()
-        self.records[f"/v1/contacts/{contact_id}"] = {
+        self.records[path_of("contact", contact_id)] = {
             "id": str(contact_id),
             "version": 1,
             "first_name": "Ada",

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import pytest
 from services.reporting.tests.integration.closed_deals import Reporting, publish_closed
 
@@ -14,7 +13,7 @@ from crm_reporting.settings import ReportingSettings
 from crm_shared.features.replicas.owner_lists import OwnerLists
 from crm_shared.features.replicas.repair import repair
 from crm_testing.deal_stories import PublishedPipeline
-from crm_testing.listed_records import ListedRecords
+from crm_testing.owners import OwnerStandIn
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
@@ -96,13 +95,12 @@ async def test_repair_mends_sources_and_leaves_the_bin_alone(
     )
     await keep_shares([stray.publish(), changed.publish(), binned.publish(), binned.delete()], reporting.database)
     changed.change(source="INBOUND")
-    owners = ListedRecords(tenant)
-    owners.have("contacts", changed)
+    owners = OwnerStandIn()
+    owners.know_caller(tenant, "ADMIN")
+    owners.have(changed)
     (tmp_path / "token").write_text("token")
 
-    async with OwnerLists(
-        reporting.settings, tmp_path / "token", transport=httpx.MockTransport(owners.answer)
-    ) as lists:
+    async with OwnerLists(reporting.settings, tmp_path / "token", transport=owners.transport) as lists:
         for expected in (2, 0):
             found = await repair(
                 reporting.database,

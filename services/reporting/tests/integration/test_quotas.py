@@ -10,6 +10,7 @@ from crm_reporting.consumers import keep_directory
 from crm_reporting.settings import ReportingSettings
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem, walk_pages
+from crm_testing.owners import OwnerStandIn, path_of
 from crm_testing.people import JOINED_AT, Person, SeededTenant, publish_user
 from crm_testing.service_kit import ServiceKit
 
@@ -133,7 +134,7 @@ async def test_a_quota_stays_when_its_user_leaves_or_changes_manager(
 
 
 async def test_a_user_must_be_one_of_the_tenant(
-    reporting: Reporting, tenant: SeededTenant, users_elsewhere: dict[str, dict[str, Any]]
+    reporting: Reporting, tenant: SeededTenant, owners: OwnerStandIn
 ) -> None:
     admin = reporting.client(tenant.admin)
     stranger = (await reporting.seed_tenant()).rep
@@ -143,7 +144,7 @@ async def test_a_user_must_be_one_of_the_tenant(
 
     # One who joined a moment ago: no event has come yet, and contacts knows.
     fresh = new_id()
-    users_elsewhere[f"/v1/users/{fresh}"] = {
+    owners.records[path_of("user", fresh)] = {
         "id": str(fresh),
         "version": 1,
         "email": "nell.new@example.com",

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import httpx
-
 from crm_reporting.consumers import keep_activities, keep_shares, project_deals
 from crm_reporting.repairs import list_projected
 from crm_reporting.settings import ReportingSettings
 from crm_shared.features.replicas.owner_lists import OwnerLists
 from crm_shared.features.replicas.repair import repair
 from crm_testing.deal_stories import DealStory, PublishedPipeline
-from crm_testing.listed_records import ListedRecords
+from crm_testing.owners import OwnerStandIn, path_of
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
@@ -31,14 +29,13 @@ async def test_what_is_gone_or_behind_is_brought_in_line(
     note = PublishedRecord.new("activity", tenant.id, system=True)
     await keep_activities([*(call.publish() for call in calls), note.publish()], reporting.database)
     calls[1].change(type="MEETING")
-    owners = ListedRecords(tenant)
-    owners.have("activities", *calls[:2])
-    owners.records["deals"][kept.id] = kept.snapshot().state
+    owners = OwnerStandIn()
+    owners.know_caller(tenant, "ADMIN")
+    owners.have(*calls[:2])
+    owners.records[path_of("deal", kept.id)] = kept.snapshot().state
     (tmp_path / "token").write_text("token")
 
-    async with OwnerLists(
-        reporting.settings, tmp_path / "token", transport=httpx.MockTransport(owners.answer)
-    ) as lists:
+    async with OwnerLists(reporting.settings, tmp_path / "token", transport=owners.transport) as lists:
         for expected in (4, 0):
             found = await repair(
                 reporting.database,

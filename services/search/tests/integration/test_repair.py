@@ -15,7 +15,7 @@ from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.features.replicas.owner_lists import OwnerDiffers, OwnerLists
 from crm_shared.features.replicas.repair import Differences, repair
-from crm_testing.listed_records import PROBLEM, ListedRecords
+from crm_testing.owners import ME, PROBLEM, OwnerStandIn, path_of
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
 from crm_testing.search_stories import SearchStory
@@ -28,8 +28,10 @@ Kit = ServiceKit[SearchSettings]
 
 
 @pytest.fixture
-def owners(tenant: SeededTenant) -> ListedRecords:
-    return ListedRecords(tenant)
+def owners(tenant: SeededTenant) -> OwnerStandIn:
+    owners = OwnerStandIn()
+    owners.know_caller(tenant, "ADMIN")
+    return owners
 
 
 @asynccontextmanager
@@ -47,7 +49,7 @@ async def asking(search: Kit, answer: Callable[[httpx.Request], httpx.Response],
 
 
 async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
-    search: Kit, store: DocumentStore, tenant: SeededTenant, owners: ListedRecords, publish: Publish, tmp_path: Path
+    search: Kit, store: DocumentStore, tenant: SeededTenant, owners: OwnerStandIn, publish: Publish, tmp_path: Path
 ) -> None:
     story = SearchStory(tenant)
     kept = [story.add(f"kept {number}", "contact", first_name="Zebra") for number in range(5)]
@@ -59,9 +61,7 @@ async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
     erased.change(subject=None, erased_at=PUBLISHED_AT)
     newer = PublishedRecord("deal", tenant.id, deal.state)
     newer.change(name="Quagga")
-    owners.have("contacts", *kept)
-    owners.have("activities", erased)
-    owners.have("deals", newer)
+    owners.have(*kept, erased, newer)
     client = search.client(tenant.admin)
     everything = {*(f"kept {number}" for number in range(5)), "gone", "note", "deal"}
 
@@ -70,7 +70,8 @@ async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
         assert found.orphans == {"contact": [gone.id], "company": [], "deal": [], "activity": []}
         assert found.behind == {"contact": [], "company": [], "deal": [deal.id], "activity": [note.id]}
         assert len(list(found.lines())) == found.count == 3
-        assert set(owners.asked) == {str(gone.id), str(deal.id), str(note.id)}
+        differing = (path_of("contact", gone.id), path_of("deal", deal.id), path_of("activity", note.id))
+        assert set(owners.asked) == {ME, *differing}
         assert set(await story.find(client, "zebra")) == everything
 
         assert (await run(tenant.id, heal=True)).count == 3
@@ -89,7 +90,7 @@ async def test_a_repair_takes_away_what_owners_have_no_more_and_nothing_else(
 async def test_an_answer_that_is_not_the_owners_takes_nothing_away(
     search: Kit,
     tenant: SeededTenant,
-    owners: ListedRecords,
+    owners: OwnerStandIn,
     publish: Publish,
     tmp_path: Path,
     status: int,
@@ -110,11 +111,11 @@ async def test_an_answer_that_is_not_the_owners_takes_nothing_away(
 
 
 async def test_a_repair_asks_as_an_admin_of_that_tenant_alone(
-    search: Kit, tenant: SeededTenant, owners: ListedRecords, tmp_path: Path
+    search: Kit, tenant: SeededTenant, owners: OwnerStandIn, tmp_path: Path
 ) -> None:
     async with asking(search, owners.answer, tmp_path) as run:
         with pytest.raises(OwnerDiffers, match="ADMIN"):
             await run(tenant.rep.id, heal=True)
-        owners.role = "REP"
+        owners.know_caller(tenant, "REP")
         with pytest.raises(OwnerDiffers, match="ADMIN"):
             await run(tenant.id, heal=True)
