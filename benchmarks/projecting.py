@@ -95,8 +95,8 @@ async def _count(database: Database) -> int:
 async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerRecord]) -> None:
     """Write what the projection writes, from the parsed JSON, without a check of anything."""
     now = datetime.now(UTC)
-    columns: list[list[Any]] = [[] for _ in range(12)]
-    told: list[list[Any]] = [[] for _ in range(10)]
+    notes: list[list[Any]] = [[] for _ in range(12)]
+    events: list[list[Any]] = [[] for _ in range(10)]
     for record in records:
         headers, value = dict(record.headers), from_json(record.value)
         names, deal, note_id = value["changed"]["stage_name"], value["deal"], new_id()
@@ -105,7 +105,7 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         ids = value["changed"]["stage_id"]
         facts = to_json({f"{end}_stage": {"id": ids[end], "name": names[end]} for end in ("from", "to")}).decode()
         _extend(
-            columns,
+            notes,
             (tenant_id, note_id, None, None, UUID(deal["id"]), user_id, body, at, now, deal["version"], "deal_moved",
              facts),
         )  # fmt: skip
@@ -117,13 +117,13 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         }  # fmt: skip
         payload = to_json({"activity": note, "changed": None, "actor": None})
         _extend(
-            told,
+            events,
             (new_id(), "activity", str(note_id), "crm.activity.logged", payload, str(tenant_id), 1, "/crm/activities",
              "/schemas/crm.activity.logged/1", now.isoformat()),
         )  # fmt: skip
     async with connection.transaction():
-        await connection.fetch(INSERT_NOTES, *columns)
-        await connection.execute(PUBLISH, *told, None, [], [])
+        await connection.fetch(INSERT_NOTES, *notes)
+        await connection.execute(PUBLISH, *events, None, [], [])
 
 
 def _extend(columns: list[list[Any]], values: tuple[Any, ...]) -> None:

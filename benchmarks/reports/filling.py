@@ -24,7 +24,7 @@ NEIGHBOURS, DEALS_OF_A_NEIGHBOUR = 1000, 100
 
 # Of ten deals three are open, four won and three lost. Each has passed up to four stages, at most three weeks in each;
 # one in five carries another currency. A deal of the last days stands where it could have come to by now.
-TELL: Final = """
+PUBLISH: Final = """
     CREATE TABLE told AS
     SELECT d.n, uuidv7() AS deal_id, d.tenant_id,
            ($3::uuid[])[1 + (d.n * 7 % cardinality($3::uuid[]))::int] AS owner_id,
@@ -149,7 +149,7 @@ async def _fill(
 ) -> None:
     stage_ids = [stage.id for stage in pipeline.stages]
     owner = await asyncpg.connect(owner_dsn)  # a worker makes no tables
-    await owner.execute(TELL, tenant_id, deals, owner_ids, timeout=LONG_S)
+    await owner.execute(PUBLISH, tenant_id, deals, owner_ids, timeout=LONG_S)
     await owner.execute(ENTRIES, stage_ids, timeout=LONG_S)
     await owner.execute("GRANT SELECT ON told, entered TO PUBLIC")
     await loader.execute(FACTS, stage_ids, pipeline.id, timeout=LONG_S)

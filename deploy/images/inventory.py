@@ -25,15 +25,15 @@ def main(image: str, system_packages: Path, target: Path) -> None:
 
 def _describe(image: str, system: list[list[str]]) -> str:
     """Return the bill of materials: Python itself, its packages, Debian's packages."""
-    told = json.loads(_run("cyclonedx-py", "environment", "--output-reproducible", ENVIRONMENT))
-    told["metadata"]["component"] = {"type": "container", "name": image, "bom-ref": image}
+    listed = json.loads(_run("cyclonedx-py", "environment", "--output-reproducible", ENVIRONMENT))
+    listed["metadata"]["component"] = {"type": "container", "name": image, "bom-ref": image}
     python, debian = platform.python_version(), platform.freedesktop_os_release()["ID"]
-    told["components"].append(_component("application", "python", python, f"pkg:generic/python@{python}"))
+    listed["components"].append(_component("application", "python", python, f"pkg:generic/python@{python}"))
     for name, version, architecture in system:
         plain = name.partition(":")[0]
         purl = f"pkg:deb/{debian}/{plain}@{quote(version, safe='')}?arch={architecture}"
-        told["components"].append(_component("library", plain, version, purl))
-    return json.dumps(told, indent=1, sort_keys=True) + "\n"
+        listed["components"].append(_component("library", plain, version, purl))
+    return json.dumps(listed, indent=1, sort_keys=True) + "\n"
 
 
 def _component(kind: str, name: str, version: str, purl: str) -> dict[str, str]:

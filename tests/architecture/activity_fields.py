@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from architecture.field_lists import OURS, FieldList, told, words
+from architecture.field_lists import OURS, FieldList, published, words
 
 from crm_activities.activities import domain as activities
 from crm_activities.activities.activity import Activity, NewActivity
@@ -22,7 +22,7 @@ def list_erased() -> set[str]:
 
 
 ACTIVITY: Final = [
-    *told("activity"),
+    *published("activity"),
     FieldList(
         "NewActivity",
         field_names(NewActivity),
@@ -106,7 +106,7 @@ ACTIVITY: Final = [
             " recurrence_id facts",
         },
     ),
-    words(
+    *words(
         "activity",
         {
             "ours": "recurrence_id system_kind facts",

@@ -1,7 +1,7 @@
 """What `test_record_fields` compares: the lists that a record's fields stand in, and what a field is missing from."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,19 +48,27 @@ FORMS: Final[Mapping[str, Any]] = {
 """How a word stands in the fields that are no text."""
 
 
-def words(aggregate: str, left_out: Mapping[str, str]) -> FieldList:
-    """Return the list of what search finds a record by, out of the fields that may hold words at all."""
-    return FieldList("the words of search", _list_words(aggregate) | _list_wordless(aggregate), left_out)
+def words(aggregate: str, left_out: Mapping[str, str]) -> list[FieldList]:
+    """Return the list of what search finds a record by, out of the fields that may hold words at all.
+
+    And that of what it shows the words in: whatever field it finds a record by has to be there.
+    """
+    found = _list_marked(aggregate, lambda document: [document[part] for part in ("title", "details", "body")])
+    shown = _list_marked(aggregate, lambda document: document["shown"]["passages"])
+    return [
+        FieldList("record_words.py (search)", found | _list_wordless(aggregate), left_out),
+        FieldList("passages.py (search)", shown | (set(STATE_MODELS[aggregate].model_fields) - found)),
+    ]
 
 
-def _list_words(aggregate: str) -> set[str]:
-    """Return the fields whose text search finds the record by: each is tried by itself."""
+def _list_marked(aggregate: str, read: Callable[[Mapping[str, Any]], Iterable[str]]) -> set[str]:
+    """Return the fields whose text stands in what `read` takes of the document: each is tried by itself."""
     nothing = {**dict.fromkeys(STATE_MODELS[aggregate].model_fields), **make_empty(aggregate)}
     found = set()
     for name in nothing.keys() - {"shares"}:
         text: Any = FORMS.get(name, "marked")
         document = to_document(aggregate, UUID(int=2), UUID(int=1), {**nothing, name: text}, {})
-        if any("marked" in document[part].split() for part in ("title", "details", "body")):
+        if any("marked" in part.split() for part in read(document)):
             found.add(name)
     return found
 
@@ -84,7 +92,7 @@ def list_checked(service: str, pattern: str) -> set[str]:
     return {word for check in checks for word in re.findall(r"\w+", check)}
 
 
-def told(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:
+def published(aggregate: str, left_out: Mapping[str, str] | None = None) -> list[FieldList]:
     """Return the two lists of what an event carries."""
     example = build_example(f"crm.{aggregate}.snapshot")["value"][aggregate]
     return [

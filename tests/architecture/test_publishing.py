@@ -9,7 +9,7 @@ from architecture.source_files import ROOT, SourceFile, read_sources
 
 WRITES_THEM = ("crm_shared", "publishing.py")
 INSERTS = ("INSERT INTO outbox", "INSERT INTO record_changes")
-SAYS_IT = {"crm_shared.publishing.publish": "audited", "crm_shared.record_adapters.RecordAdapter": "is_audited"}
+FLAGS = {"crm_shared.publishing.publish": "audited", "crm_shared.record_adapters.RecordAdapter": "is_audited"}
 
 
 def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
@@ -22,31 +22,34 @@ def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
                 yield from (f"{source.name}:{node.lineno} has {insert}" for insert in INSERTS if insert in node.value)
 
 
-def _list_said(source: SourceFile) -> Iterator[tuple[int, bool | None]]:
+def _list_flags(source: SourceFile) -> Iterator[tuple[int, bool | None]]:
     """Yield (line, audited) of each publish, and of each kind of record; None where the call does not show it."""
-    saying = {name.rpartition(".")[2]: SAYS_IT[name] for _, name in source.imports() if name in SAYS_IT}
+    flags = {name.rpartition(".")[2]: FLAGS[name] for _, name in source.imports() if name in FLAGS}
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in saying:
-            said = next((one.value for one in node.keywords if one.arg == saying[node.func.id]), None)
-            yield node.lineno, said.value if isinstance(said, ast.Constant) and isinstance(said.value, bool) else None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in flags:
+            value = next((one.value for one in node.keywords if one.arg == flags[node.func.id]), None)
+            yield (
+                node.lineno,
+                value.value if isinstance(value, ast.Constant) and isinstance(value.value, bool) else None,
+            )
 
 
 def hidden_audits(sources: Iterable[SourceFile]) -> Iterator[str]:
     """List calls whose reader can't see whether an audit row is written. Shared code asks the kind of record."""
     for source in sources:
-        for line, audited in _list_said(source):
+        for line, audited in _list_flags(source):
             if audited is None and source.package != "crm_shared":
                 yield f"{source.name}:{line} does not say whether it is audited"
 
 
 def unequal_audits(sources: Iterable[SourceFile]) -> Iterator[str]:
     """List aggregates of which some acts are audited and some are not: their record's changes would have gaps."""
-    said: dict[str, set[bool | None]] = {}
+    seen: dict[str, set[bool | None]] = {}
     for source in sources:
         aggregates = {module.removesuffix(".MAPPING") for _, module in source.imports()}
         for aggregate in (module for module in aggregates if module.endswith(".events")):
-            said.setdefault(aggregate, set()).update(audited for _, audited in _list_said(source))
-    yield from (f"{aggregate} is audited and is not" for aggregate, audited in said.items() if len(audited) > 1)
+            seen.setdefault(aggregate, set()).update(audited for _, audited in _list_flags(source))
+    yield from (f"{aggregate} is audited and is not" for aggregate, audited in seen.items() if len(audited) > 1)
 
 
 Check = Callable[[Iterable[SourceFile]], Iterator[str]]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 from architecture.activity_fields import ACTIVITY
-from architecture.field_lists import ALWAYS_OURS, OURS, FieldList, find_gaps, list_checked, told, words
+from architecture.field_lists import ALWAYS_OURS, OURS, FieldList, find_gaps, list_checked, published, words
 
 from crm_activities.activities.activity import Activity
 from crm_contacts.companies import filters as company_filters
@@ -38,7 +38,7 @@ from crm_shared.record_fields import field_names
 
 LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
     Contact: [
-        *told("contact"),
+        *published("contact"),
         FieldList(
             "NewContact", field_names(NewContact), {"ours": OURS + " erased_at", "not said": "shares merged_into"}
         ),
@@ -107,10 +107,10 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
                 "nobody else's business": "shares",
             },
         ),
-        words("contact", {"found by its digits": "phone_e164", "decides who finds it": "shares"}),
+        *words("contact", {"found by its digits": "phone_e164", "decides who finds it": "shares"}),
     ],
     Company: [
-        *told("company"),
+        *published("company"),
         FieldList("NewCompany", field_names(NewCompany), {"ours": OURS}),
         FieldList("CompanyFields (companies/schemas.py)", CompanyFields.model_fields, {"ours": OURS}),
         FieldList(
@@ -146,10 +146,10 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
                 "too long for an answer": "custom_data",
             },
         ),
-        words("company", {"a range": "size"}),
+        *words("company", {"a range": "size"}),
     ],
     Deal: [
-        *told("deal"),
+        *published("deal"),
         FieldList(
             "NewDeal",
             field_names(NewDeal),
@@ -199,17 +199,17 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
                 "nobody looks for it": "stage_changed_at",
             },
         ),
-        words("deal", {}),
+        *words("deal", {}),
     ],
     Activity: ACTIVITY,
-    Pipeline: told("pipeline"),
-    Webhook: told("webhook", {"told to nobody": "secret previous_secret"}),
+    Pipeline: published("pipeline"),
+    Webhook: published("webhook", {"told to nobody": "secret previous_secret"}),
     Tenant: [
-        *told("tenant"),
+        *published("tenant"),
         FieldList("EditTenantRequest (directory/schemas.py)", EditTenantRequest.model_fields, {"ours": ALWAYS_OURS}),
     ],
     User: [
-        *told("user"),
+        *published("user"),
         FieldList("EditUserRequest (directory/schemas.py)", EditUserRequest.model_fields, {"ours": ALWAYS_OURS}),
         FieldList(
             "CreateUserRequest (directory/schemas.py)",

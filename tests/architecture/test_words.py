@@ -12,6 +12,8 @@ from architecture.source_files import SourceFile, parse_as, read_sources
 
 OLD_WORDS = {
     "told": "published, or what the thing is",
+    "said": "answered, printed, given: what the thing is",
+    "saying": "what is printed, and where",
     "tell": "publish",
     "retold": "republished",
     "living": "canonical (of merged contacts), present (not deleted)",
@@ -21,6 +23,7 @@ OLD_WORDS = {
     "restless": "affected",
     "strays": "misplaced, orphans",
     "sight": "visibility",
+    "face": "summary",
     "faces": "summaries",
     "wish": "wanted_index",
     "occupancy": "stage_usage",
@@ -34,7 +37,7 @@ OLD_WORDS = {
 }
 STAY = {
     "LeadershipLost",  # what the literature calls it
-    "tell_history", "tell_why", "tell_of_restoration",  # commands that tell a person
+    "tell_why", "tell_of_restoration",  # commands that tell a person
     "told_at",  # a field of the API
 }  # fmt: skip
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
@@ -71,9 +74,9 @@ def openings_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         for node in ast.walk(source.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                said = ast.get_docstring(node) or ""
+                docstring = ast.get_docstring(node) or ""
                 returns = node.returns is not None and ast.unparse(node.returns) not in {"None", "Never"}
-                if returns and _OPENING.match(said) and not said.startswith("Give up"):
+                if returns and _OPENING.match(docstring) and not docstring.startswith("Give up"):
                     yield f"{source.name}:{node.lineno} {node.name}: say Return, or Yield"
 
 

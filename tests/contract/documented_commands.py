@@ -69,8 +69,8 @@ def _read_rules(path: Path) -> Iterator[Command]:
 
 
 def _read_snippet(place: str, snippet: str) -> Iterator[Command]:
-    said = re.split(r"\s#\s|\s{2,}#", f"{snippet} ".replace("crm-<service>", f"crm-{ANY}"))[0]
-    for part in re.split(r"&&|\|\||;|\$\(|\)|\s\|\s|…", said):
+    line = re.split(r"\s#\s|\s{2,}#", f"{snippet} ".replace("crm-<service>", f"crm-{ANY}"))[0]
+    for part in re.split(r"&&|\|\||;|\$\(|\)|\s\|\s|…", line):
         words = _split(part)
         for at in range(len(words)):
             service = _find_service(words, at)
@@ -112,8 +112,8 @@ def explain_refusal(command: Command) -> str | None:
     """Return why the program would not take the command, None where it would. Values are not looked at."""
     words = command.words
     if command.service == ANY:
-        said = [explain_refusal(Command(command.place, service, words)) for service in SERVICES]
-        return None if None in said else said[0]
+        refusals = [explain_refusal(Command(command.place, service, words)) for service in SERVICES]
+        return None if None in refusals else refusals[0]
     if command.service is None and words[:1] == ["run"] and len(words) > 1 and words[1] in SERVICES:
         return explain_refusal(Command(command.place, words[1], words[2:]))
     program = _program(command.service)

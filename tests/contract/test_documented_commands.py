@@ -8,12 +8,12 @@ def test_documentation_names_no_command_or_option_that_is_not_there() -> None:
     commands = read_commands()
     assert {command.service for command in commands} >= {None, "contacts", "deals", "search", "reporting"}
     assert len(commands) > 50
-    refused = {f"{one.place}: {' '.join(one.words)}": said for one in commands if (said := explain_refusal(one))}
+    refused = {f"{one.place}: {' '.join(one.words)}": reason for one in commands if (reason := explain_refusal(one))}
     assert refused == {}
 
 
 @pytest.mark.parametrize(
-    ("service", "words", "said"),
+    ("service", "words", "reason"),
     [
         ("search", ["verify", "--heal", "--tenant", "ID"], None),
         ("reporting", ["bi", "grant", "--tenant", "ID"], None),
@@ -24,6 +24,6 @@ def test_documentation_names_no_command_or_option_that_is_not_there() -> None:
         (None, ["logs", "deals-worker", "-f"], None),
     ],
 )
-def test_what_is_not_there_would_be_seen(service: str | None, words: list[str], said: str | None) -> None:
+def test_what_is_not_there_would_be_seen(service: str | None, words: list[str], reason: str | None) -> None:
     found = explain_refusal(Command("here", service, words))
-    assert found is None if said is None else (found or "").endswith(said)
+    assert found is None if reason is None else (found or "").endswith(reason)

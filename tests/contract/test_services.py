@@ -49,8 +49,8 @@ def test_those_publish_that_own_a_topic() -> None:
 
 def test_a_services_address_is_its_port_of_the_local_suite() -> None:
     fields = ServiceSettings.model_fields
-    told = {name: fields[f"{name}_url"].default for name in SERVICES if f"{name}_url" in fields}
-    assert told == {name: f"http://127.0.0.1:{8001 + SERVICES.index(name)}" for name in told}
+    urls = {name: fields[f"{name}_url"].default for name in SERVICES if f"{name}_url" in fields}
+    assert urls == {name: f"http://127.0.0.1:{8001 + SERVICES.index(name)}" for name in urls}
 
 
 def test_the_images_build_copies_the_outline_of_every_package() -> None:

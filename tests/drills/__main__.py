@@ -22,7 +22,7 @@ def show(seconds: float | None) -> str:
 
 def report(result: Result) -> None:
     """Say how one went, as soon as it is known."""
-    said = result.trouble or ", ".join(
+    line = result.trouble or ", ".join(
         [
             f"{result.drill.alert} fires after {show(result.fires_s)} s",
             f"is told after {show(result.told_s)} s",
@@ -31,7 +31,7 @@ def report(result: Result) -> None:
             *([f"OTHER PAGES: {', '.join(sorted(result.others))}"] if result.others else []),
         ]
     )
-    console.print(f"{result.drill.name}: {said}")
+    console.print(f"{result.drill.name}: {line}")
 
 
 def to_table(results: Sequence[Result]) -> Table:

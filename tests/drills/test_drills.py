@@ -30,10 +30,10 @@ def to_seconds(duration: str) -> int:
 
 
 def test_there_are_ten_and_each_has_an_alert_that_can_be_told_in_time() -> None:
-    intervals, told = read("prometheus/prometheus.yml")["global"], read("alertmanager/alertmanager.yml")["route"]
+    intervals, route = read("prometheus/prometheus.yml")["global"], read("alertmanager/alertmanager.yml")["route"]
     waits_s = sum(
         to_seconds(text)
-        for text in (intervals["scrape_interval"], intervals["evaluation_interval"], told["group_wait"])
+        for text in (intervals["scrape_interval"], intervals["evaluation_interval"], route["group_wait"])
     )
     assert len({drill.name for drill in DRILLS}) == 10
     for drill in DRILLS:

@@ -39,7 +39,7 @@ def bench(*arguments: str) -> str:
 def test_each_part_prints_its_rows() -> None:
     parts = [argument for part in PARTS for argument in ("--only", part)]
     printed = bench(*parts)
-    for said in (
+    for expected in (
         "get ",
         "move",
         "log activities",
@@ -60,7 +60,7 @@ def test_each_part_prints_its_rows() -> None:
         "report ",
         "with history",
     ):
-        assert said in printed.lower(), printed
+        assert expected in printed.lower(), printed
 
 
 def test_no_part_is_left_out() -> None:
@@ -78,6 +78,6 @@ async def test_arrival_is_measured_everywhere(crm: RunningCrm, tenant: Tenant) -
 
 
 async def test_what_a_change_costs_is_told_of_every_process(crm: RunningCrm, tenant: Tenant) -> None:
-    said = {row.what for row in await costs.measure(crm, tenant.admin, moves=20, activities=50, rest_s=0.5)}
-    assert {"move of a deal, all together", "activity in a batch, all together"} <= said
-    assert any(what.startswith("at rest: ") for what in said)
+    expected = {row.what for row in await costs.measure(crm, tenant.admin, moves=20, activities=50, rest_s=0.5)}
+    assert {"move of a deal, all together", "activity in a batch, all together"} <= expected
+    assert any(what.startswith("at rest: ") for what in expected)

@@ -156,11 +156,11 @@ async def read_webhooks_status(deals: ServiceKit[DealsSettings], person: Person)
 async def forge(bus: ProtectedBus, person: Person, **headers: bytes) -> RawRecord:
     """Make of the user's own record one that says ADMIN, a version on, as somebody with access to the broker could."""
     key = str(person.id).encode()
-    told = [record for record in await read_topic(bus.access(ADMIN), "crm.user") if record.key == key]
-    value: dict[str, Any] = json.loads(told[0].value)
+    published = [record for record in await read_topic(bus.access(ADMIN), "crm.user") if record.key == key]
+    value: dict[str, Any] = json.loads(published[0].value)
     version = value["user"]["version"] + 1
     value["user"] |= {"role": "ADMIN", "version": version}
-    forged = dict(told[0].headers) | {"ce_sequence": str(version).encode()} | headers
+    forged = dict(published[0].headers) | {"ce_sequence": str(version).encode()} | headers
     return RawRecord(key, json.dumps(value).encode(), list(forged.items()))
 
 

@@ -59,15 +59,15 @@ async def publish(user: User) -> Json:
     return {"contact": contact, "company": company, **deals}
 
 
-async def read_answers(user: User, told: Json) -> list[str]:
+async def read_answers(user: User, published: Json) -> list[str]:
     """Return what the suite shows of a story: each id by what it is of, each moment as one."""
     asked = [
-        *(("activities", f"/v1/timelines/deals/{told[name]['id']}", {}) for name in ("Broadsheet", "Almanac")),
-        ("activities", f"/v1/timelines/contacts/{told['contact']['id']}", {}),
+        *(("activities", f"/v1/timelines/deals/{published[name]['id']}", {}) for name in ("Broadsheet", "Almanac")),
+        ("activities", f"/v1/timelines/contacts/{published['contact']['id']}", {}),
         *(("search", "/v1/search", {"q": word}) for word in ("vantongeren", "quillfeather", "broadsheet", "almanac")),
         *(("reporting", f"/v1/reports/{name}", {}) for name in ("pipeline", "win-rate", "leaderboard")),
     ]
-    names = {one["id"]: name for name, one in told.items()}
+    names = {one["id"]: name for name, one in published.items()}
 
     def stand_in(match: re.Match[str]) -> str:
         return "<moment>" if "T" in match[0] else f"<{names.get(match[0], 'id')}>"
@@ -88,13 +88,13 @@ def sort_hits(answer: str) -> str:
 
 async def have_arrive(crm: RunningCrm, tenant: Tenant) -> Json:
     """Tell the story in the tenant, and wait until whoever is the relay now has brought it everywhere."""
-    told = await publish(tenant.admin)
+    published = await publish(tenant.admin)
     notes = ["Deal moved from Proposal to Closed Won", "Deal moved from Qualification to Proposal"]
-    await eventually(lambda: tenant.admin.timeline(told["Broadsheet"]["id"]), notes, within_s=CONNECT_WITHIN_S)
-    await eventually(lambda: tenant.admin.search("vantongeren", type="contact"), [told["contact"]["id"]])
+    await eventually(lambda: tenant.admin.timeline(published["Broadsheet"]["id"]), notes, within_s=CONNECT_WITHIN_S)
+    await eventually(lambda: tenant.admin.search("vantongeren", type="contact"), [published["contact"]["id"]])
     await eventually(tenant.admin.report, await tenant.admin.board())
     await eventually(lambda: count_unsent(crm, tenant), 0)
-    return told
+    return published
 
 
 async def count_unsent(crm: RunningCrm, tenant: Tenant) -> int:
@@ -216,11 +216,11 @@ async def test_a_suite_moves_to_debezium_and_back_under_load(crm: RunningCrm, te
     board = await tenant.admin.board()
     assert await tenant.admin.report() == board
     assert sum(count for count, _ in board.values()) == len(load.notes)
-    told = list_histories(await read_topic(crm.plan.kafka.bootstrap, "crm.deal", begin=begin))
+    published = list_histories(await read_topic(crm.plan.kafka.bootstrap, "crm.deal", begin=begin))
     for deal_id in load.notes:
-        assert told[deal_id] == list(range(1, len(told[deal_id]) + 1))
+        assert published[deal_id] == list(range(1, len(published[deal_id]) + 1))
 
     stories = zip(tenants, (by_relay, by_debezium, by_relay_again), strict=True)
-    first, second, third = [await read_answers(one.admin, told) for one, told in stories]
+    first, second, third = [await read_answers(one.admin, published) for one, published in stories]
     assert [pair for pair in zip(first, second, strict=True) if len({*pair}) > 1] == []
     assert [pair for pair in zip(first, third, strict=True) if len({*pair}) > 1] == []

@@ -212,7 +212,7 @@ async def test_others_know_what_is_there_and_nothing_else(side: Side) -> None:
     await move(side, lost, stages["Proposal"])
     pipeline = {"name": "Lost", "is_default": True, "stages": [{"name": "New", "win_probability": 5}]}
     require_ok(await side.deals.client(side.tenant.admin).post("/v1/pipelines", json=pipeline), 201)
-    told = await side.carry()
+    carried = await side.carry()
     assert (lost, "Deal moved from Qualification to Proposal") in await side.list_notes()
 
     summary = await side.restore(moment=moment)
@@ -224,7 +224,7 @@ async def test_others_know_what_is_there_and_nothing_else(side: Side) -> None:
     ended = next(event for event in events if str(event.aggregate_id) == lost)
     assert (ended.restored_from, ended.is_removal) == (0, True)
     again = next(event for event in events if str(event.aggregate_id) == kept)
-    seen = max(event.version for event in told if str(event.aggregate_id) == kept)
+    seen = max(event.version for event in carried if str(event.aggregate_id) == kept)
     assert again.restored_from == 2
     assert again.version > seen
     assert again.state["amount"] == "10.00"

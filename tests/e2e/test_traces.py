@@ -58,9 +58,9 @@ async def test_a_move_is_one_trace_to_the_timeline_the_index_and_the_report(
         group: f"crm-{group.partition('.')[0]} worker" for group in GROUPS
     }
     assert any(span.name.startswith("bulk ") for span in spans)
-    said = str(spans)
-    assert "renewal" not in said
-    assert str(tenant.id) not in said
+    shown = str(spans)
+    assert "renewal" not in shown
+    assert str(tenant.id) not in shown
 
     metrics = (await crm.read_metrics(OPEN_METRICS))["reporting-worker"]
     freshness = [line for line in metrics.splitlines() if line.startswith("crm_bus_freshness_seconds_bucket")]

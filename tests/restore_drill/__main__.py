@@ -39,7 +39,7 @@ async def drill(folder: Path, course: Course, tenant_count: int) -> int:
         await asyncio.to_thread(crm.start)
         tenants = [await crm.new_tenant(f"Drill{number}") for number in range(tenant_count)]
         outcome = await run_drill(crm, tenants, course, console.print)
-        console.print(outcome.said, markup=False)
+        console.print(outcome.printed, markup=False)
         show(outcome)
     finally:
         await crm.stop()

@@ -34,7 +34,7 @@ class Course:
 class Outcome:
     """`compared`: by copy, how many rows the owner has, and how many differ. `troubles`: what was amiss."""
 
-    said: str
+    printed: str
     commands: int
     lost_commands: Mapping[str, int]
     lost_s: float
@@ -59,7 +59,7 @@ async def run_drill(crm: RunningCrm, tenants: Sequence[Tenant], course: Course, 
         await asyncio.sleep(course.after_s)
         say(f"they go on; {', '.join(course.services)} go back to {moment.isoformat()}")
         chosen = [argument for service in course.services for argument in ("--service", service)]
-        said = await crm.command("restore", *chosen, "--to-time", moment.isoformat(), "--yes", timeout_s=3600)
+        printed = await crm.command("restore", *chosen, "--to-time", moment.isoformat(), "--yes", timeout_s=3600)
         await asyncio.sleep(course.on_s)
     say("they stop; all is compared")
     began_s = time.monotonic()
@@ -67,7 +67,7 @@ async def run_drill(crm: RunningCrm, tenants: Sequence[Tenant], course: Course, 
     equal_s = time.monotonic() - began_s
     outages = {service: journal.find_outage(service, moment) for service in course.services if service in SENT_TO}
     return Outcome(
-        said=said,
+        printed=printed,
         commands=len(journal.done),
         lost_commands={
             service: len(journal.list_done(service, moment, last)) for service, (last, _) in outages.items()

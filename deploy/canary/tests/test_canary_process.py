@@ -31,11 +31,11 @@ async def test_it_moves_while_it_lives_and_answers(tmp_path: Path) -> None:
     delivered: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
     suite = FakeSuite(deliver=lambda headers, body: delivered.put_nowait((headers, body)))
     canary = make_app(make_settings(tmp_path, every_s=0.01), httpx.MockTransport(suite.answer))
-    told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    said: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    told.put_nowait({"type": "lifespan.startup"})
-    living = asyncio.create_task(canary({"type": "lifespan"}, told.get, said.put))  # type: ignore[arg-type]
-    assert (await said.get())["type"] == "lifespan.startup.complete"
+    sent: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    received: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    sent.put_nowait({"type": "lifespan.startup"})
+    living = asyncio.create_task(canary({"type": "lifespan"}, sent.get, received.put))  # type: ignore[arg-type]
+    assert (await received.get())["type"] == "lifespan.startup.complete"
     headers, body = await delivered.get()
     assert (await ask(canary, "POST", "/hook", content=body, headers=headers)).status_code == 204
     assert (await ask(canary, "POST", "/hook", content=body)).status_code == 401
@@ -45,7 +45,7 @@ async def test_it_moves_while_it_lives_and_answers(tmp_path: Path) -> None:
     assert (await ask(canary, "GET", "/hook")).status_code == 404
     page = (await ask(canary, "GET", "/metrics")).text
     assert 'crm_canary_last_success_timestamp_seconds{hop="webhook"}' in page
-    told.put_nowait({"type": "lifespan.shutdown"})
+    sent.put_nowait({"type": "lifespan.shutdown"})
     await living
 
 

@@ -169,9 +169,9 @@ async def test_a_token_that_fits_no_header_is_none_and_is_not_told(tmp_path: Pat
     secret.write_text("secret")
     granted = httpx.MockTransport(lambda _: httpx.Response(200, json={"access_token": "tok\u00e9n"}))
     tokens = ClientCredentials(httpx.AsyncClient(transport=granted), "http://issuer/token", "crm", secret, "")
-    with pytest.raises(NoToken) as said:
+    with pytest.raises(NoToken) as refused:
         await tokens.read(is_refused=False)
-    assert "tok" not in str(said.value).removeprefix("http://issuer/token")
+    assert "tok" not in str(refused.value).removeprefix("http://issuer/token")
 
 
 async def test_the_tenant_stays_small(tmp_path: Path) -> None:

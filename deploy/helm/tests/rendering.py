@@ -49,8 +49,8 @@ def digest(site: str) -> str:
 def render(helm: str, site: str, *arguments: str) -> list[Manifest]:
     """Render for the example's values; `arguments` are helm's. Raises CalledProcessError with its words in stderr."""
     # A helm that was built from its module takes any cluster for a very old one, unless it is told.
-    said = ["--namespace", "crm", "--values", str(values_file(site)), "--kube-version", OLDEST_KUBERNETES]
-    command = [helm, "template", "crm", str(CHART), *said, *arguments]
+    options = ["--namespace", "crm", "--values", str(values_file(site)), "--kube-version", OLDEST_KUBERNETES]
+    command = [helm, "template", "crm", str(CHART), *options, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - helm, and this chart
     return [found for found in yaml.safe_load_all(done.stdout) if found]
 

@@ -65,9 +65,9 @@ def test_a_token_of_a_file_is_one_that_somebody_renews() -> None:
     manifests = render(helm, "values-least", "--set", "canary.enabled=true,canary.tokenSecret=mine")
     (deployment,) = [one for one in manifests if one["kind"] == "Deployment" and one["metadata"]["name"] == NAME]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    told = {one["name"]: one["value"] for one in container["env"]}
-    assert told["CRM_CANARY_TOKEN_FILE"] == "/run/secrets/token"
-    assert "CRM_CANARY_TOKEN_URL" not in told
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    assert environment["CRM_CANARY_TOKEN_FILE"] == "/run/secrets/token"
+    assert "CRM_CANARY_TOKEN_URL" not in environment
     with pytest.raises(subprocess.CalledProcessError) as refused:
         render(helm, "values-least", "--set", "canary.enabled=true")
     assert "canary.tokenSecret" in refused.value.stderr

@@ -118,9 +118,9 @@ def test_a_process_is_told_of_the_databases_it_uses_and_no_other(name: str) -> N
     assert set(one.get("provision", [])) == (list_files("provision") if name in MIGRATIONS else set())
     of_replica = {"reporting_read_dsn"} if name == "reporting-api" else set()
     for container in containers(name):
-        told = {e["name"]: e["value"] for e in container["env"] if e["name"].endswith("_DSN_FILE")}
+        dsn_files = {e["name"]: e["value"] for e in container["env"] if e["name"].endswith("_DSN_FILE")}
         wanted = list_files(container["name"]) | of_replica
-        assert told == {f"CRM_{dsn.upper()}_FILE": f"/run/secrets/{dsn}" for dsn in wanted}
+        assert dsn_files == {f"CRM_{dsn.upper()}_FILE": f"/run/secrets/{dsn}" for dsn in wanted}
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -49,9 +49,9 @@ def test_the_settings_of_every_container_are_whole(site: str, tmp_path: Path, mo
             root = tmp_path / f"{name}-{container['name']}"
             for path in list_mounted(pod, container):
                 write(root / path.lstrip("/"), authority)
-            said = {one["name"]: one["value"].replace("/run/", f"{root}/run/") for one in container["env"]}
+            variables = {one["name"]: one["value"].replace("/run/", f"{root}/run/") for one in container["env"]}
             with monkeypatch.context() as environment:
-                for variable, value in said.items():
+                for variable, value in variables.items():
                     environment.setenv(variable, value)
                 settings = SETTINGS[process["service"]]()
             for dsn in list_dsns(process["service"], container["name"]):

@@ -51,13 +51,13 @@ async def test_a_token_is_what_the_services_take(client: httpx.AsyncClient, tmp_
 
 
 async def test_discovery_names_keys_that_verify(client: httpx.AsyncClient) -> None:
-    told = (await client.get("/.well-known/openid-configuration")).json()
-    assert told["issuer"] == URL
-    [key] = (await client.get(told["jwks_uri"].removeprefix(URL))).json()["keys"]
+    answered = (await client.get("/.well-known/openid-configuration")).json()
+    assert answered["issuer"] == URL
+    [key] = (await client.get(answered["jwks_uri"].removeprefix(URL))).json()["keys"]
     assert "d" not in key
     # As OAuth's own clients send them: both halves form-encoded, then Basic.
     basic = httpx.BasicAuth("crm", "s+e%3Acret%2B%25")
-    answer = await client.post(told["token_endpoint"].removeprefix(URL), data=ask(), auth=basic)
+    answer = await client.post(answered["token_endpoint"].removeprefix(URL), data=ask(), auth=basic)
     jwt.decode(answer.json()["access_token"], jwt.PyJWK(key), audience="crm", issuer=URL)
 
 
@@ -102,9 +102,9 @@ def test_a_shell_beside_it_has_tokens_of_the_same_key(tmp_path: Path) -> None:
     (tmp_path / "public").mkdir()
     key = make_key(tmp_path / cli.PRIVATE_FILE, tmp_path / cli.JWKS_FILE)
     whose = ["token", "--tenant", str(uuid4()), "--user", str(uuid4()), "--url", URL, "--folder", str(tmp_path)]
-    told = CliRunner().invoke(cli.app, whose)
-    assert told.exit_code == 0
-    claims = jwt.decode(told.stdout.strip(), jwt.PyJWK(key.to_jwks()["keys"][0]), audience="crm", issuer=URL)
+    answered = CliRunner().invoke(cli.app, whose)
+    assert answered.exit_code == 0
+    claims = jwt.decode(answered.stdout.strip(), jwt.PyJWK(key.to_jwks()["keys"][0]), audience="crm", issuer=URL)
     assert claims["tid"] == whose[2]
     for wrong in (["--ttl", "1d"], ["--ttl", "25h"], ["--folder", str(tmp_path / "elsewhere")]):
         assert CliRunner().invoke(cli.app, [*whose, *wrong]).exit_code == 2

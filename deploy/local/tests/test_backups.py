@@ -85,7 +85,7 @@ def test_one_database_goes_back_to_a_moment_and_what_it_replaces_is_kept(plan: P
         assert last is not None
         assert backup.begun_at < last <= moment
         filled = swapping.make_empty(admin, side.dsn_of("crm_deals"), "deals")
-        with locked(folder / ".lock", said_when_busy="") as lock:
+        with locked(folder / ".lock", refusal="") as lock:
             pipe_programs(
                 [find_program("pg_dump"), "--format=custom"],
                 [find_program("pg_restore"), "--exit-on-error", f"--dbname={filled}"],
@@ -156,9 +156,9 @@ def test_only_what_is_whole_is_a_backup(plan: Plan, engine_home: Path) -> None:
 
     # One byte of it changed is seen before anything is restored from it.
     (second.files / "PG_VERSION").write_text("17\n")
-    with locked(folder / ".lock", said_when_busy="") as lock, pytest.raises(ProgramFailed, match="checksum mismatch"):
+    with locked(folder / ".lock", refusal="") as lock, pytest.raises(ProgramFailed, match="checksum mismatch"):
         taking.verify(second.files, lock)
-    with locked(folder / ".lock", said_when_busy="busy"), pytest.raises(Busy):
+    with locked(folder / ".lock", refusal="busy"), pytest.raises(Busy):
         take(plan, folder)
 
     removed, pieces = taking.keep_newest(plan, folder, 1)

@@ -49,8 +49,8 @@ def test_no_password_stands_in_it_or_has_a_default() -> None:
 @pytest.mark.parametrize("container", [name for name, (_, role) in ROLES.items() if role == "api"])
 def test_a_process_finds_every_service_that_its_settings_name(container: str) -> None:
     urls = {f"{name}_url" for name in SERVICES} & set(ServiceSettings.model_fields)
-    told = CONTAINERS[container]["environment"]
-    assert {url: told.get(f"CRM_{url.upper()}") for url in urls} == {
+    given = CONTAINERS[container]["environment"]
+    assert {url: given.get(f"CRM_{url.upper()}") for url in urls} == {
         url: f"http://{url.removesuffix('_url')}-api:8000" for url in urls
     }
 
@@ -66,16 +66,16 @@ def test_a_process_is_told_of_the_databases_it_uses_and_no_other(container: str)
     entry_points = ("provision", "migrate") if role == "migrate" else (role,)
     wanted = {dsn for entry_point in entry_points for dsn in list_dsns(service, entry_point)}
     environment = CONTAINERS[container]["environment"]
-    told = {name: value for name, value in environment.items() if "DSN" in name}
+    given = {name: value for name, value in environment.items() if "DSN" in name}
     secrets = {"admin_dsn" if dsn == "admin_dsn" else f"{service}_{dsn}" for dsn in wanted}
     if container == "reporting-api":
         # A file that is mounted always, and named where there is a replica.
-        assert told.pop("CRM_REPORTING_READ_DSN_FILE") == "${CRM_REPORTING_READ_DSN_FILE:-}"
+        assert given.pop("CRM_REPORTING_READ_DSN_FILE") == "${CRM_REPORTING_READ_DSN_FILE:-}"
         secrets_mounted = secrets | {"reporting_read_dsn"}
     else:
         secrets_mounted = secrets
-    assert set(told) == {f"{dsn_variable(service, dsn)}_FILE" for dsn in wanted}
-    assert set(told.values()) == {f"/run/secrets/{secret}" for secret in secrets}
+    assert set(given) == {f"{dsn_variable(service, dsn)}_FILE" for dsn in wanted}
+    assert set(given.values()) == {f"/run/secrets/{secret}" for secret in secrets}
     assert set(CONTAINERS[container]["secrets"]) == secrets_mounted
 
 
@@ -189,8 +189,8 @@ def test_a_replica_runs_where_it_is_asked_for_and_reports_are_told_of_it(tmp_pat
     wanted = ["COMPOSE_PROFILES=replica", "CRM_REPORTING_READ_DSN_FILE=/run/secrets/reporting_read_dsn"]
     assert prepare(tmp_path, *ISSUER).returncode == 0
     assert not any(line in (tmp_path / ".env").read_text() for line in wanted)
-    told = prepare(tmp_path, *ISSUER, "--replica").stdout.splitlines()
-    assert told[1:-1] == ["What was asked for now would be:", *wanted]
+    given = prepare(tmp_path, *ISSUER, "--replica").stdout.splitlines()
+    assert given[1:-1] == ["What was asked for now would be:", *wanted]
     (tmp_path / ".env").unlink()
     assert prepare(tmp_path, *ISSUER, "--replica").returncode == 0
     assert (tmp_path / ".env").read_text().splitlines()[-2:] == wanted
@@ -245,10 +245,10 @@ def test_the_replicas_script_is_one_that_bash_reads() -> None:
     "arguments", [(), ("--issuer", "x"), ("--issuer",), (*ISSUER[:3],), ("--local-issuer",), ("--nonsense",)]
 )
 def test_the_script_wants_to_be_told_whose_tokens_are_taken(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    told = prepare(tmp_path, *arguments)
-    assert told.returncode == 2
-    assert re.fullmatch(r"\S+prepare: .*(issuer|jwks).*\n", told.stderr, re.DOTALL)
-    assert "not set" not in told.stderr
+    given = prepare(tmp_path, *arguments)
+    assert given.returncode == 2
+    assert re.fullmatch(r"\S+prepare: .*(issuer|jwks).*\n", given.stderr, re.DOTALL)
+    assert "not set" not in given.stderr
     assert not (tmp_path / ".env").exists()
 
 
@@ -272,22 +272,22 @@ def test_a_suites_home_elsewhere_is_where_the_local_issuers_keys_are_looked_for(
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--local-issuer", "-h")])
 def test_the_script_tells_what_it_takes_and_makes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    told = prepare(tmp_path, *arguments)
-    assert told.returncode == 0
-    assert all(word in told.stdout for word in ("--local-issuer", "--issuer", "--jwks-url", "CRM_SECRETS", "CRM_HOME"))
+    given = prepare(tmp_path, *arguments)
+    assert given.returncode == 0
+    assert all(word in given.stdout for word in ("--local-issuer", "--issuer", "--jwks-url", "CRM_SECRETS", "CRM_HOME"))
     assert not (tmp_path / ".secrets").exists()
 
 
 def test_a_trial_has_an_issuer_behind_a_gateway(tmp_path: Path) -> None:
     assert [CONTAINERS[name]["profiles"] for name in EDGE] == [["gateway"], ["issuer"], ["canary"]]
     assert prepare(tmp_path, "--trial-issuer", "--replica", CRM_GATEWAY_PORT="9443").returncode == 0
-    told = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
-    assert told["COMPOSE_PROFILES"] == "gateway,replica,issuer"
-    assert told["CRM_AUTH_ISSUER"] == "https://localhost:9443/issuer"
+    given = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    assert given["COMPOSE_PROFILES"] == "gateway,replica,issuer"
+    assert given["CRM_AUTH_ISSUER"] == "https://localhost:9443/issuer"
     # The gateway is believed whom it speaks for, and nobody else.
     [address] = CONTAINERS["gateway"]["networks"].values()
-    assert address["ipv4_address"] == f"${{CRM_GATEWAY_ADDRESS:-{told['CRM_HTTP_TRUSTED_PROXIES']}}}"
-    folder = told["CRM_AUTH_JWKS_URL"].removeprefix("file://").removesuffix("/jwks.json")
+    assert address["ipv4_address"] == f"${{CRM_GATEWAY_ADDRESS:-{given['CRM_HTTP_TRUSTED_PROXIES']}}}"
+    folder = given["CRM_AUTH_JWKS_URL"].removeprefix("file://").removesuffix("/jwks.json")
     assert f"issuer-public:{folder}:ro" in CONTAINERS["deals-api"]["volumes"]
     assert f"issuer-public:{folder}" in CONTAINERS["issuer"]["volumes"]
     assert not any("issuer-private" in volume for name in ROLES for volume in CONTAINERS[name].get("volumes", []))
@@ -316,8 +316,8 @@ def test_a_certificate_that_is_there_is_the_gateways(tmp_path: Path) -> None:
 def test_a_certificate_without_its_key_is_no_certificate(tmp_path: Path, name: str) -> None:
     (tmp_path / ".secrets").mkdir()
     (tmp_path / ".secrets" / name).write_text("ours")
-    told = prepare(tmp_path, *ISSUER, "--gateway")
-    assert (told.returncode, "both, tls_certificate and tls_key" in told.stderr) == (2, True)
+    given = prepare(tmp_path, *ISSUER, "--gateway")
+    assert (given.returncode, "both, tls_certificate and tls_key" in given.stderr) == (2, True)
     assert (tmp_path / ".secrets" / name).read_text() == "ours"
 
 
@@ -329,10 +329,10 @@ def test_where_the_gateway_is_reached_is_written_down(tmp_path: Path) -> None:
         "CRM_EDGE_SUBNET": "10.9.0.0/24",
     }
     assert prepare(tmp_path, *ISSUER, "--gateway", CRM_GATEWAY_URL="https://crm.example/", **settings).returncode == 0
-    told = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
-    assert settings.items() <= told.items()
-    assert told["CRM_HTTP_TRUSTED_PROXIES"] == "10.9.0.5"
-    assert told["CRM_PUBLIC_URL"] == "https://crm.example/activities"
+    given = dict(line.split("=", 1) for line in (tmp_path / ".env").read_text().splitlines())
+    assert settings.items() <= given.items()
+    assert given["CRM_HTTP_TRUSTED_PROXIES"] == "10.9.0.5"
+    assert given["CRM_PUBLIC_URL"] == "https://crm.example/activities"
     for name in settings:
         assert f"${{{name}:-" in TEXT
 

@@ -78,8 +78,8 @@ def client(checkout: Path) -> Iterator[httpx.Client]:
 
 
 def test_a_move_arrives_everywhere_through_the_gateway(checkout: Path) -> None:
-    said = (checkout / "said").read_text()
-    _, _, move = said.partition("Acme renewal: moved from ")
+    printed = (checkout / "said").read_text()
+    _, _, move = printed.partition("Acme renewal: moved from ")
     assert all(f"  {place}" in move for place in ("timeline", "search", "report"))
 
 
@@ -136,8 +136,8 @@ def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Cl
 @pytest.mark.parametrize("image", [*SERVICES, "issuer"])
 def test_an_image_holds_its_inventory_and_nothing_that_builds(checkout: Path, image: str) -> None:
     look = ["docker", "run", "--rm", "--read-only", "--entrypoint", "python", f"crm-{image}", "-c", LOOK]
-    said = subprocess.run(look, cwd=checkout, capture_output=True, check=True)  # noqa: S603 - of this checkout
-    assert json.loads(said.stdout) == {
+    printed = subprocess.run(look, cwd=checkout, capture_output=True, check=True)  # noqa: S603 - of this checkout
+    assert json.loads(printed.stdout) == {
         "user": 10001,
         "builders": [],
         "kinds": ["pkg:deb", "pkg:generic", "pkg:pypi"],

@@ -17,7 +17,7 @@ TENANT = DemoTenant(tenant_id=SOME, admin_id=SOME, rep_id=SOME, deal_id=SOME, to
 
 
 def test_an_interrupted_load_goes_on_from_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    suite, said, moments = LocalSuite(Plan(Home(tmp_path), 8000)), list[str](), list[datetime]()
+    suite, printed, moments = LocalSuite(Plan(Home(tmp_path), 8000)), list[str](), list[datetime]()
     remember(suite.home, tenant_id=str(SOME))
 
     def load(_suite: DemoSuite, _tenant: DemoTenant, moment: datetime) -> None:
@@ -27,28 +27,28 @@ def test_an_interrupted_load_goes_on_from_the_same_moment(tmp_path: Path, monkey
 
     monkeypatch.setattr(demo_history, "load", load)
     with pytest.raises(DemoFailed):
-        demo.tell_history(suite, TENANT, said.append)
+        demo.make_history(suite, TENANT, printed.append)
     assert "history_loaded_at" not in read_known(suite.home)
     for _ in range(2):
-        demo.tell_history(suite, TENANT, said.append)
+        demo.make_history(suite, TENANT, printed.append)
 
     assert len(moments) == 2
     assert moments[0] == moments[1]
-    assert len(said) == 1
+    assert len(printed) == 1
 
 
 def test_a_tenant_that_was_changed_since_keeps_its_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    suite, said = LocalSuite(Plan(Home(tmp_path), 8000)), list[str]()
+    suite, printed = LocalSuite(Plan(Home(tmp_path), 8000)), list[str]()
     remember(suite.home, tenant_id=str(SOME))
 
     def load(*_: object) -> None:
         raise KeyError("Closed Won")
 
     monkeypatch.setattr(demo_history, "load", load)
-    demo.tell_history(suite, TENANT, said.append)
-    demo.tell_history(suite, TENANT, said.append)
+    demo.make_history(suite, TENANT, printed.append)
+    demo.make_history(suite, TENANT, printed.append)
 
-    assert said == ["the demo tenant is no longer as it was made, its past stays untold ('Closed Won')"]
+    assert printed == ["the demo tenant is no longer as it was made, its past stays untold ('Closed Won')"]
 
 
 def test_the_past_happens_in_order_and_closes_in_this_month() -> None:

@@ -34,16 +34,16 @@ def test_the_next_page_of_a_list_is_at_the_gateway_too() -> None:
 
 def test_an_error_of_the_gateway_is_the_status_that_its_problem_says() -> None:
     """Without `=` nginx sends the status that it came by: 502 with a problem of 503."""
-    told = {
+    given = {
         place: (int(status), json.loads(problem.replace("\\'", "'"))["status"])
         for place, status, problem in re.findall(r"location (?:= )?([@/]\S+) \{[^}]*?return (\d+) '(\{.*\})\\n';", TEXT)
         if "type" in problem
     }
     pages = re.findall(r"error_page ([\d ]+?)(?: =(\d+))? ([@/]\S+);", TEXT)
-    assert {place for _, _, place in pages} == set(told)
+    assert {place for _, _, place in pages} == set(given)
     for codes, sent, place in pages:
         statuses = {int(sent)} if sent else {400 if code == "497" else int(code) for code in codes.split()}
-        assert statuses | {told[place][0]} == {told[place][1]}, place
+        assert statuses | {given[place][0]} == {given[place][1]}, place
     # What may come before there is an address: for a named place it would be a 500.
     assert not [
         place for codes, _, place in pages if {"400", "414", "494", "501", "505"} & set(codes.split()) if "@" in place

@@ -63,7 +63,7 @@ def test_compose_and_bake_build_the_same_images() -> None:
         if "build" in container
     }
     assert set(built) == set(IMAGES)
-    assert {told["PYTHON_IMAGE"] for told in built.values()} == {f"${{{PYTHON[0]}:-{PYTHON[1]}}}"}
+    assert {arguments["PYTHON_IMAGE"] for arguments in built.values()} == {f"${{{PYTHON[0]}:-{PYTHON[1]}}}"}
     matrices = re.findall(r"matrix\s+= \{ service = (\[.*?\]) \}", BAKE)
     assert [json.loads(matrix) for matrix in matrices] == [list(IMAGES)] * 3
     assert f'variable "{PYTHON[0]}" {{ default = "{PYTHON[1]}" }}' in BAKE
@@ -110,11 +110,11 @@ def test_one_command_pins_them_all(tmp_path: Path) -> None:
     assert pin(tmp_path).returncode == 0
     secrets, *pinned = environment.read_text().splitlines()
     assert secrets == "CRM_SECRETS=./.secrets"
-    told = dict(line.split("=", 1) for line in pinned)
+    arguments = dict(line.split("=", 1) for line in pinned)
     named = dict(PLACE.findall((ROOT / "docker-compose.yml").read_text("utf-8")))
-    assert set(told) == set(named)
+    assert set(arguments) == set(named)
     for name, image in (named | {"CRM_KAFKA_IMAGE": "mirror.example/kafka:4.2.0"}).items():
-        assert re.fullmatch(rf"{re.escape(image)}@sha256:[0-9a-f]{{64}}", told[name])
+        assert re.fullmatch(rf"{re.escape(image)}@sha256:[0-9a-f]{{64}}", arguments[name])
     assert pin(tmp_path).returncode == 0
     assert environment.read_text().splitlines() == [secrets, *pinned]
 

@@ -60,8 +60,8 @@ def test_a_replica_is_an_engine_that_reporting_alone_is_told_of(plan: Plan) -> N
     (plan.postgres.home / "password").write_text("secret")
     for service in SERVICES:
         for entry_point in ("api", "worker", "migrate", *(("bi",) if service == "reporting" else ())):
-            told = "CRM_REPORTING_READ_DSN" in replicated.service_environment(service, entry_point)
-            assert told == (service == "reporting" and entry_point in ("api", "bi"))
+            given = "CRM_REPORTING_READ_DSN" in replicated.service_environment(service, entry_point)
+            assert given == (service == "reporting" and entry_point in ("api", "bi"))
     plan.home.remember("replica", wanted=False)
     assert Plan(plan.home, plan.port_base).ports() == plan.ports()
 
@@ -90,16 +90,16 @@ def test_a_process_is_told_of_the_databases_it_uses_and_no_other(
     monkeypatch.setenv("CRM_DEALS_OWNER_DSN", "postgresql://whoever/called/crm-env")
     monkeypatch.setenv("CRM_ADMIN_DSN", "postgresql://an/administrator")
     for service in SERVICES:
-        told = {name for name in plan.service_environment(service, entry_point) if name.endswith("_DSN")}
-        assert told == {dsn_variable(service, dsn) for dsn in list_dsns(service, entry_point)}
+        given = {name for name in plan.service_environment(service, entry_point) if name.endswith("_DSN")}
+        assert given == {dsn_variable(service, dsn) for dsn in list_dsns(service, entry_point)}
 
 
 def test_whoever_makes_logins_for_bi_tools_is_told_of_the_administrator(plan: Plan) -> None:
     plan.postgres.home.mkdir(parents=True)
     (plan.postgres.home / "password").write_text("secret")
-    told = plan.service_environment("reporting", "bi")
-    assert told["CRM_ADMIN_DSN"] == "postgresql://postgres:secret@127.0.0.1:20054/postgres"
-    assert told["CRM_REPORTING_DSN"] == plan.dsn("reporting", "app")
+    given = plan.service_environment("reporting", "bi")
+    assert given["CRM_ADMIN_DSN"] == "postgresql://postgres:secret@127.0.0.1:20054/postgres"
+    assert given["CRM_REPORTING_DSN"] == plan.dsn("reporting", "app")
 
 
 def test_every_program_has_the_environment_of_its_role(plan: Plan) -> None:

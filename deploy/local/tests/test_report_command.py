@@ -135,7 +135,7 @@ def test_csv_and_json_come_as_the_api_writes_them(running: Suite, option: str, a
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["velocity", "--as-of", "2026-11-01T00:00:00Z"], "velocity takes no --as-of; it takes --from, --to, --pipe"),
         (["stage-age", "--from", "2026-11-01", "--group-by", "x"], "stage-age takes no --from and no --group-by; it"),
@@ -144,8 +144,10 @@ def test_csv_and_json_come_as_the_api_writes_them(running: Suite, option: str, a
         (["nonsense"], "nonsense"),
     ],
 )
-def test_what_a_report_does_not_take_is_refused_before_calling(running: Suite, arguments: list[str], said: str) -> None:
-    assert said in running.run(*arguments, status=2)
+def test_what_a_report_does_not_take_is_refused_before_calling(
+    running: Suite, arguments: list[str], printed: str
+) -> None:
+    assert printed in running.run(*arguments, status=2)
     assert running.asked == []
 
 
@@ -155,7 +157,7 @@ def problem(**fields: Any) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "printed"),
     [
         (
             problem(errors=[{"pointer": "?from", "detail": "is no day"}]),
@@ -171,26 +173,26 @@ def problem(**fields: Any) -> Answer:
         (lambda _: httpx.Response(200, json={"items": [{"won_count": 1}]}), "the answer is not as this command knows"),
     ],
 )
-def test_a_problem_is_one_line(running: Suite, answer: Answer, said: str) -> None:
+def test_a_problem_is_one_line(running: Suite, answer: Answer, printed: str) -> None:
     running.answer = answer
 
-    assert running.refused("leaderboard").startswith(said)
+    assert running.refused("leaderboard").startswith(printed)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "printed"),
     [
         (httpx.ConnectError("refused"), "reporting can't be reached at http://127.0.0.1:8005/v1/reports/leaderboard"),
         (httpx.ReadTimeout("late"), "reporting gave no answer within 60 s: crm logs reporting-api"),
     ],
 )
-def test_an_api_that_is_away_is_one_line(running: Suite, error: httpx.HTTPError, said: str) -> None:
+def test_an_api_that_is_away_is_one_line(running: Suite, error: httpx.HTTPError, printed: str) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise error
 
     running.answer = fail
 
-    assert running.refused("leaderboard").startswith(said)
+    assert running.refused("leaderboard").startswith(printed)
 
 
 def test_an_interrupt_says_nothing(running: Suite) -> None:
@@ -215,15 +217,15 @@ def test_tokens_of_another_issuer_can_not_be_made(running: Suite, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "printed"),
     [(0, "there is no tenant yet: crm demo"), (2, "there are 2 tenants: choose one by --tenant ID (crm tenant list)")],
 )
 def test_without_the_demo_a_tenant_is_chosen(
-    running: Suite, monkeypatch: pytest.MonkeyPatch, count: int, said: str
+    running: Suite, monkeypatch: pytest.MonkeyPatch, count: int, printed: str
 ) -> None:
     (running.home.path / "demo.json").unlink()
     monkeypatch.setattr(command, "list_tenants", lambda _: [TenantName(TENANT, "Acme")] * count)
-    assert running.refused("leaderboard").startswith(said)
+    assert running.refused("leaderboard").startswith(printed)
 
     monkeypatch.setattr(command, "list_tenants", lambda _: [TenantName(TENANT, "Acme")])
     running.run("leaderboard")

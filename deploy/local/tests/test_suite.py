@@ -164,9 +164,9 @@ def _restore_deals(crm: Crm, plan: Plan) -> None:
     assert [crm.process(f"deals-{role}")["state"] for role in ("api", "worker")] == ["held", "held"]
     assert "the restore of deals to" in crm.run("restore", "--service", "contacts", "--yes", status=2)
     assert "stand at the earlier moment already" in crm.run("restore", "--abandon", status=2)
-    said = crm.run("restore")
-    assert f"deals restored --to {moment}" in said
-    assert "RTO " in said
+    printed = crm.run("restore")
+    assert f"deals restored --to {moment}" in printed
+    assert "RTO " in printed
 
     assert {text for (text,) in _ask(live, "SELECT text FROM notes")} == {"backed up", "before"}
     kept = re.findall(r"crm_deals_replaced_\w+", crm.run("backup", "list"))[0]

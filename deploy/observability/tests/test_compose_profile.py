@@ -53,9 +53,9 @@ def test_the_collector_takes_what_every_process_sends_and_is_told_of_by_prepare(
     [pipeline] = config["service"]["pipelines"].values()
     for kind in ("receivers", "processors", "exporters"):
         assert set(pipeline[kind]) <= set(config[kind])
-    told = f"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:{port}"
-    assert f'[ -z "$observability" ] || echo "{told}"' in (ROOT / "deploy/compose/prepare").read_text("utf-8")
-    assert find_wrong_setting(dict([told.split("=")])) is None
+    given = f"OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:{port}"
+    assert f'[ -z "$observability" ] || echo "{given}"' in (ROOT / "deploy/compose/prepare").read_text("utf-8")
+    assert find_wrong_setting(dict([given.split("=")])) is None
     for name, container in CONTAINERS.items():
         if name.rpartition("-")[2] in ROLES and name.rpartition("-")[0]:
             # Off unless .env says where.
@@ -128,6 +128,6 @@ def test_grafana_is_provisioned_with_every_dashboard_and_what_they_ask() -> None
 def test_grafanas_password_is_a_file() -> None:
     settings = CONTAINERS["grafana"]
     assert settings["secrets"] == ["grafana_admin_password"]
-    told = settings["environment"]
-    assert told["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_admin_password"
-    assert not any("PASSWORD" in name and not name.endswith("__FILE") for name in told)
+    given = settings["environment"]
+    assert given["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_admin_password"
+    assert not any("PASSWORD" in name and not name.endswith("__FILE") for name in given)

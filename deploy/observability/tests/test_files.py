@@ -40,8 +40,8 @@ def test_prometheus_and_alertmanager_take_them() -> None:
 
 @pytest.mark.parametrize(("labels", "receiver"), ROUTES)
 def test_pages_and_tickets_go_to_different_people(labels: dict[str, str], receiver: str) -> None:
-    said = [f"{name}={value}" for name, value in labels.items()]
-    assert run("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", *said).strip() == receiver
+    labelled = [f"{name}={value}" for name, value in labels.items()]
+    assert run("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", *labelled).strip() == receiver
 
 
 def test_every_process_is_scraped() -> None:

@@ -27,7 +27,7 @@ def runner(tmp_path: Path) -> CliRunner:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["sync"], "needs CRM_WAREHOUSE_DSN"),
         (["sync", "--destination", "floppy"], "floppy"),
@@ -38,10 +38,10 @@ def runner(tmp_path: Path) -> CliRunner:
     ],
     ids=["no DSN", "no such destination", "bad dataset", "bad tenant", "no administrator", "files"],
 )
-def test_a_wrong_call_says_what_is_wrong(runner: CliRunner, arguments: list[str], said: str) -> None:
+def test_a_wrong_call_says_what_is_wrong(runner: CliRunner, arguments: list[str], printed: str) -> None:
     result = runner.invoke(main, arguments)
     assert result.exit_code == 2
-    assert said in result.output
+    assert printed in result.output
 
 
 def test_a_database_that_is_away_is_said_without_its_password(runner: CliRunner, tmp_path: Path) -> None:

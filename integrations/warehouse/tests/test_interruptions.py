@@ -27,13 +27,13 @@ def test_a_killed_sync_is_finished_by_the_next(business: Business, warehouse: Wa
         [sys.executable, "-m", "crm_warehouse.cli", "sync"], env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        told = next(said for said in process.stderr if line in said)
+        printed = next(one for one in process.stderr if line in one)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert told
+        assert printed
     business.delete(deals[:10])  # meanwhile
     warehouse.sync()
     warehouse.assert_equal()
     if line == "rows packed":
-        assert "finishing what was interrupted" in warehouse.said
+        assert "finishing what was interrupted" in warehouse.printed
     assert not list(settings.work_dir.rglob("*.parquet"))

@@ -33,13 +33,13 @@ def wait_until_settled(dsn: str) -> None:
 @dataclass
 class Warehouse:
     settings: WarehouseSettings
-    said: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
 
     def sync(self, tenant: UUID | None = None, *, full: bool = False, settled: bool = True) -> Summary:
         """Sync, once nothing that began before is still open."""
         if settled:
             wait_until_settled(self.settings.dsn.get_secret_value())
-        return sync(self.settings, tenant=tenant, full=full, say=self.said.append)
+        return sync(self.settings, tenant=tenant, full=full, say=self.printed.append)
 
     def read(self, statement: str, *values: Any) -> Rows:
         """Ask in SQL; tables are named plainly, whether they lie in DuckDB or in Parquet files."""

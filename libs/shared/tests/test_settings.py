@@ -103,9 +103,9 @@ def test_what_does_not_go_together_is_said_at_the_start(
         monkeypatch.setenv(name, value)
     with pytest.raises(typer.Exit):
         load("redrive")
-    told = capsys.readouterr().err
-    assert message in told
-    assert "secret" not in told
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "secret" not in printed
 
 
 def test_a_file_that_is_no_certificate_is_named(tmp_path: Path) -> None:

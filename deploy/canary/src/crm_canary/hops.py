@@ -34,10 +34,10 @@ class Timeline:
 
     async def shows(self, move: Move) -> bool:
         page = await self._api.get("activities", f"/v1/timelines/deals/{move.deal_id}", limit="1")
-        return any(_tells_of(note, move) for note in page["items"])
+        return any(_is_of(note, move) for note in page["items"])
 
 
-def _tells_of(note: dict[str, Any], move: Move) -> bool:
+def _is_of(note: dict[str, Any], move: Move) -> bool:
     stage = (note.get("facts") or {}).get("to_stage") or {}
     moved_at = datetime.fromisoformat(move.changed_at)
     return stage.get("id") == move.to_stage_id and datetime.fromisoformat(note["occurred_at"]) >= moved_at

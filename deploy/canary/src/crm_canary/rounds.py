@@ -103,19 +103,19 @@ class Canary:
         return True
 
     async def _time_hop(self, hop: Hop, move: Move, moved_at_s: float, *, is_ready: bool) -> None:
-        said = "it was away before, or showed an older move"
+        reason = "it was away before, or showed an older move"
         passed_s = 0.0
         while is_ready and passed_s < self._pace.lost_after_s:
             try:
                 if await hop.shows(move):
                     metrics.note(hop.name, time.monotonic() - moved_at_s)
                     return
-                said = "it was not shown"
+                reason = "it was not shown"
             except FAILURES as error:
-                said = repr(error)
+                reason = repr(error)
             passed_s = time.monotonic() - moved_at_s
             await asyncio.sleep(min(LONGEST_PAUSE_S, max(FIRST_LOOK_S, LOOK_AGAIN_AFTER * passed_s)))
-        logger.warning("%s: version %s is lost: %s", hop.name, move.version, said)
+        logger.warning("%s: version %s is lost: %s", hop.name, move.version, reason)
         metrics.note(hop.name, None)
 
     async def _time_webhook(self, receiver: Receiver, move: Move, moved_at_s: float, *, is_subscribed: bool) -> None:

@@ -44,12 +44,12 @@ def run(suite: DemoSuite, say: Callable[[str], None]) -> None:
         _wait_known(client)
         _move(suite, client, tenant, say)
         demo_merge.show(suite, client, tenant, say)
-        tell_history(suite, tenant, say)
+        make_history(suite, tenant, say)
     except (httpx.TransportError, ExternalIssuer) as error:
         raise DemoFailed(f"the demo could not run: {error}") from error
 
 
-def tell_history(suite: DemoSuite, tenant: DemoTenant, say: Callable[[str], None]) -> None:
+def make_history(suite: DemoSuite, tenant: DemoTenant, say: Callable[[str], None]) -> None:
     """Tell the demo tenant's past unless that was done. Raises DemoFailed.
 
     After the move, which is counted meanwhile. The moment is kept: an interrupted load is gone on with as it began.

@@ -170,8 +170,8 @@ def _wait_for_state(home: Home, names: Collection[str], state: str) -> None:
         if supervisor_pid(home) is None:
             raise SuiteFailed(f"the supervisor ended, see {home.logs / 'supervisor.log'}")
         if time.monotonic() > deadline:
-            said = ", ".join(f"{one['name']} is {one['state']}" for one in late)
-            raise SuiteFailed(f"not {state} after {CHANGES_WITHIN_S:.0f} s: {said}: crm logs {late[0]['name']}")
+            states = ", ".join(f"{one['name']} is {one['state']}" for one in late)
+            raise SuiteFailed(f"not {state} after {CHANGES_WITHIN_S:.0f} s: {states}: crm logs {late[0]['name']}")
         time.sleep(POLL_S)
 
 

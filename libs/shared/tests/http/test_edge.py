@@ -227,10 +227,14 @@ def test_every_answer_is_for_its_caller_alone(served: Served, request_bytes: byt
 
 def test_an_answer_may_say_itself_how_long_it_may_be_kept(served: Served) -> None:
     connection = served.connect()
-    for path, says in ((b"/kept", b"private, no-cache"), (b"/livez", b"no-store"), (b"/kept", b"private, no-cache")):
+    for path, expected in (
+        (b"/kept", b"private, no-cache"),
+        (b"/livez", b"no-store"),
+        (b"/kept", b"private, no-cache"),
+    ):
         connection.sendall(KEPT.replace(b"/livez", path))
         head = connection.recv(65_536).lower()
-        assert re.findall(rb"cache-control: (.*)\r\n", head) == [says]
+        assert re.findall(rb"cache-control: (.*)\r\n", head) == [expected]
         assert b"x-content-type-options: nosniff\r\n" in head
 
 
@@ -252,7 +256,7 @@ def test_a_server_that_ends_answers_its_clients_and_tells_them_to_go() -> None:
         for connection in (kept, other):
             connection.sendall(KEPT)
             assert b"connection: close" not in connection.recv(65_536).lower()
-        server.tell_to_end()
+        server.ask_to_end()
         last = b""
         # It says so once it has heard that it is to end; until then the connection is kept as before.
         while b"connection: close" not in last.lower():
@@ -269,5 +273,5 @@ def test_a_server_that_ends_waits_for_no_client_that_is_silent() -> None:
         silent = server.connect()
         silent.sendall(KEPT)
         silent.recv(65_536)
-        server.tell_to_end()
+        server.ask_to_end()
         assert read_to_end(silent) == b""

@@ -90,10 +90,10 @@ async def test_direct_writes_answer_as_fastapi_does(things: Things, rep: httpx.A
 
 def _as_of_any_thing(answer: httpx.Response) -> tuple[object, ...]:
     """Return what two answers to one request have alike, whichever things they made."""
-    told = answer.json()
-    made_id, _ = told.pop("id", ""), told.pop("name", None)
+    body = answer.json()
+    made_id, _ = body.pop("id", ""), body.pop("name", None)
     headers = {name: answer.headers.get(name, "").replace(made_id, "") for name in STEADY}
-    return answer.status_code, told, headers
+    return answer.status_code, body, headers
 
 
 async def test_a_direct_route_takes_its_method_only(rep: httpx.AsyncClient) -> None:

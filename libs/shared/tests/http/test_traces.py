@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engines
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
 CALLER: Final = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
 OPEN_METRICS: Final = {"accept": "application/openmetrics-text; version=1.0.0"}
-SAID: Final = "Zoe Quist"
+NAME: Final = "Zoe Quist"
 
 
 def servers(collector: TraceCollector) -> list[CollectedSpan]:
@@ -26,13 +26,13 @@ async def test_a_request_and_its_statements_are_of_its_callers_trace(
     rep: httpx.AsyncClient, collector: TraceCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with recording_here(collector, monkeypatch):
-        created = await rep.post("/v1/things", json={"name": SAID}, headers=CALLER)
+        created = await rep.post("/v1/things", json={"name": NAME}, headers=CALLER)
         read = await rep.get(f"/v1/things/{created.json()['id']}", headers=CALLER)
-        await rep.get("/v1/things", params={"nonsense": SAID}, headers=CALLER)
+        await rep.get("/v1/things", params={"nonsense": NAME}, headers=CALLER)
 
     assert {span.trace_id for span in collector.spans} == {TRACE}
-    told = [(span.name, span.attributes["http.response.status_code"], span.has_failed) for span in servers(collector)]
-    assert told == [
+    noted = [(span.name, span.attributes["http.response.status_code"], span.has_failed) for span in servers(collector)]
+    assert noted == [
         ("POST /v1/things", 201, False),
         ("GET /v1/things/{thing_id}", 200, False),
         ("GET /v1/things", 422, False),
@@ -43,7 +43,7 @@ async def test_a_request_and_its_statements_are_of_its_callers_trace(
     statements = {span.name: span for span in collector.spans if span.kind == "client"}
     assert statements["INSERT things"].parent_id == servers(collector)[0].span_id
     assert statements["INSERT things"].attributes["db.system.name"] == "postgresql"
-    assert SAID not in str(collector.spans)
+    assert NAME not in str(collector.spans)
     assert created.json()["id"] not in str(collector.spans)
 
 

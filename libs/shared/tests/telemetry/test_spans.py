@@ -30,7 +30,7 @@ from crm_shared.telemetry.tracing import recording
 def list_loaded(*packages):
     return {name for name in sys.modules if name.startswith(packages)}
 
-for module in ("crm_deals.cli", "crm_deals.worker", "crm_shared.bus.worker", "crm_shared.outbox.process"):
+for module in ("crm_deals.cli", "crm_deals.worker", "crm_shared.bus.worker", "crm_shared.outbox.relay"):
     importlib.import_module(module)
 with recording("deals", "worker"), begin("process crm.deal", "consumer", {}, ()):
     assert not is_recording()
@@ -208,8 +208,8 @@ def test_a_collector_that_is_away_fails_nothing(monkeypatch: pytest.MonkeyPatch)
     ids=["nothing", "off", "exporter", "protocol", "on"],
 )
 def test_what_could_not_be_done_is_said_at_the_start(environment: dict[str, str], words: str | None) -> None:
-    said = tracing.find_wrong_setting(environment)
-    assert (said is None) if words is None else (said is not None and words in said)
+    wrong = tracing.find_wrong_setting(environment)
+    assert (wrong is None) if words is None else (wrong is not None and words in wrong)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Served:
     port: int
     sockets: list[socket.socket] = field(default_factory=list)
 
-    def tell_to_end(self) -> None:
+    def ask_to_end(self) -> None:
         """Do as SIGTERM does; the server goes on until its clients have left."""
         self.server.should_exit = True
 
@@ -86,6 +86,6 @@ def serving_on_socket(app: ASGIApp, settings: ServiceSettings) -> Iterator[Serve
     finally:
         for connection in served.sockets:
             connection.close()
-        served.tell_to_end()
+        served.ask_to_end()
         thread.join(timeout=20)
         assert not thread.is_alive()

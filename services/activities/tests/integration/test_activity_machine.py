@@ -79,26 +79,28 @@ class Lives(RuleBasedStateMachine):
         self.model[task.id] = task
         self.expected.append((task.id, task.version, verb))
 
-    def conclude(self, task: ModelTask, wanted: ModelTask, status: int, told: dict[str, Any], verb: str = "") -> None:
+    def conclude(
+        self, task: ModelTask, wanted: ModelTask, status: int, answered: dict[str, Any], verb: str = ""
+    ) -> None:
         """Hold the answer to a change against the model, and take over what it did."""
         holder = self.find_unique_owner(wanted.external_id)
         if wanted == task:
-            assert status == 200, told
+            assert status == 200, answered
         elif holder is not None and holder.id != task.id:
-            assert (status, told["existing_id"]) == (409, holder.id)
+            assert (status, answered["existing_id"]) == (409, holder.id)
         else:
-            assert (status, told["id"]) == (200, task.id)
+            assert (status, answered["id"]) == (200, task.id)
             completed = {(False, True): "completed", (True, False): "reopened"}
             named = verb or completed.get((task.completed_at is not None, wanted.completed_at is not None), "updated")
             self.keep(replace(wanted, version=task.version + 1), named)
 
-    def conclude_new(self, fields: dict[str, Any], status: int, told: dict[str, Any]) -> None:
+    def conclude_new(self, fields: dict[str, Any], status: int, answered: dict[str, Any]) -> None:
         holder = self.find_unique_owner(fields.get("external_id"))
         if holder is not None:
-            assert (status, told["existing_id"]) == (409, holder.id)
+            assert (status, answered["existing_id"]) == (409, holder.id)
         else:
-            assert status == 201, told
-            self.keep(ModelTask(told["id"]).change(fields), "logged")
+            assert status == 201, answered
+            self.keep(ModelTask(answered["id"]).change(fields), "logged")
 
     @rule(fields=changes)
     def log(self, fields: dict[str, Any]) -> None:
@@ -153,14 +155,14 @@ class Lives(RuleBasedStateMachine):
         body = {"mode": mode, "items": [{"type": "TASK", **fields} for fields in sent]}
         answers = require_ok(self.call("POST", "/batch", json=body), 207)["items"]
         for fields, answer in zip(sent, answers, strict=True):
-            told = answer.get("problem", answer)
+            answered = answer.get("problem", answer)
             holder = self.find_unique_owner(fields.get("external_id"))
             if mode == "upsert" and fields.get("external_id") is None:
                 assert answer["status"] == 422
             elif mode == "upsert" and holder is not None:
-                self.conclude(holder, holder.change(fields), answer["status"], told)
+                self.conclude(holder, holder.change(fields), answer["status"], answered)
             else:
-                self.conclude_new(fields, answer["status"], told)
+                self.conclude_new(fields, answer["status"], answered)
 
     @rule(place=places, fields=changes)
     def update_in_batch(self, place: int, fields: dict[str, Any]) -> None:
@@ -182,8 +184,10 @@ class Lives(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Hold events and audit against all that was done."""
-        told = [(str(e.aggregate_id), e.version, e.verb) for e in self.wait(self.service.take_events(self.tenant.id))]
-        assert told == self.expected
+        answered = [
+            (str(e.aggregate_id), e.version, e.verb) for e in self.wait(self.service.take_events(self.tenant.id))
+        ]
+        assert answered == self.expected
         admin = self.service.client(self.tenant.admin)
         for task in self.model.values():
             items = self.wait(walk_pages(admin, f"{PATH}/{task.id}/changes", limit=200))

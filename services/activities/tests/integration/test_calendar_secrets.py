@@ -111,10 +111,10 @@ async def test_no_log_metric_or_problem_tells_a_secret(
     assert {require_problem(answer, answer.status_code)["instance"] for answer in problems} == {"/v1/calendar/***"}
     assert [event["event"] for event in events] == ["request_failed"]
     logged = [record.getMessage() for record in caplog.records if record.name != "httpx"]  # that is the test's client
-    told = [generate_latest().decode(), str(events), *logged, *capsys.readouterr()]
-    told += [answer.text + str(answer.headers) for answer in problems]
-    assert [text for text in told if secret in text] == []
-    assert 'route="/calendar/{secret}.ics"' in told[0]
+    shown = [generate_latest().decode(), str(events), *logged, *capsys.readouterr()]
+    shown += [answer.text + str(answer.headers) for answer in problems]
+    assert [text for text in shown if secret in text] == []
+    assert 'route="/calendar/{secret}.ics"' in shown[0]
 
 
 async def test_who_tries_secret_after_secret_hears_429_and_good_ones_pass(service: Kit, rep: httpx.AsyncClient) -> None:

@@ -38,10 +38,10 @@ def rep(service: Kit, tenant: SeededTenant) -> httpx.AsyncClient:
 
 async def open_contacts(kit: Kit, tenant: SeededTenant, count: int) -> tuple[PublishedContacts, list[UUID]]:
     """Tell of `count` contacts of the REP; the service has heard of them."""
-    told = PublishedContacts(tenant.id, tenant.rep.id)
-    ids = [told.create() for _ in range(count)]
-    await keep_replicas(told.events, kit.database)
-    return told, ids
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    ids = [published.create() for _ in range(count)]
+    await keep_replicas(published.events, kit.database)
+    return published, ids
 
 
 async def log(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
@@ -61,11 +61,11 @@ async def read_timeline(client: httpx.AsyncClient, contact_id: UUID) -> set[str]
 async def test_the_survivors_timeline_has_both_and_gives_one_back(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (first, second) = await open_contacts(service, tenant, 2)
+    published, (first, second) = await open_contacts(service, tenant, 2)
     one, two = await log(rep, contact_id=first), await log(rep, contact_id=second)
     await service.take_events(tenant.id)
 
-    await keep_replicas(told.merge(first, into=second), service.database)
+    await keep_replicas(published.merge(first, into=second), service.database)
     added = await log(rep, contact_id=second)
 
     assert await read_timeline(rep, second) == {one["id"], two["id"], added["id"]}
@@ -75,7 +75,7 @@ async def test_the_survivors_timeline_has_both_and_gives_one_back(
     one_and_all = {"contact_id", "original_contact_id", "contact_ids", "original_contact_ids"}
     assert set(moved.changed or ()) == one_and_all
 
-    await keep_replicas(told.part(first), service.database)
+    await keep_replicas(published.part(first), service.database)
 
     assert await read_timeline(rep, second) == {two["id"], added["id"]}
     assert await read_timeline(rep, first) == {one["id"]}
@@ -85,15 +85,15 @@ async def test_the_survivors_timeline_has_both_and_gives_one_back(
 async def test_a_replay_in_any_order_changes_nothing(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (a, b, c) = await open_contacts(service, tenant, 3)
+    published, (a, b, c) = await open_contacts(service, tenant, 3)
     activities = [await log(rep, contact_id=contact) for contact in (a, b, c)]
-    chain = [*told.merge(a, into=b), *told.merge(b, into=c)]
+    chain = [*published.merge(a, into=b), *published.merge(b, into=c)]
     await keep_replicas(chain[2:], service.database)
     await keep_replicas(chain[:2], service.database)
     before = await service.list_rows(*TABLES)
 
     for seed in range(5):
-        await keep_replicas(Random(seed).sample(told.events, len(told.events)), service.database)  # noqa: S311
+        await keep_replicas(Random(seed).sample(published.events, len(published.events)), service.database)  # noqa: S311
 
     assert await service.list_rows(*TABLES) == before
     assert [await place_of(rep, one) for one in activities] == [(str(c), str(a)), (str(c), str(b)), (str(c), None)]
@@ -102,12 +102,12 @@ async def test_a_replay_in_any_order_changes_nothing(
 async def test_a_note_of_the_system_follows_and_one_told_late_finds_the_survivor(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (first, second) = await open_contacts(service, tenant, 2)
+    published, (first, second) = await open_contacts(service, tenant, 2)
     deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     await keep_replicas([*deal.create()], service.database)
     await note_deal_moves([*deal.move("Proposal")], service.database, SystemClock())
 
-    await keep_replicas(told.merge(first, into=second), service.database)
+    await keep_replicas(published.merge(first, into=second), service.database)
     late = [*deal.move("Negotiation")]  # told before the deal has followed
     await note_deal_moves(late, service.database, SystemClock())
 
@@ -115,22 +115,22 @@ async def test_a_note_of_the_system_follows_and_one_told_late_finds_the_survivor
     assert {(note["contact_id"], note["original_contact_id"]) for note in notes} == {(str(second), str(first))}
     assert len(notes) == 2
 
-    await keep_replicas(told.part(first), service.database)
+    await keep_replicas(published.part(first), service.database)
     assert await read_timeline(rep, first) == {note["id"] for note in notes}
 
 
 async def test_a_note_of_a_contact_nobody_heard_of_follows_when_it_is_heard_of(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told = PublishedContacts(tenant.id, tenant.rep.id)
-    first, second = told.create(), told.create()
-    told.merge(first, into=second)
+    published = PublishedContacts(tenant.id, tenant.rep.id)
+    first, second = published.create(), published.create()
+    published.merge(first, into=second)
     deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     deal.create()
 
     await asyncio.gather(
         note_deal_moves([*deal.move("Proposal")], service.database, SystemClock()),
-        keep_replicas(told.events[-2:], service.database),  # all that compaction has left
+        keep_replicas(published.events[-2:], service.database),  # all that compaction has left
     )
 
     assert len(await read_timeline(rep, second)) == 1
@@ -139,11 +139,11 @@ async def test_a_note_of_a_contact_nobody_heard_of_follows_when_it_is_heard_of(
 async def test_a_merged_contact_takes_no_new_activities_and_its_deals_go_to_the_survivor(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (first, second) = await open_contacts(service, tenant, 2)
+    published, (first, second) = await open_contacts(service, tenant, 2)
     deal = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id, contact_id=first)
     await keep_replicas([*deal.create()], service.database)
     plain = await log(rep)
-    await keep_replicas(told.merge(first, into=second), service.database)
+    await keep_replicas(published.merge(first, into=second), service.database)
 
     named = await rep.post(PATH, json={"type": "NOTE", "contact_id": str(first)})
     edited = await rep.patch(f"{PATH}/{plain['id']}", json={"contact_id": str(first)})
@@ -159,12 +159,12 @@ async def test_a_merged_contact_takes_no_new_activities_and_its_deals_go_to_the_
 async def test_an_activity_that_somebody_gave_away_stays_there(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (first, second, third) = await open_contacts(service, tenant, 3)
+    published, (first, second, third) = await open_contacts(service, tenant, 3)
     activity = await log(rep, contact_id=first)
-    await keep_replicas(told.merge(first, into=second), service.database)
+    await keep_replicas(published.merge(first, into=second), service.database)
 
     require_ok(await rep.patch(f"{PATH}/{activity['id']}", json={"contact_id": str(third)}))
-    await keep_replicas(told.part(first), service.database)
+    await keep_replicas(published.part(first), service.database)
 
     assert await place_of(rep, activity) == (str(third), None)
 
@@ -172,13 +172,13 @@ async def test_an_activity_that_somebody_gave_away_stays_there(
 async def test_a_thousand_activities_follow_and_return(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (first, second) = await open_contacts(service, tenant, 2)
+    published, (first, second) = await open_contacts(service, tenant, 2)
     async with service.database.begin_as_worker() as transaction:
         await transaction.execute(INSERT_MANY, tenant.id, first, tenant.rep.id, MANY)
 
-    await keep_replicas(told.merge(first, into=second), service.database)
+    await keep_replicas(published.merge(first, into=second), service.database)
     assert len(await read_timeline(rep, second)) == MANY
-    await keep_replicas(told.part(first), service.database)
+    await keep_replicas(published.part(first), service.database)
     assert len(await read_timeline(rep, first)) == MANY
 
     assert sorted(event.version for event in await service.take_events(tenant.id)) == [2] * MANY + [3] * MANY
@@ -188,8 +188,8 @@ async def test_no_activity_is_left_behind_when_it_is_logged_during_the_merge(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
     for _ in range(5):
-        told, (first, second) = await open_contacts(service, tenant, 2)
-        merged = told.merge(first, into=second)
+        published, (first, second) = await open_contacts(service, tenant, 2)
+        merged = published.merge(first, into=second)
         body = {"type": "NOTE", "contact_id": str(first)}
 
         answers = await asyncio.gather(

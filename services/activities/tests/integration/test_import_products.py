@@ -153,13 +153,13 @@ async def test_an_export_of_another_product_arrives_without_a_mapping(
     made = await list_activities(service, tenant.admin)
     assert len(made) >= len(expected), (await read_errors(service, tenant.admin, job), job["warnings"])
     for one, wanted in zip(made, expected, strict=False):
-        told = {
+        subjects = {
             **one,
             "user": {str(person.id): person.full_name for person in tenant.people}[one["user_id"]],
             "contacts": [name for name, contact_id in ids.items() if contact_id in one["contact_ids"]],
             "deal": one["deal_id"] == str(deal.id),
         }
-        assert {name: told[name] for name in wanted} == wanted, job["warnings"]
+        assert {name: subjects[name] for name in wanted} == wanted, job["warnings"]
     assert {warning["column"] for warning in job["warnings"]} == warned, job["warnings"]
     again = await run(service, tenant.admin, content, mode="upsert")
     assert (again["counts"]["unchanged"], again["counts"]["updated"]) == (len(made), 0), again

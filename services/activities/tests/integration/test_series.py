@@ -61,7 +61,7 @@ async def test_instances_copy_what_the_first_one_says(story: SeriesStory, tenant
     files: list[dict[str, Any]] = [
         {"name": "Agenda", "url": "https://files.example/a.pdf", "media_type": None, "size_bytes": 7}
     ]
-    said = {
+    fields = {
         "type": "MEETING",
         "contact_id": str(contact.aggregate_id),
         "subject": "Jour fixe",
@@ -71,11 +71,11 @@ async def test_instances_copy_what_the_first_one_says(story: SeriesStory, tenant
         "attachments": files,
     }
     instances = await story.begin(
-        "FREQ=DAILY;COUNT=3", external_id="once", remind_at=in_days(1, hours=-1), scheduled_at=in_days(1), **said
+        "FREQ=DAILY;COUNT=3", external_id="once", remind_at=in_days(1, hours=-1), scheduled_at=in_days(1), **fields
     )
     assert len(instances) == 3
     for number, one in enumerate(instances):
-        assert {name: one[name] for name in said} == said
+        assert {name: one[name] for name in fields} == fields
         assert one["remind_at"] == in_days(1 + number, hours=-1)
         assert one["user_id"] == str(tenant.rep.id)
         assert one["external_id"] == ("once" if number == 0 else None)

@@ -26,10 +26,10 @@ LINKS_OF = "SELECT * FROM activity_contacts WHERE tenant_id = $1 AND activity_id
 
 
 async def open_contacts(kit: Kit, owner: Person, count: int) -> tuple[PublishedContacts, list[UUID]]:
-    told = PublishedContacts(owner.tenant_id, owner.id)
-    ids = [told.create() for _ in range(count)]
-    await keep_replicas(told.events, kit.database)
-    return told, ids
+    published = PublishedContacts(owner.tenant_id, owner.id)
+    ids = [published.create() for _ in range(count)]
+    await keep_replicas(published.events, kit.database)
+    return published, ids
 
 
 async def log(client: httpx.AsyncClient, contact_ids: Sequence[UUID], **fields: Any) -> dict[str, Any]:
@@ -58,8 +58,8 @@ async def test_one_activity_stands_once_in_the_timeline_of_each(
         assert await timeline_of(rep, contact_id) == [activity["id"]]
         listed = await walk_pages(rep, PATH, contact_id=str(contact_id))
         assert [item["id"] for item in listed] == [activity["id"]]
-    (told,) = await service.take_events(tenant.id)
-    assert (told.type, told.version) == ("crm.activity.logged", 1)
+    (published,) = await service.take_events(tenant.id)
+    assert (published.type, published.version) == ("crm.activity.logged", 1)
 
     require_ok(await rep.patch(f"{PATH}/{activity['id']}", json={"contact_ids": [str(a)]}))
     assert [await timeline_of(rep, one) for one in (a, b, c)] == [[activity["id"]], [], []]
@@ -105,39 +105,39 @@ async def test_a_share_of_the_second_contact_lets_one_see_and_no_more(
 async def test_each_reference_follows_a_merge_and_returns_in_its_order(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (a, b, c) = await open_contacts(service, tenant.rep, 3)
+    published, (a, b, c) = await open_contacts(service, tenant.rep, 3)
     both, other = await log(rep, [a, b, c]), await log(rep, [b])
     await service.take_events(tenant.id)
 
-    await keep_replicas(told.merge(b, into=c), service.database)
+    await keep_replicas(published.merge(b, into=c), service.database)
     assert await contacts_of(rep, both) == [a, c]
     assert await contacts_of(rep, other) == [c]
     assert set(await timeline_of(rep, c)) == {both["id"], other["id"]}
-    await keep_replicas(told.merge(a, into=c), service.database)
+    await keep_replicas(published.merge(a, into=c), service.database)
     assert await contacts_of(rep, both) == [c]
     assert len(await timeline_of(rep, c)) == 2
 
-    await keep_replicas(told.part(a), service.database)
+    await keep_replicas(published.part(a), service.database)
     assert await contacts_of(rep, both) == [a, c]
-    await keep_replicas(told.part(b), service.database)
+    await keep_replicas(published.part(b), service.database)
     assert await contacts_of(rep, both) == [a, b, c]
     assert await timeline_of(rep, b) == [other["id"], both["id"]]
     versions = sorted(event.version for event in await service.take_events(tenant.id))
     assert versions == [2, 2, 3, 3, 4, 5]
 
     before = await service.list_rows("activities", "activity_contacts", "outbox")
-    await keep_replicas(told.events, service.database)
+    await keep_replicas(published.events, service.database)
     assert await service.list_rows("activities", "activity_contacts", "outbox") == before
 
 
 async def test_a_deleted_one_follows_too_and_nobody_is_lost(
     service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient
 ) -> None:
-    told, (a, b) = await open_contacts(service, tenant.rep, 2)
+    published, (a, b) = await open_contacts(service, tenant.rep, 2)
     activity = await log(rep, [a, b])
     assert (await rep.delete(f"{PATH}/{activity['id']}")).status_code == 204
-    await keep_replicas(told.merge(a, into=b), service.database)
-    await keep_replicas(told.events, service.database)
+    await keep_replicas(published.merge(a, into=b), service.database)
+    await keep_replicas(published.events, service.database)
     async with service.database.read_as_worker() as connection:
         rows = await connection.fetch(LINKS_OF, tenant.id, UUID(activity["id"]))
     links = {(row["contact_id"], row["is_current"], row["is_deleted"]) for row in rows}
@@ -161,10 +161,10 @@ async def test_the_erasure_of_any_of_them_takes_the_texts(
 
 
 async def test_bad_contacts_are_named(service: Kit, tenant: SeededTenant, rep: httpx.AsyncClient) -> None:
-    told, (a, b, c) = await open_contacts(service, tenant.rep, 3)
+    published, (a, b, c) = await open_contacts(service, tenant.rep, 3)
     stranger = (await service.seed_tenant()).rep
     _, (foreign,) = await open_contacts(service, stranger, 1)
-    await keep_replicas(told.merge(b, into=c), service.database)
+    await keep_replicas(published.merge(b, into=c), service.database)
     for bad in (foreign, b, new_id()):
         body = {"type": "NOTE", "contact_ids": [str(a), str(bad)]}
         require_problem(await rep.post(PATH, json=body), 422, "unknown-reference", "/contact_ids/1")

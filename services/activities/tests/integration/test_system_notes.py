@@ -82,8 +82,8 @@ async def test_a_deals_note_says_as_data_what_its_body_says(service: Kit, tenant
         "from_stage": {"id": str(source.id), "name": source.name},
         "to_stage": {"id": str(target.id), "name": target.name},
     }
-    told = {event.state["id"]: event.state for event in await service.take_events(tenant.id)}
-    assert told == {note["id"]: note for note in (owner, move)}
+    published = {event.state["id"]: event.state for event in await service.take_events(tenant.id)}
+    assert published == {note["id"]: note for note in (owner, move)}
     path = f"/v1/activities/{owner['id']}"
     require_problem(await admin.patch(path, json={"body": "x"}), 409, "system-note")
     require_problem(await admin.delete(path), 409, "system-note")

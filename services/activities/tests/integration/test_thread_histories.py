@@ -215,8 +215,8 @@ async def test_threads_are_what_the_messages_say_after_any_story(service: Kit, s
             states[event.aggregate_id] = event.state
             assert event.version == versions.get(event.aggregate_id, event.version - 1) + 1
             versions[event.aggregate_id] = event.version
-    told = {key: state["thread_id"] and UUID(state["thread_id"]) for key, state in states.items()}
-    assert told.items() <= expected.items()
+    published = {key: state["thread_id"] and UUID(state["thread_id"]) for key, state in states.items()}
+    assert published.items() <= expected.items()
 
 
 LETTERS: Final = st.fixed_dictionaries(

@@ -36,8 +36,8 @@ async def test_the_moves_that_one_snapshot_tells_of_are_noted_in_pieces(
 ) -> None:
     monkeypatch.setattr(noting, "PIECE_NOTES", PIECE)
     rounds.watch_in(monkeypatch, noting, "to_note")
-    told = LoopRounds()
-    told.watch_in(monkeypatch, noting, "ActivityLogged")
+    published = LoopRounds()
+    published.watch_in(monkeypatch, noting, "ActivityLogged")
     story = DealStory(PublishedPipeline.sales(tenant.id), tenant.rep.id)
     story.create()
     for _ in range(5):
@@ -45,7 +45,7 @@ async def test_the_moves_that_one_snapshot_tells_of_are_noted_in_pieces(
         story.move("Proposal")
     await note_deal_moves([story.snapshot()], service.database, SystemClock())
     assert (rounds.calls, rounds.most) == (10, PIECE)
-    assert (told.calls, told.most) == (10, PIECE)
+    assert (published.calls, published.most) == (10, PIECE)
 
 
 @pytest.mark.parametrize("act", ["edit", "delete"])
@@ -54,14 +54,14 @@ async def test_the_instances_that_follow_go_in_pieces(
 ) -> None:
     monkeypatch.setattr(commands, "BATCH_RECORDS", PIECE)
     rounds.watch_in(monkeypatch, domain, "delete")
-    told = SeriesStory.of(service, rep)
-    first, second, *following = await told.begin("FREQ=WEEKLY")
+    published = SeriesStory.of(service, rep)
+    first, second, *following = await published.begin("FREQ=WEEKLY")
     if act == "edit":
-        await told.edit(second, "future", subject="New")
+        await published.edit(second, "future", subject="New")
     else:
-        await told.delete(second, "future")
+        await published.delete(second, "future")
     assert (rounds.calls, rounds.most) == (len(following) + (act == "delete"), PIECE)
-    assert await told.read(first["series_id"]) == [first]
+    assert await published.read(first["series_id"]) == [first]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ async def test_long_instances_go_in_smaller_pieces(
     """By what is read of them: repeated letters take nearly nothing in the table."""
     monkeypatch.setattr(commands, "BATCH_BYTES", 3000 * PIECE)
     rounds.watch_in(monkeypatch, domain, "delete")
-    told = SeriesStory.of(service, rep)
-    _, second, *_ = await told.begin("FREQ=WEEKLY", **fields)
-    await told.delete(second, "future")
+    published = SeriesStory.of(service, rep)
+    _, second, *_ = await published.begin("FREQ=WEEKLY", **fields)
+    await published.delete(second, "future")
     assert rounds.calls > PIECE
     assert rounds.most <= PIECE
 
@@ -105,15 +105,15 @@ async def test_what_e_mails_refer_to_is_looked_at_in_pieces(
     """Each names ten messages: their keys are digests, made of two e-mails a round."""
     monkeypatch.setattr(thread_commands, "NAMED_AT_ONCE", 22)
     rounds.watch_in(monkeypatch, thread_commands, "_to_message")
-    told = LoopRounds()
+    published = LoopRounds()
     monkeypatch.setattr(batch_threads, "PAUSE_EVERY", PIECE)
-    told.watch_in(monkeypatch, batch_threads, "_rewrite")
+    published.watch_in(monkeypatch, batch_threads, "_rewrite")
     named = [f"<{number}@mail.example>" for number in range(10)]
     items = [{"type": "EMAIL", "direction": "INBOUND", "reference_ids": named} for _ in range(8)]
     answer = await rep.post("/v1/activities/batch", json={"mode": "create", "items": items})
     assert {item["status"] for item in require_ok(answer, 207)["items"]} == {201}
     assert (rounds.calls, rounds.most) == (8, 2)
-    assert (told.calls, told.most) == (8, PIECE)
+    assert (published.calls, published.most) == (8, PIECE)
 
 
 async def test_rows_with_long_lists_are_written_fewer_at_once(

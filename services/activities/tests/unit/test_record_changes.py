@@ -35,7 +35,7 @@ def publish(verb: str, changed: dict[str, Change] | None, *, aggregate: str = "d
 
 @pytest.mark.parametrize(("aggregate", "kind"), [("deal", "Deal"), ("contact", "Contact")])
 @pytest.mark.parametrize(
-    ("names", "words", "told"),
+    ("names", "words", "expected"),
     [
         (NAMES, "Ada Lovelace to Ben Cho", ["Ada Lovelace", "Ben Cho"]),
         ({}, "somebody to somebody", [None, None]),
@@ -44,14 +44,14 @@ def publish(verb: str, changed: dict[str, Change] | None, *, aggregate: str = "d
     ids=["known", "unknown", "elsewhere"],
 )
 def test_a_new_owner_is_named_with_the_one_before(
-    aggregate: str, kind: str, names: dict[tuple[UUID, UUID], str], words: str, told: list[str | None]
+    aggregate: str, kind: str, names: dict[tuple[UUID, UUID], str], words: str, expected: list[str | None]
 ) -> None:
     event = publish("updated", {"owner_id": {"from": str(ADA), "to": str(BEN)}}, aggregate=aggregate)
     (change,) = list_owner_changes(event)
     assert {*change.list_user_ids()} == {ADA, BEN}
     text = change.write(names)
     assert (text.kind, text.body) == (f"{aggregate}_owner_changed", f"{kind} owner changed from {words}")
-    before, after = ({"id": str(user), "name": name} for user, name in zip((ADA, BEN), told, strict=True))
+    before, after = ({"id": str(user), "name": name} for user, name in zip((ADA, BEN), expected, strict=True))
     assert text.facts == {"from_owner": before, "to_owner": after}
 
 

@@ -119,10 +119,10 @@ async def test_fifty_creates_and_a_batch_make_one_contact(contacts: Contacts, te
     assert statuses == {201: 1, 409: 50}
     made = {answer.json()["id"] for answer in singles if answer.status_code == 201}
     made |= {in_batch["id"]} if in_batch["status"] == 201 else set()
-    told = [answer.json() for answer in singles if answer.status_code == 409]
-    told += [in_batch["problem"]] if in_batch["status"] == 409 else []
+    conflicts = [answer.json() for answer in singles if answer.status_code == 409]
+    conflicts += [in_batch["problem"]] if in_batch["status"] == 409 else []
     assert {
-        problem["existing_id"] for problem in told if "existing_id" in problem
+        problem["existing_id"] for problem in conflicts if "existing_id" in problem
     } == made  # an ADMIN sees it, if none else
 
 

@@ -22,8 +22,8 @@ async def test_a_duplicate_is_found_with_its_reasons(dedup: Dedup) -> None:
     assert (pair["band"], pair["status"]) == ("AUTO", "OPEN")
     assert pair["score"] > 0.85
     assert {"first_name", "last_name", "phone", "email"} <= {reason["field"] for reason in pair["reasons"]}
-    told = " ".join(str(reason) for reason in pair["reasons"]).lower()
-    assert not any(value in told for value in ("okonkwo", "901820", "acme"))
+    reasons = " ".join(str(reason) for reason in pair["reasons"]).lower()
+    assert not any(value in reasons for value in ("okonkwo", "901820", "acme"))
 
     client = dedup.kit.client(dedup.tenant.admin)
     [of_one] = require_ok(await client.get(f"/v1/contacts/{one['id']}/duplicates"))["items"]

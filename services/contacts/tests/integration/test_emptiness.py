@@ -95,8 +95,10 @@ async def test_only_fields_that_filter_take_it(contacts: Contacts, tenant: Seede
         require_problem(await client.get("/v1/contacts", params={name: "true"}), 422, "invalid-field", f"?{name}")
     document = require_ok(await client.get("/openapi.json"))
     for path in ("/v1/contacts", "/v1/companies", "/v1/users"):
-        told = {one["name"] for one in document["paths"][path]["get"]["parameters"]}
+        documented = {one["name"] for one in document["paths"][path]["get"]["parameters"]}
         filters = (
-            told - {name for name in told if "." in name} - {"limit", "cursor", "sort", "updated_since", "q", "deleted"}
+            documented
+            - {name for name in documented if "." in name}
+            - {"limit", "cursor", "sort", "updated_since", "q", "deleted"}
         )
-        assert filters == {name.removesuffix(".empty") for name in told if name.endswith(".empty")}, path
+        assert filters == {name.removesuffix(".empty") for name in documented if name.endswith(".empty")}, path

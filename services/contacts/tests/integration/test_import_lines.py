@@ -50,8 +50,8 @@ async def test_a_line_is_found_by_the_first_key_that_an_earlier_line_has(contact
     for dry_run, chunk_rows in TRIES:
         form = {"mode": "upsert", "match_by": "external_id,email,phone", "dry_run": dry_run}
         job = await run_import(contacts, tenant.rep, file, chunk_rows=chunk_rows, **form)
-        told = counts(job)
-        assert (told[1], told[2] + told[3], told[4]) == (3, 2, 0), (dry_run, chunk_rows)
+        counted = counts(job)
+        assert (counted[1], counted[2] + counted[3], counted[4]) == (3, 2, 0), (dry_run, chunk_rows)
     found = await walk_pages(contacts.client(tenant.rep), "/v1/contacts")
     assert {(one["external_id"], one["first_name"]) for one in found} == {("x2", "Anna"), ("x3", "Bo"), ("X3", "Cy")}
 

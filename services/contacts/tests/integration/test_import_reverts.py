@@ -75,8 +75,8 @@ async def test_a_record_of_several_rows_is_as_it_was_before_the_first(
     job = await revert(contacts, tenant.rep, job["id"])
     assert job["reverted"] == {"deleted": 0, "restored": 2, "kept": 1}
     after = [require_ok(await client.get(f"/v1/contacts/{one['id']}")) for one in found]
-    told = [(one["first_name"], one["job_title"], one["source"]) for one in after]
-    assert told == [("Ann", "old", "INBOUND"), ("Ann", "edited", "INBOUND")]
+    published = [(one["first_name"], one["job_title"], one["source"]) for one in after]
+    assert published == [("Ann", "old", "INBOUND"), ("Ann", "edited", "INBOUND")]
 
 
 async def test_companies_are_taken_back_likewise(contacts: Kit, tenant: SeededTenant) -> None:

@@ -40,11 +40,11 @@ async def wait_for(kit: Kit, person: Person, import_id: str, *, rows: int = 0, s
 
 
 async def wait_until_reported(kit: Kit, person: Person, import_id: str, reason: str) -> None:
-    async def is_told() -> bool:
+    async def is_published() -> bool:
         job = require_ok(await kit.client(person).get(f"/v1/imports/{import_id}"))
         return job["waits_for"] is not None and reason in job["waits_for"]
 
-    await wait_until(is_told)
+    await wait_until(is_published)
 
 
 @asynccontextmanager

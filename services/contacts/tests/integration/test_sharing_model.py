@@ -139,8 +139,8 @@ class Sharing(RuleBasedStateMachine):
             contact = require_ok(answer)
             assert [one["id"] for one in listed] == [self.contact.id]
             assert contact["version"] == self.contact.version
-            told = {ids[share["user_id"]]: share["permission"] for share in contact["shares"]}
-            assert told == self.contact.shares
+            published = {ids[share["user_id"]]: share["permission"] for share in contact["shares"]}
+            assert published == self.contact.shares
 
     @invariant()
     def the_table_of_sight_follows(self) -> None:
@@ -148,9 +148,11 @@ class Sharing(RuleBasedStateMachine):
         assert rows == ({} if self.contact.is_deleted else self.contact.shares)
 
     def teardown(self) -> None:
-        told = [event for event in self.wait(self.contacts.take_events(self.tenant.id)) if event.aggregate == "contact"]
+        published = [
+            event for event in self.wait(self.contacts.take_events(self.tenant.id)) if event.aggregate == "contact"
+        ]
         versions = self.contact.version + self.contact.is_deleted
-        assert [event.version for event in told] == list(range(1, versions + 1))
+        assert [event.version for event in published] == list(range(1, versions + 1))
 
 
 async def list_rows(contacts: Contacts, tenant: SeededTenant) -> dict[str, str]:

@@ -106,15 +106,15 @@ async def test_a_file_tells_no_more_than_a_call(
     kind, field, value = ("contacts", "email", "zoe@acme.example") if entity_type == "CONTACT" else TAKEN[2][:3]
     holder = await create(contacts.client(tenant.other_rep), kind, **{field: value})
     content = f"first_name,email\nZoë,{value}\n" if entity_type == "CONTACT" else f"name,domain\nAcme,{value}\n"
-    told = {}
+    refused = {}
     for person in (tenant.rep, tenant.admin):
         job = await run_import(contacts, person, content, entity_type=entity_type, dry_run=dry_run)
         assert job["counts"]["failed"] == 1
-        told[person.id] = "".join(await list_errors(contacts, person, job["id"])) + str(job)
+        refused[person.id] = "".join(await list_errors(contacts, person, job["id"])) + str(job)
 
-    assert holder["id"] not in told[tenant.rep.id]
-    assert "Ask an ADMIN" in told[tenant.rep.id]
-    assert holder["id"] in told[tenant.admin.id]
+    assert holder["id"] not in refused[tenant.rep.id]
+    assert "Ask an ADMIN" in refused[tenant.rep.id]
+    assert holder["id"] in refused[tenant.admin.id]
 
 
 @pytest.mark.parametrize("kind", ["contacts", "companies"])
@@ -158,8 +158,8 @@ async def test_a_file_makes_records_for_those_whose_records_one_sees(
     job = await run_import(contacts, tenant.rep, content, entity_type=entity_type, mode=mode, **fields)
 
     assert counts(job) == [4, 2, 0, 0, 2]
-    told = await list_errors(contacts, tenant.rep, job["id"])
-    assert all("is nobody whose records you see" in line and "owner" in line for line in told), told
+    refused = await list_errors(contacts, tenant.rep, job["id"])
+    assert all("is nobody whose records you see" in line and "owner" in line for line in refused), refused
     made = require_ok(await contacts.client(tenant.admin).get(f"/v1/{kind}"))["items"]
     assert {record["owner_id"] for record in made} == {str(tenant.rep.id)}
     whole = await run_import(contacts, tenant.admin, content, entity_type=entity_type, mode="upsert", id_property=key)

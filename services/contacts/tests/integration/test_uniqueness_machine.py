@@ -147,13 +147,13 @@ class Uniqueness(RuleBasedStateMachine):
                 continue
             new = ModelContact("", 0, item.get("email"), item.get("external_id"), item.get("job_title"))
             found = self.find_unique_owner({next(v for v in new.values if v[0] == by)}) if mode == "upsert" else set()
-            told = answered if answered["status"] < 400 else answered["problem"]
+            body = answered if answered["status"] < 400 else answered["problem"]
             if found:
                 contact = self.model[found.pop()]
                 wanted = replace(contact, **{name: value for name, value in item.items() if name != by})
-                self.conclude(answered["status"], told, wanted, is_change=wanted != contact, made=200)
+                self.conclude(answered["status"], body, wanted, is_change=wanted != contact, made=200)
             else:
-                self.conclude(answered["status"], told, new, is_change=True, made=201)
+                self.conclude(answered["status"], body, new, is_change=True, made=201)
 
     @invariant()
     def the_service_has_what_the_model_has(self) -> None:

@@ -57,7 +57,7 @@ def prepare(
         updated_at=NOW,
     )
     definitions = Definitions(TENANT, EntityType.CONTACT, [])
-    found = Found(NOW, definitions, ids={"owner_id": frozenset([USER])}, setting="DE", matches=matches or {})
+    found = Found(NOW, definitions, ids={"owner_id": frozenset([USER])}, row_context="DE", matches=matches or {})
     pieces = iter([text.getvalue().encode()])
     (chunk,) = Preparer(
         replace(job, **changes), ADAPTERS[job.entity_type], 100, lambda: next(pieces, b""), lambda _: found
@@ -77,8 +77,8 @@ def to_posted_state(row: Mapping[str, str]) -> dict[str, Any] | None:
     except (ValidationError, InvalidField):
         return None
     (wire,) = events.MAPPING.to_wire([event], by=CALLER)
-    told: dict[str, Any] = json.loads(wire.payload)
-    return told
+    published: dict[str, Any] = json.loads(wire.payload)
+    return published
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
@@ -119,11 +119,11 @@ def test_a_row_tells_what_a_post_tells(row: Mapping[str, str]) -> None:
     assert chunk.problems == []
     cells = chunk.rows.decode().removesuffix("\n").split("\t")
     payload = cells[-1].replace("\\\\", "\\")
-    told = json.loads(payload)
-    assert told["contact"].pop("id") == cells[1]
+    published = json.loads(payload)
+    assert published["contact"].pop("id") == cells[1]
     expected["contact"].pop("id")
-    assert told == expected
-    assert list(told["contact"]) == list(expected["contact"])
+    assert published == expected
+    assert list(published["contact"]) == list(expected["contact"])
 
 
 def test_lines_for_copy_part_only_where_they_should() -> None:

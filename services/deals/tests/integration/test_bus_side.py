@@ -146,7 +146,7 @@ async def test_snapshots_page_through_everything(
 ) -> None:
     monkeypatch.setattr("crm_shared.database.walks.PAGE_ROWS", 2)
     made = {(await side.create())["id"] for side in (sales, elsewhere) for _ in range(3)}
-    told = [str(event.aggregate_id) async for event in list_snapshots(sales.kit.database, SOURCES)]
-    assert made <= set(told)
-    assert len(told) == len(set(told))
+    published = [str(event.aggregate_id) async for event in list_snapshots(sales.kit.database, SOURCES)]
+    assert made <= set(published)
+    assert len(published) == len(set(published))
     assert require_ok(await sales.rep.get("/v1/deals"))["items"]

@@ -35,8 +35,8 @@ async def test_a_deleted_deal_is_nowhere_and_comes_back_as_it_was(sales: Sales) 
     board = require_ok(await sales.rep.get(f"/v1/pipelines/{sales.pipeline_id}/board"))
     assert sum(column["count"] for column in board["stages"]) == 0
     restored = require_ok(await sales.rep.post(f"{path}/restore"))
-    untold = {"version": deal["version"] + 2, "updated_at": restored["updated_at"]}
-    assert restored == {**deal, **untold}
+    changed = {"version": deal["version"] + 2, "updated_at": restored["updated_at"]}
+    assert restored == {**deal, **changed}
     assert require_ok(await sales.rep.post(f"{path}/restore")) == restored  # it is there: nothing to do
     assert [event.verb for event in await sales.take_events()] == ["deleted", "restored"]
 

@@ -18,15 +18,15 @@ pytestmark = pytest.mark.engines
 async def test_a_delivery_waits_until_it_is_there(sales: Sales, receiver: Receiver) -> None:
     erp = await open_erp(sales, receiver, "crm.deal.won")
     await sales.move(await sales.create(), "Closed Won")
-    told = await sales.take_events()
-    (won,) = [event for event in told if event.type == "crm.deal.won"]
+    published = await sales.take_events()
+    (won,) = [event for event in published if event.type == "crm.deal.won"]
 
     async def find_delivery() -> Effect:
         (effect,) = await find_effects(sales.kit.settings, won)
         return effect
 
     assert await find_effects(sales.kit.settings, won) == []
-    await consumers.queue_for_webhooks(told, sales.kit.database)
+    await consumers.queue_for_webhooks(published, sales.kit.database)
     waiting = await find_delivery()
     assert (waiting.state, waiting.detail, waiting.at) == ("waits", f"{receiver.url}: not tried yet, 0 tries", None)
     receiver.behave = lambda _received: answer(500)

@@ -27,10 +27,10 @@ WAITED_S = 0.3  # longer than any of these takes when nothing is in its way
 
 async def open_contacts(sales: Sales, count: int) -> tuple[PublishedContacts, list[UUID]]:
     """Tell of `count` contacts of the REP; the service has heard of them."""
-    told = PublishedContacts(sales.tenant.id, sales.tenant.rep.id)
-    ids = [told.create() for _ in range(count)]
-    await hear(sales, told.events)
-    return told, ids
+    published = PublishedContacts(sales.tenant.id, sales.tenant.rep.id)
+    ids = [published.create() for _ in range(count)]
+    await hear(sales, published.events)
+    return published, ids
 
 
 async def hear(sales: Sales, events: list[Event]) -> None:
@@ -47,11 +47,11 @@ async def place_of(sales: Sales, deal: Json) -> tuple[str | None, str | None]:
 
 
 async def test_a_deal_follows_and_returns_and_each_time_is_told(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     deal, own = await sales.create(contact_id=str(first)), await sales.create(contact_id=str(second))
     await sales.take_events()
 
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
     added = await sales.create(contact_id=str(second))
 
     assert await place_of(sales, deal) == (str(second), str(first))
@@ -60,7 +60,7 @@ async def test_a_deal_follows_and_returns_and_each_time_is_told(sales: Sales) ->
     assert set(event.changed or ()) == {"contact_id", "original_contact_id"}
     assert event.state == await read(sales, deal)
 
-    await hear(sales, told.part(first))
+    await hear(sales, published.part(first))
 
     assert await place_of(sales, deal) == (str(first), None)
     assert await place_of(sales, own) == (str(second), None)
@@ -70,62 +70,62 @@ async def test_a_deal_follows_and_returns_and_each_time_is_told(sales: Sales) ->
 
 
 async def test_a_replay_in_any_order_changes_nothing(sales: Sales) -> None:
-    told, (a, b, c) = await open_contacts(sales, 3)
+    published, (a, b, c) = await open_contacts(sales, 3)
     deals = [await sales.create(contact_id=str(contact)) for contact in (a, b, c)]
-    for events in (told.merge(a, into=b), told.merge(b, into=c)):
+    for events in (published.merge(a, into=b), published.merge(b, into=c)):
         await hear(sales, events)
     before = await sales.kit.list_rows("deals", "outbox", "record_changes", "replica_records")
 
     for seed in range(5):
-        await hear(sales, Random(seed).sample(told.events, len(told.events)))  # noqa: S311
+        await hear(sales, Random(seed).sample(published.events, len(published.events)))  # noqa: S311
 
     assert await sales.kit.list_rows("deals", "outbox", "record_changes", "replica_records") == before
     assert [await place_of(sales, deal) for deal in deals] == [(str(c), str(a)), (str(c), str(b)), (str(c), None)]
 
 
 async def test_of_a_chain_the_later_merge_alone_is_parted(sales: Sales) -> None:
-    told, (a, b, c) = await open_contacts(sales, 3)
+    published, (a, b, c) = await open_contacts(sales, 3)
     deals = [await sales.create(contact_id=str(contact)) for contact in (a, b, c)]
-    later = [*told.merge(a, into=b), *told.merge(b, into=c)]
+    later = [*published.merge(a, into=b), *published.merge(b, into=c)]
     await hear(sales, later[2:])  # of the second merge first: the topic's partitions keep no order among contacts
     await hear(sales, later[:2])
     assert [(await place_of(sales, deal))[0] for deal in deals] == [str(c)] * 3
 
-    await hear(sales, told.part(b))
+    await hear(sales, published.part(b))
 
     assert [await place_of(sales, deal) for deal in deals] == [(str(b), str(a)), (str(b), None), (str(c), None)]
-    await hear(sales, told.part(a))
+    await hear(sales, published.part(a))
     assert [await place_of(sales, deal) for deal in deals] == [(str(x), None) for x in (a, b, c)]
 
 
 async def test_a_deal_that_somebody_gave_away_stays_there(sales: Sales) -> None:
-    told, (first, second, third) = await open_contacts(sales, 3)
+    published, (first, second, third) = await open_contacts(sales, 3)
     deal = await sales.create(contact_id=str(first))
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
 
     await sales.rep.patch(f"/v1/deals/{deal['id']}", json={"contact_id": str(third)})
     assert await place_of(sales, deal) == (str(third), None)
-    await hear(sales, told.part(first))
+    await hear(sales, published.part(first))
 
     assert await place_of(sales, deal) == (str(third), None)
 
 
 async def test_a_deleted_deal_follows_too(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     deal = await sales.create(contact_id=str(first))
     async with sales.kit.database.begin_as_worker() as transaction:
         await transaction.execute("UPDATE deals SET deleted_at = now() WHERE id = $1", UUID(deal["id"]))
 
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
 
     async with sales.kit.database.read_as_worker() as connection:
         assert await connection.fetchval("SELECT contact_id FROM deals WHERE id = $1", UUID(deal["id"])) == second
 
 
 async def test_a_merged_contact_takes_no_new_deals(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     deal = await sales.create()
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
 
     created = await sales.rep.post("/v1/deals", json={"name": "Acme", "contact_id": str(first)})
     edited = await sales.rep.patch(f"/v1/deals/{deal['id']}", json={"contact_id": str(first)})
@@ -135,25 +135,25 @@ async def test_a_merged_contact_takes_no_new_deals(sales: Sales) -> None:
 
 
 async def test_what_compaction_left_of_a_story_is_enough(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     deal = await sales.create(contact_id=str(first))
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
 
-    told.part(first)
-    newest = told.edit(first, "Grace")  # the event that told of the parting is gone from the topic
+    published.part(first)
+    newest = published.edit(first, "Grace")  # the event that told of the parting is gone from the topic
 
     await hear(sales, newest)
     assert await place_of(sales, deal) == (str(first), None)
 
 
 async def test_many_deals_move_in_batches(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     monkeypatch.setattr("crm_shared.features.replicas.merge_following.BATCH_RECORDS", 7)
     for _ in range(30):
         await sales.create(contact_id=str(first))
     await sales.take_events()
 
-    await hear(sales, told.merge(first, into=second))
+    await hear(sales, published.merge(first, into=second))
 
     assert len(await walk_pages(sales.rep, "/v1/deals", contact_id=str(second))) == 30
     assert [event.version for event in await sales.take_events()] == [2] * 30
@@ -161,8 +161,8 @@ async def test_many_deals_move_in_batches(sales: Sales, monkeypatch: pytest.Monk
 
 async def test_no_deal_is_left_behind_when_it_is_created_during_the_merge(sales: Sales) -> None:
     for _ in range(5):
-        told, (first, second) = await open_contacts(sales, 2)
-        merged = told.merge(first, into=second)
+        published, (first, second) = await open_contacts(sales, 2)
+        merged = published.merge(first, into=second)
 
         answers = await asyncio.gather(
             *(sales.rep.post("/v1/deals", json={"name": "Acme", "contact_id": str(first)}) for _ in range(10)),
@@ -179,39 +179,41 @@ async def test_no_deal_is_left_behind_when_it_is_created_during_the_merge(sales:
 
 async def test_two_merges_of_a_chain_heard_at_once_end_at_its_end(sales: Sales) -> None:
     for _ in range(5):
-        told, (a, b, c) = await open_contacts(sales, 3)
+        published, (a, b, c) = await open_contacts(sales, 3)
         deals = [await sales.create(contact_id=str(contact)) for contact in (a, a, b, b)]
-        one, two = told.merge(a, into=b), told.merge(b, into=c)
+        one, two = published.merge(a, into=b), published.merge(b, into=c)
 
         await asyncio.gather(hear(sales, one[:1]), hear(sales, two[:1]), hear(sales, [*one, *two]), hear(sales, two))
         assert {(await place_of(sales, deal))[0] for deal in deals} == {str(c)}
 
-        await asyncio.gather(hear(sales, told.part(b)), hear(sales, told.part(a)))
+        await asyncio.gather(hear(sales, published.part(b)), hear(sales, published.part(a)))
         places = [await place_of(sales, deal) for deal in deals]
         assert places == [(str(x), None) for x in (a, a, b, b)]
 
 
 async def test_a_merge_waits_for_who_moves_deals_of_its_family(sales: Sales) -> None:
-    told, (a, b, c) = await open_contacts(sales, 3)
-    await hear(sales, told.merge(a, into=b))
+    published, (a, b, c) = await open_contacts(sales, 3)
+    await hear(sales, published.merge(a, into=b))
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await lock_merge_group(transaction, told.tenant_id, b) == MergeGroup(b, (a,))
-        later = [asyncio.create_task(hear(sales, events)) for events in (told.part(a), told.merge(b, into=c))]
+        assert await lock_merge_group(transaction, published.tenant_id, b) == MergeGroup(b, (a,))
+        later = [asyncio.create_task(hear(sales, events)) for events in (published.part(a), published.merge(b, into=c))]
         await asyncio.sleep(WAITED_S)
         assert not any(task.done() for task in later)
     await asyncio.gather(*later)
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await lock_merge_group(transaction, told.tenant_id, b) == MergeGroup(c, (b,))
+        assert await lock_merge_group(transaction, published.tenant_id, b) == MergeGroup(c, (b,))
 
 
 async def test_a_merge_waits_for_a_deal_that_is_being_created(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
 
     async with sales.kit.database.begin_as_worker() as transaction:
-        assert await lock_canonical(transaction, [(told.tenant_id, first)]) == {(told.tenant_id, first): first}
-        heard = asyncio.create_task(hear(sales, told.merge(first, into=second)))
+        assert await lock_canonical(transaction, [(published.tenant_id, first)]) == {
+            (published.tenant_id, first): first
+        }
+        heard = asyncio.create_task(hear(sales, published.merge(first, into=second)))
         await asyncio.sleep(WAITED_S)
         assert not heard.done()
     await heard
@@ -228,26 +230,28 @@ async def test_any_story_puts_each_deal_where_its_contact_lives(
     sales: Sales, steps: list[tuple[str, int, int]], seed: int
 ) -> None:
     sales = await open_sales(sales.kit, await sales.kit.seed_tenant(), sales.contacts)
-    told, ids = await open_contacts(sales, 4)
+    published, ids = await open_contacts(sales, 4)
     given_to: dict[str, UUID] = {}  # deal -> the contact that somebody gave it to
     random = Random(seed)  # noqa: S311
     for step, one, two in steps:
-        contact = told.find_canonical(ids[one])
+        contact = published.find_canonical(ids[one])
         if step == "create":
             given_to[(await sales.create(contact_id=str(contact)))["id"]] = contact
         elif step == "give" and given_to:
             deal_id = sorted(given_to)[two % len(given_to)]
-            if told.find_canonical(given_to[deal_id]) != contact:  # else nothing changes
+            if published.find_canonical(given_to[deal_id]) != contact:  # else nothing changes
                 given_to[deal_id] = contact
             require_ok(await sales.rep.patch(f"/v1/deals/{deal_id}", json={"contact_id": str(contact)}))
-        elif step == "merge" and contact != told.find_canonical(ids[two]):
-            await hear_mixed(sales, told, told.merge(contact, into=told.find_canonical(ids[two])), random)
-        elif step == "part" and told.contacts[ids[one]].state["merged_into"] is not None:
-            await hear_mixed(sales, told, told.part(ids[one]), random)
+        elif step == "merge" and contact != published.find_canonical(ids[two]):
+            await hear_mixed(
+                sales, published, published.merge(contact, into=published.find_canonical(ids[two])), random
+            )
+        elif step == "part" and published.contacts[ids[one]].state["merged_into"] is not None:
+            await hear_mixed(sales, published, published.part(ids[one]), random)
 
     for deal in await walk_pages(sales.admin, "/v1/deals"):
         first = given_to[deal["id"]]
-        living = told.find_canonical(first)
+        living = published.find_canonical(first)
         assert (deal["contact_id"], deal["original_contact_id"]) == (
             str(living),
             None if first == living else str(first),
@@ -259,16 +263,16 @@ async def test_any_story_puts_each_deal_where_its_contact_lives(
             versions[event.aggregate_id] = event.version
 
 
-async def hear_mixed(sales: Sales, told: PublishedContacts, news: list[Event], random: Random) -> None:
+async def hear_mixed(sales: Sales, published: PublishedContacts, news: list[Event], random: Random) -> None:
     """Deliver the news among older events, in any order."""
-    older = random.sample(told.events, random.randint(0, len(told.events)))
+    older = random.sample(published.events, random.randint(0, len(published.events)))
     await hear(sales, random.sample([*news, *older], len(news) + len(older)))
 
 
 async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, ids = await open_contacts(sales, 3)
+    published, ids = await open_contacts(sales, 3)
     calls = []
 
     async def move(*_: object) -> int:
@@ -276,24 +280,24 @@ async def test_contacts_that_were_never_merged_cost_one_statement_a_batch(
         return 0
 
     monkeypatch.setattr(Followers, "move", move)
-    await follow_merges(sales.kit.database, FOLLOWERS, [(told.tenant_id, one) for one in ids], SystemClock())
+    await follow_merges(sales.kit.database, FOLLOWERS, [(published.tenant_id, one) for one in ids], SystemClock())
     assert calls == []
 
 
 async def test_a_contact_whose_end_can_not_be_read_is_gone_and_stays_merged(sales: Sales) -> None:
-    told, (first, second) = await open_contacts(sales, 2)
+    published, (first, second) = await open_contacts(sales, 2)
     deal = await sales.create(contact_id=str(first))
-    told.merge(first, into=second)
-    await hear(sales, told.events)
-    last = told.events[-1]
+    published.merge(first, into=second)
+    await hear(sales, published.events)
+    last = published.events[-1]
     for contact_id in (first, second):
-        version = max(event.version for event in told.events if event.aggregate_id == contact_id) + 1
+        version = max(event.version for event in published.events if event.aggregate_id == contact_id) + 1
         state = {"id": str(contact_id), "version": version, "created_at": "0001-01-01T00:00:00"}
         end = replace(
             last, id=new_id(), type="crm.contact.erased", aggregate_id=contact_id, version=version, state=state
         )
         await hear(sales, [end])
-        await hear(sales, [end, *told.events])
+        await hear(sales, [end, *published.events])
     assert await place_of(sales, deal) == (str(second), str(first))
     async with sales.kit.database.read_as_worker() as connection:
         rows = await connection.fetch(

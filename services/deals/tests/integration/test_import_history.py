@@ -145,8 +145,8 @@ async def test_deals_that_were_made_and_closed_long_ago_are_taken_back(sales: Sa
     assert ended["reverted"] == {"deleted": 2, "restored": 1, "kept": 2}
     left = await list_deals(sales)
     assert left.keys() == {"There", "Both", "Edited"}
-    said = ("status", "stage_id", "closed_at", "lost_reason", "name")
-    assert {name: left["There"][name] for name in said} == {name: made[name] for name in said}
+    compared = ("status", "stage_id", "closed_at", "lost_reason", "name")
+    assert {name: left["There"][name] for name in compared} == {name: made[name] for name in compared}
 
 
 async def test_a_closed_deal_was_closed_on_its_close_date_where_no_moment_says_it(sales: Sales) -> None:

@@ -31,8 +31,8 @@ async def test_what_many_webhooks_want_of_a_batch_is_written_in_pieces(
         require_ok(await sales.admin.post("/v1/webhooks", json=hook), 201)
     for _ in range(deals):
         await sales.create()
-    told = await sales.kit.take_events(sales.tenant.id)
-    batch = [event for event in told if event.type == "crm.deal.created"]
+    published = await sales.kit.take_events(sales.tenant.id)
+    batch = [event for event in published if event.type == "crm.deal.created"]
     monkeypatch.setattr(queueing, "PIECE_EVENTS", piece)
     monkeypatch.setattr(queueing, "STATEMENT_ROWS", piece * webhooks)
     bodies = LoopRounds()
@@ -57,15 +57,15 @@ async def test_items_of_a_batch_are_read_and_decided_in_pieces(sales: Sales, mon
 
 
 async def test_items_with_many_names_are_read_fewer_at_once(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, told = LoopRounds(), LoopRounds()
+    read, published = LoopRounds(), LoopRounds()
     monkeypatch.setattr(requests, "MAX_PIECE_VALUES", 63)
     read.watch_in(monkeypatch, requests, "refusal_of_validation")
-    told.watch_in(monkeypatch, requests, "to_problem")
+    published.watch_in(monkeypatch, requests, "to_problem")
     items = [{f"unknown_{name}": 1 for name in range(20)} for _ in range(3 * writing.PAUSE_EVERY)]
     answer = await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items})
     assert {item["status"] for item in require_ok(answer, 207)["items"]} == {422}
     assert (read.calls, read.most) == (len(items), 3)
-    assert (told.calls, told.most) == (len(items), writing.PAUSE_EVERY)
+    assert (published.calls, published.most) == (len(items), writing.PAUSE_EVERY)
 
 
 @pytest.mark.parametrize("fields", [{"description": "x" * 3000}, {"custom_data": {f"k{n}": "v" for n in range(30)}}])

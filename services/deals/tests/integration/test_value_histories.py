@@ -50,16 +50,16 @@ async def test_a_deals_values_fold_up_to_what_each_event_told(sales: Sales) -> N
     deal = require_ok(await sales.rep.post(f"{url}/restore"))
     deal = require_ok(await sales.rep.patch(url, json={"amount": None}))
     events = await sales.kit.take_events(sales.tenant.id)
-    told = {event.version: event for event in events if str(event.aggregate_id) == deal["id"]}
+    published = {event.version: event for event in events if str(event.aggregate_id) == deal["id"]}
 
     snapshot = (await take_snapshots(sales))[deal["id"]]
 
     folded = fold(snapshot)
-    assert {version: pick(told[version].state) for version in folded} == folded
-    assert set(told) - set(folded) == {3}  # the new name
+    assert {version: pick(published[version].state) for version in folded} == folded
+    assert set(published) - set(folded) == {3}  # the new name
     entries = snapshot.read_value_history(DealValueEntry)
     assert [(entry.version, entry.changed_at) for entry in entries] == [
-        (version, told[version].occurred_at) for version in sorted(folded)
+        (version, published[version].occurred_at) for version in sorted(folded)
     ]
     assert entries[1].values.model_fields_set == {"amount"}
     assert folded[max(folded)] == pick(snapshot.state)

@@ -30,7 +30,7 @@ def to_item(hit: Hit, *, snippets: SnippetCutter, visibility: Visibility) -> dic
         "id": hit.shown["id"],
         "title": hit.shown["title"],
         "subtitle": _join(_subtitle_parts(hit.type, record)),
-        "snippet": found.snippet,
+        "snippet": found.html,
         "score": round(hit.score, 4),
         "matched": _explain(hit, found.matched, asks_number=snippets.asks_number),
         "updated_at": hit.updated_at,
@@ -77,19 +77,19 @@ def _explain(hit: Hit, matched: Sequence[Where], *, asks_number: bool) -> list[W
 
 def _list_visible_names(hit: Hit, visibility: Visibility) -> dict[str, str]:
     return {
-        name: face["name"]
-        for name, face in hit.shown["related"].items()
+        name: related["name"]
+        for name, related in hit.shown["related"].items()
         # Documents of before shares name no shared users.
-        if visibility.sees(face["owner_id"], face.get("shared_user_ids", ()))
+        if visibility.sees(related["owner_id"], related.get("shared_user_ids", ()))
     }
 
 
 def _list_visible_contacts(hit: Hit, visibility: Visibility) -> dict[str, str]:
     """Return the names of an activity's further contacts, by id, that the viewer may see."""
     return {
-        face["id"]: face["name"]
-        for face in hit.shown.get("contacts", ())
-        if visibility.sees(face["owner_id"], face["shared_user_ids"])
+        contact["id"]: contact["name"]
+        for contact in hit.shown.get("contacts", ())
+        if visibility.sees(contact["owner_id"], contact["shared_user_ids"])
     }
 
 

@@ -1,7 +1,8 @@
 """From events to rows, and from rows to documents. Pure: no I/O, no clock.
 
-A row keeps a record's whole state beside its `face`: what documents of other records show of it and lean on for
-sight. A document is made of a row and the faces of those it refers to, so it is right whichever of them came first.
+A row keeps a record's whole state beside its summary (the column `face`): what documents of other records show of it,
+and what decides who sees them. A document is made of a row and the summaries of those it refers to, so it is right
+whichever of them came first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,7 @@ class SearchRecord:
     id: UUID
     version: int
     state: Fields
-    face: Summary
+    summary: Summary
     is_hidden: bool
 
     @property
@@ -97,7 +98,7 @@ def to_record(event: Event) -> SearchRecord:
         id=event.aggregate_id,
         version=event.version,
         state=state,
-        face=_to_summary(event.aggregate, state, is_hidden=is_hidden),
+        summary=_to_summary(event.aggregate, state, is_hidden=is_hidden),
         is_hidden=is_hidden,
     )
 
@@ -105,9 +106,9 @@ def to_record(event: Event) -> SearchRecord:
 def _to_end(event: Event) -> SearchRecord:
     """Make the row of a record that is gone: all that it showed anywhere is taken back, whatever else was told."""
     state = {"id": str(event.aggregate_id), "version": event.version}
-    face = {"name": "", "owner_id": None, "is_hidden": True}
+    summary = {"name": "", "owner_id": None, "is_hidden": True}
     key = (event.tenant_id, event.aggregate, event.aggregate_id, event.version)
-    return SearchRecord(*key, state=state, face={} if event.aggregate == "activity" else face, is_hidden=True)
+    return SearchRecord(*key, state=state, summary={} if event.aggregate == "activity" else summary, is_hidden=True)
 
 
 def _to_summary(record_type: str, state: Fields, *, is_hidden: bool) -> Summary:
@@ -115,18 +116,18 @@ def _to_summary(record_type: str, state: Fields, *, is_hidden: bool) -> Summary:
         return {"name": state["name"], "stages": {stage["id"]: stage["name"] for stage in state["stages"]}}
     if record_type == "activity":
         return {}
-    face = {
+    summary = {
         "name": full_name(state) if record_type == "contact" else state["name"],
         "owner_id": state["owner_id"],
         "is_hidden": is_hidden,
     }
     if record_type == "contact":
-        face["shared_user_ids"] = sorted(share["user_id"] for share in state["shares"])
+        summary["shared_user_ids"] = sorted(share["user_id"] for share in state["shares"])
         if state["merged_into"] is not None:
-            face["former"] = {name: state[name] for name in FORMER_FIELDS}
+            summary["former"] = {name: state[name] for name in FORMER_FIELDS}
     if record_type == "deal":
-        face["contact_id"] = state["contact_id"]  # by whose shares the deal's activities are seen
-    return face
+        summary["contact_id"] = state["contact_id"]  # by whose shares the deal's activities are seen
+    return summary
 
 
 def to_document(
@@ -144,34 +145,19 @@ def to_document(
     `summaries`: of its contact, company, deal and pipeline, and of the deal's contact as `deal_contact`. `contacts`: of
     an activity's further contacts, each with its `id`. `former`: names and addresses of contacts merged into this one.
     """
-    shares = {
-        "contact": _shared_user_ids(summaries.get("contact")),
-        "deal": _shared_user_ids(summaries.get("deal_contact")),
-    }
-    related = {
-        name: _to_related(face, shares.get(name, []))
-        for name in RELATIONS
-        if (face := summaries.get(name)) is not None and not face["is_hidden"]
-    }
-    further = [
-        {"id": face["id"], **_to_related(face, _shared_user_ids(face))} for face in contacts if not face["is_hidden"]
-    ]
-    seen_with = [*related.values(), *further] if record_type == "activity" else []
-    owner_id = state["user_id"] if record_type == "activity" else state["owner_id"]
-    owner_ids = {owner_id, *(face["owner_id"] for face in seen_with)}
+    related = _to_related_records(summaries)
+    further = [{"id": one["id"], **_to_related(one, _shared_user_ids(one))} for one in contacts if not one["is_hidden"]]
     passages = [*list_passages(record_type, state), *list_former_passages(former)]
     return {
         "tenant_id": str(tenant_id),
         "type": record_type,
         "key": f"{record_type}:{record_id}",
-        "owner_id": owner_id,
-        "visible_owner_ids": sorted(owner for owner in owner_ids if owner is not None),
-        "shared_user_ids": _list_shared_users(record_type, state, related, further),
+        **_to_viewers(record_type, state, related, further),
         "updated_at": state["updated_at"],
         **{name: state[name] for name in FILTERED if state.get(name)},
         **add_former(WORDS[record_type](state, summaries.get("pipeline")), former),
-        **{name: _to_names(face) for name, face in related.items()},
-        **({"contacts": [_to_names(face) for face in further]} if further else {}),
+        **{name: _to_names(one) for name, one in related.items()},
+        **({"contacts": [_to_names(one) for one in further]} if further else {}),
         "shown": {
             "id": str(record_id),
             "title": _to_title(record_type, state)[:MAX_TITLE_CHARS],
@@ -184,8 +170,35 @@ def to_document(
     }
 
 
-def _to_related(face: Summary, shared_user_ids: list[str]) -> dict[str, Any]:
-    return {"name": face["name"], "owner_id": face["owner_id"], "shared_user_ids": shared_user_ids}
+def _to_related_records(summaries: Mapping[str, Summary | None]) -> dict[str, dict[str, Any]]:
+    """Return what a document shows of the records that its own refers to, but for hidden ones."""
+    shares = {
+        "contact": _shared_user_ids(summaries.get("contact")),
+        "deal": _shared_user_ids(summaries.get("deal_contact")),
+    }
+    return {
+        name: _to_related(summary, shares.get(name, []))
+        for name in RELATIONS
+        if (summary := summaries.get(name)) is not None and not summary["is_hidden"]
+    }
+
+
+def _to_related(summary: Summary, shared_user_ids: list[str]) -> dict[str, Any]:
+    return {"name": summary["name"], "owner_id": summary["owner_id"], "shared_user_ids": shared_user_ids}
+
+
+def _to_viewers(
+    record_type: str, state: Fields, related: Mapping[str, Summary], contacts: Sequence[Summary]
+) -> dict[str, Any]:
+    """Return by whose owner, and by whose shares, a record is seen; an activity also by those of what it refers to."""
+    seen_with = [*related.values(), *contacts] if record_type == "activity" else []
+    owner_id = state["user_id"] if record_type == "activity" else state["owner_id"]
+    owner_ids = {owner_id, *(one["owner_id"] for one in seen_with)}
+    return {
+        "owner_id": owner_id,
+        "visible_owner_ids": sorted(owner for owner in owner_ids if owner is not None),
+        "shared_user_ids": _list_shared_users(record_type, state, related, contacts),
+    }
 
 
 def _to_names(related: Summary) -> dict[str, Any]:
@@ -211,7 +224,7 @@ def _list_shared_users(
         case _:
             sharing = []
     seen_with = [*(related[name] for name in sharing if name in related), *contacts]
-    return sorted({user for face in seen_with for user in face["shared_user_ids"]})
+    return sorted({user for one in seen_with for user in one["shared_user_ids"]})
 
 
 def _shared_user_ids(contact: Summary | None) -> list[str]:

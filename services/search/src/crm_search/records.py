@@ -158,7 +158,7 @@ REFERENCES: Final = ("contact_id", "company_id", "deal_id", "pipeline_id")
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A record whose face has changed, and how far its children have been marked."""
+    """A record whose summary has changed, and how far its children have been marked."""
 
     tenant_id: UUID
     type: str
@@ -206,7 +206,7 @@ def _to_row(record: SearchRecord) -> dict[str, Any]:
         "id": record.id,
         "version": record.version,
         "state": record.state,
-        "face": record.face,
+        "face": record.summary,
         "is_hidden": record.is_hidden,
         **{name: record.state.get(name) for name in REFERENCES},
     }

@@ -34,10 +34,10 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`snippet` is HTML; `matched` says where the query's words stand, empty where that was too long to look for."""
+class Snippet:
+    """`html` of the piece; `matched` says where the query's words stand, empty where that was too long to look for."""
 
-    snippet: str
+    html: str
     matched: Sequence[Where]
 
 
@@ -63,7 +63,7 @@ class SnippetCutter:
         self._hit_steps = 0
         self._known: dict[str, tuple[str, ...]] = {}
 
-    def cut(self, passages: Sequence[tuple[Where, str]]) -> Found:
+    def cut(self, passages: Sequence[tuple[Where, str]]) -> Snippet:
         """Return HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
         self._hit_steps = min(HIT_STEPS, self._page_steps)
         self._page_steps -= self._hit_steps
@@ -77,7 +77,7 @@ class SnippetCutter:
             if len(passage.found) >= max(1, self._asked) or self._hit_steps <= 0:
                 break
         self._page_steps += max(0, self._hit_steps)
-        return Found("" if best is None else _render(best), _choose_places(found))
+        return Snippet("" if best is None else _render(best), _choose_places(found))
 
     @property
     def asks_number(self) -> bool:

@@ -27,15 +27,15 @@ async def test_merges_of_before_are_known_after_the_upgrade(postgres_admin_dsn: 
     gone = PublishedRecord.new("contact", TENANT, last_name="Quagga", merged_into=kept.id, deleted_at=PUBLISHED_AT)
     deleted = PublishedRecord.new("contact", TENANT, last_name="Zebra", deleted_at=PUBLISHED_AT)
     published = [to_record(record.publish()) for record in (kept, gone, deleted)]
-    faces: dict[UUID, dict[str, Any]] = {record.id: dict(record.face) for record in published}
+    summaries: dict[UUID, dict[str, Any]] = {record.id: dict(record.summary) for record in published}
     async with upgrading("search", MIGRATIONS, admin_dsn=postgres_admin_dsn, until=BEFORE) as upgrade:
         for record in published:
-            face = {name: value for name, value in record.face.items() if name != "former"}
-            texts = json.dumps(record.state), json.dumps(face)
+            summary = {name: value for name, value in record.summary.items() if name != "former"}
+            texts = json.dumps(record.state), json.dumps(summary)
             await upgrade.admin.execute(INSERT, TENANT, "contact", record.id, *texts, record.is_hidden)
         await upgrade.finish()
         merges = await upgrade.admin.fetch("SELECT contact_id, survivor_id, is_over FROM former_contacts")
         assert [tuple(row) for row in merges] == [(gone.id, kept.id, False)]
         rows = await upgrade.admin.fetch("SELECT id, face FROM search_records")
-        assert {row["id"]: json.loads(row["face"]) for row in rows} == faces
+        assert {row["id"]: json.loads(row["face"]) for row in rows} == summaries
         assert await upgrade.admin.fetch("SELECT FROM pg_policies WHERE policyname = 'owner_fills'") == []

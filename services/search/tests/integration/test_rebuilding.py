@@ -197,15 +197,15 @@ async def test_the_command_that_compares_ends_with_one_where_anything_differs(
     await cluster.client.index(
         index=cluster.alias, id=address, document=document, version=1, version_type="external", refresh=True
     )
-    told = [
+    expected = [
         (["--tenant", str(other.tenant.id)], 0, "0 differ"),
         (["--tenant", str(story.tenant.id)], 1, f"tenant {story.tenant.id}: contact: 1 left over (2 rows"),
         (["--tenant", str(story.tenant.id), "--heal"], 0, "0 differ, 1 were brought in line"),
     ]
-    for arguments, status, said in told:
+    for arguments, status, printed in expected:
         command = await run_command(apart, "verify", *arguments)
         output, errors = await command.communicate()
-        assert (command.returncode, said in output.decode()) == (status, True), (output, errors)
+        assert (command.returncode, printed in output.decode()) == (status, True), (output, errors)
     assert not await cluster.client.exists(index=cluster.alias, id=address)
 
 

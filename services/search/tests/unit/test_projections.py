@@ -39,7 +39,7 @@ def test_every_example_becomes_a_document_of_the_mapping(event_type: str) -> Non
 def test_a_move_shows_the_stage_as_it_is_called_now() -> None:
     pipeline = to_record(read_example("crm.pipeline.created"))
     deal = to_record(read_example("crm.deal.stage_changed"))
-    shown = make_document(deal, pipeline=pipeline.face)["shown"]["record"]
+    shown = make_document(deal, pipeline=pipeline.summary)["shown"]["record"]
     assert (shown["stage_name"], shown["pipeline_name"]) == ("Closed Won", "Sales")
 
 

@@ -12,7 +12,7 @@ from crm_search.snippets import SnippetCutter
 
 
 def cut(query: str, *texts: str, phone: PhoneQuery | None = None) -> str:
-    return SnippetCutter(query, phone).cut([(Where.DETAILS, text) for text in texts]).snippet
+    return SnippetCutter(query, phone).cut([(Where.DETAILS, text) for text in texts]).html
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_a_page_of_long_texts_is_looked_through_within_bounds() -> None:
     cutter = SnippetCutter("zebra", None)
     long = "lorem ipsum dolor " * 10_000 + "zebra"
     found = [cutter.cut([(Where.BODY, long)]) for _ in range(200)]
-    assert all(one.matched == [] and "<em>" not in one.snippet for one in found)
+    assert all(one.matched == [] and "<em>" not in one.html for one in found)
     assert cutter.cut([(Where.NAME, "Zebra")]).matched == []

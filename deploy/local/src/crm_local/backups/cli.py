@@ -24,12 +24,12 @@ def take(
     if context.invoked_subcommand is not None:
         return
     from crm_local.backups import catalogue, taking
-    from crm_local.backups.saying import said_plainly
     from crm_local.backups.sizes import format_bytes
+    from crm_local.backups.terminal import refusing_plainly
 
     plan = open_running()
     folder = catalogue.backup_folder(plan.home, to)
-    with said_plainly():
+    with refusing_plainly():
         made = taking.take_backup(plan, folder, typer.echo)
         typer.echo(f"{made.name} in {folder}: {format_bytes(made.size_bytes)}, {made.duration_s:.1f} s, verified")
         if keep is not None:
@@ -40,14 +40,14 @@ def take(
 @backup.command("list")
 def list_backups(folder: Folder = None) -> None:
     """List the backups, and the databases that restores have replaced."""
-    from crm_local.backups import catalogue, saying, swapping
+    from crm_local.backups import catalogue, swapping, terminal
     from crm_local.backups.sizes import format_bytes
 
     plan = open_plan(Home.from_environment())
-    for line in saying.describe_backups(plan, catalogue.backup_folder(plan.home, folder)):
+    for line in terminal.describe_backups(plan, catalogue.backup_folder(plan.home, folder)):
         typer.echo(line)
     if suite.supervisor_pid(plan.home) is not None:
-        with saying.said_plainly():
+        with terminal.refusing_plainly():
             for name, size_bytes in swapping.list_kept(plan.postgres.admin_dsn).items():
                 typer.echo(f"{name}: replaced, {format_bytes(size_bytes)}; crm restore --drop {name}")
 
@@ -56,10 +56,10 @@ def list_backups(folder: Folder = None) -> None:
 def drop_backup(name: str, folder: Folder = None) -> None:
     """Remove a backup, and what of the log no other needs; with the last one the log is kept no more."""
     from crm_local.backups import catalogue, choosing, taking
-    from crm_local.backups.saying import said_plainly
+    from crm_local.backups.terminal import refusing_plainly
 
     plan = open_plan(Home.from_environment())
-    with said_plainly():
+    with refusing_plainly():
         taking.drop_backup(plan, choosing.find_backup(catalogue.backup_folder(plan.home, folder), name))
     typer.echo(f"{name} is gone")
 
@@ -78,13 +78,13 @@ def restore(
 
     Interrupted, it is run again. What is replaced is kept until it is dropped. Status 2: refused, nothing is changed.
     """
-    from crm_local.backups import catalogue, choosing, restoring, saying, unfinished
+    from crm_local.backups import catalogue, choosing, restoring, terminal, unfinished
     from crm_local.backups.locks import locked
 
     plan = open_running()
     with (
-        saying.said_plainly(),
-        locked(plan.home.data / "restore.lock", said_when_busy="another crm restore is at work") as lock,
+        terminal.refusing_plainly(),
+        locked(plan.home.data / "restore.lock", refusal="another crm restore is at work") as lock,
     ):
         work = unfinished.read_unfinished(plan.home)
         if drop is not None:
@@ -95,9 +95,9 @@ def restore(
             if work is None:
                 place = catalogue.backup_folder(plan.home, folder)
                 work = choosing.choose(plan, service or [], to_time=to_time, backup=backup, place=place)
-                saying.confirm(work, yes=yes)
+                terminal.confirm(work, yes=yes)
             elif service or to_time or backup:
-                refuse(f"the restore of {work.describe()} was interrupted: {saying.GO_ON}", status=2)
-            with saying.said_what_stands(plan.home):
-                done = restoring.restore(plan, work, lock, saying.make_clocked())
-            saying.show(done)
+                refuse(f"the restore of {work.describe()} was interrupted: {terminal.GO_ON}", status=2)
+            with terminal.refusing_with_what_stands(plan.home):
+                done = restoring.restore(plan, work, lock, terminal.make_clocked())
+            terminal.show(done)

@@ -118,7 +118,7 @@ def _run(plan: Plan, service: str, arguments: Sequence[str], lock: int) -> list[
         check=False,
     )
     if done.returncode != 0:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+        printed = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
         kind = _Refused if done.returncode == REFUSED_STATUS else FollowingFailed
-        raise kind(f"crm-{service} {' '.join(arguments)} ended with status {done.returncode}:\n{said}")
+        raise kind(f"crm-{service} {' '.join(arguments)} ended with status {done.returncode}:\n{printed}")
     return done.stdout.splitlines()

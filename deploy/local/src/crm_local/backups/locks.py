@@ -12,7 +12,7 @@ class Busy(Exception):
 
 
 @contextmanager
-def locked(file: Path, *, said_when_busy: str) -> Iterator[int]:
+def locked(file: Path, *, refusal: str) -> Iterator[int]:
     """Hold `file` alone; yield its descriptor, for the programs that are to hold it too. Raises Busy.
 
     The system lets go of it once the last of them has ended, however that was.
@@ -22,7 +22,7 @@ def locked(file: Path, *, said_when_busy: str) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy(said_when_busy) from None
+            raise Busy(refusal) from None
         yield descriptor
     finally:
         os.close(descriptor)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-SAID_LINES: Final = 6
+SHOWN_LINES: Final = 6
 
 
 class ProgramFailed(Exception):
@@ -29,7 +29,7 @@ def find_program(name: str) -> str:
 def to_environment(dsn: str) -> dict[str, str]:
     """Return the variables by which these programs connect: a password among arguments would be everybody's."""
     parts = urlsplit(dsn)
-    said = {
+    given = {
         "PGHOST": parts.hostname or parse_qs(parts.query).get("host", [""])[0],
         "PGPORT": str(parts.port or ""),
         "PGUSER": unquote(parts.username or ""),
@@ -37,7 +37,7 @@ def to_environment(dsn: str) -> dict[str, str]:
         "PGDATABASE": parts.path.removeprefix("/"),
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return inherited | {name: value for name, value in said.items() if value}
+    return inherited | {name: value for name, value in given.items() if value}
 
 
 def run_program(command: Sequence[str], *, environment: Mapping[str, str] | None = None, lock: int) -> str:
@@ -91,15 +91,15 @@ def pipe_programs(
         assert first.stdout is not None  # noqa: S101 - for the types: they are pipes
         assert first.stderr is not None  # noqa: S101 - likewise
         first.stdout.close()  # the sink's alone: the source has to see that it is gone
-        _, sink_said = second.communicate()
-        source_said = first.stderr.read()
+        _, sink_errors = second.communicate()
+        source_errors = first.stderr.read()
         first.wait()
     # A source whose reader has gone ends badly too: the reader's own words say why.
-    for command, status, said in ((sink, second.returncode, sink_said), (source, first.returncode, source_said)):
+    for command, status, errors in ((sink, second.returncode, sink_errors), (source, first.returncode, source_errors)):
         if status != 0:
-            raise ProgramFailed(_describe_end(command, status, said.decode(errors="replace")))
+            raise ProgramFailed(_describe_end(command, status, errors.decode(errors="replace")))
 
 
-def _describe_end(command: Sequence[str], status: int, said: str) -> str:
-    tail = "\n".join(said.strip().splitlines()[-SAID_LINES:])
+def _describe_end(command: Sequence[str], status: int, errors: str) -> str:
+    tail = "\n".join(errors.strip().splitlines()[-SHOWN_LINES:])
     return f"{Path(command[0]).name} ended with status {status}:\n{tail}"

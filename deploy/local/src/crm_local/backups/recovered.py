@@ -38,7 +38,7 @@ SOCKETS_NOTE: Final = "sockets"
 LET_IN: Final = "local all all trust\n"
 IS_THERE: Final = "SELECT NOT pg_is_in_recovery()"
 FIND_LAST: Final = "SELECT pg_last_xact_replay_timestamp()"
-LAST_SAID: Final = re.compile(r"last completed transaction was at log time (\S+ \S+)")
+LAST_TRANSACTION: Final = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 
 
 class NotReached(Exception):
@@ -101,8 +101,8 @@ class RecoveredPostgres(Postgres):
         except EngineFailed as error:
             text = self.log_file.read_text(errors="replace")
             if "before configured recovery target was reached" in text:
-                said = LAST_SAID.findall(text)
-                last = f"its last transaction is of {said[-1]} UTC" if said else "it has no transaction at all"
+                found = LAST_TRANSACTION.findall(text)
+                last = f"its last transaction is of {found[-1]} UTC" if found else "it has no transaction at all"
                 raise NotReached(f"the log that is kept does not go so far: {last}") from None
             raise NotReached(str(error)) from None
         with psycopg.connect(self.admin_dsn) as connection:

@@ -116,9 +116,7 @@ def _fill(plan: Plan, work: Unfinished, lock: int, say: Say) -> None:
     side.marks[HOME_MARK] = str(plan.home.path)
     try:
         # Neither the backup nor the log that it needs is to be removed meanwhile.
-        with locked(
-            backup.folder.parent / LOCK, said_when_busy=f"a backup to {backup.folder.parent} is at work"
-        ) as held:
+        with locked(backup.folder.parent / LOCK, refusal=f"a backup to {backup.folder.parent} is at work") as held:
             say(f"verifying {backup.name}")
             verify(backup.files, held)
             if wanted is not None:

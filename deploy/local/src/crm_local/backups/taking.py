@@ -25,7 +25,7 @@ def take_backup(plan: Plan, folder: Path, say: Callable[[str], None]) -> Backup:
     """Take a backup into `folder`. Raises Busy, NoSpace, ProgramFailed, psycopg.OperationalError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     dsn = plan.postgres.admin_dsn
-    with locked(folder / LOCK, said_when_busy=f"another backup to {folder}, or a restore from it, is at work") as lock:
+    with locked(folder / LOCK, refusal=f"another backup to {folder}, or a restore from it, is at work") as lock:
         with psycopg.connect(dsn) as admin:
             row = admin.execute(FIND_SIZE).fetchone()
         require_space(folder, int(row[0]) if row else 0, "a backup")
@@ -62,7 +62,7 @@ def keep_newest(plan: Plan, folder: Path, count: int) -> tuple[int, int]:
 
     Return how many backups and how many pieces of the log are gone. Raises Busy.
     """
-    with locked(folder / LOCK, said_when_busy=f"another backup to {folder}, or a restore from it, is at work"):
+    with locked(folder / LOCK, refusal=f"another backup to {folder}, or a restore from it, is at work"):
         backups = catalogue.list_backups(folder)
         kept = backups[-count:]
         for backup in backups[:-count]:
@@ -75,7 +75,7 @@ def keep_newest(plan: Plan, folder: Path, count: int) -> tuple[int, int]:
 def drop_backup(plan: Plan, backup: Backup) -> None:
     """Remove a backup, and the log that none of those beside it needs; without any it is kept no more. Raises Busy."""
     folder = backup.folder.parent
-    with locked(folder / LOCK, said_when_busy=f"a backup to {folder}, or a restore from it, is at work"):
+    with locked(folder / LOCK, refusal=f"a backup to {folder}, or a restore from it, is at work"):
         catalogue.remove(backup)
         own = [one.first_segment for one in catalogue.list_backups(folder)]
         if own:

@@ -99,6 +99,6 @@ async def _ask(asked: Asked, service: str, arguments: Sequence[str], event_id: U
     try:
         (part,) = PARTS.validate_json(printed)
     except ValueError:
-        said = f"its command ended with status {process.returncode}"
-        return ServicePart(service, event_id, has_outbox=False, unanswered=[Unanswered("anything", said)])
+        reason = f"its command ended with status {process.returncode}"
+        return ServicePart(service, event_id, has_outbox=False, unanswered=[Unanswered("anything", reason)])
     return part

@@ -14,6 +14,10 @@ NARROWEST, WIDEST = 40, 500
 WRONG_USAGE = 2
 FIRST = "first day; movement: an instant, such as 2026-11-01T00:00:00Z; attainment: a month, such as 2026-11"
 CALLED_BY = "id or e-mail address of whom to ask as; default: the tenant's ADMIN"
+GROUPS = "win-rate: owner, month, source, lost_reason; velocity: owner, month"
+Width = Annotated[
+    int | None, typer.Option(min=NARROWEST, max=WIDEST, help="columns; default: the terminal's, 80 where there is none")
+]
 
 
 def report(  # noqa: PLR0913 - one for each option
@@ -28,34 +32,22 @@ def report(  # noqa: PLR0913 - one for each option
     owner: Annotated[list[str] | None, typer.Option(help="id or e-mail address, repeatable; default: all")] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217; default: the tenant's")] = None,
     time_zone: Annotated[str | None, typer.Option(help="IANA name; default: the tenant's")] = None,
-    group_by: Annotated[
-        str | None, typer.Option(help="win-rate: owner, month, source, lost_reason; velocity: owner, month")
-    ] = None,
+    group_by: Annotated[str | None, typer.Option(help=GROUPS)] = None,
     from_stage: Annotated[str | None, typer.Option(help="a stage's id: conversion, with --to-stage")] = None,
     to_stage: Annotated[str | None, typer.Option(help="a stage's id: conversion, with --from-stage")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="print CSV, as the API answers it")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, as the API answers it")] = False,
-    width: Annotated[
-        int | None,
-        typer.Option(min=NARROWEST, max=WIDEST, help="columns; default: the terminal's, 80 where there is none"),
-    ] = None,
+    width: Width = None,
 ) -> None:
     """Print a report of the running suite as a table, with a chart of its main figure.
 
     What each figure counts: docs/reports.md. With examples: docs/guides/reports.md.
     """
     given = {
-        "from": from_,
-        "to": to,
-        "as_of": as_of,
-        "pipeline_id": pipeline,
-        "owner_id": owner or None,
-        "currency": currency,
-        "time_zone": time_zone,
-        "group_by": group_by,
-        "from_stage": from_stage,
-        "to_stage": to_stage,
-    }
+        "from": from_, "to": to, "as_of": as_of, "pipeline_id": pipeline, "owner_id": owner or None,
+        "currency": currency, "time_zone": time_zone, "group_by": group_by,
+        "from_stage": from_stage, "to_stage": to_stage,
+    }  # fmt: skip
     asked = {parameter: value for parameter, value in given.items() if value is not None}
     if reason := refuse_untaken(name, asked):
         refuse(reason, status=WRONG_USAGE)

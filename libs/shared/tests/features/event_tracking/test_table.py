@@ -23,20 +23,20 @@ from crm_shared.features.event_tracking.table import list_reasons, list_rows, pr
 EVENT_ID = UUID("019ad2c1-7a00-7000-8000-000000000001")
 AT = written_at(EVENT_ID)
 BEHIND = "9 behind the topic's end"
-TOLD = TrackedEvent("crm.deal.updated", "deal", "d", 7, "t", "2026-11-30T08:00:00Z")
+TRACKED = TrackedEvent("crm.deal.updated", "deal", "d", 7, "t", "2026-11-30T08:00:00Z")
 
 
 def make_found() -> list[ServicePart]:
     place = Place("crm.deal", 2, 1043, AT + timedelta(milliseconds=12))
-    deals = ServicePart("deals", EVENT_ID, has_outbox=True, event=TOLD, place=place)
+    deals = ServicePart("deals", EVENT_ID, has_outbox=True, event=TRACKED, place=place)
     deals.effects = [Effect("webhook delivery", "failed", "https://x: answered 500", AT + timedelta(seconds=90))]
-    reporting = ServicePart("reporting", EVENT_ID, has_outbox=False, event=TOLD, place=place)
+    reporting = ServicePart("reporting", EVENT_ID, has_outbox=False, event=TRACKED, place=place)
     reporting.groups = [GroupProgress("reporting.deals", "waits", 1040, 9, 4, 7200.0)]
     reporting.letters = [
         Letter("reporting.deals", "…dlq", 3, AT + timedelta(seconds=2), "no", "BadRecord", is_put_back=True)
     ]
     reporting.unanswered = [Unanswered("the stores of reporting", "TimeoutError")]
-    activities = ServicePart("activities", EVENT_ID, has_outbox=True, event=TOLD, place=place)
+    activities = ServicePart("activities", EVENT_ID, has_outbox=True, event=TRACKED, place=place)
     return [deals, activities, reporting]
 
 
@@ -65,7 +65,7 @@ def test_all_that_is_known_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_what_waits_in_the_outbox_is_found_there() -> None:
-    part = ServicePart("deals", EVENT_ID, has_outbox=True, outbox_position=9, outbox_before=4, event=TOLD)
+    part = ServicePart("deals", EVENT_ID, has_outbox=True, outbox_position=9, outbox_before=4, event=TRACKED)
     assert [row[:3] for row in list_rows(EVENT_ID, [part])] == [("outbox", "deals", "waits")]
     assert list(list_reasons([part])) == []
 

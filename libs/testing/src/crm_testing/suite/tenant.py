@@ -64,10 +64,10 @@ class User:
                     created: Json = answer.json()
                     return created
                 assert answer.status_code in {409, 500, 503}, f"{answer.status_code}: {answer.text}"
-                said = f"{answer.status_code}: {answer.text}"
+                answered = f"{answer.status_code}: {answer.text}"
             except httpx.TransportError as error:
-                said = repr(error)
-            assert time.monotonic() < give_up_at_s, said
+                answered = repr(error)
+            assert time.monotonic() < give_up_at_s, answered
             await asyncio.sleep(0.1)
 
     # Reading what a user sees

@@ -46,10 +46,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a service's `verify` said; `is_last`: after it nothing was mended any more."""
+    """What a service's `verify` printed; `is_last`: after it nothing was mended any more."""
 
     command: str
-    said: str
+    output: str
     agrees: bool
     is_last: bool = True
 

@@ -86,17 +86,17 @@ async def _compare_report(calls: Calls, ledger: Ledger) -> Effect:
 
 
 def _compare_events(ledger: Ledger, records: list[ConsumerRecord], tenant_id: str) -> Effect:
-    """Each version of each deal was told, in order; a record told twice by two relays is no effect yet."""
+    """Each version of each deal was published, in order; a record published twice by two relays is no effect yet."""
     versions: dict[str, list[int]] = {}
     for event in _decode_all(records):
         if str(event.tenant_id) == tenant_id:
-            told = versions.setdefault(str(event.aggregate_id), [])
-            if event.version not in told:
-                told.append(event.version)
-    wanted = [f"{deal} {version}" for deal, told in versions.items() for version in range(1, max(told) + 1)]
-    found = [f"{deal} {version}" for deal, told in versions.items() for version in told]
+            published = versions.setdefault(str(event.aggregate_id), [])
+            if event.version not in published:
+                published.append(event.version)
+    wanted = [f"{deal} {version}" for deal, published in versions.items() for version in range(1, max(published) + 1)]
+    found = [f"{deal} {version}" for deal, published in versions.items() for version in published]
     missing = [deal for deal in ledger.stages if deal not in versions]
-    unordered = sum(told != sorted(told) for told in versions.values())
+    unordered = sum(published != sorted(published) for published in versions.values())
     effect = compare("events of deals", wanted, found)
     return Effect(effect.name, effect.wanted, effect.lost + len(missing), effect.repeated + unordered)
 

@@ -18,7 +18,7 @@ def print_outcome(commit: str, outcome: Outcome, write: Callable[[str], object])
     for effect in outcome.effects:
         write(f"| {effect.name} | {effect.wanted} | {effect.lost} | {effect.repeated} |\n")
     for verified in outcome.verified:
-        write(f"\n{verified.command}: {verified.said}")
+        write(f"\n{verified.command}: {verified.output}")
     write("\n")
     for phase in outcome.calls.phases:
         for line in [*phase.failed, *phase.cut][:LINES_SHOWN]:

@@ -145,4 +145,4 @@ class NewActivity:
 
 
 FIELDS: Final = FieldReader(Activity)
-SAID_FIELDS: Final = FieldReader(NewActivity)
+NEW_FIELDS: Final = FieldReader(NewActivity)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_activities.activities.activity import (
-    SAID_FIELDS,
+    NEW_FIELDS,
     TO_DO_TYPES,
     TYPES_WITH,
     Activity,
@@ -149,7 +149,7 @@ def begin(
 ) -> Activity:
     """Return the first version of an activity."""
     return Activity(
-        **{**SAID_FIELDS.read(new), "occurred_at": new.occurred_at or now, **settled},
+        **{**NEW_FIELDS.read(new), "occurred_at": new.occurred_at or now, **settled},
         id=activity_id,
         version=1,
         system=system,
@@ -261,7 +261,7 @@ def _require_to_do(activity: Activity) -> None:
         raise NothingToDo(activity.type)
 
 
-def _is_said(value: object) -> bool:
+def _is_given(value: object) -> bool:
     """Return whether a field says anything. A duration of 0 does, though it is equal to False."""
     return value is not None and value is not False and value != ()
 
@@ -271,7 +271,7 @@ def _require_fitting(activity: Activity) -> None:
     problems = [
         FieldProblem(f"/{name}", f"belongs to {' or '.join(sorted(types))}, not to {activity.type}")
         for name, types in TYPES_WITH.items()
-        if activity.type not in types and _is_said(getattr(activity, name))
+        if activity.type not in types and _is_given(getattr(activity, name))
     ]
     if activity.scheduled_at is not None and activity.scheduled_on is not None:
         problems.append(FieldProblem("/scheduled_on", "is a day without a time, instead of scheduled_at"))

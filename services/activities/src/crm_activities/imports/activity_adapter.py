@@ -118,8 +118,8 @@ class ActivityAdapter(ImportAdapter[Activity, ImportActivity, ActivityEvent]):
         """And of messages the caller's own, where the row does not name whose."""
         return add_seen(where, caller, "r.id").add("(r.named IS DISTINCT FROM '' OR r.user_id = {})", caller.user_id)
 
-    def make_row_key(self, name: str, read: Read, setting: Any) -> RowKey | None:
-        key = super().make_row_key(name, read, setting)
+    def make_row_key(self, name: str, read: Read, row_context: Any) -> RowKey | None:
+        key = super().make_row_key(name, read, row_context)
         if key is None or name != "message_id":
             return key
         return RowKey(name, key.value, read("user_id") or read("user"))
@@ -148,7 +148,7 @@ class ActivityAdapter(ImportAdapter[Activity, ImportActivity, ActivityEvent]):
                 "contact": key_by_text(named_contacts),
                 "deal": key_by_text(deals),
             },
-            setting=caller.time_zone,
+            row_context=caller.time_zone,
         )
 
     async def write_cells(
@@ -161,7 +161,7 @@ class ActivityAdapter(ImportAdapter[Activity, ImportActivity, ActivityEvent]):
         self, values: dict[str, Any], found: Found, read: Read, present: Mapping[str, str] | None, warn: Warn
     ) -> None:
         del read
-        complete(values, found, found.setting, present, warn)
+        complete(values, found, found.row_context, present, warn)
 
     def find_refusal(self, values: Mapping[str, Any]) -> tuple[str, str] | None:
         return None if "type" in values else ("type", "is required")

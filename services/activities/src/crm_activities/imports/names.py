@@ -12,23 +12,23 @@ REFERENCES: Final = {"contact": "contact_id", "deal": "deal_id", "user": "user_i
 """What names another record, for people, and the field that it sets."""
 
 
-class Said(NamedTuple):
+class TextColumn(NamedTuple):
     """What a column says by its very name: of which type its activities are, and which of their fields it holds."""
 
     type: ActivityType
     field: str
 
 
-SAYING: Final[Mapping[str, Said]] = {
-    "call_subject": Said(ActivityType.CALL, "subject"),
-    "call_body": Said(ActivityType.CALL, "body"),
-    "email_subject": Said(ActivityType.EMAIL, "subject"),
-    "email_body": Said(ActivityType.EMAIL, "body"),
-    "meeting_subject": Said(ActivityType.MEETING, "subject"),
-    "meeting_body": Said(ActivityType.MEETING, "body"),
-    "note_body": Said(ActivityType.NOTE, "body"),
-    "task_subject": Said(ActivityType.TASK, "subject"),
-    "task_body": Said(ActivityType.TASK, "body"),
+TEXT_COLUMNS: Final[Mapping[str, TextColumn]] = {
+    "call_subject": TextColumn(ActivityType.CALL, "subject"),
+    "call_body": TextColumn(ActivityType.CALL, "body"),
+    "email_subject": TextColumn(ActivityType.EMAIL, "subject"),
+    "email_body": TextColumn(ActivityType.EMAIL, "body"),
+    "meeting_subject": TextColumn(ActivityType.MEETING, "subject"),
+    "meeting_body": TextColumn(ActivityType.MEETING, "body"),
+    "note_body": TextColumn(ActivityType.NOTE, "body"),
+    "task_subject": TextColumn(ActivityType.TASK, "subject"),
+    "task_body": TextColumn(ActivityType.TASK, "body"),
 }
 
 PLANNING: Final = ("date", "due_time", "end", "duration_min", "status")
@@ -54,7 +54,7 @@ def _fits(name: str) -> Callable[[str], bool]:
 
 # Others' ids are our external ids: a file that comes again finds its activities by them.
 NAMES: Final = FieldNames(
-    fields=("id", *FIELDS, *REFERENCES, *PLANNING, *SAYING),
+    fields=("id", *FIELDS, *REFERENCES, *PLANNING, *TEXT_COLUMNS),
     synonyms={
         "type": ("type", "activitytype", "engagementtype", "tasksubtype", "typ"),
         "subject": ("subject", "title", "betreff"),

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from crm_activities.activities.activity import TO_DO_TYPES, TYPES_WITH, ActivityType
-from crm_activities.imports.names import PLANNING, SAYING
+from crm_activities.imports.names import PLANNING, TEXT_COLUMNS
 from crm_activities.imports.values import read_length
 from crm_shared.features.imports.adapter import Warn
 from crm_shared.features.imports.moments import place_moment
@@ -41,14 +41,14 @@ def complete(values: dict[str, Any], found: Found, zone: str, present: Mapping[s
 
 def _choose_type(values: dict[str, Any], found: Found, present: Mapping[str, str] | None) -> None:
     """Let the columns that name their type say it, where neither a column of types does nor the record itself."""
-    said = {name: values.pop(name) for name in SAYING if name in values}
-    for name, text in said.items():
-        values.setdefault(SAYING[name].field, text)
+    texts = {name: values.pop(name) for name in TEXT_COLUMNS if name in values}
+    for name, text in texts.items():
+        values.setdefault(TEXT_COLUMNS[name].field, text)
     if "type" in values or _find_type(present) is not None:
         return
-    types = {SAYING[name].type for name in SAYING if name in found.fields}
+    types = {TEXT_COLUMNS[name].type for name in TEXT_COLUMNS if name in found.fields}
     if len(types) > 1:
-        types = {SAYING[name].type for name in said}
+        types = {TEXT_COLUMNS[name].type for name in texts}
     if len(types) == 1:
         values["type"] = next(iter(types))
 

@@ -24,9 +24,9 @@ NO_COLUMN: Final = {"phone_e164", "custom_data"}
 
 
 def _list_columns(new: type[Any]) -> tuple[str, ...]:
-    """List what can be said of a record, in the order of its fields, between its id and its times."""
-    said = [name for name in field_names(new) if name not in NO_COLUMN]
-    columns = [column for name in said for column in (name, NAME_OF_ID.get(name)) if column is not None]
+    """List what can be given of a record, in the order of its fields, between its id and its times."""
+    given = [name for name in field_names(new) if name not in NO_COLUMN]
+    columns = [column for name in given for column in (name, NAME_OF_ID.get(name)) if column is not None]
     return ("id", *columns, "created_at", "updated_at")
 
 

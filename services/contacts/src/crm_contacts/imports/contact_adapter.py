@@ -110,17 +110,17 @@ class ContactAdapter(StagedAdapter[Contact, CreateContact, ContactEvent]):
         complete_names(values, read, warn)
         phone = values.get("phone")
         if phone is not None:
-            values["phone_e164"] = read_e164(phone, found.setting)
+            values["phone_e164"] = read_e164(phone, found.row_context)
 
     def find_refusal(self, values: Mapping[str, Any]) -> tuple[str, str] | None:
         if any(name in values for name in NAMING_FIELDS):
             return None
         return "", f"one of {', '.join(NAMING_FIELDS)} is required"
 
-    def make_row_key(self, name: str, read: Read, setting: Any) -> RowKey | None:
+    def make_row_key(self, name: str, read: Read, row_context: Any) -> RowKey | None:
         if name != "phone":
-            return super().make_row_key(name, read, setting)
-        e164 = read_e164(read(name), setting)
+            return super().make_row_key(name, read, row_context)
+        e164 = read_e164(read(name), row_context)
         names = [read(one) for one in _NAMES]
         if not any(names):
             names = list(part_name(read(FULL_NAME)))

@@ -75,7 +75,7 @@ class StagedAdapter(ImportAdapter[RecordT, NewT, EventT]):
                 COMPANY: await find_companies(connection, caller, wanted.names.get(COMPANY, ())),
                 "owner": key_by_text(owners),
             },
-            setting=await load_region(connection, caller.tenant_id),
+            row_context=await load_region(connection, caller.tenant_id),
         )
 
     async def resolve_missing(

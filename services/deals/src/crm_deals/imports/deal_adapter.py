@@ -60,7 +60,7 @@ _COMMAND_FIELDS: Final = tuple(name for name in field_names(CreateDeal) if name 
 
 
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class _RowContext:
     """`zone`: of moments that name none. `may_backdate`: whether the importer may say when a deal was made."""
 
     places: Places
@@ -95,7 +95,7 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
     naming = ("external_id", "name")
     unique_fields = ("external_id",)
     conflicts: ClassVar[Mapping[str, str]] = {"duplicate-external-id": "external_id"}
-    said_by: ClassVar[Mapping[str, str]] = {"changed_at": "closed_at"}
+    set_by: ClassVar[Mapping[str, str]] = {"changed_at": "closed_at"}
     find = FIND
     shared_by = "r.contact_id"
     # They follow from the stage, or from a merge of the contact.
@@ -135,7 +135,7 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
                 "pipeline": places.find_pipelines(wanted.names.get("pipeline", ())),
                 "stage": places.find_stages(wanted.names.get("stage", ())),
             },
-            setting=_Setting(places, caller.time_zone, caller.can(Permission.BACKDATE)),
+            row_context=_RowContext(places, caller.time_zone, caller.can(Permission.BACKDATE)),
         )
 
     async def resolve_missing(
@@ -158,10 +158,16 @@ class DealAdapter(ImportAdapter[Deal, ImportDeal, DealEvent]):
         self, values: dict[str, Any], found: Found, read: Read, present: Mapping[str, str] | None, warn: Warn
     ) -> None:
         """Go by the status where the stage does not say it: other products close a deal in whatever stage it is."""
-        setting: _Setting = found.setting
-        self._choose_stage(values, setting.places, read, present)
+        row_context: _RowContext = found.row_context
+        self._choose_stage(values, row_context.places, read, present)
         place_history(
-            values, setting.places, present, warn, zone=setting.zone, may_say=setting.may_backdate, now=found.now
+            values,
+            row_context.places,
+            present,
+            warn,
+            zone=row_context.zone,
+            may_backdate=row_context.may_backdate,
+            now=found.now,
         )
 
     def _choose_stage(
@@ -279,5 +285,5 @@ def _find_closed(read: Read, present: Mapping[str, str] | None) -> DealStatus | 
     Not where the row knows our stages by id, as our exports do: whoever edits the stage there leaves the rest as it is.
     """
     status = "" if present is None else present.get("status", "")
-    is_said = status in {DealStatus.WON, DealStatus.LOST} and read("status") == status and not read("stage_id")
-    return DealStatus(status) if is_said else None
+    is_given = status in {DealStatus.WON, DealStatus.LOST} and read("status") == status and not read("stage_id")
+    return DealStatus(status) if is_given else None

@@ -26,19 +26,19 @@ def place_history(
     warn: Warn,
     *,
     zone: str,
-    may_say: bool,
+    may_backdate: bool,
     now: datetime,
 ) -> None:
     """Keep what counts of both, as instants: of a deal that is there only when it is closed by this row.
 
     Raises InvalidField.
     """
-    said = {name: values.pop(name) for name in MOMENTS if name in values}
-    if not may_say:
-        for name in said:
+    moments = {name: values.pop(name) for name in MOMENTS if name in values}
+    if not may_backdate:
+        for name in moments:
             warn(name, NOT_YOURS)
         return
-    for name, moment in said.items():
+    for name, moment in moments.items():
         try:
             values[name] = place_moment(moment, zone)
         except ValueError as error:
@@ -48,7 +48,7 @@ def place_history(
         return
     kind = None if "stage_id" not in values else places.find_kind(values["stage_id"])
     closes = kind in CLOSED and kind != present.get("status", DealStatus.OPEN)
-    for name in said:
+    for name in moments:
         moment = values.pop(name)
         if name == "closed_at" and closes:
             values["changed_at"] = moment

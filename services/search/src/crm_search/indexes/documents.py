@@ -145,9 +145,9 @@ def _all_of(*queries: Mapping[str, Any]) -> dict[str, Any]:
 
 def _to_document(hit: Mapping[str, Any], tenant_id: UUID, record_type: str) -> Document:
     fields = hit.get("fields", {})
-    key, said_type = _first(fields, "key"), _first(fields, "type")
+    key, shown_type = _first(fields, "key"), _first(fields, "type")
     record_id = _to_id(str(key).partition(":")[2])
-    is_own = hit["_id"] == f"{tenant_id}:{key}" and said_type == record_type and record_id is not None
+    is_own = hit["_id"] == f"{tenant_id}:{key}" and shown_type == record_type and record_id is not None
     digest = _first(fields, "digest")
     return Document(hit["_id"], record_id, hit["_version"], int(_first(fields, "form") or 0), digest, is_own)
 

@@ -46,7 +46,7 @@ async def tell_why(service: Service, wanted: Wanted, *, as_json: bool) -> None:
     """Print what the service knows of the event. Ends with status 1 where it was not found."""
     # What does not answer is part of the answer. In the log, on stdout, it would be a line that is not.
     logging.disable(logging.CRITICAL)
-    part = await look(service, wanted, lambda said: typer.echo(f"{service.name}: {said}", err=True))
+    part = await look(service, wanted, lambda line: typer.echo(f"{service.name}: {line}", err=True))
     if as_json:
         typer.echo(PARTS.dump_json([part]).decode())
     else:

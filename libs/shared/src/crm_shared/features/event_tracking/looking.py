@@ -176,9 +176,9 @@ def _answering(part: ServicePart, what: str) -> Iterator[None]:
     except Exception as error:
         if not (is_transient(error) or isinstance(error, KafkaError)):
             raise
-        said, name = str(error), type(error).__name__
+        message, name = str(error), type(error).__name__
         part.unanswered.append(
-            Unanswered(what, said if said.startswith(name) else f"{name}: {said}".removesuffix(": "))
+            Unanswered(what, message if message.startswith(name) else f"{name}: {message}".removesuffix(": "))
         )
 
 

@@ -83,7 +83,7 @@ class ImportAdapter(ABC, Generic[RecordT, NewT, EventT]):
     `unsure`: those that several may have, with their words, and `key_fields` what such a key is made of. `naming`: the
     fields by which a row that lacks cells at its end still says whose it is. `find`: the SELECT of `number`, `id` and
     `owner_id` for the keys in `wanted`, `shared_by` the contact by which it may be seen too. `conflicts`: the field of
-    each refusal's slug. `said_by`: the column of a field that a row sets by another's. `derived`: what
+    each refusal's slug. `set_by`: the column of a field that a row sets by another's. `derived`: what
     follows from another field. `not_restored`: what taking back leaves alone.
     """
 
@@ -107,7 +107,7 @@ class ImportAdapter(ABC, Generic[RecordT, NewT, EventT]):
     naming: ClassVar[Sequence[str]]
     unique_fields: ClassVar[Sequence[str]]
     conflicts: ClassVar[Mapping[str, str]]
-    said_by: ClassVar[Mapping[str, str]] = NO_RENAMING
+    set_by: ClassVar[Mapping[str, str]] = NO_RENAMING
     find: ClassVar[str]
     shared_by: ClassVar[LiteralString | None] = None
     derived: ClassVar[Mapping[str, str]] = NO_RENAMING
@@ -151,9 +151,9 @@ class ImportAdapter(ABC, Generic[RecordT, NewT, EventT]):
         del name, read
         return (text,)
 
-    def make_row_key(self, name: str, read: Read, setting: Any) -> RowKey | None:
+    def make_row_key(self, name: str, read: Read, row_context: Any) -> RowKey | None:
         """Return by what the row's own record is looked for; None where its cell can be no such thing."""
-        del setting
+        del row_context
         try:
             return RowKey(name, str(self.readers[name](read(name))))
         except ValueError:

@@ -19,7 +19,7 @@ MAX_CELL_CHARACTERS: Final = 131_072
 SAMPLED_ROWS: Final = 200
 
 # Excel's own first line, which says how the file is parted. It reads it itself, and writes none.
-_SAYS_DELIMITER: Final = re.compile(r'"?sep=(.)"?[,;|\t]*\Z', re.IGNORECASE)
+_NAMED_DELIMITER: Final = re.compile(r'"?sep=(.)"?[,;|\t]*\Z', re.IGNORECASE)
 # Marks of the text that nobody sees: byte order, width and direction.
 UNSEEN: Final = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060"
 EDGES: Final = UNSEEN + " \t\r\n\u00a0"
@@ -44,9 +44,9 @@ def require_delimiter(text: str) -> str:
     return delimiter
 
 
-def find_said_delimiter(first: str) -> str | None:
+def find_named_delimiter(first: str) -> str | None:
     """Return the delimiter that a `sep=` line names, None for any other line."""
-    match = _SAYS_DELIMITER.match(first[:20].strip(UNSEEN + " \r\n"))
+    match = _NAMED_DELIMITER.match(first[:20].strip(UNSEEN + " \r\n"))
     return match[1] if match is not None and match[1] in DELIMITERS else None
 
 
@@ -75,18 +75,18 @@ def read_beginning(beginning: bytes, encoding: str, delimiter: str | None) -> Be
         raise InvalidField.at("/file", "is empty")
     if "\x00" in lines[0]:
         raise InvalidField.at("/file", "is not a text file")
-    said = find_said_delimiter(lines[0])
-    if said is not None:
+    named = find_named_delimiter(lines[0])
+    if named is not None:
         lines = lines[1:]
     try:
-        chosen = delimiter or said or sniff_delimiter("".join(lines[:_HEADER_LINES]))
+        chosen = delimiter or named or sniff_delimiter("".join(lines[:_HEADER_LINES]))
         reader = csv.reader(lines, delimiter=chosen, strict=True)
         cells = next(reader, [])
     except csv.Error as error:
         raise InvalidField.at("/file", f"has a header that can't be read: {error}") from None
     header = _to_header(cells)
     sample = _read_sample(reader, len(header))
-    return Beginning(header, chosen, sample, int(said is not None), lines[0][:MAX_COLUMNS])
+    return Beginning(header, chosen, sample, int(named is not None), lines[0][:MAX_COLUMNS])
 
 
 _HEADER_LINES: Final = 100

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crm_shared.features.imports.encodings import SHOWN, choose_errors, find_wrong_byte, mark_wrong_bytes
-from crm_shared.features.imports.formats import MAX_CELL_CHARACTERS, UNSEEN, find_said_delimiter
+from crm_shared.features.imports.formats import MAX_CELL_CHARACTERS, UNSEEN, find_named_delimiter
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.text import to_nfc
 
@@ -126,7 +126,7 @@ class RecordReader:
             if not text.strip():
                 continue  # spreadsheets leave such lines behind
             if is_header:
-                is_header = line == 1 and find_said_delimiter(self._lines.of_record[0]) is not None
+                is_header = line == 1 and find_named_delimiter(self._lines.of_record[0]) is not None
                 continue
             if len(text) > MAX_ROW_CHARACTERS:
                 yield self._refuse_length(line, cells)

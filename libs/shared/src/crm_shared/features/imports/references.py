@@ -52,12 +52,12 @@ def key_by_text(found: Mapping[str, UUID | str]) -> dict[NameKey, UUID | str | N
 class References:
     """What a kind found of what was wanted. `named`: an id, or a reason against it; None is to be left out.
 
-    `setting`: what else it needs to read rows, such as the region of phones or the zone of times that name none.
+    `row_context`: what else it needs to read rows, such as the region of phones or the zone of times that name none.
     """
 
     ids: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
     named: Mapping[str, Mapping[NameKey, UUID | str | None]] = field(default_factory=dict)
-    setting: Any = None
+    row_context: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Found:
     """What is there and may be referred to.
 
     `now` is when the rows of this chunk are written. `fields`: those of which the file has a
-    column. `ids`, `named` and `setting` are as in References; `matches`: the
+    column. `ids`, `named` and `row_context` are as in References; `matches`: the
     record of each row's key, or a reason against it; `present`: how an export writes those records. `warned`: what was
     done to have it so.
     """
@@ -75,7 +75,7 @@ class Found:
     fields: frozenset[str] = frozenset()
     ids: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
     named: Mapping[str, Mapping[NameKey, UUID | str | None]] = field(default_factory=dict)
-    setting: Any = None
+    row_context: Any = None
     matches: Mapping[RowKey, UUID | str] = field(default_factory=dict)
     present: dict[UUID, dict[str, str]] = field(default_factory=dict)
     taken: frozenset[FailedRow] = frozenset()

@@ -75,7 +75,7 @@ class OwnerLists:
 
     async def _get(self, aggregate: str, path: str, parameters: Mapping[str, str]) -> Mapping[str, Any] | None:
         """Raise OwnerDiffers for every answer but the record and the owner's own 404: a proxy's says nothing."""
-        said = "nothing"
+        answered = "nothing"
         for tries in range(TRIES):
             try:
                 answer = await self._client.get(
@@ -84,7 +84,7 @@ class OwnerLists:
                     headers={"Authorization": f"Bearer {self._read_token()}"},
                 )
             except httpx.HTTPError as error:
-                said = repr(error)
+                answered = repr(error)
             else:
                 if answer.is_success:
                     found: Mapping[str, Any] = answer.json()
@@ -92,12 +92,12 @@ class OwnerLists:
                 is_ours = answer.headers.get("content-type", "").startswith("application/problem+json")
                 if answer.status_code in _GONE and is_ours:
                     return None
-                said = str(answer.status_code)
+                answered = str(answer.status_code)
                 is_busy = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
                 if not is_busy and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
                     break
             await asyncio.sleep(min(0.1 * 2**tries, LONGEST_WAIT_S))
-        raise OwnerDiffers(f"GET {path} of the {aggregate}'s owner answers {said}")
+        raise OwnerDiffers(f"GET {path} of the {aggregate}'s owner answers {answered}")
 
     def _read_token(self) -> str:
         return self._token_file.read_text("utf-8").strip()

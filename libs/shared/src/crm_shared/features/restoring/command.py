@@ -40,7 +40,7 @@ async def tell_of_restoration(
                 groups=groups,
                 moment=moment,
                 now=now,
-                progress=lambda said: typer.echo(said, err=True),
+                progress=lambda line: typer.echo(line, err=True),
             )
     except WorkersRun as error:
         typer.echo(f"stop the {settings.service} workers first: {error} have members. Then run this again.", err=True)

@@ -30,7 +30,7 @@ _KINDS: Final = {
 }
 # Swallowed rows: lines within a cell that are parted as often as the file's own. Few columns may be chance.
 _SURE_COLUMNS: Final = 6
-_SAID_ELSEWHERE: Final = frozenset({"id", "updated_at"})
+_GIVEN_ELSEWHERE: Final = frozenset({"id", "updated_at"})
 """Of the columns that nobody sets: what a row is found by, and what each change changes."""
 NOTHING: Final[Mapping[str, str]] = {}
 _OF_MISSING: Final = {
@@ -79,7 +79,7 @@ class CellReader:
         }
         named = [(index, header) for index, (header, name) in enumerate(job.columns) if name is None]
         self._nameless = [index for index, header in named if not header]
-        given = frozenset(kind.names.unset) - _SAID_ELSEWHERE
+        given = frozenset(kind.names.unset) - _GIVEN_ELSEWHERE
         self._given_by_us = [(index, header) for index, header in named if header in given]
         self._of_ids = frozenset(kind.references.values())
 
@@ -118,7 +118,7 @@ class CellReader:
     def _set(self, row: RowValues, column: Column, text: str, record: Record, present: Mapping[str, str]) -> None:
         name = column.field
         if name in self._of_ids or name in self._kind.references:
-            if self._is_said_by_id(column, text, record, present):
+            if self._is_named_by_id(column, text, record, present):
                 return
             parts = self._kind.split_names(name, text)
             if len(parts) > 1 and name not in self._kind.several:
@@ -157,17 +157,17 @@ class CellReader:
     def _make_key(self, column: Column, text: str, record: Record) -> NameKey:
         return self._kind.make_name_key(column.field, text, reading(record, self._indexes))
 
-    def _is_said_by_id(self, column: Column, text: str, record: Record, present: Mapping[str, str]) -> bool:
+    def _is_named_by_id(self, column: Column, text: str, record: Record, present: Mapping[str, str]) -> bool:
         """Return whether the column of ids beside a name's says something new, so that it counts.
 
         Raises ValueError where the name is another's: one of the two is not what its writer meant.
         """
         exact = self._exact.get(column.field)
-        said = "" if exact is None else to_text(record.cells[exact.index])
-        if exact is None or not said or said == present.get(exact.field):
+        written = "" if exact is None else to_text(record.cells[exact.index])
+        if exact is None or not written or written == present.get(exact.field):
             return False
         named = self._found.named.get(column.field, {}).get(self._make_key(column, text, record))
-        if isinstance(named, UUID) and str(named) != said.lower():
+        if isinstance(named, UUID) and str(named) != written.lower():
             raise ValueError(f"names another than {exact.header} does: leave one of the two as it was, or empty")
         if isinstance(named, str):
             self._warned.add(Warned(column.header, f"some cells name nobody for certain: {exact.header} counts"))

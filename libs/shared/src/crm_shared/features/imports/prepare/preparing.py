@@ -65,8 +65,8 @@ class Preparer:
 
     def prepare(self) -> Iterator[PreparedChunk]:
         """Yield chunk after chunk. Rows that were written before, by a worker that died, are passed over."""
-        if self._keys.needs_setting:
-            self._keys.setting = self._find(Wanted()).setting
+        if self._keys.needs_row_context:
+            self._keys.row_context = self._find(Wanted()).row_context
         rows_read = self._job.rows_read
         records = iter(self._reader)
         for record in islice(records, rows_read):
@@ -80,8 +80,8 @@ class Preparer:
 
     def list_wanted(self) -> Iterator[Wanted]:
         """Yield what the rows of chunk after chunk name, without reading them any further."""
-        if self._keys.needs_setting:
-            self._keys.setting = self._find(Wanted()).setting
+        if self._keys.needs_row_context:
+            self._keys.row_context = self._find(Wanted()).row_context
         records = iter(self._reader)
         while batch := self._take(records):
             keys = {record.line: self._keys.list_keys(record) for record in batch if isinstance(record, Record)}
@@ -129,7 +129,7 @@ class Preparer:
         row = reader.read(record, NOTHING if present is None else present)
         row.problems += [one for one in (problem, many) if one is not None]
         self._complete(record, row, chunk, present)
-        if record.missing and (row.problems or not self._says_whose(record, row)):
+        if record.missing and (row.problems or not self._names_record(record, row)):
             width = len(self._job.columns)
             reason = f"has {width - record.missing} cells, the header has {width}"
             row.problems = [RowProblem(record.line, "", reason, record.cells)]
@@ -234,7 +234,7 @@ class Preparer:
         for name in self._kind.key_fields.get(by.field, (by.field,)):
             row.values.pop(name, None)
 
-    def _says_whose(self, record: Record, row: RowValues) -> bool:
+    def _names_record(self, record: Record, row: RowValues) -> bool:
         # Cells that are left out at a row's end may be Excel's way, or half of a row that a line's end has broken: only
         # a row that says whose it is gets them filled up.
         naming = {*self._kind.naming, *self._job.match_by}

@@ -28,7 +28,7 @@ async def find_all(
             fields=frozenset(name for name in job.fields if name is not None),
             ids=looked_up.ids,
             named=looked_up.named,
-            setting=looked_up.setting,
+            row_context=looked_up.row_context,
             matches=matches,
             present=await load_present(connection, caller, matched, kind, definitions),
         )

@@ -71,7 +71,7 @@ def fold_key(key: RowKey) -> RowKey:
 
 
 class KeyReader:
-    """Reads the keys of one import's rows. `setting`: what its kind needs for those that several may have."""
+    """Reads the keys of one import's rows. `row_context`: what its kind needs for those that several may have."""
 
     def __init__(self, job: Import, kind: AnyAdapter, columns: Sequence[Column]) -> None:
         self._kind = kind
@@ -79,10 +79,10 @@ class KeyReader:
         self._unique = [name for name in self._by if name in kind.id_properties]
         self._columns = {column.field: column.index for column in columns}
         self._one_each = [name for name in kind.id_properties if name != "id"]
-        self.setting: Any = None
+        self.row_context: Any = None
 
     @property
-    def needs_setting(self) -> bool:
+    def needs_row_context(self) -> bool:
         return any(name in self._kind.unsure for name in self._by)
 
     def list_keys(self, record: Record) -> list[RowKey]:
@@ -100,5 +100,5 @@ class KeyReader:
 
     def _find_key(self, record: Record, name: str) -> RowKey | None:
         read = reading(record, self._columns)
-        key = self._kind.make_row_key(name, read, self.setting) if read(name) else None
+        key = self._kind.make_row_key(name, read, self.row_context) if read(name) else None
         return key if key is None or all(map(is_storable, key)) else None  # reading the row will say why

@@ -180,7 +180,7 @@ def _to_field(pointer: str, kind: AnyAdapter) -> str:
     if pointer.startswith("/custom_data/"):
         return "cf_" + pointer.removeprefix("/custom_data/").replace("~1", "/").replace("~0", "~")
     name = pointer.removeprefix("/").partition("/")[0]
-    return kind.said_by.get(name, name)
+    return kind.set_by.get(name, name)
 
 
 async def _preview(

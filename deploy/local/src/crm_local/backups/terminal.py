@@ -35,7 +35,7 @@ GO_ON: Final = "crm restore goes on with it, crm restore --abandon gives it up w
 def make_clocked() -> Callable[[str], None]:
     """Return what says a line with the seconds since now before it."""
     began_s = time.monotonic()
-    return lambda said: typer.echo(f"{time.monotonic() - began_s:6.1f} s  {said}")
+    return lambda line: typer.echo(f"{time.monotonic() - began_s:6.1f} s  {line}")
 
 
 def describe_backups(plan: Plan, folder: Path) -> Iterator[str]:
@@ -70,7 +70,7 @@ def show(done: Restored) -> None:
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
+def refusing_plainly() -> Iterator[None]:
     """End the command with a line where something is amiss that people can mend."""
     try:
         yield
@@ -85,23 +85,23 @@ def said_plainly() -> Iterator[None]:
 
 
 @contextmanager
-def said_what_stands(home: Home) -> Iterator[None]:
+def refusing_with_what_stands(home: Home) -> Iterator[None]:
     """Say of a restore that ends early whether anything is changed."""
     try:
         yield
     except KeyboardInterrupt:
-        said, status = "interrupted", 130
+        line, status = "interrupted", 130
     except psycopg.OperationalError as error:
-        said, status = f"PostgreSQL: {str(error).strip()}", 1
+        line, status = f"PostgreSQL: {str(error).strip()}", 1
     except (
         *(NotReached, NotCaughtUp, FollowingFailed, MigrationFailed, suite.SuiteFailed, KafkaError),
         *(Busy, NoSpace, NotArchived, ProgramFailed, OSError),
     ) as error:
-        said, status = str(error), 1
+        line, status = str(error), 1
     else:
         return
     stands = f"It waits half done: {GO_ON}" if unfinished.read_unfinished(home) else "Nothing is changed"
-    refuse(f"{said}\n{stands}", status=status)
+    refuse(f"{line}\n{stands}", status=status)
 
 
 def _describe_reach(plan: Plan, one: Backup) -> str:
