@@ -97,5 +97,5 @@ def published(aggregate: str, left_out: Mapping[str, str] | None = None) -> list
     example = build_example(f"crm.{aggregate}.snapshot")["value"][aggregate]
     return [
         FieldList("contracts/states.py", STATE_MODELS[aggregate].model_fields, left_out or {}),
-        FieldList("contracts/examples.py", example, left_out or {}),
+        FieldList("contracts/example_records.py", example, left_out or {}),
     ]

@@ -90,7 +90,7 @@ LISTS: Final[Mapping[type[Any], list[FieldList]]] = {
             {"says nothing of the person": "id version created_at updated_at owner_id merged_into"},
         ),
         FieldList(
-            "_ERASED (contracts/examples.py)",
+            "_ERASED (contracts/example_records.py)",
             build_example("crm.contact.erased")["value"]["changed"],
             {
                 "says nothing of the person": OURS.removesuffix(" deleted_at") + " owner_id merged_into",

@@ -63,11 +63,27 @@ def test_a_hand_over_publishes_what_a_patch_of_the_owner_does(
     edit: Callable[[Any, Mapping[str, Any]], list[Any]],
     owner: str,
 ) -> None:
+    record = make_record(adapter, record_type)
+    changes = {owner: UUID(ADMIN)}
+    assert hand_over(adapter, record, changes) == publish(adapter, edit(record, changes))
+
+
+def test_a_hand_over_that_publishes_another_event_would_be_seen() -> None:
+    deal = make_record(DEALS, deals.Deal)
+    changes = {"owner_id": UUID(ADMIN)}
+    assert hand_over(replace(DEALS, edited=deals.DealDeleted), deal, changes) != publish(
+        DEALS, edit_deal(deal, changes)
+    )
+
+
+def make_record(adapter: RecordAdapter[Any], record_type: type[Any]) -> Any:
     state = build_example(f"crm.{adapter.aggregate}.snapshot")["value"][adapter.aggregate]
-    record = TypeAdapter(record_type).validate_python(state)
-    given = adapter.edit(record, now=NOW, **{owner: UUID(ADMIN)})
-    own = adapter.edited(given.record, given.before, given.at)
-    assert publish(adapter, [own]) == publish(adapter, edit(record, {owner: UUID(ADMIN)}))
+    return TypeAdapter(record_type).validate_python(state)
+
+
+def hand_over(adapter: RecordAdapter[Any], record: Any, changes: Mapping[str, Any]) -> list[OutboxEvent]:
+    given = adapter.edit(record, now=NOW, **changes)
+    return publish(adapter, [adapter.edited(given.record, given.before, given.at)])
 
 
 def publish(adapter: RecordAdapter[Any], events: list[Any]) -> list[OutboxEvent]:

@@ -16,8 +16,8 @@ from crm_shared.bus.metrics import BATCH_RECORDS, CONSUMED, DEAD_LETTERED, FRESH
 from crm_shared.bus.subscription import Subscription
 from crm_shared.clock import time_of_id_s
 from crm_shared.contracts import BadRecord, Event, decode
-from crm_shared.contracts.event_types import SNAPSHOT, VERBS
-from crm_shared.contracts.topics import is_compacted
+from crm_shared.contracts.event_types import VERBS
+from crm_shared.contracts.topics import SNAPSHOT, is_compacted
 from crm_shared.event_loop_turns import in_turns, next_turn
 from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_shared.telemetry.spans import exemplar_of

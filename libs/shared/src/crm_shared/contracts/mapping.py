@@ -7,7 +7,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from crm_shared.contracts.changes import list_changes
-from crm_shared.contracts.event_types import SNAPSHOT, Change
+from crm_shared.contracts.event_types import Change
+from crm_shared.contracts.topics import SNAPSHOT
 from crm_shared.contracts.writing import OutboxEvent, new_event
 from crm_shared.event_loop_turns import in_turns
 

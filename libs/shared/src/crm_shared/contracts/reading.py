@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from crm_shared.contracts.dated_values import ValueEntry
 from crm_shared.contracts.errors import BadRecord, describe
-from crm_shared.contracts.event_types import CONTENT_TYPE, DELETED, ERASED, SPEC_VERSION, VERBS, Change, dataschema_of
+from crm_shared.contracts.event_types import CONTENT_TYPE, DELETED, SPEC_VERSION, VERBS, Change, dataschema_of
 from crm_shared.contracts.states import StageEntry, State
-from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE, TOPICS
+from crm_shared.contracts.topics import ERASED, TOPIC_OF_AGGREGATE, TOPICS
 from crm_shared.contracts.values import parse_familiar_uuid, parse_uuid, read_value
 
 _TYPE: Final = re.compile(rf"crm\.({'|'.join(VERBS)})\.[a-z][a-z_]*")

@@ -1,9 +1,12 @@
-"""The topics of the bus: who writes each, who reads it, and how long it keeps what."""
+"""The topics of the bus, one for each aggregate: who writes it, which events, who reads it, how long it keeps what."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from crm_shared.service_registry import SERVICES
+
+SNAPSHOT: Final = "snapshot"
+ERASED: Final = "erased"
 
 CleanupPolicy = Literal["compact", "compact,delete", "delete"]
 
@@ -23,14 +26,21 @@ COMPACTION_LAG_S: Final = 8 * 60 * 60
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic: `name` is `crm.<aggregate>`; `service` alone writes it, `readers` are services that consume it."""
+    """An aggregate's topic: `service` alone writes it, `readers` are services that consume it.
 
-    name: str
+    `verbs` are those of its events, the creation first.
+    """
+
     aggregate: str
     service: str
-    cleanup_policy: CleanupPolicy
     readers: tuple[str, ...]
+    verbs: tuple[str, ...]
+    cleanup_policy: CleanupPolicy = "compact"
     retention_ms: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"crm.{self.aggregate}"
 
     @property
     def source(self) -> str:
@@ -51,26 +61,53 @@ class TopicSpec:
         return configs
 
 
+# `snapshot` repeats the present version for readers that rebuild.
 _SPECS: Final = (
-    TopicSpec("crm.tenant", "tenant", "contacts", "compact", tuple(name for name in SERVICES if name != "contacts")),
-    TopicSpec("crm.user", "user", "contacts", "compact", SERVICES),
-    TopicSpec("crm.company", "company", "contacts", "compact", ("deals", "activities", "search")),
     TopicSpec(
-        "crm.contact", "contact", "contacts", "compact", ("contacts", "deals", "activities", "search", "reporting")
+        "tenant",
+        service="contacts",
+        readers=tuple(name for name in SERVICES if name != "contacts"),
+        verbs=("created", "updated", SNAPSHOT),
     ),
-    TopicSpec("crm.pipeline", "pipeline", "deals", "compact", ("deals", "search", "reporting")),
+    TopicSpec("user", service="contacts", readers=SERVICES, verbs=("created", "updated", "deactivated", SNAPSHOT)),
     TopicSpec(
-        "crm.deal", "deal", "deals", "delete", ("activities", "deals", "search", "reporting"), HISTORY_RETENTION_MS
+        "company",
+        service="contacts",
+        readers=("deals", "activities", "search"),
+        verbs=("created", "updated", "deleted", "restored", SNAPSHOT),
     ),
-    TopicSpec("crm.webhook", "webhook", "deals", "compact", ()),
+    TopicSpec(
+        "contact",
+        service="contacts",
+        readers=("contacts", "deals", "activities", "search", "reporting"),
+        verbs=(
+            *("created", "updated", "deleted", "restored", "shared", "unshared", "merged", "unmerged", ERASED),
+            SNAPSHOT,
+        ),
+    ),
+    TopicSpec(
+        "pipeline",
+        service="deals",
+        readers=("deals", "search", "reporting"),
+        verbs=("created", "updated", "archived", SNAPSHOT),
+    ),
+    TopicSpec(
+        "deal",
+        service="deals",
+        readers=("activities", "deals", "search", "reporting"),
+        verbs=("created", "updated", "stage_changed", "won", "lost", "reopened", "deleted", "restored", SNAPSHOT),
+        cleanup_policy="delete",
+        retention_ms=HISTORY_RETENTION_MS,
+    ),
+    TopicSpec("webhook", service="deals", readers=(), verbs=("created", "updated", "disabled", "deleted", SNAPSHOT)),
     # Compacted, unlike deals: nobody counts an activity's versions, and erased texts must go (decision 8).
     TopicSpec(
-        "crm.activity",
         "activity",
-        "activities",
-        "compact,delete",
-        ("deals", "search", "reporting"),
-        HISTORY_RETENTION_MS,
+        service="activities",
+        readers=("deals", "search", "reporting"),
+        verbs=("logged", "updated", "completed", "reopened", "deleted", "restored", "reminded", SNAPSHOT),
+        cleanup_policy="compact,delete",
+        retention_ms=HISTORY_RETENTION_MS,
     ),
 )
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic_core import from_json
 
 from crm_shared.contracts.errors import BadRecord
-from crm_shared.contracts.event_types import DELETED, ERASED, Change
+from crm_shared.contracts.event_types import DELETED, Change
+from crm_shared.contracts.topics import ERASED
 
 
 def parse_uuid(text: str, where: str) -> UUID:

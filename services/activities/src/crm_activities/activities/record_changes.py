@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from crm_activities.activities.system_notes import NoteText, UserNames
 from crm_shared.contracts import SNAPSHOT, BadRecord, Event
-from crm_shared.contracts.event_types import ERASED
+from crm_shared.contracts.topics import ERASED
 
 MERGED_BODY = "Another contact was merged into this one"
 SURVIVOR_BODY = "A contact that had been merged into this one was parted from it"

@@ -1,6 +1,7 @@
 """What a webhook may ask for: events of deals and pipelines, and of activities, which another service tells of."""
 
-from crm_shared.contracts.event_types import EVENT_TYPES, SNAPSHOT
+from crm_shared.contracts.event_types import EVENT_TYPES
+from crm_shared.contracts.topics import SNAPSHOT
 
 SENT_AGGREGATES = ("deal", "pipeline", "activity")
 SENT_TYPES = frozenset(

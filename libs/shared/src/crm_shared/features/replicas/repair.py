@@ -14,7 +14,7 @@ from uuid import UUID
 
 from crm_shared.clock import new_id
 from crm_shared.contracts import SNAPSHOT, Event
-from crm_shared.contracts.event_types import ERASED
+from crm_shared.contracts.topics import ERASED
 from crm_shared.database import Database
 from crm_shared.features.replicas.owner_lists import OwnerLists
 from crm_shared.settings import ServiceSettings

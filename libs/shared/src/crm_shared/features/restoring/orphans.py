@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crm_shared.contracts import SNAPSHOT, Event, OutboxEvent, new_event
 from crm_shared.contracts.dated_values import VALUE_ENTRIES, dated_fields
-from crm_shared.contracts.event_types import ERASED
+from crm_shared.contracts.topics import ERASED
 from crm_shared.contracts.writing import restored
 from crm_shared.database import Database
 from crm_shared.publishing import publish
