@@ -8,7 +8,7 @@ import httpx
 from benchmarks.arena import Arena, Row, process
 from benchmarks.load import Measured, render, run_load
 from benchmarks.size import sized
-from crm_deals.deals.totals import FOLD
+from crm_deals.deals.board_totals import FOLD
 from crm_testing.people import Person
 
 SMALL, LARGE = sized((10_000, 1_000_000), tiny=(100, 1_000))

@@ -17,7 +17,7 @@ from benchmarks.duplicates.quality import CUSTOM_KEYS
 from benchmarks.duplicates.records import Contact, make_contacts
 from benchmarks.size import sized
 from crm_contacts.duplicates import index
-from crm_contacts.duplicates.finding import find_duplicates
+from crm_contacts.duplicates.candidate_search import find_duplicates
 from crm_contacts.duplicates.keys import EVERYBODY, hashed, keys_of, list_keys, terms_of
 from crm_contacts.duplicates.profiles import Profile, to_profile
 from crm_shared.database import Database

@@ -21,7 +21,7 @@ DOMAIN_MAY_SHARE = (
     "crm_shared.access.caller",
     "crm_shared.permissions",
     "crm_shared.features.custom_fields.kinds",
-    "crm_shared.features.imports.forms",
+    "crm_shared.features.imports.value_forms",
     "crm_shared.features.imports.problems",
 )
 

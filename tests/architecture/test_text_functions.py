@@ -28,10 +28,10 @@ from crm_search.snippets import SnippetCutter
 from crm_shared.contracts import BadRecord
 from crm_shared.features.custom_fields.values import read_day, read_number, read_text
 from crm_shared.features.imports.encodings import EncodingDetector, choose_encoding, require_encoding
-from crm_shared.features.imports.formats import read_beginning
-from crm_shared.features.imports.forms import FormSurvey, ValueKind
+from crm_shared.features.imports.file_formats import read_beginning
 from crm_shared.features.imports.headers import FieldNames, to_columns
 from crm_shared.features.imports.records import RecordReader
+from crm_shared.features.imports.value_forms import FormSurvey, ValueKind
 from crm_shared.http.address_text import to_one_text
 from crm_shared.http.positions import from_token
 from crm_shared.http.preconditions import has_none_match, parse_if_match

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from crm_shared.features.imports.forms import FileForms, FormSurvey, ValueKind
 from crm_shared.features.imports.moments import place_moment, read_moment
+from crm_shared.features.imports.value_forms import FileForms, FormSurvey, ValueKind
 
 
 @pytest.mark.parametrize(

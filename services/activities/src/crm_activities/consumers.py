@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from crm_activities.activities.change_notes import list_merge_changes, list_owner_changes
 from crm_activities.activities.erasure import erase_activities
 from crm_activities.activities.lost_notes import take_back_contact_notes, take_back_deal_notes
 from crm_activities.activities.merge_following import ActivityMovers
-from crm_activities.activities.moves import list_moves
+from crm_activities.activities.move_notes import list_moves
 from crm_activities.activities.noting import log_notes
 from crm_activities.activities.record_adapter import ACTIVITIES
-from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
 from crm_activities.activities.system_notes import Noteworthy
 from crm_activities.series.erasure import end_series_of
 from crm_activities.series.handover import SERIES

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from crm_activities.activities.moves import list_moves
-from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
+from crm_activities.activities.change_notes import list_merge_changes, list_owner_changes
+from crm_activities.activities.move_notes import list_moves
 from crm_activities.activities.system_notes import Noteworthy
 from crm_activities.settings import ActivitiesSettings
 from crm_shared.contracts import SNAPSHOT, Event

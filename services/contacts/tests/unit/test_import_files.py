@@ -22,11 +22,11 @@ from crm_shared.features.imports.encodings import (
     choose_errors,
     require_encoding,
 )
-from crm_shared.features.imports.formats import read_beginning, sniff_delimiter
-from crm_shared.features.imports.forms import join_values, split_values
+from crm_shared.features.imports.file_formats import read_beginning, sniff_delimiter
 from crm_shared.features.imports.headers import to_columns
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.features.imports.records import Record, RecordReader
+from crm_shared.features.imports.value_forms import join_values, split_values
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
 from crm_shared.text import to_nfc

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from crm_contacts.contacts import domain as contacts
 from crm_contacts.contacts.domain import Contact, NewContact, begin
 from crm_contacts.merges import domain
-from crm_contacts.merges.choices import to_choices
 from crm_contacts.merges.domain import Choice, Merging, NamelessSurvivor
+from crm_contacts.merges.field_choices import to_choices
 from crm_contacts.sharing import rules as sharing
 from crm_shared.contracts.states import SharePermission
 from crm_shared.refusals import InvalidField

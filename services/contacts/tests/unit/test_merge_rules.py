@@ -9,8 +9,8 @@ import pytest
 
 from crm_contacts.contacts.domain import Contact, NewContact, begin
 from crm_contacts.merges import domain
-from crm_contacts.merges.choices import to_choices
 from crm_contacts.merges.domain import Choice, Merging, NamelessSurvivor
+from crm_contacts.merges.field_choices import to_choices
 from crm_shared.refusals import InvalidField
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_deals import consumers
+from crm_deals.deals.board_totals import folding
 from crm_deals.deals.day_ends import following_time_zones
 from crm_deals.deals.next_steps import marking_overdue
 from crm_deals.deals.record_adapter import DEALS
-from crm_deals.deals.totals import folding
 from crm_deals.imports.adapters import ADAPTERS
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching

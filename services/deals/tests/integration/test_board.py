@@ -14,7 +14,7 @@ import pytest
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
-from crm_deals.deals import totals
+from crm_deals.deals import board_totals
 from crm_shared.clock import new_id
 from crm_shared.contracts import Event, new_event
 from crm_testing.answers import require_ok, walk_pages
@@ -81,11 +81,11 @@ async def test_the_sums_are_the_lists_whatever_happens_and_whenever_they_are_fol
     for step in range(80):
         await do_something(sales, deals, choice)
         if step % 20 == 10:
-            await totals.fold(sales.kit.database)
+            await board_totals.fold(sales.kit.database)
         if step % 20 == 15:
             await require_agreement(sales)
     await require_agreement(sales)
-    while await totals.fold(sales.kit.database):
+    while await board_totals.fold(sales.kit.database):
         pass
     await require_agreement(sales)
 
@@ -103,7 +103,7 @@ async def test_sums_are_right_in_the_midst_of_moves_and_folds(sales: Sales) -> N
 
     async def fold_on() -> None:
         while not done.is_set():
-            await totals.fold(sales.kit.database)
+            await board_totals.fold(sales.kit.database)
 
     async def look_on() -> int:
         looks = 0

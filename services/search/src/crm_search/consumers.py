@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from crm_search.forgetting import note_traces
 from crm_search.indexing import index
 from crm_search.projections import to_record
 from crm_search.store import AWAY, DocumentStore
-from crm_search.traces import note_traces
 from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database

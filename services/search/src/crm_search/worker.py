@@ -8,6 +8,7 @@ from typing import Any, Never
 import structlog
 
 from crm_search import consumers
+from crm_search.forgetting import drop_traces
 from crm_search.index import open_client
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.indexes.rebuilding import advance, remove_old
@@ -16,7 +17,6 @@ from crm_search.indexes.verification import watch
 from crm_search.indexing import catch_up
 from crm_search.settings import SearchSettings
 from crm_search.store import AWAY, DocumentStore
-from crm_search.traces import drop_traces
 from crm_shared.background import background, repeat
 from crm_shared.bus import is_transient
 from crm_shared.bus.backoff import Backoff

@@ -10,10 +10,10 @@ from elasticsearch import AsyncElasticsearch
 from pydantic_core import to_json
 
 from crm_search.consumers import index_records
+from crm_search.forgetting import SETTLE_S, drop_traces
 from crm_search.index import open_client, prepare_index
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
-from crm_search.traces import SETTLE_S, drop_traces
 from crm_shared.clock import new_id
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import PublishedRecord

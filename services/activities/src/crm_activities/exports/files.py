@@ -7,7 +7,7 @@ from uuid import UUID
 from crm_shared.access import Caller
 from crm_shared.database import Connection
 from crm_shared.event_loop_turns import in_turns
-from crm_shared.features.imports.forms import join_values
+from crm_shared.features.imports.value_forms import join_values
 from crm_shared.features.replicas.names import find_emails, find_names
 from crm_shared.json_text import to_json
 from crm_shared.spreadsheets import PIECE_ROWS

@@ -27,9 +27,9 @@ from crm_shared.features.batches import BatchItem, Target, UniqueOwners, UniqueV
 from crm_shared.features.custom_fields import Definitions
 from crm_shared.features.imports.adapter import ImportAdapter, Read, Warn
 from crm_shared.features.imports.domain import OnMissingCompany
-from crm_shared.features.imports.forms import ValueKind, split_cell
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.references import Found, References, RowKey, Wanted, key_by_text
+from crm_shared.features.imports.value_forms import ValueKind, split_cell
 from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.features.replicas.lookup import find_named, find_seen_ids
 from crm_shared.features.replicas.references import find_known, find_read_only

@@ -15,9 +15,9 @@ from crm_activities.activities.activity import ActivityType, CallOutcome, Direct
 from crm_activities.activities.contacts import MOST_CONTACTS
 from crm_activities.use_cases.attachments import Attachments, to_files
 from crm_activities.use_cases.schemas import DurationS, Location, MessageId, ReferenceIds, Subject
-from crm_shared.features.imports.forms import split_values
 from crm_shared.features.imports.headers import fold
 from crm_shared.features.imports.moments import part_moment, read_moment
+from crm_shared.features.imports.value_forms import split_values
 from crm_shared.features.imports.values import read_id, read_short_text
 from crm_shared.http.models import Day, LongText
 

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from crm_contacts.contacts.canonical import explain_absence
 from crm_contacts.contacts.repository import CONTACT_COLUMNS, FIND_REGION, LOAD_CONTACT
-from crm_contacts.contacts.survivors import explain_absence
 from crm_contacts.tag_filters import Filters, TagReading, add_tags, by_creation, choose_reading
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
+from crm_contacts.contacts.canonical import explain_absence
 from crm_contacts.contacts.domain import Contact, ContactNotFound
 from crm_contacts.contacts.rights import Right, find_right, require_right
-from crm_contacts.contacts.survivors import explain_absence
 from crm_shared.access import Caller
 from crm_shared.access.visibility import add_visible, governed_by
 from crm_shared.database import Connection, RecordTable, Transaction, Where

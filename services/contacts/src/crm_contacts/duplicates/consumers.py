@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Final
 from uuid import UUID
 
-from crm_contacts.duplicates.finding import find_duplicates
+from crm_contacts.duplicates.candidate_search import find_duplicates
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.bus import subscribe
 from crm_shared.clock import Clock

@@ -7,10 +7,10 @@ import structlog
 
 from crm_contacts.contacts.domain import Contact
 from crm_contacts.duplicates import index, repository
+from crm_contacts.duplicates.candidate_search import load_frequencies
 from crm_contacts.duplicates.domain import Band, Candidate, CandidateNotFound, Status, choose_survivor
-from crm_contacts.duplicates.finding import load_frequencies
 from crm_contacts.duplicates.learning import load_lessons
-from crm_contacts.duplicates.permission import hold_directory, may_merge
+from crm_contacts.duplicates.merge_permission import hold_directory, may_merge
 from crm_contacts.duplicates.profiles import to_profile
 from crm_contacts.duplicates.scoring import score
 from crm_contacts.merges.commands import merge_in

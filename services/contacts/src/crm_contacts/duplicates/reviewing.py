@@ -12,7 +12,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from crm_contacts.duplicates import index, learning
-from crm_contacts.duplicates.finding import review_contacts
+from crm_contacts.duplicates.candidate_search import review_contacts
 from crm_contacts.duplicates.keys import EVERYBODY
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.background import background, repeat

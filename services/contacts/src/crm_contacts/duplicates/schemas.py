@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from crm_contacts.duplicates.commands import DismissCandidate, MergeCandidate
 from crm_contacts.duplicates.domain import Band, Status
-from crm_contacts.merges.choices import to_choices
+from crm_contacts.merges.field_choices import to_choices
 from crm_contacts.merges.schemas import GivenChoices
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactState

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from uuid import UUID
 
-from crm_contacts.duplicates import finding as duplicates
+from crm_contacts.duplicates import candidate_search as duplicates
 from crm_contacts.erasure import repository
 from crm_contacts.imports import forgetting as imports
 from crm_contacts.merges import repository as merges

@@ -13,7 +13,7 @@ from crm_shared.database import Connection, Where
 from crm_shared.event_loop_turns import in_turns
 from crm_shared.features.custom_fields import Definitions
 from crm_shared.features.custom_fields.values import to_text
-from crm_shared.features.imports.forms import join_values
+from crm_shared.features.imports.value_forms import join_values
 from crm_shared.record_fields import field_names
 from crm_shared.spreadsheets import PIECE_ROWS, write_moment
 

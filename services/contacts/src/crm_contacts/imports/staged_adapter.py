@@ -24,10 +24,10 @@ from crm_shared.database import Connection, Database, Transaction
 from crm_shared.features.custom_fields import Definitions
 from crm_shared.features.imports.adapter import EventT, ImportAdapter, NewT, Read, RecordT
 from crm_shared.features.imports.domain import Import, ImportMode, OnMissingCompany
-from crm_shared.features.imports.forms import ValueKind
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.problems import Warned
 from crm_shared.features.imports.references import COMPANY, Found, NameKey, References, Wanted, key_by_text
+from crm_shared.features.imports.value_forms import ValueKind
 
 COMPANIES_MADE: Final = "companies that were not there were made"
 

@@ -10,7 +10,7 @@ from crm_contacts.contacts.domain import NewContact
 from crm_contacts.imports.full_names import FULL_NAME
 from crm_contacts.imports.plain_values import read_email, read_phone
 from crm_contacts.tags import MAX_TAGS, to_tag, to_tags
-from crm_shared.features.imports.forms import TAG_SEPARATOR, split_values
+from crm_shared.features.imports.value_forms import TAG_SEPARATOR, split_values
 from crm_shared.features.imports.values import read_id, read_short_text
 
 _OF_GOOGLE: Final = ":::"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from crm_contacts.contacts import events
 from crm_contacts.contacts import repository as contacts
+from crm_contacts.contacts.canonical import explain_absence, find_survivor
 from crm_contacts.contacts.domain import Contact
 from crm_contacts.contacts.rights import Right, require_right
-from crm_contacts.contacts.survivors import explain_absence, find_survivor
 from crm_contacts.contacts.unique_owners import find_conflict
 from crm_contacts.merges import domain, repository
 from crm_contacts.merges.domain import (

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from crm_contacts.merges.choices import to_choices
 from crm_contacts.merges.commands import MergeContacts
 from crm_contacts.merges.domain import Choice
+from crm_contacts.merges.field_choices import to_choices
 from crm_shared.access import Caller
 from crm_shared.contracts.states import ContactState
 from crm_shared.http.models import Instant, PageQuery, RequestBody

@@ -29,7 +29,6 @@ from crm_shared.features.batches import BatchItem, UniqueOwners, UniqueValue
 from crm_shared.features.custom_fields import Definitions, EntityType
 from crm_shared.features.imports.adapter import ImportAdapter, Read, Warn
 from crm_shared.features.imports.domain import Import, OnMissingCompany
-from crm_shared.features.imports.forms import ValueKind, split_cell
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.references import (
     COMPANY,
@@ -41,6 +40,7 @@ from crm_shared.features.imports.references import (
     Wanted,
     key_by_text,
 )
+from crm_shared.features.imports.value_forms import ValueKind, split_cell
 from crm_shared.features.imports.values import MAX_SHORT_TEXT, find_id
 from crm_shared.features.replicas.canonical import lock_canonical
 from crm_shared.features.replicas.lookup import find_named, find_seen_ids

@@ -17,9 +17,9 @@ from crm_shared.database import Connection, Database, RecordTable, Transaction, 
 from crm_shared.features.batches import BatchItem, RecordBatch, Target, UniqueOwners
 from crm_shared.features.custom_fields import Definitions, EntityType, load_definitions
 from crm_shared.features.imports.domain import Import, ImportedType, OnMissingCompany
-from crm_shared.features.imports.forms import ValueKind
 from crm_shared.features.imports.headers import FieldNames
 from crm_shared.features.imports.references import Found, NameKey, References, RowKey, Wanted
+from crm_shared.features.imports.value_forms import ValueKind
 from crm_shared.record_fields import field_names
 from crm_shared.refusals import Refusal
 

@@ -24,11 +24,11 @@ from crm_shared.features.imports.domain import (
 )
 from crm_shared.features.imports.encodings import SHOWN, EncodingDetector, choose_encoding
 from crm_shared.features.imports.error_files import find_columns
-from crm_shared.features.imports.formats import Beginning, list_delimiters, read_beginning
-from crm_shared.features.imports.forms import FileForms
+from crm_shared.features.imports.file_formats import Beginning, list_delimiters, read_beginning
 from crm_shared.features.imports.headers import Columns, to_columns
 from crm_shared.features.imports.prepare.owners import find_owners
 from crm_shared.features.imports.problems import Warned
+from crm_shared.features.imports.value_forms import FileForms
 from crm_shared.refusals import InvalidField
 
 

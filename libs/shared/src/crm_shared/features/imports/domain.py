@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from crm_shared.features.imports.forms import FileForms
 from crm_shared.features.imports.problems import Warned
+from crm_shared.features.imports.value_forms import FileForms
 from crm_shared.refusals import Conflict, NotFound
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from crm_shared.features.imports.encodings import SHOWN, choose_errors, find_wrong_byte, mark_wrong_bytes
-from crm_shared.features.imports.formats import MAX_CELL_CHARACTERS, UNSEEN, find_named_delimiter
+from crm_shared.features.imports.file_formats import MAX_CELL_CHARACTERS, UNSEEN, find_named_delimiter
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.text import to_nfc
 

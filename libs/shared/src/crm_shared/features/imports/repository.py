@@ -18,8 +18,8 @@ from crm_shared.features.imports.domain import (
 )
 from crm_shared.features.imports.encodings import LOST_LETTER
 from crm_shared.features.imports.error_files import RowKey
-from crm_shared.features.imports.forms import FileForms
 from crm_shared.features.imports.problems import RowProblem, Warned
+from crm_shared.features.imports.value_forms import FileForms
 
 COLUMNS: Final = tuple(field.name for field in fields(Import))
 IMPORT_COLUMNS: Final = ", ".join(f"i.{name}" for name in COLUMNS)

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import ImportedType, ImportMode, ImportStatus, OnMissingCompany
 from crm_shared.features.imports.encodings import require_encoding
-from crm_shared.features.imports.formats import MAX_COLUMNS, read_name, require_delimiter
-from crm_shared.features.imports.forms import (
+from crm_shared.features.imports.file_formats import MAX_COLUMNS, read_name, require_delimiter
+from crm_shared.features.imports.value_forms import (
     SEPARATORS,
     require_date_format,
     require_decimal_mark,

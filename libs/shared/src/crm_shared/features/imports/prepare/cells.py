@@ -9,11 +9,11 @@ from crm_shared.features.custom_fields import FieldType
 from crm_shared.features.imports.adapter import AnyAdapter
 from crm_shared.features.imports.domain import Import, OnMissingCompany
 from crm_shared.features.imports.encodings import LOST_LETTER, find_misread
-from crm_shared.features.imports.forms import TAG_SEPARATOR, ValueKind, require_sure_number
 from crm_shared.features.imports.headers import CUSTOM_PREFIX
 from crm_shared.features.imports.problems import RowProblem, Warned
 from crm_shared.features.imports.records import Record
 from crm_shared.features.imports.references import COMPANY, NO_COMPANY, Found, NameKey
+from crm_shared.features.imports.value_forms import TAG_SEPARATOR, ValueKind, require_sure_number
 from crm_shared.features.imports.values import read_id
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import from_cell

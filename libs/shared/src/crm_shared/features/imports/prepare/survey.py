@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from crm_shared.features.imports.domain import Import
-from crm_shared.features.imports.forms import FileForms, FormSurvey, ValueKind
 from crm_shared.features.imports.prepare.cells import list_columns
 from crm_shared.features.imports.problems import Warned
 from crm_shared.features.imports.records import Record, RecordReader
+from crm_shared.features.imports.value_forms import FileForms, FormSurvey, ValueKind
 
 _USUAL: Final = frozenset({"YYYY-MM-DD", ".", ";"})
 

@@ -1,4 +1,4 @@
-"""Where a merged contact lives on."""
+"""The canonical contact of a merged one: where a caller who asks for it is sent."""
 
 from uuid import UUID
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic_core import from_json, to_json
 
-from crm_activities.activities.moves import list_moves
+from crm_activities.activities.move_notes import list_moves
 from crm_activities.activities.system_notes import to_note
 from crm_shared import contracts
 from crm_shared.contracts import BadRecord, Event, decode

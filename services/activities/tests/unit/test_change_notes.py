@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from crm_activities.activities.record_changes import list_merge_changes, list_owner_changes
+from crm_activities.activities.change_notes import list_merge_changes, list_owner_changes
 from crm_shared.clock import new_id
 from crm_shared.contracts import BadRecord, Change, Event, new_event
 from crm_testing.published import to_event
