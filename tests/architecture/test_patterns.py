@@ -81,7 +81,7 @@ def test_a_pattern_that_reads_a_text_twice_is_stopped(text: str) -> None:
 COMPILED_LATER: Final = {
     "libs/shared/src/crm_shared/http/direct.py": "routes' paths, of our own making",
     "services/contacts/src/crm_contacts/imports/plain_values.py": "numbering plans, of at most 20 digits",
-    "libs/shared/src/crm_shared/features/imports/forms.py": "a form of a day, made of three parts of our own",
+    "libs/shared/src/crm_shared/features/imports/value_forms.py": "a form of a day, made of three parts of our own",
 }
 USES: Final = {"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 
