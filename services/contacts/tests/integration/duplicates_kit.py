@@ -74,3 +74,9 @@ async def list_rows(dedup: Dedup) -> dict[str, list[str]]:
     """Return the matching tables' rows of this tenant, with their last writer."""
     rows = await dedup.kit.list_rows(*MATCHING_TABLES)
     return {table: [row for row in found if str(dedup.tenant.id) in row] for table, found in rows.items()}
+
+
+async def list_merges(dedup: Dedup, person: Person | None = None) -> list[dict[str, Any]]:
+    """Return the merges that a person sees, an ADMIN where none is named."""
+    client = dedup.kit.client(person or dedup.tenant.admin)
+    return list(require_ok(await client.get("/v1/merges"))["items"])

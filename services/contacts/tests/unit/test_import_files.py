@@ -2,19 +2,12 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_contacts.emails import to_email
-from crm_contacts.imports.adapters import ADAPTERS
-from crm_contacts.imports.plain_values import read_e164, read_email, read_phone
-from crm_contacts.phones import to_e164, to_phone
-from crm_shared.features.imports.columns import require_identifiable
-from crm_shared.features.imports.domain import ImportedType, ImportMode
 from crm_shared.features.imports.encodings import (
     KEEPS_BYTES,
     EncodingDetector,
@@ -23,15 +16,12 @@ from crm_shared.features.imports.encodings import (
     require_encoding,
 )
 from crm_shared.features.imports.file_formats import read_beginning, sniff_delimiter
-from crm_shared.features.imports.headers import to_columns
 from crm_shared.features.imports.problems import RowProblem
 from crm_shared.features.imports.records import Record, RecordReader
 from crm_shared.features.imports.value_forms import join_values, split_values
 from crm_shared.refusals import InvalidField
 from crm_shared.spreadsheets import FORMULA_STARTS, from_cell, to_cell, write_rows
 from crm_shared.text import to_nfc
-
-CONTACT, COMPANY = ImportedType.CONTACT, ImportedType.COMPANY
 
 
 def detect(*pieces: bytes) -> str:
@@ -93,85 +83,6 @@ def test_a_header_is_read_past_empty_lines_and_over_several() -> None:
     for empty in (b"", b"\n \n"):
         with pytest.raises(InvalidField, match="is empty"):
             read_beginning(empty, "utf-8", None)
-
-
-LABELS = {"size": "T-shirt size", "seat": "Position", "mail": "E-Mail", "one": "Twin", "two": "twin"}
-
-
-def columns_of(*header: str, mapping: dict[str, str | None] | None = None, **options: object) -> dict[str, str | None]:
-    mode = ImportMode(str(options.get("mode", "create")))
-    entity_type = ImportedType(str(options.get("entity_type", "CONTACT")))
-    ignored = () if mode is ImportMode.UPDATE else ("id",)
-    columns, _ = to_columns(
-        header, mapping or {}, names=ADAPTERS[entity_type].names, custom_labels=LABELS, ignored=ignored
-    )
-    return dict(columns)
-
-
-def test_columns_are_known_by_the_names_that_people_use() -> None:
-    assert columns_of(" First_Name", "SURNAME", "E-Mail Address", "Mobile Phone", "Cf_Size", "Notes", "Id") == {
-        " First_Name": "first_name", "SURNAME": "last_name", "E-Mail Address": "email", "Mobile Phone": "phone",
-        "Cf_Size": "cf_size", "Notes": None, "Id": None,
-    }  # fmt: skip
-    assert columns_of("company_id", "company", "owner", mode="update") == {
-        "company_id": "company_id", "company": "company", "owner": "owner",
-    }  # fmt: skip
-
-
-def test_columns_are_known_by_the_labels_of_custom_fields() -> None:
-    """A tenant's own label goes before what others call our fields, but not before our fields' own names."""
-    assert columns_of("t-shirt SIZE", "position", "Email", "Twin", "cf_mail", "cf_one") == {
-        "t-shirt SIZE": "cf_size", "position": "cf_seat", "Email": "email", "Twin": None, "cf_mail": "cf_mail",
-        "cf_one": "cf_one",
-    }  # fmt: skip
-
-
-def test_the_mapping_comes_first_and_null_ignores() -> None:
-    assert columns_of("Email", "Second email", "Phone", mapping={"second EMAIL": "email", "Phone": None}) == {
-        "Email": None, "Second email": "email", "Phone": None,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("header", "mapping", "pointer"),
-    [
-        (["a"], {"b": "email"}, "/mapping/b"),
-        (["a"], {"a": "e_mail"}, "/mapping/a"),
-        (["a"], {"a": "cf_unknown"}, "/mapping/a"),
-        (["a", "b"], {"a": "email", "b": "email"}, "/mapping/b"),
-        (["a/b"], {"a/b": "x"}, "/mapping/a~1b"),
-        (["email", "E-Mail"], {}, "/file"),
-    ],
-)
-def test_a_mapping_that_can_not_be_names_its_columns(
-    header: list[str], mapping: dict[str, str | None], pointer: str
-) -> None:
-    with pytest.raises(InvalidField) as refusal:
-        columns_of(*header, mapping=mapping)
-    assert [one.pointer for one in refusal.value.errors] == [pointer]
-
-
-def test_rows_are_found_by_a_column_of_the_file() -> None:
-    def choose(fields: list[str], mode: str, id_property: str | None = None, of: ImportedType = CONTACT) -> str:
-        columns = [(name, name) for name in fields]
-        found = require_identifiable(columns, kind=ADAPTERS[of], mode=ImportMode(mode), id_property=id_property)
-        return ",".join(found)
-
-    assert choose(["email"], "create") == ""
-    assert choose(["id", "email", "phone"], "upsert") == "id,email"
-    assert choose(["id", "email"], "upsert", "id") == "id"
-    assert choose(["id", "email"], "update", "email") == "id,email"
-    assert choose(["id", "first_name"], "upsert", "id") == "id"
-    assert choose(["email", "external_id"], "upsert") == "email"
-    assert choose(["external_id", "phone"], "upsert") == "external_id"
-    assert choose(["id", "email"], "update") == "id"
-    assert choose(["domain", "name"], "upsert", of=COMPANY) == "domain"
-    for fields, mode, id_property in (
-        (["email"], "create", "email"), (["id", "email"], "create", None), (["phone"], "upsert", None),
-        (["email"], "upsert", "id"), (["email"], "upsert", "phone"), (["id"], "update", None), ([], "create", None),
-    ):  # fmt: skip
-        with pytest.raises(InvalidField):
-            choose(fields, mode, id_property)
 
 
 def read(content: bytes, *, width: int = 2, encoding: str = "utf-8", piece: int = 7) -> list[Record | RowProblem]:
@@ -259,57 +170,6 @@ def test_what_others_have_written_stays_as_it_is() -> None:
     ]  # fmt: skip
     (line,) = csv.reader(io.StringIO(write_rows([["=1+1", "@x", None, -5, "\t=1"]]).decode()))
     assert line == ["'=1+1", "'@x", "", "-5", "'\t=1"]
-
-
-REGIONS = st.one_of(st.sampled_from(["DE", "US", "GB", "IT", "CA", "RU", "MX", "AR", "BR"]),
-                    st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)))  # fmt: skip
-
-
-@st.composite
-def numbers(draw: st.DrawFn) -> str:
-    """Return texts that look like numbers: real ones as people write them, with a slip, or digits at random."""
-    example = phonenumbers.example_number(draw(REGIONS))
-    if example is None or draw(st.booleans()):
-        return draw(st.from_regex(r"\A\+?[0-9 ().\-]{3,17}\Z"))
-    text = phonenumbers.format_number(example, draw(st.sampled_from([0, 1, 2])))
-    at = draw(st.integers(0, len(text) - 1))
-    return text[:at] + draw(st.sampled_from(["", text[at], "0", "x", "/", "+", " "])) + text[at + 1 :]
-
-
-@settings(deadline=None)
-@given(numbers(), REGIONS)
-def test_a_number_read_the_fast_way_is_the_same_number(text: str, region: str) -> None:
-    text = text.strip()
-    if text:
-        assert read_e164(text, region) == to_e164(text, region)
-
-
-@st.composite
-def addresses(draw: st.DrawFn) -> str:
-    local = draw(
-        st.one_of(st.from_regex(r"\A[A-Za-z0-9._+\-]{0,70}\Z"), st.sampled_from(["Postmaster", "INFO", "a..b"]))
-    )
-    domain = draw(st.one_of(st.from_regex(r"\A[A-Za-z0-9.\-]{0,30}\Z"), st.sampled_from(["Acme.Example", "bücher.de"])))
-    return draw(st.sampled_from([f"{local}@{domain}", f"{local}{domain}", f"{local}@@{domain}"]))
-
-
-def outcome(read_one: Callable[[str], str], text: str) -> str:
-    try:
-        return read_one(text)
-    except ValueError as error:
-        return str(error)
-
-
-@settings(deadline=None)
-@given(addresses())
-def test_an_address_read_the_fast_way_is_the_same_address(text: str) -> None:
-    assert outcome(read_email, text) == outcome(to_email, text)
-
-
-@settings(deadline=None)
-@given(st.one_of(numbers(), st.text(st.sampled_from("0¹٣1 a-"), max_size=5), st.text(min_size=60, max_size=70)))
-def test_a_phone_taken_the_fast_way_is_taken_by_the_api(text: str) -> None:
-    assert outcome(read_phone, text) == outcome(to_phone, text)
 
 
 @pytest.mark.parametrize("delimiter", [None, ","])

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from services.deals.tests.integration.import_kit import list_deals, read_errors, run
 from services.deals.tests.integration.sales import ContactsStandIn, Sales
-from services.deals.tests.integration.test_imports import list_deals, read_errors, run
 
 from crm_deals import consumers
 from crm_shared.access import Caller

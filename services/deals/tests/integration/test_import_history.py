@@ -4,8 +4,8 @@ import asyncio
 from typing import Any, Final
 
 import pytest
+from services.deals.tests.integration.import_kit import know_contact, list_deals, read_errors, run
 from services.deals.tests.integration.sales import Sales
-from services.deals.tests.integration.test_imports import know_contact, list_deals, read_errors, run
 
 from crm_deals import consumers
 from crm_deals.imports.adapters import ADAPTERS

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
+from services.deals.tests.integration.import_kit import EXPORT, read_errors, run
 from services.deals.tests.integration.sales import Sales
-from services.deals.tests.integration.test_imports import EXPORT, read_errors, run
 
 from crm_deals import consumers
 from crm_testing.answers import require_ok, walk_pages

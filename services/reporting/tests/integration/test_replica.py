@@ -7,7 +7,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,12 +18,12 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from services.reporting.tests.integration.conftest import MIGRATIONS
+from services.reporting.tests.integration.standby_kit import IS_HELD, IS_LOCKED, NothingWaits, Pair
 
 from crm_local.engines import Postgres, PostgresStandby
 from crm_local.engines.native import streaming_pair
 from crm_reporting.app import make_app
 from crm_reporting.consumers import project_deals
-from crm_reporting.freshness.backlog import OldestWaiting
 from crm_reporting.replica.standby import Standby
 from crm_reporting.settings import ReportingSettings
 from crm_testing.answers import require_ok
@@ -37,59 +36,6 @@ pytestmark = pytest.mark.engines
 
 Reporting = ServiceKit[ReportingSettings]
 URL: Final = "/v1/reports/pipeline"
-IS_HELD: Final = "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-IS_LOCKED: Final = """
-    SELECT true FROM pg_locks WHERE relation = to_regclass($1) AND mode = 'AccessExclusiveLock' AND granted
-"""
-# What has not committed reaches a standby only when something else is flushed.
-FLUSH: Final = "SELECT pg_logical_emit_message(false, 'test', '', flush => true)"
-MEGABYTE: Final = "SELECT pg_logical_emit_message(true, 'test', repeat('x', 1000000))"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The two servers, and an administrator's connection to the tests' database on each."""
-
-    primary: Postgres
-    standby: PostgresStandby
-    database: str
-
-    async def on_primary(self) -> asyncpg.Connection:
-        return await asyncpg.connect(self.primary.admin_dsn, database=self.database)
-
-    async def ask_standby(self, question: str, *values: Any) -> Any:
-        connection = await asyncpg.connect(self.standby.admin_dsn, database=self.database)
-        try:
-            return await connection.fetchval(question, *values)
-        finally:
-            await connection.close()
-
-    @asynccontextmanager
-    async def locking(self, table: str) -> AsyncIterator[None]:
-        """Have whoever reads `table` wait, on the primary and, from some moment on, on the standby."""
-        connection = await self.on_primary()
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            await connection.execute(f'LOCK TABLE "{table}" IN ACCESS EXCLUSIVE MODE')
-            await connection.execute(FLUSH)
-            yield
-        finally:
-            await transaction.rollback()
-            await connection.close()
-
-    async def write_megabytes(self, count: int) -> None:
-        connection = await self.on_primary()
-        for _ in range(count):
-            await connection.execute(MEGABYTE)
-        await connection.close()
-
-
-class NothingWaits:
-    """In place of Kafka: all that was told of deals was taken from it."""
-
-    async def find_oldest(self) -> OldestWaiting:
-        return {"crm.deal": None}
 
 
 @pytest.fixture(scope="module")
