@@ -7,6 +7,7 @@ from typing import Final
 from crm_reporting import projections, store
 from crm_reporting.activities import projections as activity_projections
 from crm_reporting.activities import store as activity_store
+from crm_reporting.activities import sums as activity_sums
 from crm_reporting.closings import store as closing_store
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
@@ -90,7 +91,8 @@ async def keep_activities(batch: list[Event], database: Database) -> None:
     read = activity_projections.to_facts
     facts = await asyncio.to_thread(read, batch) if is_long else read(batch)
     async with database.begin_as_worker() as transaction:
-        await activity_store.save_facts(transaction, facts)
+        days = await activity_store.save_facts(transaction, facts)
+        await activity_sums.add_days(transaction, days)
         await store.note_progress(transaction, batch)
 
 

@@ -89,7 +89,10 @@ PROJECTIONS: Final = (
     Projection(
         "reporting.activities",
         ("activity_facts",),
-        (ProjectedTable("activity_facts", ("tenant_id", "activity_id"), is_republished=True, record="activity_id"),),
+        (
+            ProjectedTable("activity_facts", ("tenant_id", "activity_id"), is_republished=True, record="activity_id"),
+            ProjectedTable("activity_rollup", ("tenant_id", "done_day", "user_id")),
+        ),
     ),
 )
 

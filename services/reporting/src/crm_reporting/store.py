@@ -7,6 +7,7 @@ RETURNING are PostgreSQL 18's.
 from collections.abc import Sequence
 from typing import Any
 
+from crm_reporting.activities.sums import recount_days
 from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
 from crm_reporting.history.sums import FormerFact, recount_periods
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
@@ -195,6 +196,7 @@ async def recount(transaction: Transaction) -> None:
     await recount_closings(transaction)
     await recount_periods(transaction)
     await remake_stays(transaction)
+    await recount_days(transaction)
 
 
 async def save_facts(

@@ -1,4 +1,4 @@
-"""Whether what reports add up from is what the deals add up to: sums against facts, periods against facts."""
+"""Whether what reports add up from is what deals and activities add up to: sums and periods against facts."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from prometheus_client import Gauge
 
+from crm_reporting.activities import sums as activities
 from crm_reporting.closings.store import COLUMNS, RECOMPUTED
 from crm_reporting.exclusive_turns import Turn
 from crm_reporting.history import sums as periods
@@ -40,7 +41,11 @@ FIND_DIFFERENCES: Final = (
     + periods.RECOMPUTED
     + "), perioded AS (SELECT "
     + periods.COLUMNS
-    + " FROM period_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
+    + " FROM period_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), redone AS ("
+    + activities.RECOMPUTED
+    + "), done AS (SELECT "
+    + activities.COLUMNS
+    + " FROM activity_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
     + stays.RECOMPUTED
     + "), summed AS ("
     + stays.RECOMPUTED_SUMS
@@ -76,6 +81,12 @@ FIND_DIFFERENCES: Final = (
             (TABLE perioded EXCEPT ALL TABLE reperioded)) AS different
      GROUP BY tenant_id
      UNION ALL
+    SELECT tenant_id, 'activity_rollup', count(DISTINCT (done_day, user_id))
+      FROM ((TABLE redone EXCEPT ALL TABLE done)
+             UNION ALL
+            (TABLE done EXCEPT ALL TABLE redone)) AS different
+     GROUP BY tenant_id
+     UNION ALL
     SELECT tenant_id, 'stage_stays', count(DISTINCT (deal_id, version))
       FROM ((TABLE restayed EXCEPT ALL TABLE stayed)
              UNION ALL
@@ -108,6 +119,7 @@ REMEDIES: Final = {
     "deal_rollup": "`crm-reporting recount` makes the sums anew",
     "closing_rollup": "`crm-reporting recount` makes the sums anew",
     "period_rollup": "`crm-reporting recount` makes the sums anew",
+    "activity_rollup": "`crm-reporting recount` makes the sums anew",
     "stage_stays": "`crm-reporting recount` makes stays and sums anew",
     "stay_rollup": "`crm-reporting recount` makes stays and sums anew",
     "deal_periods": "`crm-deals republish` tells what deals were at each past moment",
@@ -115,7 +127,7 @@ REMEDIES: Final = {
 """By table: what mends it."""
 
 TIMEOUT_S: Final = 1800.0
-"""For one look at all deals of all tenants."""
+"""For one look at all deals and activities of all tenants."""
 
 
 class Difference(NamedTuple):
@@ -127,7 +139,8 @@ class Difference(NamedTuple):
 
 
 async def find_differences(connection: Connection, tenant_id: UUID | None = None) -> list[Difference]:
-    """Compare the tables with the facts, of one tenant or of all. Reads every deal: seconds for a million.
+    """Compare the tables with the facts, of one tenant or of all. Reads every deal and activity:
+    seconds for a million.
 
     `connection` is the worker role's.
     """

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from services.reporting.tests.integration.conftest import MIGRATIONS
 
+from crm_reporting.activities.sums import recount_days
 from crm_reporting.app import make_app
 from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
@@ -77,7 +78,7 @@ ACTIVITIES: Final = """
 """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
-    *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup"),
+    *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -141,6 +142,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await recount_closings(transaction)
         await recount_periods(transaction)
         await remake_stays(transaction)
+        await recount_days(transaction)
     return tenant, pipeline
 
 

@@ -6,13 +6,15 @@ from typing import Final
 import pytest
 from typer.testing import CliRunner
 
+from crm_reporting.activities.sums import recount_days
 from crm_reporting.cli import main
-from crm_reporting.consumers import keep_pipelines, project_deals
+from crm_reporting.consumers import keep_activities, keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import DIFFERENCES, REMEDIES, Difference, find_differences, make_turn, watch_differences
 from crm_shared.clock import new_id
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.service_kit import ServiceKit
 
 pytestmark = pytest.mark.engines
@@ -28,6 +30,12 @@ async def find(reporting: Reporting, tenant: SeededTenant) -> list[Difference]:
 async def execute(reporting: Reporting, statement: str, tenant: SeededTenant) -> None:
     async with reporting.database.begin_as_worker() as transaction:
         await transaction.execute(statement, tenant.id)
+
+
+async def log_call(reporting: Reporting, tenant: SeededTenant) -> PublishedRecord:
+    called = PublishedRecord.new("activity", tenant.id, type="CALL", user_id=tenant.rep.id)
+    await keep_activities([called.publish()], reporting.database)
+    return called
 
 
 SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup")
@@ -118,6 +126,26 @@ async def publish_anew(reporting: Reporting, tenant: SeededTenant, told: list[De
     assert await find(reporting, tenant) == []
 
 
+@pytest.mark.parametrize(
+    ("statement", "row_count"),
+    [
+        ("UPDATE activity_rollup SET calls = 2 WHERE tenant_id = $1", 1),
+        ("UPDATE activity_rollup SET done_day = '2026-01-01' WHERE tenant_id = $1", 2),
+        ("DELETE FROM activity_rollup WHERE tenant_id = $1", 1),
+    ],
+)
+async def test_a_sum_of_activities_that_is_wrong_is_seen_and_made_anew(
+    reporting: Reporting, tenant: SeededTenant, statement: str, row_count: int
+) -> None:
+    await log_call(reporting, tenant)
+    assert await find(reporting, tenant) == []
+    await execute(reporting, statement, tenant)
+    assert await find(reporting, tenant) == [Difference(tenant.id, "activity_rollup", row_count)]
+    async with reporting.database.begin_as_worker() as transaction:
+        await recount_days(transaction)
+    assert await find(reporting, tenant) == []
+
+
 async def test_a_stay_that_is_wrong_is_seen_and_its_sum_with_it(
     reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
 ) -> None:
@@ -193,4 +221,4 @@ def test_the_command_says_that_all_is_well(
     monkeypatch.setenv("CRM_REPORTING_WORKER_DSN", reporting.settings.worker_dsn.get_secret_value())
     command = ["verify", "--tenant", str(tenant.id)]
     answer = CliRunner().invoke(main, command)
-    assert (answer.exit_code, answer.output) == (0, "sums and periods are what the deals say\n")
+    assert (answer.exit_code, answer.output) == (0, "sums and periods are what deals and activities say\n")

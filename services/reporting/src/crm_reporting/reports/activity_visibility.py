@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
 from crm_reporting.replica.sources import ReportSource
@@ -74,9 +74,19 @@ class ActivityScope:
     def today(self) -> date:
         return day_at(self.now, self.time_zone)
 
-    def seek(self, where: Where) -> Sought:
-        """Return the SQL, its values numbered in `where`, for what the caller sees and asks for. $1 is the tenant."""
+    def of_users(self, where: Where, column: LiteralString) -> str:
+        """Return the clause for what is seen by its user alone, of the users asked for. `column` has its alias."""
+        clause = governed_by(where, self.caller, column)
+        return clause + (f" AND {column} = ANY (" + where.number(list(self.user_ids)) + ")" if self.user_ids else "")
+
+    def seek(self, where: Where, *, beyond_users: bool = False) -> Sought:
+        """Return the SQL, its values numbered in `where`, for what the caller sees and asks for. $1 is the tenant.
+
+        `beyond_users`: only what is not seen by its user, but by a contact or a deal; nothing for who sees all.
+        """
         joins, is_seen = self._see(where)
+        if beyond_users:
+            is_seen = f"NOT {governed_by(where, self.caller, 'a.user_id')} AND {is_seen}"
         asked = []
         if self.user_ids:
             asked.append("a.user_id = ANY (" + where.number(list(self.user_ids)) + ")")

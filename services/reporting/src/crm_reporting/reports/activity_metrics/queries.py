@@ -1,36 +1,12 @@
-"""SQL that counts what reps did, and what came of the e-mails they sent, for the caller's eyes only."""
+"""SQL that counts what came of the e-mails that reps sent, for the caller's eyes only."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
-from crm_shared.event_loop_turns import in_turns
-
-PIECE_ROWS: Final = 2_000
-"""Days of reps, read without letting others have the event loop: a year of 300 reps has a hundred thousand."""
-
-COUNT_DAYS: Final = """
-    SELECT (done.at AT TIME ZONE $4)::date AS date, done.user_id,
-           count(*) FILTER (WHERE done.type = 'CALL') AS calls, count(*) FILTER (WHERE done.type = 'EMAIL') AS emails,
-           count(*) FILTER (WHERE done.type = 'MEETING') AS meetings,
-           count(*) FILTER (WHERE done.type = 'NOTE') AS notes, count(*) FILTER (WHERE done.type = 'TASK') AS tasks_done
-      FROM ("""
-HAPPENED: Final = """
-    SELECT a.occurred_at AS at, a.type, a.user_id
-      FROM activity_facts a{joins}
-     WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type <> 'TASK'
-       AND a.user_id IS NOT NULL AND a.counts AND {is_counted}"""
-COMPLETED: Final = """
-    UNION ALL
-    SELECT a.completed_at, a.type, a.user_id
-      FROM activity_facts a{joins}
-     WHERE a.tenant_id = $1 AND a.completed_at >= $2 AND a.completed_at < $3 AND a.type = 'TASK'
-       AND a.user_id IS NOT NULL AND a.counts AND {is_counted}"""
-BY_DAY: Final = ") AS done GROUP BY 1, 2 ORDER BY 1, 2"
 
 # Sorted by contact once, backwards in time, each sent e-mail finds the next one received by a running minimum: the
 # cost does not depend on how many stand between. `unnest` takes an e-mail to each of its contacts. A reply that names
@@ -93,15 +69,6 @@ class Responses:
     median_response_s: float | None
 
 
-async def count_days(connection: Connection, scope: ActivityScope, window: Window) -> list[dict[str, Any]]:
-    """Count by day and rep, in that order: the report's items."""
-    where = Where(scope.caller.tenant_id, window.begin, window.end, scope.time_zone)
-    sought = scope.seek(where)
-    done = (HAPPENED + COMPLETED).format(joins=sought.joins, is_counted=f"{sought.is_seen} AND {sought.is_asked_for}")
-    rows = await connection.fetch(COUNT_DAYS + done + BY_DAY, *where.parameters)
-    return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
-
-
 async def count_responses(connection: Connection, scope: ActivityScope, window: Window) -> list[Responses]:
     """Count the e-mails that each rep sent in the window, and those answered, be it after its end."""
     where = Where(scope.caller.tenant_id, window.begin, window.end)
@@ -111,7 +78,3 @@ async def count_responses(connection: Connection, scope: ActivityScope, window: 
     )
     rows = await connection.fetch(mails + COUNT_RESPONSES, *where.parameters)
     return [Responses(**row) for row in rows]
-
-
-def _to_day(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(row)

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from crm_reporting.reports.activity_metrics import queries
-from crm_reporting.reports.activity_metrics.queries import Responses
+from crm_reporting.reports.activity_metrics.days import count_days
+from crm_reporting.reports.activity_metrics.queries import Responses, count_responses
 from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection
@@ -16,8 +16,8 @@ SECONDS_DECIMALS = 3
 
 async def compile_report(connection: Connection, scope: ActivityScope, window: Window) -> dict[str, Any]:
     """Return the activity metrics (semantics.md) of what the caller sees."""
-    days = await queries.count_days(connection, scope, window)
-    responses = {found.user_id: found for found in await queries.count_responses(connection, scope, window)}
+    days = await count_days(connection, scope, window)
+    responses = {found.user_id: found for found in await count_responses(connection, scope, window)}
     user_ids = sorted({day["user_id"] for day in days})
     return {
         "as_of": scope.now,

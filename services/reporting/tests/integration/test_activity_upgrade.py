@@ -1,0 +1,41 @@
+"""The upgrade that brings sums of activities makes them of those that are there."""
+
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pytest
+
+from crm_reporting.verification import find_differences
+from crm_testing.upgrades import upgrading
+
+pytestmark = pytest.mark.engines
+
+MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
+ADD_FACTS: Final = """
+    INSERT INTO activity_facts (tenant_id, activity_id, version, type, user_id, contact_ids, occurred_at, completed_at,
+                                reference_keys, is_automatic, is_system, is_deleted)
+    SELECT $1, gen_random_uuid(), 1, (ARRAY['CALL', 'EMAIL', 'MEETING', 'NOTE', 'TASK'])[1 + number % 5],
+           CASE WHEN number <> 8 THEN $2::uuid END, '{}', '2026-11-02 22:00Z'::timestamptz + number * interval '1 hour',
+           CASE WHEN number IN (4, 19) THEN '2026-11-05Z'::timestamptz END, '{}', number = 6, number = 7, number = 5
+      FROM generate_series(0, 19) AS number
+"""
+
+
+async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) -> None:
+    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0021") as upgrade:
+        tenant_id = uuid4()
+        await upgrade.admin.execute(ADD_FACTS, tenant_id, uuid4())
+
+        await upgrade.finish()
+
+        days = await upgrade.admin.fetch(
+            "SELECT done_day::text, calls, emails, meetings, notes, tasks_done FROM activity_rollup ORDER BY 1"
+        )
+        assert [tuple(row) for row in days] == [
+            ("2026-11-02", 1, 1, 0, 0, 0),
+            ("2026-11-03", 2, 2, 3, 3, 0),
+            ("2026-11-05", 0, 0, 0, 0, 2),
+        ]
+        assert await find_differences(upgrade.admin, tenant_id) == []
+        assert await upgrade.admin.fetchval("SELECT count(*) FROM pg_policy WHERE polname = 'owner_repairs'") == 0
