@@ -15,6 +15,7 @@ from crm_reporting.consumers import keep_pipelines
 from crm_reporting.history.sums import SUM_UP as SUM_UP_PERIODS
 from crm_reporting.stays.store import REMAKE
 from crm_reporting.store import SUM_UP
+from crm_reporting.wins.store import REMAKE as REMAKE_WINS
 from crm_shared.access import Role
 from crm_shared.database import Database
 from crm_testing.deal_stories import PublishedPipeline
@@ -162,5 +163,5 @@ async def _fill(
     await loader.execute(ACTIVITIES, tenant_id, deals // 2, owner_ids, timeout=LONG_S)
     await loader.execute(RATES, tenant_id)
     await loader.execute(SUM_UP, timeout=LONG_S)
-    for statement in (SUM_UP_CLOSINGS, SUM_UP_PERIODS, SUM_UP_DAYS, *REMAKE):
+    for statement in (SUM_UP_CLOSINGS, SUM_UP_PERIODS, SUM_UP_DAYS, *REMAKE, *REMAKE_WINS):
         await loader.execute(statement, None, timeout=LONG_S)

@@ -24,6 +24,7 @@ from crm_reporting.history.store import save_deal_versions
 from crm_reporting.history.sums import add_periods
 from crm_reporting.projections import DealFact, StageTransition
 from crm_reporting.stays.store import make_stays
+from crm_reporting.wins.store import make_wins
 from crm_shared.bus.topics import create_topics
 from crm_shared.clock import new_id
 from crm_shared.contracts import OutboxEvent, new_event
@@ -35,7 +36,7 @@ EVENTS: Final = DEALS * len(LIFE)
 AIM: Final = 0.85
 TABLES: Final = (
     *("deal_facts", "deal_rollup", "closing_rollup", "stage_transitions", "stage_stays", "stay_rollup"),
-    *("deal_versions", "deal_periods", "period_rollup", "source_progress"),
+    *("deal_versions", "deal_periods", "period_rollup", "handed_over_wins", "source_progress"),
 )
 
 
@@ -143,6 +144,7 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         closings, former = await store.save_facts(transaction, sorted_facts)
         await store.save_transitions(transaction, sorted(entries, key=lambda row: row[:3]))
         periods = await save_deal_versions(transaction, sorted(versions, key=lambda row: row[:3]), former)
+        await make_wins(transaction, [fact[:2] for fact in sorted_facts])
         await make_stays(transaction, [fact[:2] for fact in sorted_facts])
         await add_closings(transaction, closings)
         await add_periods(transaction, periods)

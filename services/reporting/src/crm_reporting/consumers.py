@@ -14,6 +14,7 @@ from crm_reporting.history import store as history_store
 from crm_reporting.history import sums as history_sums
 from crm_reporting.history.lost import forget_deal_versions, forget_stage_versions, leave_out_lost
 from crm_reporting.stays import store as stay_store
+from crm_reporting.wins.store import make_wins
 from crm_shared.bus import subscribe
 from crm_shared.contracts import Event
 from crm_shared.database import Database
@@ -65,7 +66,9 @@ async def project_deals(batch: list[Event], database: Database) -> None:
         await store.save_transitions(transaction, leave_out_lost(transitions, lost))
         versions_left = leave_out_lost(versions, lost)
         periods = await history_store.save_deal_versions(transaction, versions_left, former, forgotten)
-        await stay_store.make_stays(transaction, [fact[:2] for fact in facts])
+        deals = [fact[:2] for fact in facts]
+        await make_wins(transaction, deals)
+        await stay_store.make_stays(transaction, deals)
         await closing_store.add_closings(transaction, closings)
         await history_sums.add_periods(transaction, periods)
         await store.note_progress(transaction, batch)

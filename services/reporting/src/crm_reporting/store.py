@@ -13,6 +13,7 @@ from crm_reporting.history.sums import FormerFact, recount_periods
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
 from crm_reporting.row_arrays import to_columns
 from crm_reporting.stays.store import remake_stays
+from crm_reporting.wins.store import remake_wins
 from crm_shared.access.shares import SharesOfContact, replace_shares
 from crm_shared.contracts import Event
 from crm_shared.contracts.topics import topic_of
@@ -196,6 +197,7 @@ async def recount(transaction: Transaction) -> None:
     await recount_closings(transaction)
     await recount_periods(transaction)
     await remake_stays(transaction)
+    await remake_wins(transaction)
     await recount_days(transaction)
 
 

@@ -11,6 +11,7 @@ from crm_reporting.closings.store import COLUMNS, RECOMPUTED
 from crm_reporting.exclusive_turns import Turn
 from crm_reporting.history import sums as periods
 from crm_reporting.stays import store as stays
+from crm_reporting.wins import store as wins
 from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
 from crm_shared.database import Connection, Database
 
@@ -45,7 +46,11 @@ FIND_DIFFERENCES: Final = (
     + activities.RECOMPUTED
     + "), done AS (SELECT "
     + activities.COLUMNS
-    + " FROM activity_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
+    + " FROM activity_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), rewon AS ("
+    + wins.RECOMPUTED
+    + "), won AS (SELECT "
+    + wins.COLUMNS
+    + " FROM handed_over_wins WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
     + stays.RECOMPUTED
     + "), summed AS ("
     + stays.RECOMPUTED_SUMS
@@ -87,6 +92,12 @@ FIND_DIFFERENCES: Final = (
             (TABLE done EXCEPT ALL TABLE redone)) AS different
      GROUP BY tenant_id
      UNION ALL
+    SELECT tenant_id, 'handed_over_wins', count(DISTINCT deal_id)
+      FROM ((TABLE rewon EXCEPT ALL TABLE won)
+             UNION ALL
+            (TABLE won EXCEPT ALL TABLE rewon)) AS different
+     GROUP BY tenant_id
+     UNION ALL
     SELECT tenant_id, 'stage_stays', count(DISTINCT (deal_id, version))
       FROM ((TABLE restayed EXCEPT ALL TABLE stayed)
              UNION ALL
@@ -120,6 +131,7 @@ REMEDIES: Final = {
     "closing_rollup": "`crm-reporting recount` makes the sums anew",
     "period_rollup": "`crm-reporting recount` makes the sums anew",
     "activity_rollup": "`crm-reporting recount` makes the sums anew",
+    "handed_over_wins": "`crm-reporting recount` makes these rows anew",
     "stage_stays": "`crm-reporting recount` makes stays and sums anew",
     "stay_rollup": "`crm-reporting recount` makes stays and sums anew",
     "deal_periods": "`crm-deals republish` tells what deals were at each past moment",

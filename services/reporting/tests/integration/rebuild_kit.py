@@ -46,6 +46,7 @@ DAMAGES: Final = (
     "UPDATE stages SET win_probability = 99 WHERE tenant_id = $1",
     "DELETE FROM stage_versions WHERE tenant_id = $1",
     "UPDATE activity_facts SET type = 'CALL', reference_keys = '{}' WHERE tenant_id = $1",
+    "UPDATE handed_over_wins SET winner_id = owner_id WHERE tenant_id = $1",
     "UPDATE activity_rollup SET calls = calls + 1 WHERE tenant_id = $1",
     "DELETE FROM contact_shares WHERE tenant_id = $1",
     "DELETE FROM visible_owners WHERE tenant_id = $1",

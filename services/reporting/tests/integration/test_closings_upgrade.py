@@ -1,4 +1,4 @@
-"""The upgrades that bring sums of closings, of stays and of periods make them of the deals that are there."""
+"""The upgrades that bring sums of closings, of stays and of periods, and the wins of others, make them of the deals there are."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +49,7 @@ async def test_an_upgrade_sums_up_what_closed_before(postgres_admin_dsn: str) ->
 
         await upgrade.admin.execute(ADD_ENTRIES, tenant_id)
         await upgrade.admin.execute(ADD_PERIODS, tenant_id)
+        await upgrade.admin.execute("UPDATE deal_facts SET owner_id = tenant_id WHERE amount = 4")
 
         await upgrade.finish()
 
@@ -67,6 +68,12 @@ async def test_an_upgrade_sums_up_what_closed_before(postgres_admin_dsn: str) ->
         assert [tuple(row) for row in stays] == [(1, 3 * 3600.0, 8), (2, 5 * 3600.0, 8)]
         different = {one.table for one in await find_differences(upgrade.admin, tenant_id)}
         assert different == {"deal_rollup", "deal_periods"}
+        wins = await upgrade.admin.fetch(
+            """SELECT h.amount, h.owner_id, h.winner_id = d.pipeline_id, h.closed_at = d.closed_at
+                 FROM handed_over_wins h
+                 JOIN deal_facts d USING (tenant_id, deal_id)"""
+        )
+        assert [tuple(row) for row in wins] == [(Decimal(4), tenant_id, True, True)]
         [of_november] = await upgrade.admin.fetch(
             """SELECT sum(deal_count) AS deal_count, sum(total_amount) AS total_amount
                  FROM period_rollup WHERE is_of_all AND is_month AND is_open AND first_day = '2026-11-01'"""

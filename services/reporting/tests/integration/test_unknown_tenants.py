@@ -21,6 +21,7 @@ from crm_reporting.history.sums import recount_periods
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import remake_stays
 from crm_reporting.store import SUM_UP
+from crm_reporting.wins.store import remake_wins
 from crm_shared.database.pool import TenantConnection
 from crm_testing.answers import require_ok
 from crm_testing.deal_stories import PublishedPipeline
@@ -79,6 +80,7 @@ ACTIVITIES: Final = """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
+    "handed_over_wins",
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -142,6 +144,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await recount_closings(transaction)
         await recount_periods(transaction)
         await remake_stays(transaction)
+        await remake_wins(transaction)
         await recount_days(transaction)
     return tenant, pipeline
 

@@ -11,6 +11,7 @@ from crm_reporting.cli import main
 from crm_reporting.consumers import keep_activities, keep_pipelines, project_deals
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import DIFFERENCES, REMEDIES, Difference, find_differences, make_turn, watch_differences
+from crm_reporting.wins.store import remake_wins
 from crm_shared.clock import new_id
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
@@ -112,9 +113,9 @@ async def test_a_period_that_is_wrong_is_seen_and_its_sums_with_it(
     reporting: Reporting, tenant: SeededTenant, told: list[DealStory], statement: str, row_count: int
 ) -> None:
     await execute(reporting, statement, tenant)
-    [periods, sums] = await find(reporting, tenant)
+    [periods, *made] = await find(reporting, tenant)
     assert periods == Difference(tenant.id, "deal_periods", row_count)
-    assert sums.table == "period_rollup"
+    assert {one.table for one in made} - {"handed_over_wins"} == {"period_rollup"}
     await publish_anew(reporting, tenant, told)
 
 
@@ -143,6 +144,29 @@ async def test_a_sum_of_activities_that_is_wrong_is_seen_and_made_anew(
     assert await find(reporting, tenant) == [Difference(tenant.id, "activity_rollup", row_count)]
     async with reporting.database.begin_as_worker() as transaction:
         await recount_days(transaction)
+    assert await find(reporting, tenant) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE handed_over_wins SET winner_id = owner_id WHERE tenant_id = $1",
+        "DELETE FROM handed_over_wins WHERE tenant_id = $1",
+    ],
+)
+async def test_a_win_of_another_that_is_wrong_is_seen_and_made_anew(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, statement: str
+) -> None:
+    story = DealStory(pipeline, tenant.rep.id, Decimal(7))
+    story.create()
+    story.move("Closed Won")
+    story.edit(owner_id=tenant.other_rep.id)
+    await project_deals(story.events, reporting.database)
+    assert await find(reporting, tenant) == []
+    await execute(reporting, statement, tenant)
+    assert await find(reporting, tenant) == [Difference(tenant.id, "handed_over_wins", 1)]
+    async with reporting.database.begin_as_worker() as transaction:
+        await remake_wins(transaction)
     assert await find(reporting, tenant) == []
 
 

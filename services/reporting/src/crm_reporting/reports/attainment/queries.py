@@ -5,9 +5,11 @@ A row is a user's, so the user must be in sight beside each deal: others' deals 
 
 from uuid import UUID
 
+from crm_reporting.exchange_rates.queries import list_rate_days
+from crm_reporting.reports.closings.stretches import cut_window
+from crm_reporting.reports.closings.sums import sum_by_winner
 from crm_reporting.reports.money import DatedAmount
 from crm_reporting.reports.scope import Scope, Window
-from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
 
 # Of amounts in the report's own currency the day is all one.
@@ -17,27 +19,6 @@ SUM_QUOTAS = """
       FROM quotas q
      WHERE q.tenant_id = $1 AND q.first_day BETWEEN $2 AND $3 AND """
 BY_DAY = " GROUP BY 1, 2, 3"
-
-# Who owned a deal when it closed is in the first of its periods that this closing began. All of the window are read at
-# once, in their index's order: to look each deal up takes ten times as long.
-SUM_WON = """
-    WITH closings AS (
-        SELECT DISTINCT ON (p.closed_at, p.deal_id) p.closed_at, p.deal_id, p.owner_id
-          FROM deal_periods p
-         WHERE p.tenant_id = $1 AND p.status = 'WON' AND p.closed_at >= $4 AND p.closed_at < $5
-         ORDER BY p.closed_at, p.deal_id, p.valid_from
-    )
-    SELECT w.owner_id AS key, w.currency, CASE WHEN w.currency = $6 THEN $7 ELSE w.closed_on END AS on,
-           COALESCE(sum(w.amount), 0) AS amount
-      FROM ("""
-# Deals whose past is not known yet are their present owner's; what nobody owned when it closed is nobody's.
-WON = """
-    SELECT c.owner_id, d.currency, d.amount, (d.closed_at AT TIME ZONE $3)::date AS closed_on
-      FROM deal_facts d
-      LEFT JOIN closings p ON p.closed_at = d.closed_at AND p.deal_id = d.deal_id
-      CROSS JOIN LATERAL (SELECT CASE WHEN p.deal_id IS NULL THEN d.owner_id ELSE p.owner_id END AS owner_id) c
-     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
-       AND d.status = 'WON' AND NOT d.is_deleted AND c.owner_id IS NOT NULL AND """
 
 # A period is whole months, and these are what the rollup knows of close dates.
 SUM_OPEN = """
@@ -56,12 +37,14 @@ async def sum_quotas(connection: Connection, scope: Scope, window: Window) -> li
 
 
 async def sum_won(connection: Connection, scope: Scope, window: Window) -> list[DatedAmount[UUID]]:
-    """Add up what was won in the window, by the owner at the closing and the day of it in the report's time zone."""
-    where = scope.where(scope.time_zone, window.begin, window.end, scope.currency, window.last_day)
-    where.add_sql(governed_by(where, scope.caller, "c.owner_id"))
-    branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id", filtered_column="c.owner_id")
-    seen = " UNION ALL ".join(WON + branch for branch in branches)
-    return await _fetch(connection, SUM_WON + seen + ") w" + BY_DAY, where)
+    """Add up what was won in the window, by the owner at the closing, dated by the rates that the days have."""
+    rate_days = await list_rate_days(connection, scope.caller, window.first_day, window.last_day)
+    stretches = cut_window(window, scope.time_zone, by_month=False, rate_days=rate_days)
+    return [
+        DatedAmount(found.owner_id, found.total_amount, found.currency, stretches.first_day_of(found.number or 0))
+        for found in await sum_by_winner(connection, scope, stretches)
+        if found.owner_id is not None
+    ]
 
 
 async def sum_open(connection: Connection, scope: Scope, window: Window) -> list[DatedAmount[UUID]]:

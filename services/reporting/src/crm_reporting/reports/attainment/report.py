@@ -26,10 +26,7 @@ def to_months(query: AttainmentQuery, scope: Scope) -> Window:
 
 
 async def compile_report(connection: Connection, scope: Scope, window: Window) -> dict[str, Any]:
-    """Return the attainment report (semantics.md) of the users whom the caller sees.
-
-    What was won is read deal by deal; all else costs the same at any number of deals.
-    """
+    """Return the attainment report (semantics.md) of the users whom the caller sees."""
     sums = figures.Sums(
         quotas=await queries.sum_quotas(connection, scope, window),
         won=await queries.sum_won(connection, scope, window),

@@ -7,6 +7,7 @@ from crm_reporting.reports.closings.figures import ClosedSum
 from crm_reporting.reports.closings.stretches import Stretches
 from crm_reporting.reports.scope import Scope
 from crm_shared.access import Permission
+from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
 
 COUNTED: Final = """
@@ -46,6 +47,13 @@ SHARED: Final = """
     SELECT width_bucket(d.closed_at, $3::timestamptz[]), d.owner_id, {stage_id}, d.status, d.currency, 1, {values}
       FROM deal_facts d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.status <> 'OPEN' AND NOT d.is_deleted AND {seen}"""
+# What another won than its owner of today: taken from the owner's sums, and put to the winner's where the deal is seen.
+WON_BY_OTHERS: Final = """
+    UNION ALL
+    SELECT width_bucket(h.closed_at, $3::timestamptz[]), h.{user_id}, NULL, 'WON', h.currency, {sign},
+           {sign} * COALESCE(h.amount <> 0, false)::int, {sign} * COALESCE(h.amount, 0), 0
+      FROM handed_over_wins h
+     WHERE h.tenant_id = $1 AND h.pipeline_id = $2 AND h.closed_at >= {first} AND h.closed_at < {last} AND {seen}"""
 VALUES: Final = """COALESCE(d.amount <> 0, false)::int AS valued, COALESCE(d.amount, 0) AS amount,
                extract(epoch FROM GREATEST(d.closed_at - d.created_at, interval '0')) AS cycle_s"""
 BY_STRETCH: Final = ") c WHERE {kept} GROUP BY 1, 2, 3, 4, 5 HAVING sum(c.deal_count) <> 0"
@@ -56,14 +64,29 @@ async def sum_of_window(
 ) -> list[ClosedSum]:
     """Add up what closed in the stretches, all of a window."""
     where = _begin(scope, stretches)
-    count = where.number(len(stretches.first_days))
-    first, last = where.number(stretches.cuts[0]), where.number(stretches.cuts[-1])
-    days = " AND ".join(f"({instant}::timestamptz AT TIME ZONE 'UTC')::date" for instant in (first, last))
-    parts = _Parts(f"r.closed_day BETWEEN {days}", "true", f"d.closed_at >= {first} AND d.closed_at < {last}")
-    statement = _compose(scope, where, parts, by_owner=by_owner) + BY_STRETCH.format(
-        kept=f"c.number BETWEEN 1 AND {count}"
-    )
-    rows = await connection.fetch(statement, *where.parameters)
+    asked = _ask_window(where, stretches)
+    of_shares = f"d.closed_at >= {asked.first} AND d.closed_at < {asked.last}"
+    statement = _compose(scope, where, _Parts(asked.of_days, "true", of_shares), by_owner=by_owner)
+    rows = await connection.fetch(statement + BY_STRETCH.format(kept=asked.kept), *where.parameters)
+    return [ClosedSum(**row) for row in rows]
+
+
+async def sum_by_winner(connection: Connection, scope: Scope, stretches: Stretches) -> list[ClosedSum]:
+    """Add up what was won in the stretches by who owned it then, of the users in sight: `owner_id` is theirs.
+
+    The owners asked for are these users; what nobody owned then is left out.
+    """
+    where = _begin(scope, stretches)
+    asked = _ask_window(where, stretches)
+    parts = _Parts(f"r.status = 'WON' AND {asked.of_days}", "d.status = 'WON'", None)
+    statement = _compose(scope, where, parts, by_owner=True)
+    [of_owners] = scope.list_branches(where.fork(), "h.owner_id", contact_id=None)
+    statement += _move(asked, "owner_id", "-1", of_owners)
+    of_winners = where.fork().add_sql(governed_by(where, scope.caller, "h.winner_id"))
+    for seen in scope.list_branches(of_winners, "h.owner_id", contact_id="h.contact_id", filtered_column="h.winner_id"):
+        statement += _move(asked, "winner_id", "1", seen)
+    kept = f"{asked.kept} AND c.owner_id IS NOT NULL"
+    rows = await connection.fetch(statement + BY_STRETCH.format(kept=kept), *where.parameters)
     return [ClosedSum(**row) for row in rows]
 
 
@@ -80,11 +103,34 @@ async def sum_of_stages(
 
 
 class _Parts(NamedTuple):
-    """Clauses for the parts of one statement: over days' sums, over facts at edges, over facts that a share shows."""
+    """Clauses for the parts of one statement: over days' sums, over facts at edges, over facts that a share shows.
+
+    None of shares: these are not to be added.
+    """
 
     of_days: str
     of_edges: str
-    of_shares: str
+    of_shares: str | None
+
+
+class _Asked(NamedTuple):
+    """A window in SQL: the numbers of its ends, the days' sums that touch it, and which stretches are its own."""
+
+    first: str
+    last: str
+    of_days: str
+    kept: str
+
+
+def _ask_window(where: Where, stretches: Stretches) -> _Asked:
+    count = where.number(len(stretches.first_days))
+    first, last = where.number(stretches.cuts[0]), where.number(stretches.cuts[-1])
+    days = " AND ".join(f"({instant}::timestamptz AT TIME ZONE 'UTC')::date" for instant in (first, last))
+    return _Asked(first, last, f"r.closed_day BETWEEN {days}", f"c.number BETWEEN 1 AND {count}")
+
+
+def _move(asked: _Asked, user_id: str, sign: str, seen: str) -> str:
+    return WON_BY_OTHERS.format(user_id=user_id, sign=sign, first=asked.first, last=asked.last, seen=seen)
 
 
 def _begin(scope: Scope, stretches: Stretches) -> Where:
@@ -109,7 +155,7 @@ def _compose(scope: Scope, where: Where, parts: _Parts, *, by_owner: bool = Fals
         owner_id="c.owner_id" if by_owner else "NULL::uuid", stage_id="c.stage_id" if by_stage else "NULL::uuid"
     )
     statement += ROLLED + of_days + AT_EDGES.format(stage_id=stage_id, values=VALUES, seen=of_edges)
-    if scope.caller.has_shares and not sees_all:
+    if parts.of_shares is not None and scope.caller.has_shares and not sees_all:
         shared = where.fork().add_sql(parts.of_shares)
         for seen in scope.list_branches(shared, "d.owner_id", contact_id="d.contact_id")[1:]:
             statement += SHARED.format(stage_id=stage_id, values=VALUES, seen=seen)

@@ -1,0 +1,1 @@
+"""Who won a deal where that is another than who owns it today."""
