@@ -106,7 +106,15 @@ class Side:
 
     async def forget_reports(self) -> None:
         async with self.reporting.database.begin_as_worker() as transaction:
-            for table in (*REPORTED, "stages", "pipelines", "closing_rollup", "period_rollup", "stay_rollup", "handed_over_wins"):
+            for table in (
+                *REPORTED,
+                "stages",
+                "pipelines",
+                "closing_rollup",
+                "period_rollup",
+                "stay_rollup",
+                "handed_over_wins",
+            ):
                 await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", self.tenant.id)  # noqa: S608
 
     async def list_default_pipelines(self) -> list[str]:

@@ -44,8 +44,8 @@ def verify(
         if any(one.table == table for one in found):
             typer.echo(f"{table}: {remedy}.")
     if found:
-        typer.echo("That takes the deals and activities that reporting knows for right. Where some are missing or were written to by")
-        typer.echo("hand, `crm-reporting rebuild` makes everything again from the topics.")
+        typer.echo("That takes the deals and activities that reporting knows for right. Where some are missing or were")
+        typer.echo("written to by hand, `crm-reporting rebuild` makes everything again from the topics.")
         raise typer.Exit(1)
     typer.echo("sums and periods are what deals and activities say")
 

@@ -9,6 +9,7 @@ from crm_reporting.activities import projections as activity_projections
 from crm_reporting.activities import store as activity_store
 from crm_reporting.activities import sums as activity_sums
 from crm_reporting.closings import store as closing_store
+from crm_reporting.emails.store import link_emails
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
 from crm_reporting.history import sums as history_sums
@@ -96,6 +97,7 @@ async def keep_activities(batch: list[Event], database: Database) -> None:
     async with database.begin_as_worker() as transaction:
         days = await activity_store.save_facts(transaction, facts)
         await activity_sums.add_days(transaction, days)
+        await link_emails(transaction, [fact[:2] for fact in facts])
         await store.note_progress(transaction, batch)
 
 

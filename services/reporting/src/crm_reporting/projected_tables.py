@@ -91,8 +91,25 @@ PROJECTIONS: Final = (
         "reporting.activities",
         ("activity_facts",),
         (
-            ProjectedTable("activity_facts", ("tenant_id", "activity_id"), is_republished=True, record="activity_id"),
+            ProjectedTable(
+                "activity_facts",
+                ("tenant_id", "activity_id"),
+                is_republished=True,
+                lookups=(
+                    *("activity_facts_thread", "activity_facts_named"),
+                    *("activity_facts_message", "activity_facts_references"),
+                ),
+                record="activity_id",
+            ),
             ProjectedTable("activity_rollup", ("tenant_id", "done_day", "user_id")),
+            ProjectedTable(
+                "email_contacts",
+                ("tenant_id", "email_id", "contact_id"),
+                lookups=("email_contacts_stream",),
+                record="email_id",
+            ),
+            ProjectedTable("received_emails", ("tenant_id", "email_id"), lookups=("received_emails_by_reply",)),
+            ProjectedTable("sent_emails", ("tenant_id", "email_id"), lookups=("sent_emails_by_answer",)),
         ),
     ),
 )

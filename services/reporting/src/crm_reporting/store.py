@@ -9,6 +9,7 @@ from typing import Any
 
 from crm_reporting.activities.sums import recount_days
 from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
+from crm_reporting.emails.recount import relink_emails
 from crm_reporting.history.sums import FormerFact, recount_periods
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
 from crm_reporting.row_arrays import to_columns
@@ -199,6 +200,7 @@ async def recount(transaction: Transaction) -> None:
     await remake_stays(transaction)
     await remake_wins(transaction)
     await recount_days(transaction)
+    await relink_emails(transaction)
 
 
 async def save_facts(

@@ -43,15 +43,19 @@ class Mailbox:
 
     async def log(self, direction: str, hours: float, thread: UUID | None = None, **fields: Any) -> PublishedRecord:
         """Log an e-mail so many hours after noon of 10 November; in a thread of its own unless one is named."""
-        told = publish_activity(
+        told = self.write(direction, hours, thread_id=thread, **fields)
+        await keep_activities([told.publish()], self.reporting.database)
+        return told
+
+    def write(self, direction: str, hours: float, **fields: Any) -> PublishedRecord:
+        """Make such an e-mail, of which nothing has been told yet."""
+        return publish_activity(
             self.tenant,
             "EMAIL",
             self.tenant.rep,
             NOON + timedelta(hours=hours),
-            **{"direction": direction, "thread_id": thread, "contact_ids": [self.contact_id], **fields},
+            **{"direction": direction, "contact_ids": [self.contact_id], **fields},
         )
-        await keep_activities([told.publish()], self.reporting.database)
-        return told
 
 
 @dataclass

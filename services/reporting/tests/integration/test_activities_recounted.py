@@ -1,5 +1,6 @@
 """Activities told at random, in any order and repeatedly: both reports against the same counted again without SQL."""
 
+import asyncio
 import random
 import statistics
 from collections import Counter, defaultdict
@@ -11,14 +12,18 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from services.reporting.tests.integration.mail_stories import Reporting, World
+from services.reporting.tests.integration.mail_stories import Mailbox, Reporting, World
 
+from crm_reporting.consumers import keep_activities
+from crm_reporting.verification import find_differences
+from crm_shared.database import Database
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
 from crm_testing.published_records import PublishedRecord
 
 pytestmark = pytest.mark.engines
 
+LINKED: Final = "SELECT count(reply_id) FROM received_emails WHERE tenant_id = $1"
 ZONES: Final = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC")
 COLUMNS: Final = {"CALL": "calls", "EMAIL": "emails", "MEETING": "meetings", "NOTE": "notes", "TASK": "tasks_done"}
 WEEK: Final = timedelta(hours=168)
@@ -198,6 +203,8 @@ async def ask(reporting: Reporting, person: Person, report: str, question: Quest
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_both_reports_are_what_a_recount_gives(reporting: Reporting, tenant: SeededTenant, seed: int) -> None:
     world = await World.publish(reporting, tenant, seed, activities=320)
+    async with reporting.database.read_as_worker() as connection:
+        assert await find_differences(connection, tenant.id) == []
     for person in tenant.people:
         for question in list_questions(world, seed):
             recount = Recount(world, person, question)
@@ -207,3 +214,20 @@ async def test_both_reports_are_what_a_recount_gives(reporting: Reporting, tenan
             assert metrics["users"] == recount.count_responses(user_ids), question
             times = await ask(reporting, person, "response-times", question)
             assert times["items"] == recount.measure(), question
+
+
+async def test_batches_at_once_do_not_miss_each_others_emails(reporting: Reporting, tenant: SeededTenant) -> None:
+    """Each reply comes at the same time as what it answers, and neither is there when the other is looked for."""
+    mailbox = Mailbox(reporting, tenant)
+    events = []
+    for number in range(60):
+        direction, contact_id = ("INBOUND", "OUTBOUND")[number % 2], tenant.people[number % 3].id
+        told = mailbox.write(direction, number, contact_ids=[contact_id], thread_id=tenant.people[number % 4].id)
+        events.append(told.publish())
+    dsn = reporting.settings.worker_dsn.get_secret_value()
+    async with Database.opened(dsn, max_size=6) as database:
+        await asyncio.gather(*(keep_activities([event], database) for event in events))
+        async with database.read_as_worker() as connection:
+            assert await find_differences(connection, tenant.id) == []
+            linked = await connection.fetchval(LINKED, tenant.id)
+    assert linked > len(events) // 3

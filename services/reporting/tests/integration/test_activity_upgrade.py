@@ -1,8 +1,9 @@
-"""The upgrade that brings sums of activities makes them of those that are there."""
+"""The upgrades that bring sums of activities and what answers e-mails make them of the activities there are."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -22,6 +23,22 @@ ADD_FACTS: Final = """
 """
 
 
+ADD_EMAILS: Final = """
+    INSERT INTO activity_facts (tenant_id, activity_id, version, type, user_id, contact_ids, direction, occurred_at,
+                                thread_id, in_reply_to, reference_keys, is_automatic, is_system, is_deleted)
+    SELECT $1, ('00000000-0000-4000-8000-00000000000' || number)::uuid, 1, 'EMAIL', $2, ARRAY[$1::uuid],
+           CASE WHEN sent THEN 'OUTBOUND' ELSE 'INBOUND' END, '2026-11-02Z'::timestamptz + hours * interval '1 hour',
+           CASE WHEN number < 4 THEN $1::uuid ELSE $2::uuid END,
+           CASE WHEN number = 6 THEN '00000000-0000-4000-8000-000000000003'::uuid END, '{}', false, false, false
+      FROM (VALUES (1, false, 0), (2, false, 1), (3, true, 2), (4, true, 3), (5, false, 4), (6, false, 400))
+           AS told (number, sent, hours)
+"""
+
+
+def email(number: int) -> UUID:
+    return UUID(f"00000000-0000-4000-8000-00000000000{number}")
+
+
 async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) -> None:
     async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0021") as upgrade:
         tenant_id = uuid4()
@@ -39,3 +56,22 @@ async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) 
         ]
         assert await find_differences(upgrade.admin, tenant_id) == []
         assert await upgrade.admin.fetchval("SELECT count(*) FROM pg_policy WHERE polname = 'owner_repairs'") == 0
+
+
+async def test_an_upgrade_finds_what_answers_each_email(postgres_admin_dsn: str) -> None:
+    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0021") as upgrade:
+        tenant_id = uuid4()
+        await upgrade.admin.execute(ADD_EMAILS, tenant_id, uuid4())
+
+        await upgrade.finish()
+
+        received = await upgrade.admin.fetch("SELECT email_id, reply_id FROM received_emails ORDER BY 1")
+        assert [tuple(row) for row in received] == [
+            (email(1), email(3)), (email(2), email(3)), (email(5), None), (email(6), None),
+        ]  # fmt: skip
+        sent = await upgrade.admin.fetch("SELECT email_id, answer_id, block_began_at FROM sent_emails ORDER BY 1")
+        assert [tuple(row) for row in sent] == [
+            (email(3), email(5), datetime(2026, 11, 2, tzinfo=UTC)),
+            (email(4), email(5), None),
+        ]
+        assert await find_differences(upgrade.admin, tenant_id) == []

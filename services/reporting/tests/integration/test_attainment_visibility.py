@@ -172,5 +172,6 @@ async def test_deals_whose_past_is_not_known_are_their_present_owners(
     story.edit(owner_id=tenant.other_rep.id)
     await publish(reporting, story)
     async with reporting.database.begin_as_worker() as transaction:
-        await transaction.execute("DELETE FROM deal_periods WHERE tenant_id = $1", tenant.id)
+        for table in ("deal_periods", "handed_over_wins"):
+            await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", tenant.id)  # noqa: S608 - our names
     assert await read_won(reporting, tenant.admin) == {"Otto Other": "10.00"}

@@ -1,4 +1,4 @@
-"""The upgrades that bring sums of closings, of stays and of periods, and the wins of others, make them of the deals there are."""
+"""The upgrades that bring sums of closings, stays and periods, and wins of others, make them of the deals there are."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -17,6 +17,7 @@ from crm_reporting.activities.sums import recount_days
 from crm_reporting.app import make_app
 from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
+from crm_reporting.emails.recount import relink_emails
 from crm_reporting.history.sums import recount_periods
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import remake_stays
@@ -80,7 +81,7 @@ ACTIVITIES: Final = """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
-    "handed_over_wins",
+    *("handed_over_wins", "email_contacts", "received_emails", "sent_emails"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -146,6 +147,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await remake_stays(transaction)
         await remake_wins(transaction)
         await recount_days(transaction)
+        await relink_emails(transaction)
     return tenant, pipeline
 
 

@@ -4,11 +4,13 @@ from decimal import Decimal
 from typing import Final
 
 import pytest
+from services.reporting.tests.integration.mail_stories import Mailbox
 from typer.testing import CliRunner
 
 from crm_reporting.activities.sums import recount_days
 from crm_reporting.cli import main
 from crm_reporting.consumers import keep_activities, keep_pipelines, project_deals
+from crm_reporting.emails.recount import relink_emails
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.verification import DIFFERENCES, REMEDIES, Difference, find_differences, make_turn, watch_differences
 from crm_reporting.wins.store import remake_wins
@@ -144,6 +146,29 @@ async def test_a_sum_of_activities_that_is_wrong_is_seen_and_made_anew(
     assert await find(reporting, tenant) == [Difference(tenant.id, "activity_rollup", row_count)]
     async with reporting.database.begin_as_worker() as transaction:
         await recount_days(transaction)
+    assert await find(reporting, tenant) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "table", "row_count"),
+    [
+        ("DELETE FROM email_contacts WHERE tenant_id = $1 AND is_received", "email_contacts", 1),
+        ("UPDATE received_emails SET reply_id = NULL WHERE tenant_id = $1", "received_emails", 1),
+        ("UPDATE sent_emails SET block_began_at = sent_at WHERE tenant_id = $1", "sent_emails", 1),
+        ("DELETE FROM sent_emails WHERE tenant_id = $1", "sent_emails", 1),
+    ],
+)
+async def test_a_link_of_emails_that_is_wrong_is_seen_and_made_anew(
+    reporting: Reporting, mailbox: Mailbox, statement: str, table: str, row_count: int
+) -> None:
+    tenant = mailbox.tenant
+    for direction, hours in (("INBOUND", 0), ("OUTBOUND", 1)):
+        await mailbox.log(direction, hours)
+    assert await find(reporting, tenant) == []
+    await execute(reporting, statement, tenant)
+    assert await find(reporting, tenant) == [Difference(tenant.id, table, row_count)]
+    async with reporting.database.begin_as_worker() as transaction:
+        await relink_emails(transaction)
     assert await find(reporting, tenant) == []
 
 

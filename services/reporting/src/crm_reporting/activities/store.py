@@ -38,7 +38,7 @@ SAVE_FACTS: Final = (
         UNION ALL
         SELECT 1, (after).* FROM written
     )
-    """
+    """  # noqa: S608 - texts of ours
     + LIST_CHANGES
 )
 

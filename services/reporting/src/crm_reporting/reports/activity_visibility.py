@@ -74,6 +74,11 @@ class ActivityScope:
     def today(self) -> date:
         return day_at(self.now, self.time_zone)
 
+    @property
+    def is_of_all(self) -> bool:
+        """Whether nothing is out of sight, and no deal asked about: what answers what is known then without looking."""
+        return self.pipeline_id is None and self.caller.can(Permission.SEE_ALL)
+
     def of_users(self, where: Where, column: LiteralString) -> str:
         """Return the clause for what is seen by its user alone, of the users asked for. `column` has its alias."""
         clause = governed_by(where, self.caller, column)

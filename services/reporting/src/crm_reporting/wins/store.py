@@ -64,7 +64,7 @@ MAKE: Final = (
 RECOMPUTED: Final = WINS.format(deals=ALL) + " AND ($1::uuid IS NULL OR f.tenant_id = $1)"
 REMAKE: Final = (
     "DELETE FROM handed_over_wins WHERE $1::uuid IS NULL OR tenant_id = $1",
-    "INSERT INTO handed_over_wins (" + COLUMNS + ") " + RECOMPUTED,  # noqa: S608 - texts of ours
+    "INSERT INTO handed_over_wins (" + COLUMNS + ") " + RECOMPUTED,
 )
 
 

@@ -59,6 +59,15 @@ COUNT_RESPONSES: Final = """
       LEFT JOIN answered a ON a.activity_id = s.activity_id
      GROUP BY s.user_id
 """
+# For who sees all, what answers each e-mail is kept.
+COUNT_KEPT: Final = """
+    SELECT s.user_id, count(*) AS emails_sent, count(s.answered_at) AS responses,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM s.answered_at - s.sent_at)::float8)
+               AS median_response_s
+      FROM sent_emails s
+     WHERE s.tenant_id = $1 AND s.sent_at >= $2 AND s.sent_at < $3 AND s.user_id IS NOT NULL AND {of_users}
+     GROUP BY s.user_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,12 @@ class Responses:
 async def count_responses(connection: Connection, scope: ActivityScope, window: Window) -> list[Responses]:
     """Count the e-mails that each rep sent in the window, and those answered, be it after its end."""
     where = Where(scope.caller.tenant_id, window.begin, window.end)
-    sought = scope.seek(where)
-    mails = (SENT + RECEIVED).format(
-        joins=sought.joins, is_counted=f"{sought.is_seen} AND {sought.is_asked_for}", is_seen=sought.is_seen
-    )
-    rows = await connection.fetch(mails + COUNT_RESPONSES, *where.parameters)
+    if scope.is_of_all:
+        statement = COUNT_KEPT.format(of_users=scope.of_users(where, "s.user_id"))
+    else:
+        sought = scope.seek(where)
+        is_counted = f"{sought.is_seen} AND {sought.is_asked_for}"
+        mails = (SENT + RECEIVED).format(joins=sought.joins, is_counted=is_counted, is_seen=sought.is_seen)
+        statement = mails + COUNT_RESPONSES
+    rows = await connection.fetch(statement, *where.parameters)
     return [Responses(**row) for row in rows]

@@ -11,7 +11,7 @@ from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
 
 COUNTED: Final = """
-    SELECT c.number, {owner_id} AS owner_id, {stage_id} AS stage_id, c.status, c.currency,
+    SELECT {number} AS number, {owner_id} AS owner_id, {stage_id} AS stage_id, c.status, c.currency,
            sum(c.deal_count)::bigint AS deal_count, sum(c.valued_count)::bigint AS valued_count,
            sum(c.total_amount) AS total_amount, sum(c.total_cycle_s) AS total_cycle_s
       FROM ("""
@@ -22,6 +22,11 @@ ROLLED: Final = """
      WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
 OF_ALL: Final = "r.is_of_all AND r.owner_id IS NULL"
 OF_OWNERS: Final = "NOT r.is_of_all"
+
+EACH_STRETCH: Final = "c.number"
+# Where rates change, what is in the report's own currency stays in the stretch that its day's sum went to. So it is
+# counted as of one stretch where it has to meet what was taken away by its own moment.
+OWN_CURRENCY_AT_ONCE: Final = "CASE WHEN c.currency = $7 THEN 1 ELSE c.number END"
 
 # A fact at an edge is taken from the stretch that its day's sum went to, and put where it belongs. One probe of an
 # index for each edge, whatever the planner knows of the rows.
@@ -79,7 +84,7 @@ async def sum_by_winner(connection: Connection, scope: Scope, stretches: Stretch
     where = _begin(scope, stretches)
     asked = _ask_window(where, stretches)
     parts = _Parts(f"r.status = 'WON' AND {asked.of_days}", "d.status = 'WON'", None)
-    statement = _compose(scope, where, parts, by_owner=True)
+    statement = _compose(scope, where, parts, by_owner=True, number=OWN_CURRENCY_AT_ONCE)
     [of_owners] = scope.list_branches(where.fork(), "h.owner_id", contact_id=None)
     statement += _move(asked, "owner_id", "-1", of_owners)
     of_winners = where.fork().add_sql(governed_by(where, scope.caller, "h.winner_id"))
@@ -144,7 +149,15 @@ def _begin(scope: Scope, stretches: Stretches) -> Where:
     )
 
 
-def _compose(scope: Scope, where: Where, parts: _Parts, *, by_owner: bool = False, by_stage: bool = False) -> str:
+def _compose(
+    scope: Scope,
+    where: Where,
+    parts: _Parts,
+    *,
+    by_owner: bool = False,
+    by_stage: bool = False,
+    number: str = EACH_STRETCH,
+) -> str:
     sees_all = scope.caller.can(Permission.SEE_ALL)
     needs_owners = by_owner or bool(scope.owner_ids) or not sees_all
     rolled = where.fork().add_sql(OF_OWNERS if needs_owners else OF_ALL).add_sql(parts.of_days)
@@ -152,7 +165,9 @@ def _compose(scope: Scope, where: Where, parts: _Parts, *, by_owner: bool = Fals
     [of_edges] = scope.list_branches(where.fork().add_sql(parts.of_edges), "d.owner_id", contact_id=None)
     stage_id = "d.stage_id" if by_stage else "NULL::uuid"
     statement = COUNTED.format(
-        owner_id="c.owner_id" if by_owner else "NULL::uuid", stage_id="c.stage_id" if by_stage else "NULL::uuid"
+        number=number,
+        owner_id="c.owner_id" if by_owner else "NULL::uuid",
+        stage_id="c.stage_id" if by_stage else "NULL::uuid",
     )
     statement += ROLLED + of_days + AT_EDGES.format(stage_id=stage_id, values=VALUES, seen=of_edges)
     if parts.of_shares is not None and scope.caller.has_shares and not sees_all:

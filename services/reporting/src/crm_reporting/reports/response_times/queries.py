@@ -65,6 +65,25 @@ MEASURE: Final = """
      ORDER BY m.user_id
 """
 
+# For who sees all, what answers each message is kept.
+MEASURE_KEPT: Final = """
+    SELECT user_id, COALESCE(b.answered, 0) AS answered, b.quantiles_s, COALESCE(w.unanswered, 0) AS unanswered,
+           w.oldest_unanswered_at
+      FROM (SELECT s.block_user_id AS user_id, count(*) AS answered,
+                   percentile_cont(ARRAY[0.5, 0.9])
+                       WITHIN GROUP (ORDER BY extract(epoch FROM s.sent_at - s.block_began_at)::float8) AS quantiles_s
+              FROM sent_emails s
+             WHERE s.tenant_id = $1 AND s.block_began_at >= $2 AND s.block_began_at < $3
+               AND s.block_user_id IS NOT NULL AND {of_blocks}
+             GROUP BY s.block_user_id) b
+      FULL JOIN (
+            SELECT r.user_id, count(*) AS unanswered, min(r.received_at) AS oldest_unanswered_at
+              FROM received_emails r
+             WHERE r.tenant_id = $1 AND r.reply_id IS NULL AND r.user_id IS NOT NULL AND {of_waiting}
+             GROUP BY r.user_id) w USING (user_id)
+     ORDER BY user_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -80,5 +99,12 @@ class Measured:
 async def measure(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
     """Measure by rep: the blocks that began in the window and were answered, and all that waits."""
     where = Where(scope.caller.tenant_id, window.begin, window.end)
-    statement = EMAILS.format(**scope.seek(where)._asdict()) + MEASURE
+    if scope.is_of_all:
+        users = {
+            "of_blocks": scope.of_users(where, "s.block_user_id"),
+            "of_waiting": scope.of_users(where, "r.user_id"),
+        }
+        statement = MEASURE_KEPT.format(**users)
+    else:
+        statement = EMAILS.format(**scope.seek(where)._asdict()) + MEASURE
     return [Measured(**row) for row in await connection.fetch(statement, *where.parameters)]
