@@ -1129,3 +1129,334 @@ DROP POLICY owner_repairs ON deal_facts;
 -- == 0022
 -- All that a tenant has set, as its newest event said. Null: not heard since this column came.
 ALTER TABLE directory_tenants ADD COLUMN state jsonb;
+
+-- == 0023
+CREATE TABLE activity_rollup (
+    tenant_id  uuid NOT NULL,
+    done_day   date NOT NULL,
+    user_id    uuid NOT NULL,
+    calls      bigint NOT NULL,
+    emails     bigint NOT NULL,
+    meetings   bigint NOT NULL,
+    notes      bigint NOT NULL,
+    tasks_done bigint NOT NULL,
+    PRIMARY KEY (tenant_id, done_day, user_id)
+) WITH (fillfactor = 70);;
+
+ALTER TABLE activity_rollup ADD CONSTRAINT activity_rollup_in_time CHECK (done_day BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE activity_rollup ENABLE ROW LEVEL SECURITY;
+ALTER TABLE activity_rollup FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON activity_rollup
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON activity_rollup TO reporting_worker USING (true) WITH CHECK (true);;
+
+CREATE POLICY owner_repairs ON activity_rollup TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON activity_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE activity_facts IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO activity_rollup (tenant_id, done_day, user_id, calls, emails, meetings, notes, tasks_done)
+SELECT tenant_id, (done_at AT TIME ZONE 'UTC')::date, user_id, count(*) FILTER (WHERE type = 'CALL'),
+       count(*) FILTER (WHERE type = 'EMAIL'), count(*) FILTER (WHERE type = 'MEETING'),
+       count(*) FILTER (WHERE type = 'NOTE'), count(*) FILTER (WHERE type = 'TASK')
+  FROM (SELECT *, CASE WHEN type = 'TASK' THEN completed_at ELSE occurred_at END AS done_at FROM activity_facts) f
+ WHERE counts AND user_id IS NOT NULL AND done_at IS NOT NULL
+ GROUP BY 1, 2, 3;
+DROP POLICY owner_repairs ON activity_rollup;
+DROP POLICY owner_repairs ON activity_facts;
+
+-- == 0024
+CREATE TABLE handed_over_wins (
+    tenant_id   uuid NOT NULL,
+    deal_id     uuid NOT NULL,
+    pipeline_id uuid NOT NULL,
+    owner_id    uuid,
+    winner_id   uuid,
+    contact_id  uuid,
+    closed_at   timestamptz NOT NULL,
+    currency    text NOT NULL,
+    amount      numeric CHECK (abs(amount) < 'Infinity'),
+    PRIMARY KEY (tenant_id, deal_id)
+) WITH (fillfactor = 85);
+CREATE INDEX handed_over_wins_by_time ON handed_over_wins (tenant_id, pipeline_id, closed_at);;
+
+ALTER TABLE handed_over_wins ADD CONSTRAINT handed_over_wins_in_time CHECK (closed_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE handed_over_wins ENABLE ROW LEVEL SECURITY;
+ALTER TABLE handed_over_wins FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON handed_over_wins
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON handed_over_wins TO reporting_worker USING (true) WITH CHECK (true);;
+
+CREATE POLICY owner_repairs ON handed_over_wins TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON deal_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON deal_periods TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE deal_facts, deal_periods IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO handed_over_wins (tenant_id, deal_id, pipeline_id, owner_id, winner_id, contact_id, closed_at, currency,
+                              amount)
+SELECT f.tenant_id, f.deal_id, f.pipeline_id, f.owner_id, p.owner_id, f.contact_id, f.closed_at, f.currency,
+       f.amount
+  FROM deal_facts f
+  JOIN (SELECT DISTINCT ON (tenant_id, deal_id, closed_at) tenant_id, deal_id, closed_at, owner_id
+          FROM deal_periods
+         WHERE status = 'WON'
+         ORDER BY tenant_id, deal_id, closed_at, valid_from) p USING (tenant_id, deal_id, closed_at)
+ WHERE f.status = 'WON' AND NOT f.is_deleted AND p.owner_id IS DISTINCT FROM f.owner_id;
+DROP POLICY owner_repairs ON deal_periods;
+DROP POLICY owner_repairs ON deal_facts;
+DROP POLICY owner_repairs ON handed_over_wins;
+
+-- == 0025
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_thread_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_thread_new ON 
+        activity_facts (tenant_id, thread_id, direction, occurred_at, activity_id) WHERE counts AND type = 'EMAIL';
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_thread;
+
+ALTER INDEX activity_facts_thread_new RENAME TO activity_facts_thread;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_named_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_named_new ON 
+        activity_facts (tenant_id, in_reply_to, occurred_at, activity_id)
+         WHERE counts AND type = 'EMAIL' AND direction = 'INBOUND' AND in_reply_to IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_named;
+
+ALTER INDEX activity_facts_named_new RENAME TO activity_facts_named;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_message_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_message_new ON activity_facts (tenant_id, message_key) WHERE message_key IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_message;
+
+ALTER INDEX activity_facts_message_new RENAME TO activity_facts_message;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_references_new ON 
+        activity_facts USING gin (reference_keys) WHERE counts AND type = 'EMAIL' AND direction = 'INBOUND';
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references;
+
+ALTER INDEX activity_facts_references_new RENAME TO activity_facts_references;
+
+CREATE TABLE email_contacts (
+    tenant_id   uuid NOT NULL,
+    email_id    uuid NOT NULL,
+    contact_id  uuid NOT NULL,
+    is_received boolean NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, email_id, contact_id)
+);
+CREATE INDEX email_contacts_stream ON email_contacts (tenant_id, contact_id, is_received, occurred_at, email_id);
+
+CREATE TABLE received_emails (
+    tenant_id   uuid NOT NULL,
+    email_id    uuid NOT NULL,
+    user_id     uuid,
+    received_at timestamptz NOT NULL,
+    reply_id    uuid,
+    PRIMARY KEY (tenant_id, email_id)
+) WITH (fillfactor = 85);
+CREATE INDEX received_emails_by_reply ON received_emails (tenant_id, reply_id, received_at, email_id)
+ WHERE reply_id IS NOT NULL;
+CREATE INDEX received_emails_waiting ON received_emails (tenant_id, user_id, received_at) WHERE reply_id IS NULL;
+
+CREATE TABLE sent_emails (
+    tenant_id      uuid NOT NULL,
+    email_id       uuid NOT NULL,
+    user_id        uuid,
+    sent_at        timestamptz NOT NULL,
+    answer_id      uuid,
+    answered_at    timestamptz,
+    block_user_id  uuid,
+    block_began_at timestamptz,
+    PRIMARY KEY (tenant_id, email_id)
+) WITH (fillfactor = 85);
+CREATE INDEX sent_emails_by_answer ON sent_emails (tenant_id, answer_id) WHERE answer_id IS NOT NULL;
+CREATE INDEX sent_emails_by_time ON sent_emails (tenant_id, sent_at) INCLUDE (user_id, answered_at);
+CREATE INDEX sent_emails_by_block ON sent_emails (tenant_id, block_began_at) INCLUDE (block_user_id, sent_at)
+ WHERE block_began_at IS NOT NULL;;
+
+ALTER TABLE email_contacts ADD CONSTRAINT email_contacts_in_time CHECK (occurred_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE email_contacts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE email_contacts FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON email_contacts
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON email_contacts TO reporting_worker USING (true) WITH CHECK (true);;
+
+ALTER TABLE received_emails ADD CONSTRAINT received_emails_in_time CHECK (received_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE received_emails ENABLE ROW LEVEL SECURITY;
+ALTER TABLE received_emails FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON received_emails
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON received_emails TO reporting_worker USING (true) WITH CHECK (true);;
+
+ALTER TABLE sent_emails ADD CONSTRAINT sent_emails_in_time CHECK (sent_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00' AND answered_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00' AND block_began_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE sent_emails ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sent_emails FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON sent_emails
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON sent_emails TO reporting_worker USING (true) WITH CHECK (true);;
+
+CREATE POLICY owner_repairs ON activity_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON email_contacts TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON received_emails TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON sent_emails TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE activity_facts IN SHARE ROW EXCLUSIVE MODE;
+SET LOCAL enable_nestloop = off;
+INSERT INTO email_contacts (tenant_id, email_id, contact_id, is_received, occurred_at)
+SELECT a.tenant_id, a.activity_id, k.contact_id, a.direction = 'INBOUND', a.occurred_at
+  FROM activity_facts a
+ CROSS JOIN LATERAL (SELECT DISTINCT unnest(a.contact_ids) AS contact_id) k
+ WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts;
+INSERT INTO received_emails (tenant_id, email_id, user_id, received_at, reply_id)
+WITH 
+emails AS MATERIALIZED (
+    SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.in_reply_to,
+           a.message_key, a.reference_keys, a.direction = 'OUTBOUND' AS is_ours,
+           row_number() OVER (ORDER BY a.tenant_id, a.occurred_at, a.activity_id) AS place
+      FROM activity_facts a
+     WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts
+), threads AS (
+    SELECT e.place, e.is_ours,
+           min(e.place) FILTER (WHERE e.is_ours)
+               OVER (PARTITION BY e.tenant_id, e.thread_id ORDER BY e.place DESC) AS next_sent
+      FROM emails e
+), streams AS (
+    SELECT s.place, s.is_ours,
+           min(s.place) FILTER (WHERE s.is_ours) OVER behind AS next_sent,
+           min(s.place) FILTER (WHERE NOT s.is_ours) OVER behind AS next_received
+      FROM (SELECT e.tenant_id, e.place, e.is_ours, unnest(e.contact_ids) AS contact_id FROM emails e) s
+    WINDOW behind AS (PARTITION BY s.tenant_id, s.contact_id ORDER BY s.place DESC)
+), by_contact AS MATERIALIZED (
+    SELECT e.place, min(n.place) AS next
+      FROM (SELECT s.place, min(CASE WHEN s.is_ours THEN s.next_received ELSE s.next_sent END) AS next
+              FROM streams s
+             GROUP BY s.place) f
+      JOIN emails e ON e.place = f.place
+      JOIN emails n ON n.place = f.next AND n.occurred_at <= e.occurred_at + interval '168 hours'
+     GROUP BY e.place
+), replies AS MATERIALIZED (
+    SELECT e.tenant_id, e.activity_id, e.user_id, e.occurred_at, e.place, COALESCE(t.next_sent, c.next) AS reply
+      FROM emails e
+      JOIN threads t ON t.place = e.place
+      LEFT JOIN by_contact c ON c.place = e.place
+     WHERE NOT e.is_ours
+), named AS (
+    SELECT s.place, r.place AS answer
+      FROM emails s
+      JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
+                   AND r.occurred_at >= s.occurred_at
+     WHERE s.is_ours
+     UNION ALL
+    SELECT s.place, r.place
+      FROM emails s
+      JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
+              FROM emails e
+             WHERE NOT e.is_ours) r
+        ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+     WHERE s.is_ours
+     UNION ALL
+    SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours
+), answers AS (
+    SELECT place, min(answer) AS answer FROM named GROUP BY place
+), blocks AS (
+    SELECT reply, min(place) AS place FROM replies WHERE reply IS NOT NULL GROUP BY reply
+), found_received AS MATERIALIZED (
+    SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at AS received_at,
+           r.activity_id AS reply_id
+      FROM replies m
+      LEFT JOIN emails r ON r.place = m.reply
+), found_sent AS MATERIALIZED (
+    SELECT s.tenant_id, s.activity_id AS email_id, s.user_id, s.occurred_at AS sent_at,
+           r.activity_id AS answer_id, r.occurred_at AS answered_at, m.user_id AS block_user_id,
+           m.occurred_at AS block_began_at
+      FROM emails s
+      LEFT JOIN answers a ON a.place = s.place
+      LEFT JOIN emails r ON r.place = a.answer
+      LEFT JOIN blocks b ON b.reply = s.place
+      LEFT JOIN emails m ON m.place = b.place
+     WHERE s.is_ours
+)
+SELECT * FROM found_received;
+INSERT INTO sent_emails (tenant_id, email_id, user_id, sent_at, answer_id, answered_at, block_user_id,
+                         block_began_at)
+WITH 
+emails AS MATERIALIZED (
+    SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.in_reply_to,
+           a.message_key, a.reference_keys, a.direction = 'OUTBOUND' AS is_ours,
+           row_number() OVER (ORDER BY a.tenant_id, a.occurred_at, a.activity_id) AS place
+      FROM activity_facts a
+     WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts
+), threads AS (
+    SELECT e.place, e.is_ours,
+           min(e.place) FILTER (WHERE e.is_ours)
+               OVER (PARTITION BY e.tenant_id, e.thread_id ORDER BY e.place DESC) AS next_sent
+      FROM emails e
+), streams AS (
+    SELECT s.place, s.is_ours,
+           min(s.place) FILTER (WHERE s.is_ours) OVER behind AS next_sent,
+           min(s.place) FILTER (WHERE NOT s.is_ours) OVER behind AS next_received
+      FROM (SELECT e.tenant_id, e.place, e.is_ours, unnest(e.contact_ids) AS contact_id FROM emails e) s
+    WINDOW behind AS (PARTITION BY s.tenant_id, s.contact_id ORDER BY s.place DESC)
+), by_contact AS MATERIALIZED (
+    SELECT e.place, min(n.place) AS next
+      FROM (SELECT s.place, min(CASE WHEN s.is_ours THEN s.next_received ELSE s.next_sent END) AS next
+              FROM streams s
+             GROUP BY s.place) f
+      JOIN emails e ON e.place = f.place
+      JOIN emails n ON n.place = f.next AND n.occurred_at <= e.occurred_at + interval '168 hours'
+     GROUP BY e.place
+), replies AS MATERIALIZED (
+    SELECT e.tenant_id, e.activity_id, e.user_id, e.occurred_at, e.place, COALESCE(t.next_sent, c.next) AS reply
+      FROM emails e
+      JOIN threads t ON t.place = e.place
+      LEFT JOIN by_contact c ON c.place = e.place
+     WHERE NOT e.is_ours
+), named AS (
+    SELECT s.place, r.place AS answer
+      FROM emails s
+      JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
+                   AND r.occurred_at >= s.occurred_at
+     WHERE s.is_ours
+     UNION ALL
+    SELECT s.place, r.place
+      FROM emails s
+      JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
+              FROM emails e
+             WHERE NOT e.is_ours) r
+        ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+     WHERE s.is_ours
+     UNION ALL
+    SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours
+), answers AS (
+    SELECT place, min(answer) AS answer FROM named GROUP BY place
+), blocks AS (
+    SELECT reply, min(place) AS place FROM replies WHERE reply IS NOT NULL GROUP BY reply
+), found_received AS MATERIALIZED (
+    SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at AS received_at,
+           r.activity_id AS reply_id
+      FROM replies m
+      LEFT JOIN emails r ON r.place = m.reply
+), found_sent AS MATERIALIZED (
+    SELECT s.tenant_id, s.activity_id AS email_id, s.user_id, s.occurred_at AS sent_at,
+           r.activity_id AS answer_id, r.occurred_at AS answered_at, m.user_id AS block_user_id,
+           m.occurred_at AS block_began_at
+      FROM emails s
+      LEFT JOIN answers a ON a.place = s.place
+      LEFT JOIN emails r ON r.place = a.answer
+      LEFT JOIN blocks b ON b.reply = s.place
+      LEFT JOIN emails m ON m.place = b.place
+     WHERE s.is_ours
+)
+SELECT * FROM found_sent;
+DROP POLICY owner_repairs ON sent_emails;
+DROP POLICY owner_repairs ON received_emails;
+DROP POLICY owner_repairs ON email_contacts;
+DROP POLICY owner_repairs ON activity_facts;

@@ -40,7 +40,7 @@ def email(number: int) -> UUID:
 
 
 async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) -> None:
-    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0021") as upgrade:
+    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0022") as upgrade:
         tenant_id = uuid4()
         await upgrade.admin.execute(ADD_FACTS, tenant_id, uuid4())
 
@@ -59,7 +59,7 @@ async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) 
 
 
 async def test_an_upgrade_finds_what_answers_each_email(postgres_admin_dsn: str) -> None:
-    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0021") as upgrade:
+    async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0022") as upgrade:
         tenant_id = uuid4()
         await upgrade.admin.execute(ADD_EMAILS, tenant_id, uuid4())
 

@@ -5,8 +5,8 @@ from alembic import op
 from crm_shared.database.rls import protect
 from crm_shared.database.time_range_checks import range_check
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 # `winner_id` owned the deal when it closed; null of what was nobody's then. A deal whose winner owns it has no row.
 WINS = """

@@ -6,8 +6,8 @@ from crm_shared.database.index_builds import to_rebuild
 from crm_shared.database.rls import protect
 from crm_shared.database.time_range_checks import range_check
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 # By what the projection finds what an e-mail may answer, and what may answer it. Built while others write.
 LOOKUPS = {

@@ -5,8 +5,8 @@ from alembic import op
 from crm_shared.database.rls import protect
 from crm_shared.database.time_range_checks import range_check
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 # A day is UTC's: that on which an activity happened, or a task was done. What counts nowhere and what nobody did are in
 # no row. Rows that come to nothing are deleted.
