@@ -6,7 +6,7 @@ from crm_reporting import consumers, projections
 from crm_reporting.activities import projections as activity_projections
 from crm_reporting.consumers import keep_activities, keep_pipelines, project_deals
 from crm_reporting.history import projections as histories
-from crm_reporting.reports.activity_metrics import queries as metrics_queries
+from crm_reporting.reports.activity_metrics import days as metrics_days
 from crm_reporting.settings import ReportingSettings
 from crm_shared.http import exports
 from crm_testing.deal_stories import DealStory, PublishedPipeline
@@ -69,8 +69,8 @@ async def test_the_days_of_many_reps_are_read_and_written_in_pieces(
     ]
     await keep_activities(calls, reporting.database)
     read, written = LoopRounds(), LoopRounds()
-    monkeypatch.setattr(metrics_queries, "PIECE_ROWS", 3)
-    read.watch_in(monkeypatch, metrics_queries, "_to_day")
+    monkeypatch.setattr(metrics_days, "PIECE_ROWS", 3)
+    read.watch_in(monkeypatch, metrics_days, "_to_day")
     monkeypatch.setattr(exports, "PIECE_ROWS", 3)
     written.watch_in(monkeypatch, exports, "write_rows")
     asked = {"from": "2026-03-01", "to": "2026-03-31", "time_zone": "UTC"}

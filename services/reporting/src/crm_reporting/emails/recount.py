@@ -4,7 +4,8 @@ E-mails are ranked by time; a running minimum over each thread's and each contac
 next one. Nothing is looked up e-mail by e-mail, as the projection does: two ways to one answer hold each other.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, LiteralString
 
 from crm_shared.database import Transaction
 
@@ -81,12 +82,12 @@ LINKED: Final = """
           LEFT JOIN emails m ON m.place = b.place
          WHERE s.is_ours
     )"""
-COLUMNS: Final = {
+COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
     "email_contacts": "tenant_id, email_id, contact_id, is_received, occurred_at",
     "received_emails": "tenant_id, email_id, user_id, received_at, reply_id",
     "sent_emails": "tenant_id, email_id, user_id, sent_at, answer_id, answered_at, block_user_id, block_began_at",
 }
-RECOMPUTED: Final = {
+RECOMPUTED: Final[Mapping[LiteralString, LiteralString]] = {
     "email_contacts": EXCHANGED,
     "received_emails": "WITH " + LINKED + " SELECT * FROM found_received",  # noqa: S608 - texts of ours
     "sent_emails": "WITH " + LINKED + " SELECT * FROM found_sent",  # noqa: S608 - texts of ours
@@ -104,7 +105,7 @@ REMAKE: Final = tuple(
 READ_WHOLE: Final = "SET LOCAL enable_nestloop = off"
 
 
-def compare(table: str) -> str:
+def compare(table: LiteralString) -> str:
     """Return a statement that counts, by tenant, the table's rows that are not what the facts say."""
     kept = f"SELECT {COLUMNS[table]} FROM {table} WHERE $1::uuid IS NULL OR tenant_id = $1"  # noqa: S608 - texts of ours
     return f"""

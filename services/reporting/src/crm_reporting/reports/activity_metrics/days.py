@@ -4,6 +4,7 @@ A day's sum goes, whole, to the day of the report's zone that its noon lies in. 
 between a midnight of the zone and the nearer end of the day: there facts are read, and moved over.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from crm_reporting.reports.activity_visibility import ActivityScope
@@ -114,7 +115,7 @@ async def count_days(connection: Connection, scope: ActivityScope, window: Windo
         sought = scope.seek(where, beyond_users=scope.pipeline_id is None)
         parts.append(OF_FACTS.format(**sought._asdict(), kinds=KINDS))
     rows = await connection.fetch(BY_DAY.format(counted=" UNION ALL ".join(parts)), *where.parameters)
-    return [dict(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
+    return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
 
 
 async def _find_moved(connection: Connection, scope: ActivityScope, window: Window) -> list[tuple[Any, ...]]:
@@ -126,6 +127,10 @@ async def _find_moved(connection: Connection, scope: ActivityScope, window: Wind
     rows = await connection.fetch(statement, *where.parameters)
     await connection.execute(IN_ANY_ORDER)
     return [tuple(row) for row in rows]
+
+
+def _to_day(row: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(row)
 
 
 def _begin(scope: ActivityScope, window: Window) -> Where:
