@@ -72,55 +72,61 @@ def _canary() -> Row:
 
 
 def _on_the_way() -> Row:
-    return Row(
-        "From write to projection",
-        [
-            one(
-                "Outbox: age of the first row",
-                "s",
-                "max by (service) (crm_relay_oldest_row_age_seconds)",
-                "{{service}}",
-                limit=30,
-            ),
-            one("Published", "ops", f"sum by (topic) (rate(crm_relay_published_total{RATE}))", "{{topic}}"),
-            one("Rows that are held", "short", "max by (service) (crm_relay_held_rows)", "{{service}}", limit=1),
-            one(
-                "Oldest record yet to be handled",
-                "s",
-                "max by (group) (crm_bus_oldest_unhandled_seconds)",
-                "{{group}}",
-                limit=60,
-            ),
-            one(
-                "Records before each group",
-                "short",
-                "sum by (group) (max by (group, topic) (crm_bus_unhandled_records))",
-                "{{group}}",
-            ),
-            one(
-                "From write to projection, 99 % of changes",
-                "s",
-                quantile(0.99, "crm_bus_freshness_seconds", "group", 'told="live"'),
-                "{{group}}",
-                limit=1,
-            ),
-            one("Handled", "ops", f"sum by (group) (rate(crm_bus_consumed_total{RATE}))", "{{group}}"),
-            one(
-                "Tries that failed: a store is away",
-                "ops",
-                f"sum by (group) (rate(crm_bus_retries_total{RATE}))"
-                f" or 0 * sum by (group) (rate(crm_bus_consumed_total{RATE}))",
-                "{{group}}",
-            ),
-            one(
-                "Dead letters, in an hour",
-                "short",
-                "sum by (group) (increase(crm_bus_dead_lettered_total[1h]))",
-                "{{group}}",
-                limit=1,
-            ),
-        ],
-    )
+    return Row("From write to projection", [*_list_outbox_panels(), *_list_consumer_panels()])
+
+
+def _list_outbox_panels() -> list[Panel]:
+    return [
+        one(
+            "Outbox: age of the first row",
+            "s",
+            "max by (service) (crm_relay_oldest_row_age_seconds)",
+            "{{service}}",
+            limit=30,
+        ),
+        one("Published", "ops", f"sum by (topic) (rate(crm_relay_published_total{RATE}))", "{{topic}}"),
+        one("Rows that are held", "short", "max by (service) (crm_relay_held_rows)", "{{service}}", limit=1),
+    ]
+
+
+def _list_consumer_panels() -> list[Panel]:
+    return [
+        one(
+            "Oldest record yet to be handled",
+            "s",
+            "max by (group) (crm_bus_oldest_unhandled_seconds)",
+            "{{group}}",
+            limit=60,
+        ),
+        one(
+            "Records before each group",
+            "short",
+            "sum by (group) (max by (group, topic) (crm_bus_unhandled_records))",
+            "{{group}}",
+        ),
+        one(
+            "From write to projection, 99 % of changes",
+            "s",
+            quantile(0.99, "crm_bus_freshness_seconds", "group", 'told="live"'),
+            "{{group}}",
+            limit=1,
+        ),
+        one("Handled", "ops", f"sum by (group) (rate(crm_bus_consumed_total{RATE}))", "{{group}}"),
+        one(
+            "Tries that failed: a store is away",
+            "ops",
+            f"sum by (group) (rate(crm_bus_retries_total{RATE}))"
+            f" or 0 * sum by (group) (rate(crm_bus_consumed_total{RATE}))",
+            "{{group}}",
+        ),
+        one(
+            "Dead letters, in an hour",
+            "short",
+            "sum by (group) (increase(crm_bus_dead_lettered_total[1h]))",
+            "{{group}}",
+            limit=1,
+        ),
+    ]
 
 
 def _apis() -> Row:

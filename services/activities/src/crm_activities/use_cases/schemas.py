@@ -38,20 +38,12 @@ DurationS = Annotated[int, Field(ge=0, le=2**31 - 1, description="seconds; CALL 
 Types = Annotated[tuple[ActivityType, ...], Field(max_length=20, description="may be repeated")]
 
 
-class LogActivityRequest(RequestBody):
-    """Without `user_id` it is the caller's; a `deal_id` without `contact_id` brings the deal's contact."""
+class ActivityFields(RequestBody):
+    """What is said alike of an activity to be and of a change."""
 
-    type: ActivityType
-    contact_id: UUID | None = Field(default=None, description="the first of contact_ids")
-    contact_ids: ContactIds = ()
     deal_id: UUID | None = None
-    user_id: UUID | None = None
     subject: Subject | None = None
     body: LongText | None = None
-    scheduled_at: Instant | None = Field(default=None, description="TASK and MEETING only")
-    completed_at: Instant | None = Field(default=None, description="TASK and MEETING only")
-    occurred_at: Instant | None = Field(default=None, description="its place in timelines; default now")
-    direction: Direction | None = Field(default=None, description="EMAIL and CALL only")
     in_reply_to: UUID | None = None
     duration_s: DurationS | None = None
     external_id: ShortText | None = None
@@ -64,6 +56,19 @@ class LogActivityRequest(RequestBody):
     reference_ids: ReferenceIds = Field(default=(), description="EMAIL only: Message-IDs it refers to, oldest first")
     is_automatic: bool = Field(default=False, description="EMAIL only: no person wrote it")
     attachments: Attachments = ()
+
+
+class LogActivityRequest(ActivityFields):
+    """Without `user_id` it is the caller's; a `deal_id` without `contact_id` brings the deal's contact."""
+
+    type: ActivityType
+    contact_id: UUID | None = Field(default=None, description="the first of contact_ids")
+    contact_ids: ContactIds = ()
+    user_id: UUID | None = None
+    scheduled_at: Instant | None = Field(default=None, description="TASK and MEETING only")
+    completed_at: Instant | None = Field(default=None, description="TASK and MEETING only")
+    occurred_at: Instant | None = Field(default=None, description="its place in timelines; default now")
+    direction: Direction | None = Field(default=None, description="EMAIL and CALL only")
     recurrence: RecurrenceBody | None = Field(default=None, description="TASK and MEETING with a start only")
 
     def to_command(self, caller: Caller) -> LogActivity:
@@ -75,7 +80,7 @@ class LogActivityRequest(RequestBody):
         return {**vars(self), "attachments": to_files(self.attachments), "recurrence": recurrence}
 
 
-class EditActivityRequest(RequestBody):
+class EditActivityRequest(ActivityFields):
     """Fields that are left out stay as they are; null clears one that may be empty.
 
     A new `deal_id` brings the deal's contact, unless contacts are named beside it: in the place of a single contact,
@@ -87,26 +92,11 @@ class EditActivityRequest(RequestBody):
         default=None, description="the first of contact_ids: named alone it takes that one's place, null leaves none"
     )
     contact_ids: ContactIds | None = None
-    deal_id: UUID | None = None
     user_id: UUID = Field(default=UUID(int=0))
-    subject: Subject | None = None
-    body: LongText | None = None
     scheduled_at: Instant | None = None
     completed_at: Instant | None = None
     occurred_at: Instant = Field(default=FIRST_INSTANT)
     direction: Direction | None = None
-    in_reply_to: UUID | None = None
-    duration_s: DurationS | None = None
-    external_id: ShortText | None = None
-    scheduled_on: Day | None = Field(default=None, description="a day without a time, instead of scheduled_at")
-    remind_at: Instant | None = None
-    outcome: CallOutcome | None = Field(default=None, description="CALL only")
-    location: Location | None = Field(default=None, description="MEETING only")
-    priority: TaskPriority | None = Field(default=None, description="TASK only")
-    message_id: MessageId | None = Field(default=None, description="EMAIL only: its Message-ID")
-    reference_ids: ReferenceIds = Field(default=(), description="EMAIL only: Message-IDs it refers to, oldest first")
-    is_automatic: bool = Field(default=False, description="EMAIL only: no person wrote it")
-    attachments: Attachments = ()
     recurrence: RecurrenceBody | None = Field(default=None, description="changes with ?scope=future alone")
 
     def to_command(

@@ -54,14 +54,7 @@ async def search(
     begin = bounds.since - CLOCKS_DIFFER_BY
     if not partitions:
         return None, []
-    consumer.assign(list(partitions))
-    ends = await consumer.end_offsets(list(partitions))
-    at_ms = max(0, int(begin.timestamp() * 1000))  # Kafka knows no moment before 1970
-    found = await consumer.offsets_for_times(dict.fromkeys(partitions, at_ms))
-    unread = [one for one, at in found.items() if at is not None and at.offset < ends[one]]
-    for one, at in found.items():
-        if at is not None:
-            consumer.seek(one, at.offset)
+    ends, unread = await _seek(consumer, partitions, begin)
     counts: Counter[str] = Counter()
     shown_at_s = time.monotonic()
     record: ConsumerRecord | None = None
@@ -83,6 +76,20 @@ async def search(
         Looked(topic, begin, counts[topic], is_whole=topic not in left)
         for topic in sorted({one.topic for one in partitions})
     ]
+
+
+async def _seek(
+    consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition], begin: datetime
+) -> tuple[Mapping[TopicPartition, int], list[TopicPartition]]:
+    """Go to the first record since `begin` in each partition; return where each ends, and those that have any."""
+    consumer.assign(list(partitions))
+    ends: Mapping[TopicPartition, int] = await consumer.end_offsets(list(partitions))
+    at_ms = max(0, int(begin.timestamp() * 1000))  # Kafka knows no moment before 1970
+    found = await consumer.offsets_for_times(dict.fromkeys(partitions, at_ms))
+    for one, at in found.items():
+        if at is not None:
+            consumer.seek(one, at.offset)
+    return ends, [one for one, at in found.items() if at is not None and at.offset < ends[one]]
 
 
 def _describe_bound(bounds: Bounds) -> str:

@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from crm_shared.features.imports.domain import ITS_TURN, Import, ImportStatus
+from crm_shared.features.imports.domain import ITS_TURN, Import, ImportStatus, Revert
 from crm_shared.features.imports.encodings import SHOWN
 
 
 def to_state(job: Import) -> dict[str, Any]:
     """Return what GET answers of an import."""
-    total = job.file_bytes or 1
-    progress = round(job.bytes_read / total, 4)
-    if job.reverted is not None:
-        progress = round(job.reverted.chunks_done / (job.reverted.chunks or 1), 4)
-    if job.status is ImportStatus.REVERTED:
-        progress = 1.0
     return {
         "id": job.id,
         "version": job.version,
@@ -40,16 +34,27 @@ def to_state(job: Import) -> dict[str, Any]:
             "unchanged": job.unchanged,
             "failed": job.failed,
         },
-        "progress": progress,
+        "progress": _find_progress(job),
         "waits_for": ITS_TURN if job.status is ImportStatus.QUEUED else job.waits_for,
         "problem": job.problem,
         "preview": job.preview,
-        "reverted": None
-        if job.reverted is None
-        else {"deleted": job.reverted.deleted, "restored": job.reverted.restored, "kept": job.reverted.kept},
+        "reverted": None if job.reverted is None else _count_reverted(job.reverted),
         "created_by": job.created_by,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
     }
+
+
+def _find_progress(job: Import) -> float:
+    """Return how much of the file is read or, of an import that is taken back, how much of it is undone."""
+    if job.status is ImportStatus.REVERTED:
+        return 1.0
+    if job.reverted is not None:
+        return round(job.reverted.chunks_done / (job.reverted.chunks or 1), 4)
+    return round(job.bytes_read / (job.file_bytes or 1), 4)
+
+
+def _count_reverted(reverted: Revert) -> dict[str, int]:
+    return {"deleted": reverted.deleted, "restored": reverted.restored, "kept": reverted.kept}
