@@ -25,7 +25,7 @@ def report(result: Result) -> None:
     line = result.trouble or ", ".join(
         [
             f"{result.drill.alert} fires after {show(result.fires_s)} s",
-            f"is told after {show(result.told_s)} s",
+            f"is told after {show(result.notified_s)} s",
             f"clears after {show(result.clears_s)} s",
             f"held back: {', '.join(sorted(result.held_back)) or 'none'}",
             *([f"OTHER PAGES: {', '.join(sorted(result.others))}"] if result.others else []),
@@ -41,7 +41,7 @@ def to_table(results: Sequence[Result]) -> Table:
             result.drill.fault,
             result.drill.alert,
             show(result.fires_s),
-            show(result.told_s),
+            show(result.notified_s),
             ", ".join(sorted(result.others)) or "none",
             ", ".join(sorted(result.held_back)) or "none",
             show(result.clears_s),

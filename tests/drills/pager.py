@@ -14,7 +14,7 @@ from crm_local.engines.ports import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notification:
     """One alert of a notification. `receiver` is the name that Alertmanager's configuration has for it."""
 
     at_s: float
@@ -24,28 +24,33 @@ class Told:
 
 
 class Pager:
-    """`told` grows while it runs, in the order of arrival."""
+    """`notifications` grows while it runs, in the order of arrival."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.notifications: list[Notification] = []
         self.port = 0
 
     def take(self, receiver: str, body: bytes) -> None:
         now_s = time.monotonic()
-        self.told += [
-            Told(now_s, receiver, alert["labels"]["alertname"], alert["status"]) for alert in json.loads(body)["alerts"]
+        self.notifications += [
+            Notification(now_s, receiver, alert["labels"]["alertname"], alert["status"])
+            for alert in json.loads(body)["alerts"]
         ]
 
     def first(self, alert: str, *, since_s: float) -> float | None:
         """Return when somebody was told of `alert` first, on the monotonic clock; None if nobody was."""
-        found = (one.at_s for one in self.told if one.alert == alert and one.status == "firing" and one.at_s >= since_s)
+        found = (
+            one.at_s
+            for one in self.notifications
+            if one.alert == alert and one.status == "firing" and one.at_s >= since_s
+        )
         return next(found, None)
 
     def pages(self, *, since_s: float, until_s: float = math.inf) -> set[str]:
         """Return what somebody was woken for in that time."""
         return {
             one.alert
-            for one in self.told
+            for one in self.notifications
             if one.receiver == "pages" and one.status == "firing" and since_s <= one.at_s < until_s
         }
 

@@ -31,7 +31,7 @@ class Result:
 
     drill: Drill
     fires_s: float | None = None
-    told_s: float | None = None
+    notified_s: float | None = None
     clears_s: float | None = None
     others: set[str] = field(default_factory=set)
     held_back: set[str] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        in_time = all(seconds is not None and seconds <= WITHIN_S for seconds in (self.fires_s, self.told_s))
+        in_time = all(seconds is not None and seconds <= WITHIN_S for seconds in (self.fires_s, self.notified_s))
         return self.trouble is None and in_time and self.clears_s is not None and not self.others
 
 
@@ -104,8 +104,8 @@ async def _follow(site: Site, result: Result) -> None:
         await _note(site, result)
         if result.fires_s is None and await _fires(site, result.drill):
             result.fires_s = time.monotonic() - began_s
-        if result.told_s is None and (told_at_s := site.pager.first(alert, since_s=began_s)) is not None:
-            result.told_s = told_at_s - began_s
+        if result.notified_s is None and (notified_at_s := site.pager.first(alert, since_s=began_s)) is not None:
+            result.notified_s = notified_at_s - began_s
         await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -11,14 +11,14 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from drills.catalogue import DRILLS
 from drills.pager import taking_calls
 from drills.running import WITHIN_S, Result
-from drills.watchers import tell_alertmanager, tell_prometheus
+from drills.watchers import configure_alertmanager, configure_prometheus
 
 from crm_observability.alerts import ALERTS
 from crm_observability.generate import FOLDER
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "operations" / "drills.md"
 OF_NAME: Final = {alert.name: alert for alert in ALERTS}
-GOOD: Final = Result(DRILLS[0], fires_s=50, told_s=70, clears_s=20)
+GOOD: Final = Result(DRILLS[0], fires_s=50, notified_s=70, clears_s=20)
 
 
 def read(name: str) -> Any:
@@ -41,11 +41,11 @@ def test_there_are_ten_and_each_has_an_alert_that_can_be_told_in_time() -> None:
 
 
 def test_what_watches_is_what_is_deployed() -> None:
-    prometheus, deployed = tell_prometheus("127.0.0.1:1", []), read("prometheus/prometheus.yml")
+    prometheus, deployed = configure_prometheus("127.0.0.1:1", []), read("prometheus/prometheus.yml")
     assert prometheus["global"] == deployed["global"]
     [pattern] = prometheus["rule_files"]
     assert sorted(Path(pattern).parent.glob(Path(pattern).name)) == sorted((FOLDER / "prometheus/rules").iterdir())
-    alertmanager = tell_alertmanager(1)
+    alertmanager = configure_alertmanager(1)
     for receiver in alertmanager["receivers"]:
         assert receiver.pop("webhook_configs")
     assert alertmanager == read("alertmanager/alertmanager.yml")
@@ -62,7 +62,7 @@ def test_the_pager_knows_who_was_woken_and_when() -> None:
             ("pages", note("OutboxAges", "resolved")),
         ):
             assert httpx.post(f"http://127.0.0.1:{pager.port}/{receiver}", content=body).is_success
-    letters, kafka, _ = pager.told
+    letters, kafka, _ = pager.notifications
     assert pager.pages(since_s=letters.at_s) == {"KafkaAway"}
     assert pager.pages(since_s=letters.at_s, until_s=kafka.at_s) == set()
     assert pager.first("DeadLetters", since_s=letters.at_s) == letters.at_s
@@ -73,7 +73,7 @@ def test_the_pager_knows_who_was_woken_and_when() -> None:
     "bad",
     [
         {"fires_s": None},
-        {"told_s": WITHIN_S + 1},
+        {"notified_s": WITHIN_S + 1},
         {"clears_s": None},
         {"others": {"Freshness"}},
         {"trouble": "it was not calm before"},

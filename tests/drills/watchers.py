@@ -62,9 +62,9 @@ def watching(crm: RunningCrm, pager: Pager, folder: Path, *, shown_at: int) -> I
     """Run all of them while in the block. `shown_at` is the port whose certificate clients see."""
     prometheus, alertmanager, node, blackbox = free_ports(4)
     write(folder / "blackbox.yml", {"modules": PROBES})
-    write(folder / "alertmanager.yml", tell_alertmanager(pager.port))
+    write(folder / "alertmanager.yml", configure_alertmanager(pager.port))
     jobs = [_job_of_suite(crm), _job("node", f"{LOOPBACK}:{node}"), _probe(f"{LOOPBACK}:{blackbox}", shown_at)]
-    write(folder / "prometheus.yml", tell_prometheus(f"{LOOPBACK}:{alertmanager}", jobs))
+    write(folder / "prometheus.yml", configure_prometheus(f"{LOOPBACK}:{alertmanager}", jobs))
     commands: dict[str, list[str | Path]] = {
         "node_exporter": [
             find_tool("node_exporter"),
@@ -97,7 +97,7 @@ def listen(port: int) -> str:
     return f"--web.listen-address={LOOPBACK}:{port}"
 
 
-def tell_prometheus(alertmanager: str, jobs: list[Config]) -> Config:
+def configure_prometheus(alertmanager: str, jobs: list[Config]) -> Config:
     """Return the deployed configuration: intervals and rules as they are, addresses of this suite."""
     config: Config = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text("utf-8"))
     config["rule_files"] = [str(FOLDER / "prometheus" / pattern) for pattern in config["rule_files"]]
@@ -106,7 +106,7 @@ def tell_prometheus(alertmanager: str, jobs: list[Config]) -> Config:
     return config
 
 
-def tell_alertmanager(pager_port: int) -> Config:
+def configure_alertmanager(pager_port: int) -> Config:
     """Return the deployed configuration, its receivers given a way out."""
     config: Config = yaml.safe_load((FOLDER / "alertmanager" / "alertmanager.yml").read_text("utf-8"))
     for receiver in config["receivers"]:

@@ -92,7 +92,7 @@ class Side:
             groups={},
             moment=moment,
             now=datetime.now(UTC),
-            progress=lambda _said: None,
+            progress=lambda _line: None,
         )
 
     async def read_reports(self) -> dict[str, list[dict[str, Any]]]:

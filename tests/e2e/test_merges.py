@@ -17,18 +17,18 @@ async def give_past(user: User, contact: Json, name: str) -> tuple[Json, Json]:
     return deal, await user.post("activities", "/v1/activities", note)
 
 
-TOLD_OF_MERGES = {"contact_merged", "contact_unmerged"}
+KINDS_OF_MERGES = {"contact_merged", "contact_unmerged"}
 
 
 async def timeline(user: User, contact: Json) -> set[str]:
     page = await user.get("activities", f"/v1/timelines/contacts/{contact['id']}", limit=200)
-    return {item["id"] for item in page["items"] if item["system_kind"] not in TOLD_OF_MERGES}
+    return {item["id"] for item in page["items"] if item["system_kind"] not in KINDS_OF_MERGES}
 
 
 async def notes(user: User, contact: Json) -> list[str]:
     """Return what the system noted of a contact's merges, the latest first."""
     page = await user.get("activities", f"/v1/timelines/contacts/{contact['id']}", limit=200)
-    return [item["system_kind"] for item in page["items"] if item["system_kind"] in TOLD_OF_MERGES]
+    return [item["system_kind"] for item in page["items"] if item["system_kind"] in KINDS_OF_MERGES]
 
 
 async def deals_of(user: User, contact: Json) -> set[str]:

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 VALUES: Final[dict[str, Any]] = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
 SCHEMA: Final[dict[str, Any]] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
-MUST_BE_SAID: Final = ("auth.issuer", "auth.jwksUrl", "postgres.secret", "kafka.bootstrap", "elasticsearch.url")
+REQUIRED: Final = ("auth.issuer", "auth.jwksUrl", "postgres.secret", "kafka.bootstrap", "elasticsearch.url")
 
 
 def errors(values: dict[str, Any]) -> list[str]:
@@ -110,7 +110,7 @@ def test_a_value_that_can_not_be_is_refused(path: str, value: object) -> None:
     assert errors(nest(path, value)) != []
 
 
-@pytest.mark.parametrize("path", MUST_BE_SAID)
+@pytest.mark.parametrize("path", REQUIRED)
 def test_what_a_site_must_say_has_no_default(path: str) -> None:
     assert look_up(path) == ""
     assert f'required "{path}: ' in (CHART / "templates/required.yaml").read_text("utf-8")

@@ -58,20 +58,20 @@ def _move(random: Random, story: DealStory, pipelines: Sequence[PublishedPipelin
 
 def deliver(random: Random, stories: Sequence[DealStory]) -> Iterator[list[Event]]:
     """Tell of some deals event by event, of some by a snapshot alone, of some by both; in any order, some again."""
-    told: list[Event] = []
+    published: list[Event] = []
     for story in stories:
         way = random.random()
         if way < 0.8:
-            told += story.events
+            published += story.events
         if way > 0.6:
             of_today = story.snapshot()
-            told.append(random.choice((of_today, replace(of_today, value_history=None))))  # of before release 0.2
-    told += random.sample(told, len(told) // 5)
-    random.shuffle(told)
-    while told:
+            published.append(random.choice((of_today, replace(of_today, value_history=None))))  # of before release 0.2
+    published += random.sample(published, len(published) // 5)
+    random.shuffle(published)
+    while published:
         size = random.randrange(1, 120)
-        yield told[:size]
-        del told[:size]
+        yield published[:size]
+        del published[:size]
 
 
 @dataclass(frozen=True, slots=True)

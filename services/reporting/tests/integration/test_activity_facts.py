@@ -32,14 +32,19 @@ def unreadable(event: Event, **fields: Any) -> Event:
 
 
 async def test_the_newest_version_is_kept_whatever_comes_when(reporting: Reporting, tenant: SeededTenant) -> None:
-    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
-    events = [told.publish(), told.change(type="NOTE"), told.change(type="MEETING"), told.change(user_id=None)]
+    activity = publish_activity(tenant, "CALL", tenant.rep, NOON)
+    events = [
+        activity.publish(),
+        activity.change(type="NOTE"),
+        activity.change(type="MEETING"),
+        activity.change(user_id=None),
+    ]
     await keep_activities([events[2], events[0], events[3], events[1]], reporting.database)
     settled = await reporting.list_rows(*TABLES)
-    fact = await find_fact(reporting, told.id)
+    fact = await find_fact(reporting, activity.id)
     assert (fact["version"], fact["type"], fact["user_id"]) == (4, "MEETING", None)
 
-    for batch in (events, events[:2], list(reversed(events)), [events[1]], [told.publish("snapshot")]):
+    for batch in (events, events[:2], list(reversed(events)), [events[1]], [activity.publish("snapshot")]):
         await keep_activities(batch, reporting.database)
         assert await reporting.list_rows(*TABLES) == settled
 
@@ -64,7 +69,7 @@ async def test_a_fact_holds_no_word_and_no_message_id(reporting: Reporting, mail
     )  # fmt: skip
     outbound = await mailbox.log("OUTBOUND", 1, message_id="zz-2@example.com", reference_ids=["<zz-1@example.com>"])
 
-    facts = [await find_fact(reporting, told.id) for told in (inbound, outbound)]
+    facts = [await find_fact(reporting, activity.id) for activity in (inbound, outbound)]
 
     assert "zz" not in str(facts)
     keys = [to_key(mailbox.tenant.id, f"<zz-{number}@example.com>") for number in (1, 2)]
@@ -78,9 +83,9 @@ async def test_of_an_activity_told_by_an_earlier_release_the_one_contact_counts(
     reporting: Reporting, tenant: SeededTenant
 ) -> None:
     contact_id = new_id()
-    told = publish_activity(tenant, "CALL", tenant.rep, NOON, contact_id=contact_id)
-    await keep_activities([told.publish()], reporting.database)
-    assert (await find_fact(reporting, told.id))["contact_ids"] == [contact_id]
+    activity = publish_activity(tenant, "CALL", tenant.rep, NOON, contact_id=contact_id)
+    await keep_activities([activity.publish()], reporting.database)
+    assert (await find_fact(reporting, activity.id))["contact_ids"] == [contact_id]
 
 
 async def test_erasure_takes_the_keys_and_leaves_that_something_was_done(
@@ -99,18 +104,18 @@ async def test_erasure_takes_the_keys_and_leaves_that_something_was_done(
 async def test_an_end_that_can_not_be_read_is_one_all_the_same(
     reporting: Reporting, tenant: SeededTenant, ending: dict[str, str]
 ) -> None:
-    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
-    await keep_activities([told.publish()], reporting.database)
-    await keep_activities([unreadable(told.change(), type="TELEX", **ending)], reporting.database)
-    fact = await find_fact(reporting, told.id)
+    activity = publish_activity(tenant, "CALL", tenant.rep, NOON)
+    await keep_activities([activity.publish()], reporting.database)
+    await keep_activities([unreadable(activity.change(), type="TELEX", **ending)], reporting.database)
+    fact = await find_fact(reporting, activity.id)
     assert (fact["version"], fact["counts"], fact["user_id"], fact["contact_ids"]) == (2, False, None, [])
 
 
 @pytest.mark.parametrize("broken", [{"type": "TELEX"}, {"contact_ids": ["Ada"]}, {"occurred_at": None}])
 async def test_a_bad_record_is_refused(reporting: Reporting, tenant: SeededTenant, broken: dict[str, Any]) -> None:
-    told = publish_activity(tenant, "CALL", tenant.rep, NOON)
+    activity = publish_activity(tenant, "CALL", tenant.rep, NOON)
     with pytest.raises(BadRecord):
-        await keep_activities([unreadable(told.publish(), **broken), told.change()], reporting.database)
+        await keep_activities([unreadable(activity.publish(), **broken), activity.change()], reporting.database)
 
 
 async def test_a_contacts_owner_is_known_while_the_contact_is_there(reporting: Reporting, tenant: SeededTenant) -> None:

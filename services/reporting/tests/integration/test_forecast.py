@@ -155,12 +155,12 @@ async def test_any_moment_is_what_was_told_of_it(reporting: Reporting, data: st.
     zone = data.draw(st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata"]))
     first, last = sorted(data.draw(st.tuples(*[st.dates(date(2026, 10, 1), date(2027, 2, 1))] * 2)))
     asked = {"from": str(first), "to": str(last), "time_zone": zone}
-    told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
-    moment = data.draw(st.sampled_from(told)) + timedelta(microseconds=data.draw(st.integers(-1, 1)))
+    moments = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
+    moment = data.draw(st.sampled_from(moments)) + timedelta(microseconds=data.draw(st.integers(-1, 1)))
     for person, seen in ((tenant.admin, tenant.people), (tenant.manager, [tenant.manager, tenant.rep])):
         expected = recompute(stories, moment, seen, first, last, zone)
         assert await read_items(reporting, person, **asked, as_of=moment.isoformat()) == expected
-        assert await read_items(reporting, person, **asked) == recompute(stories, told[-1], seen, first, last, zone)
+        assert await read_items(reporting, person, **asked) == recompute(stories, moments[-1], seen, first, last, zone)
 
 
 async def test_each_sees_their_own(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> None:

@@ -56,8 +56,8 @@ def find_period(rows: Sequence[Mapping[str, Any]], deal_id: UUID, moment: dateti
 
 
 def list_moments(stories: Sequence[DealStory]) -> set[datetime]:
-    told = {entry["changed_at"] for story in stories for entry in story.value_history}
-    return {at + timedelta(microseconds=step) for at in told for step in (-1, 0, 1)}
+    moments = {entry["changed_at"] for story in stories for entry in story.value_history}
+    return {at + timedelta(microseconds=step) for at in moments for step in (-1, 0, 1)}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -36,8 +36,8 @@ async def read(reporting: Reporting, person: Person, bucket: str, **asked: Any) 
 
 
 def then(pipeline: PublishedPipeline, stage: str, amount: str | None, currency: str = "EUR") -> Mapping[str, Any]:
-    told = pipeline.stage(stage)
-    return {"stage_id": str(told.id), "status": told.kind, "amount": amount, "currency": currency}
+    found = pipeline.stage(stage)
+    return {"stage_id": str(found.id), "status": found.kind, "amount": amount, "currency": currency}
 
 
 async def test_each_deal_is_shown_before_and_after(

@@ -144,8 +144,8 @@ async def publish_world(
         for day, rate in rates.items():
             await set_rate(reporting, tenant, currency, day, rate)
     share = {"user_id": tenant.other_rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.rep.id, contact_id=SHARED, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
+    shared = make_contact_event(tenant.id, tenant.rep.id, contact_id=SHARED, version=1, shares=[share])
+    await keep_shares([shared], reporting.database)
     owners = [person.id for person in tenant.people]
     stories = [live(rng, [first, second], owners, [SHARED, UNSHARED, None]) for _ in range(deals)]
     events = [event for story in stories for event in story.events]
@@ -159,8 +159,8 @@ def draw_asked(
     rng: Random, tenant: SeededTenant, pipelines: Sequence[Sequence[PublishedPipeline]], stories: Sequence[DealStory]
 ) -> Asked:
     """Draw two moments at which something happened, or just before or after it, and what is asked about them."""
-    told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
-    start, end = sorted(rng.choice(told) + timedelta(microseconds=rng.choice((-1, 0, 0, 1))) for _ in range(2))
+    changed_at = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
+    start, end = sorted(rng.choice(changed_at) + timedelta(microseconds=rng.choice((-1, 0, 0, 1))) for _ in range(2))
     owners = rng.choice(([], [], [tenant.rep.id], [tenant.rep.id, tenant.other_rep.id], [new_id()]))
     return Asked(rng.choice(pipelines), start, end, rng.choice(CURRENCIES), rng.choice(ZONES), owners)
 

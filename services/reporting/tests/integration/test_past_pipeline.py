@@ -92,8 +92,8 @@ async def test_any_past_moment_is_what_was_told_of_it(reporting: Reporting, data
     for batch in deliver(data, [event for story in stories for event in story.events]):
         await project_deals(batch, reporting.database)
 
-    told = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
-    moments = [at + timedelta(microseconds=data.draw(st.sampled_from((-1, 0, 1)))) for at in told]
+    changed_at = sorted({entry["changed_at"] for story in stories for entry in story.value_history})
+    moments = [at + timedelta(microseconds=data.draw(st.sampled_from((-1, 0, 1)))) for at in changed_at]
     sights = {
         tenant.admin: tenant.people,
         tenant.manager: [tenant.manager, tenant.rep],
@@ -180,8 +180,8 @@ async def test_a_share_of_today_opens_the_past(
 ) -> None:
     contact_id = new_id()
     share = {"user_id": tenant.rep.id, "permission": "READ"}
-    told = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
-    await keep_shares([told], reporting.database)
+    shared = make_contact_event(tenant.id, tenant.other_rep.id, contact_id=contact_id, version=1, shares=[share])
+    await keep_shares([shared], reporting.database)
     story = DealStory(pipeline, tenant.other_rep.id, Decimal(7), contact_id=contact_id)
     await project_deals(list(story.create()), reporting.database)
     moment = datetime.now(UTC) - timedelta(minutes=1)

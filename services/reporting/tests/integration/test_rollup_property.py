@@ -203,8 +203,8 @@ async def test_the_rollup_is_what_the_facts_add_up_to(
         known = {
             row["version"]: (row["to_stage_id"], row["changed_at"]) for row in entries if row["deal_id"] == story.id
         }
-        told = {entry["version"]: (entry["to_stage"]["id"], entry["changed_at"]) for entry in story.history}
-        assert known == told
+        moves = {entry["version"]: (entry["to_stage"]["id"], entry["changed_at"]) for entry in story.history}
+        assert known == moves
     assert by_deal == {}
 
 

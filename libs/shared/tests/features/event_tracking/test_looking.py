@@ -45,7 +45,7 @@ def make_service(kafka: str, topic: str, group_id: str) -> Service:
 
 async def ask(service: Service, event_id: uuid.UUID, **more: object) -> ServicePart:
     wanted = {"record_id": None, "at": None, "at_offset": 0, "most_records": 0} | more
-    return await look(service, Wanted(event_id, **wanted), lambda _said: None)  # type: ignore[arg-type]
+    return await look(service, Wanted(event_id, **wanted), lambda _line: None)  # type: ignore[arg-type]
 
 
 async def commit(kafka: str, group_id: str, record: ConsumerRecord, offset: int) -> None:

@@ -21,15 +21,15 @@ OTHER_TYPES: Final = ("CALL", "MEETING", "NOTE", "TASK", "TASK")
 def log_activities(business: Business, chance: random.Random, *, threads: int = THREADS, others: int = OTHERS) -> None:
     """Add activities to the business, and what is told of them to its events."""
     for _ in range(threads):
-        for told, events in _hold_conversation(business, chance):
-            business.activities.append(told)
+        for activity, events in _hold_conversation(business, chance):
+            business.activities.append(activity)
             business.events += events
     for _ in range(others):
-        told = PublishedRecord.new(
+        activity = PublishedRecord.new(
             "activity", business.tenant.id, **_draw_common(business, chance), **_draw_other(chance)
         )
-        business.activities.append(told)
-        business.events += _publish(told, chance)
+        business.activities.append(activity)
+        business.events += _publish(activity, chance)
 
 
 def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tuple[PublishedRecord, list[Event]]]:
@@ -37,7 +37,7 @@ def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tu
     at = _pick_day(chance)
     common = _draw_common(business, chance)
     thread_id: UUID | None = None
-    told: list[PublishedRecord] = []
+    sent: list[PublishedRecord] = []
     for _ in range(chance.choice((1, 1, 2, 3, 4, 6))):
         fields = common | {
             "type": "EMAIL",
@@ -48,15 +48,15 @@ def _hold_conversation(business: Business, chance: random.Random) -> Iterator[tu
         }
         if chance.random() < 0.15:
             fields["user_id"] = chance.choice((None, *(person.id for person in business.people)))
-        if told and chance.random() < 0.4:
-            fields["in_reply_to"] = chance.choice(told).id
-        if told and chance.random() < 0.4:
-            fields["reference_ids"] = [mail.state["message_id"] for mail in told if mail.state["message_id"]]
+        if sent and chance.random() < 0.4:
+            fields["in_reply_to"] = chance.choice(sent).id
+        if sent and chance.random() < 0.4:
+            fields["reference_ids"] = [mail.state["message_id"] for mail in sent if mail.state["message_id"]]
         mail = PublishedRecord.new("activity", business.tenant.id, **fields)
         if thread_id is None or chance.random() < 0.1:
             thread_id = mail.id
         mail.state["thread_id"] = thread_id
-        told.append(mail)
+        sent.append(mail)
         yield mail, _publish(mail, chance)
         at += timedelta(days=chance.expovariate(1 / 1.5), microseconds=1)
 
@@ -84,13 +84,15 @@ def _draw_other(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def _publish(told: PublishedRecord, chance: random.Random) -> list[Event]:
+def _publish(activity: PublishedRecord, chance: random.Random) -> list[Event]:
     """Tell of it, now and then of a change of what it says, or that it is gone."""
-    events = [told.publish()]
+    events = [activity.publish()]
     if chance.random() < 0.15:
-        events.append(told.change(subject="Renewal", occurred_at=told.state["occurred_at"] + timedelta(seconds=7)))
+        events.append(
+            activity.change(subject="Renewal", occurred_at=activity.state["occurred_at"] + timedelta(seconds=7))
+        )
     if chance.random() < 0.06:
-        events.append(told.delete())
+        events.append(activity.delete())
     return events
 
 

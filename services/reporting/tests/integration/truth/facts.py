@@ -111,12 +111,18 @@ def list_facts(business: Business) -> Iterator[tuple[str, Rows]]:
     yield "sight", list_sights(business)
     yield "contacts", [(c.id, c.state["owner_id"], c.state["source"]) for c in business.contacts]
     yield "shares", [(c.id, share["user_id"]) for c in business.contacts for share in c.state["shares"]]
-    yield "stage_versions", [row for versions in business.pipelines for told in versions for row in _list_stages(told)]
+    yield (
+        "stage_versions",
+        [row for versions in business.pipelines for published in versions for row in _list_stages(published)],
+    )
     yield "told_rates", business.rates
     yield "currencies", DIGITS.items()
     yield "quotas", [(*key, *quota) for key, quota in business.quotas.items()]
     yield "deals", [_to_deal(story) for story in business.stories]
-    yield "activities", [tuple(told.state[name] for name in TABLES["activities"]) for told in business.activities]
+    yield (
+        "activities",
+        [tuple(published.state[name] for name in TABLES["activities"]) for published in business.activities],
+    )
     yield "told_values", [row for story in business.stories for row in _list_values(story)]
     yield (
         "entries",
@@ -138,10 +144,19 @@ def list_sights(business: Business) -> list[tuple[UUID, UUID]]:
     ]
 
 
-def _list_stages(told: PublishedPipeline) -> list[tuple[Any, ...]]:
+def _list_stages(published: PublishedPipeline) -> list[tuple[Any, ...]]:
     return [
-        (told.id, told.version, told.at, position, stage.id, stage.name, stage.kind, stage.win_probability)
-        for position, stage in enumerate(told.stages)
+        (
+            published.id,
+            published.version,
+            published.at,
+            position,
+            stage.id,
+            stage.name,
+            stage.kind,
+            stage.win_probability,
+        )
+        for position, stage in enumerate(published.stages)
     ]
 
 
