@@ -9,8 +9,9 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from crm_shared.contracts.compatibility import find_breaks, find_lost_types
+from crm_shared.contracts.published_fields import added_in
 from crm_shared.contracts.schema import Schema, schema_of, value_schema
-from crm_shared.contracts.states import DealState, added_in
+from crm_shared.contracts.states import DealState
 
 EVENT_TYPE = "crm.deal.stage_changed"
 

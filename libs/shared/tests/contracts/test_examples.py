@@ -13,8 +13,9 @@ from pydantic_core import to_json
 
 from crm_shared import contracts
 from crm_shared.contracts import EVENT_TYPES, Event, decode
+from crm_shared.contracts.published_fields import ADDED_IN
 from crm_shared.contracts.schema import value_schema
-from crm_shared.contracts.states import ADDED_IN, STATE_MODELS
+from crm_shared.contracts.states import STATE_MODELS
 from crm_shared.contracts.topics import TOPIC_OF_AGGREGATE, TOPICS, dead_letter_topic, topic_of
 
 FOLDER = Path(contracts.__file__).parent

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from crm_shared.contracts.dated_values import VALUE_ENTRIES
 from crm_shared.contracts.event_types import VERBS, dataschema_of
-from crm_shared.contracts.states import ADDED_IN, STATE_MODELS, StageEntry
+from crm_shared.contracts.published_fields import ADDED_IN
+from crm_shared.contracts.states import STATE_MODELS, StageEntry
 from crm_shared.contracts.topics import SNAPSHOT
 
 Schema: TypeAlias = dict[str, Any]

@@ -6,7 +6,7 @@ so there every field of the first release is required.
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Literal, cast
+from typing import Annotated, ClassVar, Final, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -14,15 +14,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    GetPydanticSchema,
     JsonValue,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core.core_schema import literal_schema, no_info_after_validator_function
 
-from crm_shared.permissions import Role
+from crm_shared.contracts.published_fields import RoleName, added_in
 from crm_shared.time_window import END, FIRST_DAY, FIRST_INSTANT, LAST_DAY
 
 ManagerScope = Literal["DIRECT", "SUBTREE"]
@@ -42,24 +39,7 @@ Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(descrip
 Region = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$"), Field(description="ISO 3166-1 alpha-2 code")]
 Amount = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?$"})]
 CustomData = Annotated[dict[str, JsonValue], Field(description="custom fields by key")]
-# Read as a Literal of the names is, which is what the published schemas have: an enum is a definition of its own there.
-RoleName = Annotated[
-    Role,
-    GetPydanticSchema(
-        lambda _type, _handler: no_info_after_validator_function(Role, literal_schema([role.value for role in Role]))
-    ),
-]
 WinProbability = Annotated[int, Field(ge=0, le=100, description="whole percent")]
-
-ADDED_IN: Final = "x-added-in"
-
-
-def added_in(release: str) -> FieldInfo:
-    """Say in which release a later field came; stands in its `Annotated[…]`.
-
-    It needs a default, which readers take for the events that were sent before it.
-    """
-    return cast("FieldInfo", Field(json_schema_extra={ADDED_IN: release}))
 
 
 class Value(BaseModel):

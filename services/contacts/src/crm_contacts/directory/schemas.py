@@ -10,7 +10,8 @@ from crm_contacts.directory.domain import NewUser
 from crm_contacts.emails import Email, WantedEmail
 from crm_contacts.phones import Region
 from crm_shared.access import Caller, Role
-from crm_shared.contracts.states import ManagerScope, RoleName, TenantState, UserState
+from crm_shared.contracts.published_fields import RoleName
+from crm_shared.contracts.states import ManagerScope, TenantState, UserState
 from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.models import ListQuery, RequestBody, ShortText
 from crm_shared.money import CurrencyCode
