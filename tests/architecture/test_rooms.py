@@ -71,7 +71,7 @@ WHOLE_SUITE = ("crm_local", "crm_testing")
 """What knows every service, as it runs or tries them all."""
 
 OTHER_ROOMS = ("domain", "filters", "store", "settings", "projections", "consumers", "app", "worker", "cli")
-OUT_OF_SIGHT = {"worker": "routes schemas", "consumers": "routes schemas app", "projections": "routes schemas app"}
+FORBIDDEN_ROOMS = {"worker": "routes schemas", "consumers": "routes schemas app", "projections": "routes schemas app"}
 """What those that put together, or read the bus, may not import."""
 
 
@@ -123,8 +123,8 @@ def _may_import(source: SourceFile, room: str | None, module: str) -> bool:
         return steps[0] in SERVES_FILTERS.split()
     is_own = package == source.package and (package != "crm_shared" or steps[:1] == [folder])
     other = room_of_module(module)
-    if room in OUT_OF_SIGHT:
-        return other not in OUT_OF_SIGHT[room].split()
+    if room in FORBIDDEN_ROOMS:
+        return other not in FORBIDDEN_ROOMS[room].split()
     if room not in ROOMS:
         return True
     if other is not None and other not in ROOMS[room].rooms.split():

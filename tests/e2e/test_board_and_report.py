@@ -49,8 +49,8 @@ class Business:
         return self.choice.choice([None, "0.01", f"{self.choice.randrange(10**7) / 100:.2f}", "9999999999.99"])
 
     def pick(self, count: int) -> list[str]:
-        living = [deal for deal in self.deals if deal not in self.deleted]
-        return self.choice.sample(living, min(count, len(living)))
+        present = [deal for deal in self.deals if deal not in self.deleted]
+        return self.choice.sample(present, min(count, len(present)))
 
     async def move(self, count: int) -> None:
         items = [{"deal_id": deal, "stage_id": self.choice.choice(self.stages)["id"]} for deal in self.pick(count)]

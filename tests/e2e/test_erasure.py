@@ -190,7 +190,7 @@ async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, ten
 
         assert await list_tables_with(crm, WORDS) == set()
         assert await list_documents_with(elasticsearch, WORDS) == set()
-        await require_gone_from_sight(story)
+        await require_shown_nowhere(story)
         await story.repeat(older)
         assert await list_tables_with(crm, WORDS) == set()
         assert await list_documents_with(elasticsearch, WORDS) == set()
@@ -208,7 +208,7 @@ async def test_nothing_is_left_of_an_erased_person_anywhere(crm: RunningCrm, ten
     assert list_logs_with(crm, WORDS) == set()
 
 
-async def require_gone_from_sight(story: Story) -> None:
+async def require_shown_nowhere(story: Story) -> None:
     """See what is left: the deal, and that something was done, by whom and when."""
     admin = story.admin
     assert (await admin.call("contacts", "GET", f"/v1/contacts/{story.contact['id']}")).status_code == 404

@@ -102,7 +102,7 @@ class Org:
             "report": lambda: deal_count(user.report),
         }
 
-    async def require_sight(
+    async def require_seen(
         self, change: str, sights: Mapping[str, set[str]], *, but: frozenset[str] = frozenset()
     ) -> None:
         """Wait until each viewer sees what they should, in all views `but` these, and log what the slowest took."""
@@ -160,39 +160,39 @@ async def org(crm: RunningCrm, tenant: Tenant) -> Org:
     await org.add("rae", "REP", manager="mia")
     await org.add("jo", "REP", manager="rae")
     await crm.drain()
-    await org.require_sight("none yet", {"mia": {"mia", "rae"}, "otto": {"otto"}, "rae": {"rae"}, "jo": {"jo"}})
+    await org.require_seen("none yet", {"mia": {"mia", "rae"}, "otto": {"otto"}, "rae": {"rae"}, "jo": {"jo"}})
     return org
 
 
 async def test_promoted_and_demoted(org: Org) -> None:
     await org.change("rae", role="MANAGER")
-    await org.require_sight("promoted to MANAGER", {"rae": {"rae", "jo"}, "mia": {"mia", "rae"}})
+    await org.require_seen("promoted to MANAGER", {"rae": {"rae", "jo"}, "mia": {"mia", "rae"}})
 
     await org.change("rae", role="REP")
-    await org.require_sight("demoted to REP", {"rae": {"rae"}})
+    await org.require_seen("demoted to REP", {"rae": {"rae"}})
 
     await org.change("rae", role="ADMIN")
-    await org.require_sight("promoted to ADMIN", {"rae": {"mia", "otto", "rae", "jo"}})
+    await org.require_seen("promoted to ADMIN", {"rae": {"mia", "otto", "rae", "jo"}})
 
     await org.change("rae", role="REP")
-    await org.require_sight("demoted from ADMIN", {"rae": {"rae"}})
+    await org.require_seen("demoted from ADMIN", {"rae": {"rae"}})
 
 
 async def test_a_subtree_moves(org: Org) -> None:
     otto, mia = str(org.people["otto"].id), str(org.people["mia"].id)
 
     await org.change("rae", manager_id=otto)
-    await org.require_sight("moved, direct reports", {"mia": {"mia"}, "otto": {"otto", "rae"}})
+    await org.require_seen("moved, direct reports", {"mia": {"mia"}, "otto": {"otto", "rae"}})
 
     scope = {"manager_scope": "SUBTREE"}
     assert (await org.tenant.admin.call("contacts", "PATCH", "/v1/tenant", json=scope)).is_success
-    await org.require_sight("whole subtree", {"mia": {"mia"}, "otto": {"otto", "rae", "jo"}})
+    await org.require_seen("whole subtree", {"mia": {"mia"}, "otto": {"otto", "rae", "jo"}})
 
     await org.change("rae", manager_id=mia)
-    await org.require_sight("moved, whole subtree", {"mia": {"mia", "rae", "jo"}, "otto": {"otto"}})
+    await org.require_seen("moved, whole subtree", {"mia": {"mia", "rae", "jo"}, "otto": {"otto"}})
 
     await org.change("rae", manager_id=None)
-    await org.require_sight("moved to the top", {"mia": {"mia"}, "rae": {"rae"}})
+    await org.require_seen("moved to the top", {"mia": {"mia"}, "rae": {"rae"}})
 
 
 async def test_who_leaves_is_out_and_hands_everything_over(crm: RunningCrm, org: Org) -> None:
@@ -201,9 +201,9 @@ async def test_who_leaves_is_out_and_hands_everything_over(crm: RunningCrm, org:
     await org.require_shut_out("deactivated", "jo")
 
     await org.change("rae", active=False, successor_id=str(otto.id))
-    await org.require_sight("handed over", {"otto": {"otto", "rae"}})
+    await org.require_seen("handed over", {"otto": {"otto", "rae"}})
     # What Rae did stays Rae's, and so in the list of whom Rae reported to.
-    await org.require_sight("handed over, the former manager", {"mia": {"mia"}}, but=frozenset({"activities"}))
+    await org.require_seen("handed over, the former manager", {"mia": {"mia"}}, but=frozenset({"activities"}))
     await org.require_shut_out("deactivated with a successor", "rae")
     await crm.drain()
 
@@ -236,4 +236,4 @@ async def test_who_leaves_is_out_and_hands_everything_over(crm: RunningCrm, org:
 
     # The successor leaves too: what was Rae's goes on with what was theirs.
     await org.change("otto", active=False, successor_id=str(mia.id))
-    await org.require_sight("handed over again", {"mia": {"mia", "otto", "rae"}})
+    await org.require_seen("handed over again", {"mia": {"mia", "otto", "rae"}})

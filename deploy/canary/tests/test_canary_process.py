@@ -34,7 +34,7 @@ async def test_it_moves_while_it_lives_and_answers(tmp_path: Path) -> None:
     sent: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     received: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     sent.put_nowait({"type": "lifespan.startup"})
-    living = asyncio.create_task(canary({"type": "lifespan"}, sent.get, received.put))  # type: ignore[arg-type]
+    lifespan = asyncio.create_task(canary({"type": "lifespan"}, sent.get, received.put))  # type: ignore[arg-type]
     assert (await received.get())["type"] == "lifespan.startup.complete"
     headers, body = await delivered.get()
     assert (await ask(canary, "POST", "/hook", content=body, headers=headers)).status_code == 204
@@ -46,7 +46,7 @@ async def test_it_moves_while_it_lives_and_answers(tmp_path: Path) -> None:
     page = (await ask(canary, "GET", "/metrics")).text
     assert 'crm_canary_last_success_timestamp_seconds{hop="webhook"}' in page
     sent.put_nowait({"type": "lifespan.shutdown"})
-    await living
+    await lifespan
 
 
 async def test_an_issuer_is_asked_again_when_the_token_ends_or_is_refused(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ class Lives(RuleBasedStateMachine):
         return list(self.model.values())[place] if place < len(self.model) else None
 
     def find_unique_owner(self, external_id: str | None) -> ModelTask | None:
-        living = (task for task in self.model.values() if not task.is_deleted)
-        return next((task for task in living if external_id is not None and task.external_id == external_id), None)
+        present = (task for task in self.model.values() if not task.is_deleted)
+        return next((task for task in present if external_id is not None and task.external_id == external_id), None)
 
     def keep(self, task: ModelTask, verb: str) -> None:
         self.model[task.id] = task
@@ -179,8 +179,8 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def the_service_has_what_the_model_has(self) -> None:
         listed = self.wait(walk_pages(self.service.client(self.tenant.rep), PATH, limit=200))
-        living = {task for task in self.model.values() if not task.is_deleted}
-        assert {self.describe(task) for task in listed} == living
+        present = {task for task in self.model.values() if not task.is_deleted}
+        assert {self.describe(task) for task in listed} == present
 
     def teardown(self) -> None:
         """Hold events and audit against all that was done."""

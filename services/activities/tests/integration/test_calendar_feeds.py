@@ -147,15 +147,15 @@ async def test_every_change_gives_another_tag_and_none_gives_304(
 
 
 async def test_time_alone_changes_the_tag(service: Kit, rep: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
-    in_sight_for = timedelta(hours=1)  # longer than a slow machine takes from here to the next reading
-    begins_at = datetime.now(UTC) - timedelta(days=30) + in_sight_for
+    shown_for = timedelta(hours=1)  # longer than a slow machine takes from here to the next reading
+    begins_at = datetime.now(UTC) - timedelta(days=30) + shown_for
     activity = await log(rep, scheduled_at=begins_at.isoformat())
     url = await make_feed(rep)
     before = await fetch(nobody, url)
     assert activity["id"] in before.text
     async with service.database.begin_as_worker() as transaction:  # as if that time had gone by
         statement = "UPDATE activities SET scheduled_at = scheduled_at - $2::interval WHERE id = $1"
-        await transaction.execute(statement, UUID(activity["id"]), in_sight_for)
+        await transaction.execute(statement, UUID(activity["id"]), shown_for)
     after = await fetch(nobody, url, **{"If-None-Match": before.headers["etag"]})
     assert list(list_events(after)) == []
 

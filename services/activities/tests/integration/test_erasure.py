@@ -189,8 +189,8 @@ async def test_more_than_a_batch_is_erased_and_told_again(service: Kit, tenant: 
     assert len({event.aggregate_id for event in published}) == len(published) == BATCH_RECORDS + 7
     assert all(event.state["body"] is None for event in published)
 
-    echoes = Reannouncements(service.database, load_snapshots, compaction_lag_s=0)
-    while await echoes.reannounce_due():
+    reannouncements = Reannouncements(service.database, load_snapshots, compaction_lag_s=0)
+    while await reannouncements.reannounce_due():
         pass
     assert {event.verb for event in await service.take_events(tenant.id)} == {"snapshot"}
 

@@ -23,8 +23,8 @@ some_people = st.lists(st.sampled_from(PEOPLE), unique=True, max_size=6)
 @st.composite
 def all_homes(draw: st.DrawFn) -> dict[UUID, UUID]:
     """Make merges without chains: some people live on in others, who live."""
-    living = draw(st.lists(st.sampled_from(PEOPLE), unique=True, min_size=1))
-    return {person: person if person in living else draw(st.sampled_from(living)) for person in PEOPLE}
+    canonical = draw(st.lists(st.sampled_from(PEOPLE), unique=True, min_size=1))
+    return {person: person if person in canonical else draw(st.sampled_from(canonical)) for person in PEOPLE}
 
 
 def make_activity(*given: UUID, homes: dict[UUID, UUID] = AT_HOME) -> Activity:

@@ -172,30 +172,30 @@ STEPS = st.lists(
 async def test_addresses_stay_unique_through_any_history(contacts: Contacts, steps: list[tuple[str, int, str]]) -> None:
     tenant = await contacts.seed_tenant()
     client = contacts.client(tenant.rep)
-    living: dict[str, str] = {}  # id -> address, oldest first
+    present: dict[str, str] = {}  # id -> address, oldest first
     for step, place, address in steps:
-        chosen = list(living)[place] if place < len(living) else None
-        holder = next((key for key, value in living.items() if value.lower() == address.lower()), None)
+        chosen = list(present)[place] if place < len(present) else None
+        holder = next((key for key, value in present.items() if value.lower() == address.lower()), None)
         if step == "create":
             answer = await client.post("/v1/contacts", json={"email": address})
             expected = 201 if holder is None else 409
             if holder is None:
-                living[answer.json()["id"]] = address
+                present[answer.json()["id"]] = address
         elif chosen is None:
             continue
         elif step == "edit":
             answer = await client.patch(f"/v1/contacts/{chosen}", json={"email": address})
             expected = 200 if holder in {None, chosen} else 409
             if expected == 200:
-                living[chosen] = address
+                present[chosen] = address
         else:
             answer = await client.delete(f"/v1/contacts/{chosen}")
             expected = 204
-            del living[chosen]
+            del present[chosen]
         assert answer.status_code == expected, (step, answer.text)
 
     listed = await walk_pages(client, "/v1/contacts", sort="created_at", limit=2)
-    assert {contact["id"]: contact["email"] for contact in listed} == living
+    assert {contact["id"]: contact["email"] for contact in listed} == present
     versions: dict[object, int] = {}
     for event in await contacts.take_events(tenant.id):
         assert event.version == versions.get(event.aggregate_id, 0) + 1

@@ -143,7 +143,7 @@ class Sharing(RuleBasedStateMachine):
             assert published == self.contact.shares
 
     @invariant()
-    def the_table_of_sight_follows(self) -> None:
+    def the_table_of_shares_follows(self) -> None:
         rows = self.wait(list_rows(self.contacts, self.tenant))
         assert rows == ({} if self.contact.is_deleted else self.contact.shares)
 

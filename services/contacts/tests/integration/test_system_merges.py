@@ -191,10 +191,10 @@ async def test_two_that_a_person_parted_do_not_meet_in_a_third(dedup: Dedup, par
     await dedup.patch(third, **THIRD)
     await dedup.consume()
 
-    living = {contact["id"] for contact in await list_contacts(dedup, rep)}
-    assert len(living) == 2
-    assert third["id"] in living
-    assert {one["id"], other["id"]} & living
+    left = {contact["id"] for contact in await list_contacts(dedup, rep)}
+    assert len(left) == 2
+    assert third["id"] in left
+    assert {one["id"], other["id"]} & left
 
 
 async def test_a_pair_that_a_person_dismissed_is_suggested_again_and_never_merged(dedup: Dedup) -> None:

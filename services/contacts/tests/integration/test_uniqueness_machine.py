@@ -68,8 +68,8 @@ class Uniqueness(RuleBasedStateMachine):
         return list(self.model.values())[place] if place < len(self.model) else None
 
     def find_unique_owner(self, values: set[tuple[str, str]], *, but: str | None = None) -> set[str]:
-        living = (contact for contact in self.model.values() if not contact.is_deleted and contact.id != but)
-        return {contact.id for contact in living if contact.values & values}
+        others = (contact for contact in self.model.values() if not contact.is_deleted and contact.id != but)
+        return {contact.id for contact in others if contact.values & values}
 
     def conclude(self, status: int, body: dict[str, Any], wanted: ModelContact, *, is_change: bool, made: int) -> None:
         """Hold one answer against the model, and take what was written into it. `wanted`: as it should be now."""

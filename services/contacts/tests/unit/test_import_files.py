@@ -57,10 +57,10 @@ def test_either_way_of_keeping_bytes_keeps_the_same() -> None:
     assert b"\x00\xd8a\x00".decode("utf-16-le", choose_errors("utf-16-le")).endswith("a")
 
 
-@pytest.mark.parametrize("garbage", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", b"PK\x03\x04\x14\x00\x06\x00\xff"])
-def test_what_is_no_text_is_refused(garbage: bytes) -> None:
+@pytest.mark.parametrize("binary", [b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff", b"PK\x03\x04\x14\x00\x06\x00\xff"])
+def test_what_is_no_text_is_refused(binary: bytes) -> None:
     with pytest.raises(InvalidField, match="is not a text file"):
-        detect(garbage)
+        detect(binary)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class Histories(RuleBasedStateMachine):
             self.contacts[contact.id] = contact
             self.model[contact.id] = to_table(contact)
 
-    def living(self) -> list[UUID]:
+    def list_unmerged(self) -> list[UUID]:
         return [contact.id for contact in self.contacts.values() if contact.deleted_at is None]
 
     def keep(self, contact: Contact) -> None:
@@ -157,7 +157,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(data=st.data(), user_id=st.sampled_from(PEOPLE), permission=PERMISSIONS)
     def share(self, data: st.DataObject, user_id: UUID, permission: SharePermission) -> None:
-        contact = self.contacts[data.draw(st.sampled_from(self.living()))]
+        contact = self.contacts[data.draw(st.sampled_from(self.list_unmerged()))]
         if user_id != contact.owner_id:
             event = sharing.share(contact, user_id, permission, by=SHARER, now=NOW)
             if event is not None:
@@ -165,13 +165,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def unshare(self, data: st.DataObject) -> None:
-        contact = self.contacts[data.draw(st.sampled_from(self.living()))]
+        contact = self.contacts[data.draw(st.sampled_from(self.list_unmerged()))]
         if contact.shares:
             share = data.draw(st.sampled_from(list(contact.shares)))
             self.put(sharing.unshare(contact, UUID(str(share["user_id"])), now=NOW).contact)
 
     def edit(self, data: st.DataObject, changes: dict[str, Any]) -> None:
-        contact = self.contacts[data.draw(st.sampled_from(self.living()))]
+        contact = self.contacts[data.draw(st.sampled_from(self.list_unmerged()))]
         try:
             event = contacts.edit(contact, changes, now=NOW)
         except InvalidField:
@@ -187,10 +187,10 @@ class Histories(RuleBasedStateMachine):
             if done.merging.survivor.contact.id == contact.id:
                 done.is_pure = False
 
-    @precondition(lambda self: len(self.living()) > 1)
+    @precondition(lambda self: len(self.list_unmerged()) > 1)
     @rule(data=st.data(), chosen=choices)
     def merge(self, data: st.DataObject, chosen: dict[str, Choice]) -> None:
-        this_id, other_id = data.draw(st.permutations(self.living()))[:2]
+        this_id, other_id = data.draw(st.permutations(self.list_unmerged()))[:2]
         this, other = self.model[this_id], self.model[other_id]
         expected = unite(this, other, chosen)
         try:

@@ -117,10 +117,10 @@ async def test_any_story_puts_each_deal_where_its_contact_lives(
 
     for deal in await walk_pages(sales.admin, "/v1/deals"):
         first = given_to[deal["id"]]
-        living = published.find_canonical(first)
+        canonical_id = published.find_canonical(first)
         assert (deal["contact_id"], deal["original_contact_id"]) == (
-            str(living),
-            None if first == living else str(first),
+            str(canonical_id),
+            None if first == canonical_id else str(first),
         )
     versions: dict[object, int] = {}
     for event in await sales.take_events():

@@ -1,4 +1,4 @@
-"""Activities as tests of their reports tell them, and a world of some hundred told at random."""
+"""Activities as tests of their reports tell them, and an office with some hundred made at random."""
 
 import random
 from collections.abc import Sequence
@@ -43,9 +43,9 @@ class Mailbox:
 
     async def log(self, direction: str, hours: float, thread: UUID | None = None, **fields: Any) -> PublishedRecord:
         """Log an e-mail so many hours after noon of 10 November; in a thread of its own unless one is named."""
-        told = self.write(direction, hours, thread_id=thread, **fields)
-        await keep_activities([told.publish()], self.reporting.database)
-        return told
+        activity = self.write(direction, hours, thread_id=thread, **fields)
+        await keep_activities([activity.publish()], self.reporting.database)
+        return activity
 
     def write(self, direction: str, hours: float, **fields: Any) -> PublishedRecord:
         """Make such an e-mail, of which nothing has been told yet."""
@@ -59,29 +59,29 @@ class Mailbox:
 
 
 @dataclass
-class World:
-    """A tenant with contacts, some shared, deals of two pipelines, and what was done: `told`, as it ended."""
+class Office:
+    """A tenant with contacts, some shared, deals of two pipelines, and what was done: `activities`, as they ended."""
 
     tenant: SeededTenant
     chance: random.Random
     contacts: dict[UUID, PublishedRecord] = field(default_factory=dict)
     deals: dict[UUID, DealStory] = field(default_factory=dict)
-    told: list[PublishedRecord] = field(default_factory=list)
+    activities: list[PublishedRecord] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     @classmethod
-    async def publish(cls, reporting: Reporting, tenant: SeededTenant, seed: int, *, activities: int) -> "World":
-        world = cls(tenant, random.Random(seed))  # noqa: S311 - a story, no secret
+    async def publish(cls, reporting: Reporting, tenant: SeededTenant, seed: int, *, activities: int) -> "Office":
+        office = cls(tenant, random.Random(seed))  # noqa: S311 - a story, no secret
         pipelines = [PublishedPipeline.sales(tenant.id), PublishedPipeline.sales(tenant.id, is_default=False)]
-        world._meet_contacts()
-        world._begin_deals(pipelines)
+        office._meet_contacts()
+        office._begin_deals(pipelines)
         for _ in range(activities):
-            world._act()
+            office._act()
         await keep_pipelines([pipeline.publish() for pipeline in pipelines], reporting.database)
-        await keep_shares([contact.publish() for contact in world.contacts.values()], reporting.database)
-        await project_deals([event for deal in world.deals.values() for event in deal.events], reporting.database)
-        await world._deliver(reporting)
-        return world
+        await keep_shares([contact.publish() for contact in office.contacts.values()], reporting.database)
+        await project_deals([event for deal in office.deals.values() for event in deal.events], reporting.database)
+        await office._deliver(reporting)
+        return office
 
     def sees(self, person: Person, activity: PublishedRecord) -> bool:
         """Return whether its user, one of its contacts or its deal is visible to the person."""
@@ -135,13 +135,13 @@ class World:
 
     def _act(self) -> None:
         """Do something, and change one's mind about it a few times: the last version is what was done."""
-        told = PublishedRecord.new("activity", self.tenant.id, **self._invent())
-        self.events.append(told.publish())
+        activity = PublishedRecord.new("activity", self.tenant.id, **self._invent())
+        self.events.append(activity.publish())
         for _ in range(self.chance.choice((0, 0, 1, 2))):
-            self.events.append(told.change(**self._invent()))
+            self.events.append(activity.change(**self._invent()))
         if self.chance.random() < 0.05:
-            self.events.append(told.delete())
-        self.told.append(told)
+            self.events.append(activity.delete())
+        self.activities.append(activity)
 
     def _invent(self) -> dict[str, Any]:
         chance, kind = self.chance, self.chance.choice(TYPES)
@@ -160,12 +160,12 @@ class World:
 
     def _write(self) -> dict[str, Any]:
         chance = self.chance
-        sent = [told for told in self.told if told.state["type"] == "EMAIL"]
+        sent = [activity for activity in self.activities if activity.state["type"] == "EMAIL"]
         named = chance.sample(sent, k=min(len(sent), chance.choice((0, 0, 1, 3))))
         return {
             "direction": chance.choice(("INBOUND", "OUTBOUND", "INBOUND", "OUTBOUND", None)),
             "message_id": chance.choice((f"<{new_id()}@example.com>", None)),
-            "reference_ids": [f"{told.state['message_id']}" for told in named if told.state["message_id"]],
+            "reference_ids": [f"{activity.state['message_id']}" for activity in named if activity.state["message_id"]],
             "in_reply_to": chance.choice(sent).id if sent and chance.random() < 0.2 else None,
             "thread_id": chance.choice(sent).state["thread_id"] if sent and chance.random() < 0.6 else new_id(),
             "is_automatic": chance.random() < 0.1,

@@ -12,7 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from services.reporting.tests.integration.mail_stories import Mailbox, Reporting, World
+from services.reporting.tests.integration.mail_stories import Mailbox, Office, Reporting
 
 from crm_reporting.consumers import keep_activities
 from crm_reporting.verification import find_differences
@@ -53,33 +53,37 @@ class Question:
 class Recount:
     """What one person sees, counted by going through it again and again."""
 
-    def __init__(self, world: World, person: Person, question: Question) -> None:
-        self.world = world
+    def __init__(self, office: Office, person: Person, question: Question) -> None:
+        self.office = office
         self.question = question
         self.seen = [
-            told
-            for told in world.told
-            if world.sees(person, told) and not told.state["deleted_at"] and not told.state["system"]
-            and not told.state["is_automatic"]
+            activity
+            for activity in office.activities
+            if office.sees(person, activity) and not activity.state["deleted_at"] and not activity.state["system"]
+            and not activity.state["is_automatic"]
         ]  # fmt: skip
-        self.sent = [told for told in self.seen if told.state["direction"] == "OUTBOUND" and is_email(told)]
-        self.received = [told for told in self.seen if told.state["direction"] == "INBOUND" and is_email(told)]
+        self.sent = [
+            activity for activity in self.seen if activity.state["direction"] == "OUTBOUND" and is_email(activity)
+        ]
+        self.received = [
+            activity for activity in self.seen if activity.state["direction"] == "INBOUND" and is_email(activity)
+        ]
 
-    def asks_for(self, told: PublishedRecord) -> bool:
-        question, deal = self.question, self.world.deals.get(told.state["deal_id"])
+    def asks_for(self, activity: PublishedRecord) -> bool:
+        question, deal = self.question, self.office.deals.get(activity.state["deal_id"])
         is_of_pipeline = question.pipeline_id is None or (
             deal is not None and deal.state["deleted_at"] is None and deal.pipeline.id == question.pipeline_id
         )
-        user_id = told.state["user_id"]
+        user_id = activity.state["user_id"]
         return user_id is not None and question.user_id in (None, user_id) and is_of_pipeline
 
     def count_days(self) -> list[dict[str, Any]]:
         days: defaultdict[tuple[date, UUID], Counter[str]] = defaultdict(Counter)
-        for told in filter(self.asks_for, self.seen):
-            at = told.state["completed_at" if told.state["type"] == "TASK" else "occurred_at"]
+        for activity in filter(self.asks_for, self.seen):
+            at = activity.state["completed_at" if activity.state["type"] == "TASK" else "occurred_at"]
             day = self.question.day_of(at) if at else None
             if day is not None:
-                days[day, told.state["user_id"]][COLUMNS[told.state["type"]]] += 1
+                days[day, activity.state["user_id"]][COLUMNS[activity.state["type"]]] += 1
         return [
             {"date": str(day), "user_id": str(user_id), **{name: counts[name] for name in COLUMNS.values()}}
             for (day, user_id), counts in sorted(days.items())
@@ -87,34 +91,41 @@ class Recount:
 
     def count_responses(self, user_ids: Sequence[str]) -> list[dict[str, Any]]:
         waits: defaultdict[str, list[float | None]] = defaultdict(list)
-        for told in filter(self.asks_for, self.sent):
-            if self.question.day_of(told.state["occurred_at"]):
-                waits[str(told.state["user_id"])].append(self._wait_for_response(told))
+        for activity in filter(self.asks_for, self.sent):
+            if self.question.day_of(activity.state["occurred_at"]):
+                waits[str(activity.state["user_id"])].append(self._wait_for_response(activity))
         return [to_user(user_id, waits[user_id]) for user_id in user_ids]
 
     def _wait_for_response(self, sent: PublishedRecord) -> float | None:
         at, message_id = sent.state["occurred_at"], sent.state["message_id"]
         replies = [
-            told.state["occurred_at"]
-            for told in self.received
+            activity.state["occurred_at"]
+            for activity in self.received
             if (
-                told.state["occurred_at"] >= at
-                and (told.state["in_reply_to"] == sent.id or (message_id and message_id in told.state["reference_ids"]))
+                activity.state["occurred_at"] >= at
+                and (
+                    activity.state["in_reply_to"] == sent.id
+                    or (message_id and message_id in activity.state["reference_ids"])
+                )
             )
-            or (shares_contact(told, sent) and place(sent) < place(told) and told.state["occurred_at"] <= at + WEEK)
+            or (
+                shares_contact(activity, sent)
+                and place(sent) < place(activity)
+                and activity.state["occurred_at"] <= at + WEEK
+            )
         ]
         return (min(replies) - at).total_seconds() if replies else None
 
     def measure(self) -> list[dict[str, Any]]:
         blocks: dict[UUID, list[PublishedRecord]] = defaultdict(list)
         waiting: list[PublishedRecord] = []
-        replies = {told.id: told for told in self.sent}
-        for told in sorted(self.received, key=place):
-            reply = self._find_reply(told)
+        replies = {activity.id: activity for activity in self.sent}
+        for activity in sorted(self.received, key=place):
+            reply = self._find_reply(activity)
             if reply is None:
-                waiting.append(told)
+                waiting.append(activity)
             else:
-                blocks[reply.id].append(told)
+                blocks[reply.id].append(activity)
         waits: defaultdict[UUID, list[float]] = defaultdict(list)
         for reply_id, messages in blocks.items():
             first = messages[0]
@@ -122,14 +133,14 @@ class Recount:
                 wait = replies[reply_id].state["occurred_at"] - first.state["occurred_at"]
                 waits[first.state["user_id"]].append(wait.total_seconds())
         late: defaultdict[UUID, list[datetime]] = defaultdict(list)
-        for told in filter(self.asks_for, waiting):
-            late[told.state["user_id"]].append(told.state["occurred_at"])
+        for activity in filter(self.asks_for, waiting):
+            late[activity.state["user_id"]].append(activity.state["occurred_at"])
         return [to_item(user_id, waits[user_id], late[user_id]) for user_id in sorted({*waits, *late})]
 
     def _find_reply(self, message: PublishedRecord) -> PublishedRecord | None:
-        later = sorted((told for told in self.sent if place(told) > place(message)), key=place)
-        of_thread = [told for told in later if told.state["thread_id"] == message.state["thread_id"]]
-        to_contact = [told for told in later if shares_contact(told, message)]
+        later = sorted((activity for activity in self.sent if place(activity) > place(message)), key=place)
+        of_thread = [activity for activity in later if activity.state["thread_id"] == message.state["thread_id"]]
+        to_contact = [activity for activity in later if shares_contact(activity, message)]
         if of_thread:
             return of_thread[0]
         if to_contact and to_contact[0].state["occurred_at"] <= message.state["occurred_at"] + WEEK:
@@ -137,12 +148,12 @@ class Recount:
         return None
 
 
-def is_email(told: PublishedRecord) -> bool:
-    return bool(told.state["type"] == "EMAIL")
+def is_email(activity: PublishedRecord) -> bool:
+    return bool(activity.state["type"] == "EMAIL")
 
 
-def place(told: PublishedRecord) -> tuple[datetime, UUID]:
-    return told.state["occurred_at"], told.id
+def place(activity: PublishedRecord) -> tuple[datetime, UUID]:
+    return activity.state["occurred_at"], activity.id
 
 
 def shares_contact(one: PublishedRecord, other: PublishedRecord) -> bool:
@@ -178,7 +189,7 @@ def interpolate(values: Sequence[float], share: float) -> float:
     return values[below] + (position - below) * (values[above] - values[below])
 
 
-def list_questions(world: World, seed: int) -> list[Question]:
+def list_questions(office: Office, seed: int) -> list[Question]:
     chance = random.Random(seed)  # noqa: S311 - a story, no secret
     everything = (date(2026, 3, 1), date(2026, 5, 1))
     questions = [
@@ -188,8 +199,8 @@ def list_questions(world: World, seed: int) -> list[Question]:
     for zone in ZONES:
         first = date(2026, 3, 20) + timedelta(days=chance.randrange(15))
         questions.append(Question(first, first + timedelta(days=chance.randrange(9)), zone))
-    questions.append(Question(*everything, "UTC", user_id=world.tenant.rep.id))
-    questions.append(Question(*everything, "UTC", pipeline_id=next(iter(world.deals.values())).pipeline.id))
+    questions.append(Question(*everything, "UTC", user_id=office.tenant.rep.id))
+    questions.append(Question(*everything, "UTC", pipeline_id=next(iter(office.deals.values())).pipeline.id))
     return questions
 
 
@@ -202,12 +213,12 @@ async def ask(reporting: Reporting, person: Person, report: str, question: Quest
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_both_reports_are_what_a_recount_gives(reporting: Reporting, tenant: SeededTenant, seed: int) -> None:
-    world = await World.publish(reporting, tenant, seed, activities=320)
+    office = await Office.publish(reporting, tenant, seed, activities=320)
     async with reporting.database.read_as_worker() as connection:
         assert await find_differences(connection, tenant.id) == []
     for person in tenant.people:
-        for question in list_questions(world, seed):
-            recount = Recount(world, person, question)
+        for question in list_questions(office, seed):
+            recount = Recount(office, person, question)
             metrics = await ask(reporting, person, "activity-metrics", question)
             assert metrics["items"] == recount.count_days(), question
             user_ids = sorted({item["user_id"] for item in metrics["items"]})
@@ -222,8 +233,8 @@ async def test_batches_at_once_do_not_miss_each_others_emails(reporting: Reporti
     events = []
     for number in range(60):
         direction, contact_id = ("INBOUND", "OUTBOUND")[number % 2], tenant.people[number % 3].id
-        told = mailbox.write(direction, number, contact_ids=[contact_id], thread_id=tenant.people[number % 4].id)
-        events.append(told.publish())
+        activity = mailbox.write(direction, number, contact_ids=[contact_id], thread_id=tenant.people[number % 4].id)
+        events.append(activity.publish())
     dsn = reporting.settings.worker_dsn.get_secret_value()
     async with Database.opened(dsn, max_size=6) as database:
         await asyncio.gather(*(keep_activities([event], database) for event in events))

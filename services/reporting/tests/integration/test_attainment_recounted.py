@@ -56,7 +56,7 @@ class Life:
 
 
 @dataclass
-class World:
+class Office:
     tenant: SeededTenant
     pipeline: PublishedPipeline
     lives: list[Life] = field(default_factory=list)
@@ -89,15 +89,15 @@ Amounts = Iterator[tuple[UUID, str, Decimal | None, str, date]]
 """Whose, which figure, how much, and the day of its rate."""
 
 
-def list_amounts(world: World, viewer: Person, asked: Asked) -> Amounts:
-    seen = world.sees(viewer)
-    for (user_id, month), (amount, currency) in world.quotas.items():
+def list_amounts(office: Office, viewer: Person, asked: Asked) -> Amounts:
+    seen = office.sees(viewer)
+    for (user_id, month), (amount, currency) in office.quotas.items():
         if user_id in seen and asked.has_owner(user_id) and asked.has_day(month):
             yield user_id, "quota", Decimal(amount), currency, month
-    for life in world.lives:
+    for life in office.lives:
         deal = life.story.state
         is_seen = deal["owner_id"] in seen or viewer.id in life.shared_with
-        if life.story.pipeline is not world.pipeline or life.story.is_deleted or not is_seen:
+        if life.story.pipeline is not office.pipeline or life.story.is_deleted or not is_seen:
             continue
         if deal["status"] == "WON":
             closed_on = deal["closed_at"].astimezone(ZoneInfo(asked.zone)).date()
@@ -119,11 +119,11 @@ def find_rate(currency: str, day: date) -> Fraction | None:
     return Fraction(dated[-1]) if dated else None
 
 
-def recount(world: World, viewer: Person, asked: Asked) -> tuple[dict[str, dict[str, str]], set[str]]:
+def recount(office: Office, viewer: Person, asked: Asked) -> tuple[dict[str, dict[str, str]], set[str]]:
     """Return each user's money as it must be printed, and the currencies that lack a rate."""
     sums: dict[UUID, dict[str, Fraction]] = {}
     missing = set()
-    for user_id, figure, amount, currency, day in list_amounts(world, viewer, asked):
+    for user_id, figure, amount, currency, day in list_amounts(office, viewer, asked):
         row = sums.setdefault(user_id, dict.fromkeys(("quota", "won", "open"), Fraction(0)))
         if not amount or currency == asked.currency:
             row[figure] += Fraction(amount or 0)
@@ -150,12 +150,12 @@ def to_ratios(money: Mapping[str, str]) -> tuple[float | None, float | None]:
     )
 
 
-def publish_one(world: World, other: PublishedPipeline, chance: random.Random, people: Sequence[UUID]) -> Life:
+def publish_one(office: Office, other: PublishedPipeline, chance: random.Random, people: Sequence[UUID]) -> Life:
     """Tell a deal's life: owners come and go, before and after a closing, which may be told late."""
     near = timedelta(minutes=chance.randrange(-26 * 60, 26 * 60))
     closed_at = chance.choice(BORDERS) + near
     story = DealStory(
-        chance.choice((world.pipeline, world.pipeline, world.pipeline, other)),
+        chance.choice((office.pipeline, office.pipeline, office.pipeline, other)),
         chance.choice(people),
         chance.choice((None, Decimal(0), Decimal(chance.randrange(1, 10**9)).scaleb(-2))),
         chance.choice(list(DIGITS)),
@@ -186,21 +186,21 @@ def publish_one(world: World, other: PublishedPipeline, chance: random.Random, p
     return life
 
 
-async def publish_world(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int) -> World:
+async def publish_office(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int) -> Office:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    world = World(tenant, pipeline)
+    office = Office(tenant, pipeline)
     other = PublishedPipeline.sales(tenant.id, is_default=False)
     await keep_pipelines([other.publish()], reporting.database)
     people = [person.id for person in tenant.people]
-    world.lives = [publish_one(world, other, chance, people) for _ in range(DEALS)]
+    office.lives = [publish_one(office, other, chance, people) for _ in range(DEALS)]
     shares = []
-    for life in world.lives:
+    for life in office.lives:
         life.shared_with = chance.sample(people, chance.choice((0, 0, 0, 1, 2)))
         given = [{"user_id": user_id, "permission": "READ"} for user_id in life.shared_with]
         contact_id = life.story.contact_id
         shares.append(make_contact_event(tenant.id, tenant.admin.id, contact_id=contact_id, shares=given))
     await keep_shares(shares, reporting.database)
-    events = [event for life in world.lives for event in life.story.events]
+    events = [event for life in office.lives for event in life.story.events]
     for begin in range(0, len(events), 97):
         await project_deals(events[begin : begin + 97], reporting.database)
     for currency, dated in RATES.items():
@@ -211,16 +211,16 @@ async def publish_world(reporting: Reporting, tenant: SeededTenant, pipeline: Pu
             if chance.random() < 0.6:
                 currency = chance.choice(list(DIGITS))
                 amount = str(chance.choice((0, chance.randrange(1, 10**8))))
-                world.quotas[person.id, month] = (amount, currency)
+                office.quotas[person.id, month] = (amount, currency)
                 await set_quota(reporting, tenant, person, f"{month:%Y-%m}", amount, currency=currency)
-    return world
+    return office
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_it_is_what_counting_again_says(
     reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, seed: int
 ) -> None:
-    world = await publish_world(reporting, tenant, pipeline, seed)
+    office = await publish_office(reporting, tenant, pipeline, seed)
     chance = random.Random(seed)  # noqa: S311 - no secret
     people = [person.id for person in tenant.people]
     rows = 0
@@ -235,7 +235,7 @@ async def test_it_is_what_counting_again_says(
                 owner_id=[str(owner_id) for owner_id in owner_ids],
             )
             today = datetime.fromisoformat(report["as_of"]).astimezone(ZoneInfo(zone)).date()
-            expected, missing = recount(world, viewer, Asked(first, last, zone, currency, owner_ids, today))
+            expected, missing = recount(office, viewer, Asked(first, last, zone, currency, owner_ids, today))
             require_equal(report, expected, missing)
             rows += len(expected)
     assert rows > 20

@@ -131,7 +131,7 @@ def to_answer(state: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-async def publish_world(
+async def publish_office(
     reporting: Reporting, rng: Random, *, deals: int
 ) -> tuple[SeededTenant, list[list[PublishedPipeline]], list[DealStory]]:
     """Seed a tenant with two pipelines, of which one changes its probabilities, and let deals live in them."""
@@ -185,14 +185,14 @@ async def require_all(
 @given(seed=st.integers(0, 10**9), deals=st.integers(1, 25))
 async def test_start_and_buckets_are_end_for_every_viewer(reporting: Reporting, seed: int, deals: int) -> None:
     rng = Random(seed)  # noqa: S311 - told at random, repeated by its seed
-    tenant, pipelines, stories = await publish_world(reporting, rng, deals=deals)
+    tenant, pipelines, stories = await publish_office(reporting, rng, deals=deals)
     for _ in range(2):
         await require_all(reporting, tenant, draw_asked(rng, tenant, pipelines, stories), stories)
 
 
 async def test_many_deals_fill_every_bucket(reporting: Reporting) -> None:
     rng = Random(20261102)  # noqa: S311 - told at random, repeated by its seed
-    tenant, pipelines, stories = await publish_world(reporting, rng, deals=300)
+    tenant, pipelines, stories = await publish_office(reporting, rng, deals=300)
     start, end = BEGAN_AT + timedelta(hours=24), BEGAN_AT + timedelta(hours=80)
     for currency in CURRENCIES:
         asked = Asked(pipelines[0], start, end, currency, ZONES[0])

@@ -110,7 +110,7 @@ CASES = [
 
 
 @pytest.fixture(scope="session")
-async def world(search: Kit, store: DocumentStore) -> SearchStory:
+async def story(search: Kit, store: DocumentStore) -> SearchStory:
     story = SearchStory(await search.seed_tenant())
     for name in COMPANIES:
         story.add(name, "company", name=name)
@@ -124,9 +124,9 @@ async def world(search: Kit, store: DocumentStore) -> SearchStory:
 
 @pytest.mark.parametrize(("query", "expected"), CASES, ids=[query for query, _ in CASES])
 async def test_what_is_found_and_what_stands_first(
-    search: Kit, world: SearchStory, query: str, expected: list[str] | set[str]
+    search: Kit, story: SearchStory, query: str, expected: list[str] | set[str]
 ) -> None:
-    found = await world.find(search.client(world.tenant.admin), query)
+    found = await story.find(search.client(story.tenant.admin), query)
     assert found == expected or set(found) == expected  # a set: of one rank
 
 
@@ -144,15 +144,15 @@ async def test_what_is_found_and_what_stands_first(
     ],
 )
 async def test_suggestions_find_them_too(
-    search: Kit, world: SearchStory, typed: str, expected: list[str] | set[str]
+    search: Kit, story: SearchStory, typed: str, expected: list[str] | set[str]
 ) -> None:
-    found = await world.suggest(search.client(world.tenant.admin), typed)
+    found = await story.suggest(search.client(story.tenant.admin), typed)
     assert found == expected or set(found) == expected
 
 
 @pytest.mark.parametrize("query", ["参城", "京参", "商东", "자전", "성삼", "電東", "กันประ"])
-async def test_other_orders_of_the_same_signs_are_other_words(search: Kit, world: SearchStory, query: str) -> None:
-    assert await world.find(search.client(world.tenant.admin), query) == []
+async def test_other_orders_of_the_same_signs_are_other_words(search: Kit, story: SearchStory, query: str) -> None:
+    assert await story.find(search.client(story.tenant.admin), query) == []
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ async def test_other_orders_of_the_same_signs_are_other_words(search: Kit, world
         ("海淀", "北方客户来访，下周去京城参观。会议在<em>海淀</em>举行，讨论续约价格。"),
     ],
 )
-async def test_snippets_mark_what_was_found(search: Kit, world: SearchStory, query: str, snippet: str) -> None:
-    body = require_ok(await search.client(world.tenant.admin).get("/v1/search", params={"q": query}))
+async def test_snippets_mark_what_was_found(search: Kit, story: SearchStory, query: str, snippet: str) -> None:
+    body = require_ok(await search.client(story.tenant.admin).get("/v1/search", params={"q": query}))
     assert body["items"][0]["snippet"] == snippet
 
 
-async def test_a_note_is_not_found_by_signs_that_stand_apart_in_it(search: Kit, world: SearchStory) -> None:
-    client = search.client(world.tenant.admin)
-    assert "note" not in await world.find(client, "北京")
-    assert "note" in await world.find(client, "京城")
+async def test_a_note_is_not_found_by_signs_that_stand_apart_in_it(search: Kit, story: SearchStory) -> None:
+    client = search.client(story.tenant.admin)
+    assert "note" not in await story.find(client, "北京")
+    assert "note" in await story.find(client, "京城")

@@ -114,12 +114,12 @@ async def test_whatever_comes_first_and_however_often_the_documents_are_the_same
         published.append(story["visit"].change(contact_ids=chosen, contact_id=chosen[0]))
         published.append(story["okapi"].change(owner_id=choice.choice([tenant.rep.id, tenant.other_rep.id])))
     owners = {record.id: record.state["owner_id"] for record in story.records.values() if record.aggregate == "contact"}
-    in_sight = {owners[contact_id] for contact_id in story["visit"].state["contact_ids"]}
+    seen_owners = {owners[contact_id] for contact_id in story["visit"].state["contact_ids"]}
     choice.shuffle(published)
     for start in range(0, len(published), 3):
         await index_records(published[start : start + 3], search.database, store)
     await store.refresh()
-    expected = {"admin": True, "rep": tenant.rep.id in in_sight, "other": tenant.other_rep.id in in_sight}
+    expected = {"admin": True, "rep": tenant.rep.id in seen_owners, "other": tenant.other_rep.id in seen_owners}
     found = await find_all(search, story, "zebra")
     assert {name: found[name] for name in expected} == expected
     settled = await search.list_rows("search_records", "activity_contacts")
