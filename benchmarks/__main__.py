@@ -26,6 +26,7 @@ from benchmarks import (
     long_pages,
     moving,
     next_steps,
+    own_writes,
     projecting,
     relaying,
     reminders,
@@ -68,6 +69,10 @@ async def _arrival(_engines: NativeEngines) -> list[Row]:
 
 async def _costs(_engines: NativeEngines) -> list[Row]:
     return await costs.run()
+
+
+async def _own_writes(_engines: NativeEngines) -> list[Row]:
+    return await own_writes.run()
 
 
 async def _lists(engines: NativeEngines, rows: int) -> list[Row]:
@@ -165,6 +170,7 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "relevance": _relevance,
     "arrival": _arrival,
     "costs": _costs,
+    "own-writes": _own_writes,
     "imports": _imports,
     "long-import": _long_import,
     "lists": partial(_lists, rows=lists.LARGE),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks import arrival, costs
+from benchmarks import arrival, costs, own_writes
 
 from crm_testing.suite.running import RunningCrm
 from crm_testing.suite.tenant import Tenant
@@ -67,7 +67,7 @@ def test_no_part_is_left_out() -> None:
     named = bench("--help").replace("\n", " ")
     # `relevance` runs in services/search/tests/integration/test_relevance.py, on the engine that is there.
     offered = named[named.index("{") + 1 : named.index("}")].replace(" ", "").split(",")
-    assert {*PARTS, "arrival", "costs", "relevance"} == set(offered)
+    assert {*PARTS, "arrival", "costs", "own-writes", "relevance"} == set(offered)
 
 
 async def test_arrival_is_measured_everywhere(crm: RunningCrm, tenant: Tenant) -> None:
@@ -81,3 +81,9 @@ async def test_what_a_change_costs_is_told_of_every_process(crm: RunningCrm, ten
     expected = {row.what for row in await costs.measure(crm, tenant.admin, moves=20, activities=50, rest_s=0.5)}
     assert {"move of a deal, all together", "activity in a batch, all together"} <= expected
     assert any(what.startswith("at rest: ") for what in expected)
+
+
+async def test_own_writes_are_found_by_their_positions(crm: RunningCrm) -> None:
+    found, beside = await own_writes.measure(crm, writes=16, writers=2)
+    assert found.what.startswith("16 own writes")
+    assert beside.what.startswith("beside them ")
