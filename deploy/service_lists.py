@@ -1,16 +1,16 @@
 """Writes the services' names into the files that must spell them: `make services`, after a change of the registry.
 
-What needs a decision for each service stays written by hand: docker-compose.yml and the chart's `processes.yaml` say
-what a process reaches. Tests hold those against the registry.
+docker-compose.yml alone is written by hand: tests hold it to the chart's list of processes, which is made here.
 """  # noqa: INP001 - a script of its own
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from crm_shared.service_registry import PUBLISHERS, SERVICES
+from crm_shared.database_access import list_dsns
+from crm_shared.service_registry import REGISTRY, Service
 
 ROOT: Final = Path(__file__).parents[1]
 OPERATIONS_PORT, HTTP_PORT = 9000, 8000
@@ -35,8 +35,10 @@ class ServiceList:
         return text
 
 
-def list_service_lists(services: Sequence[str], publishers: Sequence[str]) -> Iterator[ServiceList]:
+def list_service_lists(registry: Sequence[Service]) -> Iterator[ServiceList]:
     """Return every list of services that files of the checkout spell, as it should be."""
+    services = [service.name for service in registry]
+    publishers = [service.name for service in registry if service.publishes]
     images = (*services, "issuer", "canary")
     by_role = {"api": services, "worker": services, "relay": publishers}
     yield ServiceList("Dockerfile", r"^((?:COPY services/\S+ .*\n)+)", _each(services, COPY_OUTLINE))
@@ -58,6 +60,7 @@ def list_service_lists(services: Sequence[str], publishers: Sequence[str]) -> It
     yield _choices("canary", ("canary", *services), indent=14)  # images that may have a digest
     yield _choices("contacts-api", processes, indent=10)
     yield ServiceList("docs/operations/install.md", r"for service in (.*); do", " ".join(services))
+    yield from _list_of_the_chart(registry)
 
 
 COPY_OUTLINE: Final = "COPY services/{0}/pyproject.toml services/{0}/\n"
@@ -80,6 +83,50 @@ def _list_of_the_gateway(services: Sequence[str]) -> Iterator[ServiceList]:
     yield ServiceList(path, r"location ~ \^/\(([a-z|]+)\)/v1/ \{", either)
     *first, last = [f"/{service}/v1/" for service in services]
     yield ServiceList(path, r"Paths begin with (.*?)\.\"", f"{', '.join(first)} or {last}")
+
+
+def _list_of_the_chart(registry: Sequence[Service]) -> Iterator[ServiceList]:
+    """Return what runs in a cluster, as templates loop over it: of each process what it is told of and speaks to."""
+    path = "deploy/helm/crm/files/processes.yaml"
+    lines = [_to_process(service, role) for service in registry for role in _roles_of(service)]
+    yield ServiceList(path, r"^processes:\n((?:  \S.*\n)+)", "".join(lines))
+    yield ServiceList(path, r"^migrations:\n((?:  \S.*\n)+)", "".join(_to_migration(service) for service in registry))
+
+
+def _roles_of(service: Service) -> Sequence[str]:
+    return ("api", "worker", "relay") if service.publishes else ("api", "worker")
+
+
+def _to_process(service: Service, role: str) -> str:
+    reached = ["postgres"]
+    if role != "api" or service.api_asks_kafka:
+        reached.append("kafka")
+    if service.uses_elasticsearch:
+        reached.append("elasticsearch")
+    if role == "worker" and service.delivers_webhooks:
+        reached.append("webhooks")
+    if role == "api":
+        reached.append("issuer")
+    asked = [f"{other}-api" for other in service.asks if role == "api"]
+    fields = {"dsns": _name_dsns(service, list_dsns(service.name, role)), "reaches": reached, "asks": asked}
+    return f"  {service.name}-{role}: {{service: {service.name}, role: {role}, {_to_flow(fields)}}}\n"
+
+
+def _to_migration(service: Service) -> str:
+    """Return the job that brings a service's database to this release, and makes it before."""
+    admin, *own = list_dsns(service.name, "provision")
+    made = [admin, *_name_dsns(service, own)]
+    reached = ["postgres", "kafka", *(["elasticsearch"] if service.uses_elasticsearch else [])]
+    fields = {"provision": made, "dsns": _name_dsns(service, ("owner_dsn",)), "reaches": reached, "asks": []}
+    return f"  {service.name}-migrate: {{service: {service.name}, role: migrate, {_to_flow(fields)}}}\n"
+
+
+def _name_dsns(service: Service, names: Sequence[str]) -> list[str]:
+    return [f"{service.name}_{name}" for name in names]
+
+
+def _to_flow(fields: Mapping[str, Sequence[str]]) -> str:
+    return ", ".join(f"{name}: [{', '.join(values)}]" for name, values in fields.items())
 
 
 def _choices(first: str, names: Sequence[str], *, indent: int) -> ServiceList:
@@ -105,7 +152,7 @@ def write_lists(root: Path, lists: Iterator[ServiceList]) -> dict[str, str]:
 
 
 def main() -> None:
-    for path, text in write_lists(ROOT, list_service_lists(SERVICES, PUBLISHERS)).items():
+    for path, text in write_lists(ROOT, list_service_lists(REGISTRY)).items():
         (ROOT / path).write_text(text, "utf-8")
 
 

@@ -24,6 +24,14 @@ class Service:
     """Its database has views for BI tools, whose logins are members of a role `<service>_bi`."""
 
     uses_elasticsearch: bool = False
+    asks: tuple[str, ...] = ()
+    """Services whose APIs its own calls, with its caller's token."""
+
+    api_asks_kafka: bool = False
+    """Its API tells how far its consumers are behind."""
+
+    delivers_webhooks: bool = False
+    """Its worker opens connections to the internet."""
 
     @property
     def package(self) -> str:
@@ -36,10 +44,10 @@ class Service:
 
 REGISTRY: Final = (
     Service("contacts", publishes=True, indexes_custom_fields=True),
-    Service("deals", publishes=True, indexes_custom_fields=True),
-    Service("activities", publishes=True),
-    Service("search", uses_elasticsearch=True),
-    Service("reporting", has_bi_views=True),
+    Service("deals", publishes=True, indexes_custom_fields=True, asks=("contacts",), delivers_webhooks=True),
+    Service("activities", publishes=True, asks=("contacts", "deals")),
+    Service("search", uses_elasticsearch=True, asks=("contacts",)),
+    Service("reporting", has_bi_views=True, asks=("contacts",), api_asks_kafka=True),
 )
 """In the order of their ports: `crm up` gives the first one 8001."""
 
