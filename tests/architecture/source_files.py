@@ -60,6 +60,16 @@ def read_sources() -> list[SourceFile]:
         ]
 
 
+def read_tests() -> list[SourceFile]:
+    """Return every module of the tests and of the benchmarks. Not while tests are collected, and not kept."""
+    folders = [ROOT / "tests", ROOT / "benchmarks", *ROOT.glob("*/*/tests")]
+    return [
+        SourceFile(path, "tests", ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+    ]
+
+
 def parse_as(path: str, package: str, text: str) -> SourceFile:
     """Return `text` as a module of `package` at `path`, for a test that a rule can fail."""
     return SourceFile(ROOT / path, package, ast.parse(text))

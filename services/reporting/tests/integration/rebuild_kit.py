@@ -78,13 +78,13 @@ def to_record(event: Event) -> RawRecord:
 
 @dataclass
 class PublishedService:
-    """`kit` is the service, `topics` by aggregate what it hears of; `said` is what rebuilds have said."""
+    """`kit` is the service, `topics` by aggregate what it hears of; `lines` is what rebuilds have said."""
 
     kit: ServiceKit[ReportingSettings]
     kafka: str
     topics: Mapping[str, str]
     name: str = field(default_factory=lambda: f"test.{uuid.uuid4().hex[:12]}")
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @classmethod
     async def make(cls, kit: ServiceKit[ReportingSettings], kafka: str) -> "PublishedService":
@@ -179,13 +179,13 @@ class PublishedService:
         return Rebuild(self.dsn, self.kafka, self.handlers, **asked)
 
     async def rebuild(self, **asked: Any) -> Swapped:
-        return await rebuild(self.order(**asked), self.said.append)
+        return await rebuild(self.order(**asked), self.lines.append)
 
     async def rebuild_until(self, step: str) -> None:
-        """Rebuild, and break off once `step` is said."""
+        """Rebuild, and break off once `step` is printed."""
 
-        def break_off(said: str) -> None:
-            if said.startswith(step):
+        def break_off(line: str) -> None:
+            if line.startswith(step):
                 raise asyncio.CancelledError
 
         with suppress(asyncio.CancelledError):

@@ -92,7 +92,7 @@ async def test_what_was_damaged_is_whole_and_what_is_our_own_stays(service: Publ
     assert await ask(service, business) == answers
     assert await service.kit.list_rows("exchange_rates", "quotas") == own
     assert {*changes} == {statement.split()[2 if "FROM" in statement else 1] for statement in DAMAGES}
-    assert "the workers wait, reports go on" in service.said
+    assert "the workers wait, reports go on" in service.lines
 
 
 async def test_one_tenants_rebuild_leaves_the_others_as_they_are(service: PublishedService) -> None:
@@ -127,9 +127,9 @@ async def test_workers_wait_for_the_swap_freshness_says_so_and_what_is_deleted_m
         await service.rest()
         async with service.kit.database.begin_as_worker() as transaction:
             holding = asyncio.create_task(service.rebuild())
-            while "the workers wait, reports go on" not in service.said:
+            while "the workers wait, reports go on" not in service.lines:
                 assert not holding.done(), holding
-                if any(said.startswith("the copy is filled") for said in service.said):
+                if any(line.startswith("the copy is filled") for line in service.lines):
                     await transaction.execute("LOCK TABLE rebuild.refused_records")  # the swap comes to it and waits
                 await asyncio.sleep(0.01)
             now = datetime.now(UTC)

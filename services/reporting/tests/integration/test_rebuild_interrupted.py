@@ -57,18 +57,18 @@ async def test_killed_at_any_step_it_goes_on(service: PublishedService) -> None:
     await service.execute(*DAMAGES, tenant=business.tenant)
     damaged = await service.kit.list_rows(*whole)
     for step in STEPS:
-        ended, said = await run_until(service, step, signal.SIGKILL)
-        assert ended == -signal.SIGKILL, said
+        ended, lines = await run_until(service, step, signal.SIGKILL)
+        assert ended == -signal.SIGKILL, lines
         assert await service.kit.list_rows(*whole) == damaged, step
-    ended, said = await run_until(service, "the copy is filled", signal.SIGINT)
-    assert ended == 130, said
-    assert "going on with the copy that is half made" in said
-    assert "stopped; the same call goes on where it was" in said
+    ended, lines = await run_until(service, "the copy is filled", signal.SIGINT)
+    assert ended == 130, lines
+    assert "going on with the copy that is half made" in lines
+    assert "stopped; the same call goes on where it was" in lines
     await service.rebuild()
-    assert service.said[0] == "going on with the copy that is half made"
+    assert service.lines[0] == "going on with the copy that is half made"
     assert await service.read_rows() == whole
     assert count_changes(await service.rebuild()) == {}
-    assert service.said[-1] == "swapped; the workers go on"
+    assert service.lines[-1] == "swapped; the workers go on"
 
 
 async def test_what_the_topics_do_not_tell_is_not_lost(
@@ -78,8 +78,8 @@ async def test_what_the_topics_do_not_tell_is_not_lost(
     async with service.working():
         await service.publish(business.events)
         await service.rest()
-    untold = DealStory(business.pipelines[0][-1], business.tenant.rep.id, stage="Discovery")
-    await project_deals([*untold.create(), *business.stories[0].edit(amount=None)], service.kit.database)
+    unheard = DealStory(business.pipelines[0][-1], business.tenant.rep.id, stage="Discovery")
+    await project_deals([*unheard.create(), *business.stories[0].edit(amount=None)], service.kit.database)
     await service.publish_raw("deal", BROKEN)
     whole = await service.read_rows()
     before = await service.kit.list_rows(*whole)
@@ -101,7 +101,7 @@ async def test_what_the_topics_do_not_tell_is_not_lost(
     assert "deal_facts: 2 rows know more than the topics tell" in answer.output
     assert "1 records can't be read" in answer.output
 
-    await service.publish([untold.snapshot(), business.stories[0].snapshot()])
+    await service.publish([unheard.snapshot(), business.stories[0].snapshot()])
     with pytest.raises(IncompleteCopy) as incomplete:
         await service.rebuild()
     assert not any(change.lost for change in incomplete.value.changes)
@@ -127,9 +127,9 @@ async def test_a_copy_that_can_not_be_gone_on_with_begins_anew(service: Publishe
         await service.rebuild_until("the copy is filled")
         async with service.kit.database.begin_as_worker() as transaction:
             await transaction.execute(statement)
-        service.said.clear()
+        service.lines.clear()
         await service.rebuild()
-        assert any(said.startswith(reason) for said in service.said), service.said
+        assert any(line.startswith(reason) for line in service.lines), service.lines
         assert await service.read_rows() == whole
 
 

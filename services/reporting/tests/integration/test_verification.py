@@ -45,7 +45,7 @@ SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", 
 
 
 @pytest.fixture
-async def told(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> list[DealStory]:
+async def stories(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline) -> list[DealStory]:
     stories = [DealStory(pipeline, tenant.rep.id, Decimal(number), close_date=None) for number in range(4)]
     for story in stories:
         story.create()
@@ -58,9 +58,9 @@ async def told(reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPi
 
 
 async def test_what_is_right_differs_in_nothing(
-    reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
+    reporting: Reporting, tenant: SeededTenant, stories: list[DealStory]
 ) -> None:
-    assert len(told) == 4
+    assert len(stories) == 4
     assert await find(reporting, tenant) == []
 
 
@@ -93,14 +93,14 @@ async def test_what_is_right_differs_in_nothing(
     ],
 )
 async def test_what_is_wrong_is_seen(
-    reporting: Reporting, tenant: SeededTenant, told: list[DealStory], statement: str, table: str, row_count: int
+    reporting: Reporting, tenant: SeededTenant, stories: list[DealStory], statement: str, table: str, row_count: int
 ) -> None:
     await execute(reporting, statement, tenant)
     assert await find(reporting, tenant) == [Difference(tenant.id, table, row_count)]
     strangers = await reporting.seed_tenant()
     assert await find(reporting, strangers) == []
 
-    await publish_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, stories)
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ async def test_what_is_wrong_is_seen(
     ],
 )
 async def test_a_period_that_is_wrong_is_seen_and_its_sums_with_it(
-    reporting: Reporting, tenant: SeededTenant, told: list[DealStory], statement: str, row_count: int
+    reporting: Reporting, tenant: SeededTenant, stories: list[DealStory], statement: str, row_count: int
 ) -> None:
     await execute(reporting, statement, tenant)
     [periods, *made] = await find(reporting, tenant)
     assert periods == Difference(tenant.id, "deal_periods", row_count)
     assert {one.table for one in made} - {"handed_over_wins"} == {"period_rollup"}
-    await publish_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, stories)
 
 
-async def publish_anew(reporting: Reporting, tenant: SeededTenant, told: list[DealStory]) -> None:
+async def publish_anew(reporting: Reporting, tenant: SeededTenant, stories: list[DealStory]) -> None:
     """Make it whole again, as no other test's look is to find it."""
     for kept in (*SUMS, "deal_facts", "deal_versions", "deal_periods"):
         await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
-    await project_deals([story.snapshot() for story in told], reporting.database)
+    await project_deals([story.snapshot() for story in stories], reporting.database)
     assert await find(reporting, tenant) == []
 
 
@@ -196,13 +196,13 @@ async def test_a_win_of_another_that_is_wrong_is_seen_and_made_anew(
 
 
 async def test_a_stay_that_is_wrong_is_seen_and_its_sum_with_it(
-    reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
+    reporting: Reporting, tenant: SeededTenant, stories: list[DealStory]
 ) -> None:
     await execute(reporting, "UPDATE stage_stays SET owner_id = NULL WHERE tenant_id = $1 AND version = 2", tenant)
     assert [one.table for one in await find(reporting, tenant)] == ["stage_stays", "stay_rollup"]
     for kept in ("stage_stays", "stay_rollup"):
         await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
-    await project_deals([story.snapshot() for story in told], reporting.database)
+    await project_deals([story.snapshot() for story in stories], reporting.database)
     assert await find(reporting, tenant) == []
 
 
@@ -226,7 +226,7 @@ def read_metric(table: str) -> float:
 
 
 async def test_the_metric_counts_over_all_tenants(
-    reporting: Reporting, tenant: SeededTenant, told: list[DealStory]
+    reporting: Reporting, tenant: SeededTenant, stories: list[DealStory]
 ) -> None:
     async with make_turn(reporting.settings.worker_dsn.get_secret_value()) as turn:
         await turn.take()
@@ -236,7 +236,7 @@ async def test_the_metric_counts_over_all_tenants(
         await watch_differences(turn)
     assert read_metric("deal_periods") == before["deal_periods"] + 3
     assert read_metric("deal_rollup") == before["deal_rollup"]
-    await publish_anew(reporting, tenant, told)
+    await publish_anew(reporting, tenant, stories)
 
 
 async def test_of_many_workers_one_looks_and_none_at_its_start(reporting: Reporting) -> None:
