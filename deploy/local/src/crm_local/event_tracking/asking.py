@@ -94,11 +94,20 @@ async def _ask(asked: Asked, service: str, arguments: Sequence[str], event_id: U
         printed, _ = await process.communicate()
     finally:
         if process.returncode is None:
-            process.terminate()
-            await asyncio.wait_for(process.wait(), END_WITHIN_S)
+            await _end(process)
     try:
         (part,) = PARTS.validate_json(printed)
     except ValueError:
         reason = f"its command ended with status {process.returncode}"
         return ServicePart(service, event_id, has_outbox=False, unanswered=[Unanswered("anything", reason)])
     return part
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a command that nobody waits for any more, by force where it does not go when told to."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), END_WITHIN_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
