@@ -9,7 +9,6 @@ from crm_contacts.contacts import batch_routes as contact_batch_routes
 from crm_contacts.contacts import queries as contacts
 from crm_contacts.contacts import routes as contact_routes
 from crm_contacts.contacts import tag_routes
-from crm_contacts.custom_fields import routes as custom_field_routes
 from crm_contacts.directory import routes as directory_routes
 from crm_contacts.duplicates import routes as duplicate_routes
 from crm_contacts.erasure import routes as erasure_routes
@@ -20,12 +19,14 @@ from crm_contacts.merges import routes as merge_routes
 from crm_contacts.settings import ContactsSettings
 from crm_contacts.sharing import routes as sharing_routes
 from crm_shared.features.audit.routes import change_router
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.routes import make_router as make_custom_field_router
 from crm_shared.features.imports.routes import make_routers
 from crm_shared.http.app import create_app
 
 ROUTERS = (
     directory_routes.router,
-    custom_field_routes.router,
+    make_custom_field_router((EntityType.CONTACT, EntityType.COMPANY)),
     company_batch_routes.router,
     named_company_routes.router,
     company_routes.router,

@@ -3,7 +3,6 @@
 import httpx
 from fastapi import FastAPI
 
-from crm_deals.custom_fields import routes as custom_field_routes
 from crm_deals.deals import board_routes, bulk_routes
 from crm_deals.deals import queries as deals
 from crm_deals.deals import routes as deal_routes
@@ -14,6 +13,8 @@ from crm_deals.settings import DealsSettings
 from crm_deals.stages import routes as stage_routes
 from crm_deals.webhooks import routes as webhook_routes
 from crm_shared.features.audit.routes import change_router
+from crm_shared.features.custom_fields import EntityType
+from crm_shared.features.custom_fields.routes import make_router as make_custom_field_router
 from crm_shared.features.imports.routes import make_routers
 from crm_shared.features.replicas.dependency import ReferenceParts, find_references
 from crm_shared.features.replicas.owner_api import OwnerApi
@@ -24,7 +25,7 @@ ROUTERS = (
     stage_routes.reads,
     stage_routes.router,
     board_routes.router,
-    custom_field_routes.router,
+    make_custom_field_router((EntityType.DEAL,)),
     bulk_routes.router,
     deal_routes.router,
     export_routes.router,

@@ -1,1 +1,0 @@
-"""Custom fields of contacts and companies."""
