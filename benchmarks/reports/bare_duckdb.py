@@ -16,7 +16,7 @@ import duckdb
 
 TABLES: Final = {
     "facts": """SELECT deal_id::text, stage_id::text, owner_id::text, status, amount::float8, currency, close_date,
-                       created_at::timestamp, stage_changed_at::timestamp, closed_at::timestamp
+                       created_at::timestamp, stage_changed_at::timestamp, closed_at::timestamp, lost_reason
                   FROM deal_facts WHERE tenant_id = '{tenant}'""",
     "entries": """SELECT deal_id::text, version, to_stage_id::text, changed_at::timestamp
                     FROM stage_transitions WHERE tenant_id = '{tenant}'""",
@@ -53,6 +53,8 @@ QUERIES: Final[Mapping[str, str]] = {
     "win-rate": "SELECT owner_id, count(*) FILTER (status = 'WON'), count(*) FILTER (status = 'LOST'), avg(amount),"
     " median(epoch(closed_at) - epoch(created_at)) FROM facts WHERE status <> 'OPEN' AND"
     " closed_at {window} GROUP BY ALL",
+    "win-rate, reasons": "SELECT lost_reason, count(*) FROM facts WHERE status = 'LOST' AND closed_at {window}"
+    " GROUP BY ALL ORDER BY 2 DESC",
     "velocity": "SELECT count(*) FILTER (status = 'OPEN'), count(*) FILTER (status = 'WON' AND closed_at"
     " {window}), avg(amount) FILTER (status = 'WON' AND closed_at {window}) FROM facts",
     "leaderboard": "SELECT owner_id, count(*), sum(amount) FROM facts WHERE status = 'WON' AND closed_at {window}"

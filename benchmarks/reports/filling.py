@@ -10,6 +10,7 @@ import asyncpg
 from benchmarks.arena import Arena
 from benchmarks.restoring import restoring
 from crm_reporting.activities.sums import SUM_UP as SUM_UP_DAYS
+from crm_reporting.closings.losses import SUM_UP as SUM_UP_LOSSES
 from crm_reporting.closings.store import SUM_UP as SUM_UP_CLOSINGS
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.emails.recount import REMAKE as LINK_EMAILS
@@ -42,9 +43,11 @@ PUBLISH: Final = """
 """
 FACTS: Final = """
     INSERT INTO deal_facts (tenant_id, deal_id, version, pipeline_id, stage_id, owner_id, contact_id, status, amount,
-                            currency, close_date, created_at, stage_changed_at, closed_at, is_deleted, name)
+                            currency, close_date, created_at, stage_changed_at, closed_at, is_deleted, name,
+                            lost_reason)
     SELECT t.tenant_id, t.deal_id, 9, $2, ($1::uuid[])[1 + e.position], t.owner_id, NULL, t.status, t.amount,
-           t.currency, t.close_date, t.created_at, e.at, CASE WHEN t.status <> 'OPEN' THEN e.at END, false, 'Deal'
+           t.currency, t.close_date, t.created_at, e.at, CASE WHEN t.status <> 'OPEN' THEN e.at END, false, 'Deal',
+           CASE WHEN t.status = 'LOST' THEN 'Reason ' || t.n % 11 END
       FROM told t
      CROSS JOIN LATERAL (
            SELECT CASE t.status WHEN 'OPEN' THEN t.last_open WHEN 'WON' THEN 4 ELSE 5 END AS position,
@@ -110,7 +113,7 @@ ACTIVITIES: Final = """
 TABLES: Final = ("deal_facts", "stage_transitions", "deal_periods", "activity_facts")
 SUMS: Final = (
     *("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
-    *("handed_over_wins", "email_contacts", "received_emails", "sent_emails", "exchange_rates"),
+    *("loss_rollup", "handed_over_wins", "email_contacts", "received_emails", "sent_emails", "exchange_rates"),
 )
 LONG_S: Final = 3600.0
 
@@ -167,5 +170,5 @@ async def _fill(
     await loader.execute(ACTIVITIES, tenant_id, deals // 2, owner_ids, timeout=LONG_S)
     await loader.execute(RATES, tenant_id)
     await loader.execute(SUM_UP, timeout=LONG_S)
-    for statement in (SUM_UP_CLOSINGS, SUM_UP_PERIODS, SUM_UP_DAYS, *REMAKE, *REMAKE_WINS, *LINK_EMAILS):
+    for statement in (SUM_UP_CLOSINGS, SUM_UP_LOSSES, SUM_UP_PERIODS, SUM_UP_DAYS, *REMAKE, *REMAKE_WINS, *LINK_EMAILS):
         await loader.execute(statement, None, timeout=LONG_S)

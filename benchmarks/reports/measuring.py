@@ -32,6 +32,7 @@ def list_cases(now: datetime) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "stage-age", "stage-age", {}
     for name in ("win-rate", "velocity", "leaderboard"):
         yield name, name, window
+    yield "win-rate, reasons", "win-rate", {**window, "group_by": "lost_reason"}
     yield "attainment", "attainment", {}
     for name in ("activity-metrics", "response-times"):
         yield name, name, window

@@ -17,6 +17,7 @@ from benchmarks.consuming import time_raw, time_worker
 from benchmarks.projecting import write_many
 from benchmarks.size import sized
 from crm_reporting import store
+from crm_reporting.closings.losses import add_losses
 from crm_reporting.closings.store import add_closings
 from crm_reporting.consumers import project_deals
 from crm_reporting.history.projections import DealVersion
@@ -36,7 +37,7 @@ EVENTS: Final = DEALS * len(LIFE)
 AIM: Final = 0.85
 TABLES: Final = (
     *("deal_facts", "deal_rollup", "closing_rollup", "stage_transitions", "stage_stays", "stay_rollup"),
-    *("deal_versions", "deal_periods", "period_rollup", "handed_over_wins", "source_progress"),
+    *("deal_versions", "deal_periods", "period_rollup", "loss_rollup", "handed_over_wins", "source_progress"),
 )
 
 
@@ -141,12 +142,13 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
     async with connection.transaction():
         transaction = cast(Transaction, connection)
         sorted_facts = [facts[key] for key in sorted(facts)]
-        closings, former = await store.save_facts(transaction, sorted_facts)
+        changes = await store.save_facts(transaction, sorted_facts)
         await store.save_transitions(transaction, sorted(entries, key=lambda row: row[:3]))
-        periods = await save_deal_versions(transaction, sorted(versions, key=lambda row: row[:3]), former)
+        periods = await save_deal_versions(transaction, sorted(versions, key=lambda row: row[:3]), changes.former)
         await make_wins(transaction, [fact[:2] for fact in sorted_facts])
         await make_stays(transaction, [fact[:2] for fact in sorted_facts])
-        await add_closings(transaction, closings)
+        await add_closings(transaction, changes.closings)
+        await add_losses(transaction, changes.losses)
         await add_periods(transaction, periods)
 
 

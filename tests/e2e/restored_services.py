@@ -111,6 +111,7 @@ class Side:
                 "stages",
                 "pipelines",
                 "closing_rollup",
+                "loss_rollup",
                 "period_rollup",
                 "stay_rollup",
                 "handed_over_wins",

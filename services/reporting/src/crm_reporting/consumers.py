@@ -9,6 +9,7 @@ from crm_reporting.activities import projections as activity_projections
 from crm_reporting.activities import store as activity_store
 from crm_reporting.activities import sums as activity_sums
 from crm_reporting.closings import store as closing_store
+from crm_reporting.closings.losses import add_losses
 from crm_reporting.emails.store import link_emails
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
@@ -62,15 +63,16 @@ async def project_deals(batch: list[Event], database: Database) -> None:
     facts, transitions, versions = await asyncio.to_thread(_read_deals, batch) if has_snapshots else _read_deals(batch)
     lost = list_lost(batch)
     async with database.begin_as_worker() as transaction:
-        closings, former = await store.save_facts(transaction, facts)
+        changes = await store.save_facts(transaction, facts)
         forgotten = await forget_deal_versions(transaction, lost)
         await store.save_transitions(transaction, leave_out_lost(transitions, lost))
         versions_left = leave_out_lost(versions, lost)
-        periods = await history_store.save_deal_versions(transaction, versions_left, former, forgotten)
+        periods = await history_store.save_deal_versions(transaction, versions_left, changes.former, forgotten)
         deals = [fact[:2] for fact in facts]
         await make_wins(transaction, deals)
         await stay_store.make_stays(transaction, deals)
-        await closing_store.add_closings(transaction, closings)
+        await closing_store.add_closings(transaction, changes.closings)
+        await add_losses(transaction, changes.losses)
         await history_sums.add_periods(transaction, periods)
         await store.note_progress(transaction, batch)
 

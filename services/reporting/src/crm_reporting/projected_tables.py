@@ -76,6 +76,7 @@ PROJECTIONS: Final = (
             ProjectedTable("deal_facts", ("tenant_id", "deal_id"), is_republished=True, record="deal_id"),
             ProjectedTable("deal_rollup"),
             ProjectedTable("closing_rollup"),
+            ProjectedTable("loss_rollup"),
             ProjectedTable(
                 "stage_transitions", ("tenant_id", "deal_id", "version"), is_republished=True, record="deal_id"
             ),

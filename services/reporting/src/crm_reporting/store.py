@@ -4,10 +4,11 @@ Locks are taken in one order by all: facts by key, then rollup rows by key, tran
 RETURNING are PostgreSQL 18's.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from crm_reporting.activities.sums import recount_days
+from crm_reporting.closings import losses
 from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
 from crm_reporting.emails.recount import relink_emails
 from crm_reporting.history.sums import FormerFact, recount_periods
@@ -71,24 +72,30 @@ SAVE_FACTS = (
                stage_changed_epoch_s = r.stage_changed_epoch_s + excluded.stage_changed_epoch_s
         RETURNING r.tenant_id, r.pipeline_id, r.stage_id, r.deal_count
     )
-    SELECT DISTINCT tenant_id, pipeline_id, NULL::boolean AS is_of_all, NULL::uuid AS owner_id,
+    SELECT DISTINCT 'emptied' AS what, tenant_id, pipeline_id, NULL::boolean AS is_of_all, NULL::uuid AS owner_id,
            NULL::date AS closed_day, NULL AS currency, NULL AS status, stage_id, 0 AS deal_count, 0 AS valued_count,
-           0 AS total_amount, 0 AS total_cycle_s, NULL::uuid AS deal_id, NULL::timestamptz AS created_at
+           0 AS total_amount, 0 AS total_cycle_s, NULL::uuid AS deal_id, NULL::timestamptz AS created_at,
+           NULL AS lost_reason
       FROM rolled
      WHERE deal_count = 0
      UNION ALL
-    SELECT (before).tenant_id, NULL, NULL, (before).owner_id, NULL, NULL, NULL, NULL, 0, 0, 0, 0, (before).deal_id,
-           (before).created_at
+    SELECT 'former', (before).tenant_id, NULL, NULL, (before).owner_id, NULL, NULL, NULL, NULL, 0, 0, 0, 0,
+           (before).deal_id, (before).created_at, NULL
       FROM written
      WHERE (before).deal_id IS NOT NULL
        AND ((before).owner_id, (before).created_at) IS DISTINCT FROM ((after).owner_id, (after).created_at)
      UNION ALL
-    SELECT closings.*, NULL, NULL
+    SELECT 'closing', closings.*, NULL, NULL, NULL
       FROM ("""  # noqa: S608 - texts of ours
     + LIST_CHANGES
     + """) closings
      WHERE (deal_count, valued_count, total_amount, total_cycle_s) <> (0, 0, 0, 0)
-"""
+     UNION ALL
+    SELECT 'loss', tenant_id, pipeline_id, is_of_all, owner_id, closed_day, NULL, NULL, NULL, deal_count, 0, 0, 0, NULL,
+           NULL, lost_reason
+      FROM ("""
+    + losses.LIST_CHANGES
+    + ") lost"
 )
 
 # A statement of its own, since one may not write a row twice. Rows that came to nothing would else pile up: a deal
@@ -196,6 +203,7 @@ async def recount(transaction: Transaction) -> None:
     for statement in (HOLD_FACTS, DROP_SUMS, SUM_UP):
         await transaction.execute(statement)
     await recount_closings(transaction)
+    await losses.recount_losses(transaction)
     await recount_periods(transaction)
     await remake_stays(transaction)
     await remake_wins(transaction)
@@ -203,30 +211,35 @@ async def recount(transaction: Transaction) -> None:
     await relink_emails(transaction)
 
 
-async def save_facts(
-    transaction: Transaction, facts: Sequence[DealFact]
-) -> tuple[list[ClosingChange], list[FormerFact]]:
+class FactChanges(NamedTuple):
+    """What the facts that were written are to sums that come later on in the transaction, and to periods.
+
+    `former`: the deals that had another owner or time of creation before.
+    """
+
+    closings: list[ClosingChange]
+    losses: list[losses.LossChange]
+    former: list[FormerFact]
+
+
+async def save_facts(transaction: Transaction, facts: Sequence[DealFact]) -> FactChanges:
     """Write the facts that are newer than the table's and carry what changed into the rollup.
 
-    `facts` hold one row a deal, sorted by key. Returns what it is to closings, for `add_closings` later on, and the
-    deals that had another owner or time of creation before.
+    `facts` hold one row a deal, sorted by key.
     """
     rows = await transaction.fetch(SAVE_FACTS, *to_columns(facts, width=len(DealFact._fields)))
-    former = [
-        FormerFact(row["tenant_id"], row["deal_id"], row["owner_id"], row["created_at"])
-        for row in rows
-        if row["deal_id"] is not None
-    ]
-    emptied = [
-        (row["tenant_id"], row["pipeline_id"], row["stage_id"])
-        for row in rows
-        if row["is_of_all"] is None and row["deal_id"] is None
-    ]
+    emptied = [(row["tenant_id"], row["pipeline_id"], row["stage_id"]) for row in rows if row["what"] == "emptied"]
     if emptied:
         await transaction.execute(DELETE_EMPTY, *to_columns(emptied, width=3))
-    width = len(ClosingChange._fields)
-    closings = [ClosingChange(*tuple(row)[:width]) for row in rows if row["is_of_all"] is not None]
-    return closings, former
+    return FactChanges(
+        [ClosingChange(*_pick(row, ClosingChange._fields)) for row in rows if row["what"] == "closing"],
+        [losses.LossChange(*_pick(row, losses.LossChange._fields)) for row in rows if row["what"] == "loss"],
+        [FormerFact(*_pick(row, FormerFact._fields)) for row in rows if row["what"] == "former"],
+    )
+
+
+def _pick(row: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+    return [row[name] for name in names]
 
 
 async def save_transitions(transaction: Transaction, transitions: Sequence[StageTransition]) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from prometheus_client import Gauge
 
 from crm_reporting.activities import sums as activities
+from crm_reporting.closings import losses
 from crm_reporting.closings.store import COLUMNS, RECOMPUTED
 from crm_reporting.emails import recount as emails
 from crm_reporting.exclusive_turns import Turn
@@ -39,7 +40,11 @@ FIND_DIFFERENCES: Final = (
     + RECOMPUTED
     + "), closed AS (SELECT "
     + COLUMNS
-    + " FROM closing_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), reperioded AS ("
+    + " FROM closing_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), relost AS ("
+    + losses.RECOMPUTED
+    + "), lost AS (SELECT "
+    + losses.COLUMNS
+    + " FROM loss_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), reperioded AS ("
     + periods.RECOMPUTED
     + "), perioded AS (SELECT "
     + periods.COLUMNS
@@ -77,6 +82,12 @@ FIND_DIFFERENCES: Final = (
       FROM ((TABLE reclosed EXCEPT ALL TABLE closed)
              UNION ALL
             (TABLE closed EXCEPT ALL TABLE reclosed)) AS different
+     GROUP BY tenant_id
+     UNION ALL
+    SELECT tenant_id, 'loss_rollup', count(DISTINCT (pipeline_id, is_of_all, owner_id, closed_day, lost_reason))
+      FROM ((TABLE relost EXCEPT ALL TABLE lost)
+             UNION ALL
+            (TABLE lost EXCEPT ALL TABLE relost)) AS different
      GROUP BY tenant_id
      UNION ALL
     SELECT tenant_id, 'period_rollup',
@@ -130,6 +141,7 @@ FIND_DIFFERENCES: Final = (
 REMEDIES: Final = {
     "deal_rollup": "`crm-reporting recount` makes the sums anew",
     "closing_rollup": "`crm-reporting recount` makes the sums anew",
+    "loss_rollup": "`crm-reporting recount` makes the sums anew",
     "period_rollup": "`crm-reporting recount` makes the sums anew",
     "activity_rollup": "`crm-reporting recount` makes the sums anew",
     "handed_over_wins": "`crm-reporting recount` makes these rows anew",

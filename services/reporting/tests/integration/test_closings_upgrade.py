@@ -62,6 +62,10 @@ async def test_an_upgrade_sums_up_what_closed_before(postgres_admin_dsn: str) ->
             ("2026-11-03", "LOST", 3, 2, Decimal(10)),
             ("2026-11-03", "WON", 1, 1, Decimal(4)),
         ]
+        losses = await upgrade.admin.fetch(
+            "SELECT closed_day::text, lost_reason, deal_count FROM loss_rollup WHERE is_of_all"
+        )
+        assert [tuple(row) for row in losses] == [("2026-11-03", None, 3)]
         stays = await upgrade.admin.fetch(
             "SELECT version, lasted_s, count(*) FROM stage_stays GROUP BY 1, 2 ORDER BY 1, 2"
         )

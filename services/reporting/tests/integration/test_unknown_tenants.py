@@ -15,6 +15,7 @@ from services.reporting.tests.integration.conftest import MIGRATIONS
 
 from crm_reporting.activities.sums import recount_days
 from crm_reporting.app import make_app
+from crm_reporting.closings.losses import recount_losses
 from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.emails.recount import relink_emails
@@ -81,7 +82,7 @@ ACTIVITIES: Final = """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
-    *("handed_over_wins", "email_contacts", "received_emails", "sent_emails"),
+    *("handed_over_wins", "loss_rollup", "email_contacts", "received_emails", "sent_emails"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -143,6 +144,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await transaction.execute("DELETE FROM deal_rollup")
         await transaction.execute(SUM_UP)
         await recount_closings(transaction)
+        await recount_losses(transaction)
         await recount_periods(transaction)
         await remake_stays(transaction)
         await remake_wins(transaction)

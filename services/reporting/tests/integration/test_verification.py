@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from crm_reporting.activities.sums import recount_days
 from crm_reporting.cli import main
+from crm_reporting.closings.losses import recount_losses
 from crm_reporting.consumers import keep_activities, keep_pipelines, project_deals
 from crm_reporting.emails.recount import relink_emails
 from crm_reporting.settings import ReportingSettings
@@ -192,6 +193,30 @@ async def test_a_win_of_another_that_is_wrong_is_seen_and_made_anew(
     assert await find(reporting, tenant) == [Difference(tenant.id, "handed_over_wins", 1)]
     async with reporting.database.begin_as_worker() as transaction:
         await remake_wins(transaction)
+    assert await find(reporting, tenant) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "row_count"),
+    [
+        ("UPDATE loss_rollup SET deal_count = 7 WHERE tenant_id = $1 AND is_of_all", 1),
+        ("UPDATE loss_rollup SET lost_reason = 'Time' WHERE tenant_id = $1", 4),
+        ("DELETE FROM loss_rollup WHERE tenant_id = $1", 2),
+    ],
+)
+async def test_a_sum_of_losses_that_is_wrong_is_seen_and_made_anew(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline, statement: str, row_count: int
+) -> None:
+    story = DealStory(pipeline, tenant.rep.id, Decimal(7))
+    story.create()
+    story.move("Closed Lost")
+    story.edit(lost_reason="Price")
+    await project_deals(story.events, reporting.database)
+    assert await find(reporting, tenant) == []
+    await execute(reporting, statement, tenant)
+    assert await find(reporting, tenant) == [Difference(tenant.id, "loss_rollup", row_count)]
+    async with reporting.database.begin_as_worker() as transaction:
+        await recount_losses(transaction)
     assert await find(reporting, tenant) == []
 
 

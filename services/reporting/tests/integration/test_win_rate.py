@@ -10,7 +10,7 @@ import pytest
 from services.reporting.tests.integration.closed_deals import Reporting, project, publish_closed, set_rates
 
 from crm_reporting.consumers import keep_directory, keep_shares
-from crm_reporting.reports.closings import queries
+from crm_reporting.reports.closings import reasons as reason_queries
 from crm_shared.clock import new_id
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.deal_stories import DealStory, PublishedPipeline
@@ -184,7 +184,7 @@ async def test_by_lost_reason_lost_deals_alone(
     ]
     assert {(item["average_won"], item["median_cycle_days"]) for item in report["items"]} == {(None, None)}
     assert (report["left_out"], report["missing_rates"]) == (0, [])
-    monkeypatch.setattr(queries, "MAX_REASONS", 2)
+    monkeypatch.setattr(reason_queries, "MAX_REASONS", 2)
     report = await read_report(reporting, tenant.rep, group_by="lost_reason")
     assert [item["lost"] for item in report["items"]] == [2, 4]
     assert report["left_out"] == 4

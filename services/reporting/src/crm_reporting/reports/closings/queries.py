@@ -9,24 +9,21 @@ from uuid import UUID
 from crm_reporting.exchange_rates.queries import list_rate_days
 from crm_reporting.months import first_day_of
 from crm_reporting.reports.closings.figures import ClosedGroup, ClosedSum, Group, Grouping, WonSum, to_groups
+from crm_reporting.reports.closings.reasons import count_reasons
 from crm_reporting.reports.closings.stretches import cut_window
 from crm_reporting.reports.closings.sums import sum_of_window
 from crm_reporting.reports.scope import Scope, Window
 from crm_shared.database import Connection, Where
 
-MAX_REASONS: Final = 1_000
-"""They are free text, so there may be as many as deals: the most frequent ones are given."""
-
 # What closed before it was created took no time.
 CLOSED = """
-    SELECT d.owner_id, d.contact_id, d.lost_reason, d.status, d.amount, d.currency,
+    SELECT d.owner_id, d.contact_id, d.status, d.amount, d.currency,
            (d.closed_at AT TIME ZONE $3)::date AS closed_on,
            GREATEST(d.closed_at - d.created_at, interval '0') AS cycle
       FROM deal_facts d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
        AND d.status <> 'OPEN' AND NOT d.is_deleted AND """
 WON_ALONE = "d.status = 'WON'"
-LOST_ALONE = "d.status = 'LOST'"
 
 # Of texts that came equally often the order is the letters', whatever order the database was made with.
 GROUP_COLUMNS: Final[Mapping[Grouping, LiteralString]] = {
@@ -34,7 +31,6 @@ GROUP_COLUMNS: Final[Mapping[Grouping, LiteralString]] = {
     "owner": "d.owner_id",
     "month": "date_trunc('month', d.closed_on::timestamp)::date",
     "source": 'c.source COLLATE "C"',
-    "lost_reason": 'd.lost_reason COLLATE "C"',
 }
 JOIN_CONTACTS = " LEFT JOIN contacts c ON c.tenant_id = $1 AND c.id = d.contact_id"
 
@@ -50,7 +46,7 @@ COUNT_CLOSED = """ AS group_key,
 MEDIANS = """ AS group_key,
            percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', d.cycle)) AS median_cycle_s
       FROM ("""
-BY_COUNT = " GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT "
+BY_COUNT = " GROUP BY 1 ORDER BY count(*) DESC, 1"
 
 # Of deals in the report's own currency the day is all one.
 SUM_WON = """ AS group_key, d.currency, CASE WHEN d.currency = $6 THEN $7 ELSE d.closed_on END AS closed_on,
@@ -81,13 +77,13 @@ async def load_closings(
     """Read what closed in the window, by group; the groups of others than of owners and months are the biggest first.
 
     By owner or month, or in all, it comes from sums of days, whatever number of deals there is; a median can't be
-    added up, and is made of the deals. By source or reason all is. By reason only lost deals.
+    added up, and is made of the deals. By source all is. By reason only lost deals are counted, by sums of days too.
     """
-    if grouping in {"source", "lost_reason"}:
+    if grouping == "lost_reason":
+        return Closings(await count_reasons(connection, scope, window), [])
+    if grouping == "source":
         groups = await _count_closed(connection, scope, window, grouping)
-        return Closings(
-            groups, [] if grouping == "lost_reason" else await _sum_won(connection, scope, window, grouping)
-        )
+        return Closings(groups, await _sum_won(connection, scope, window, grouping))
     by_month = grouping == "month"
     rate_days = await list_rate_days(connection, scope.caller, window.first_day, window.last_day)
     stretches = cut_window(window, scope.time_zone, by_month=by_month, rate_days=rate_days)
@@ -109,11 +105,7 @@ async def load_closings(
 
 async def _count_closed(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[ClosedGroup]:
     where = scope.where(scope.time_zone, window.begin, window.end)
-    limit = None
-    if grouping == "lost_reason":
-        where.add_sql(LOST_ALONE)
-        limit = MAX_REASONS
-    statement = _by_group(scope, where, grouping, COUNT_CLOSED) + BY_COUNT + where.number(limit)
+    statement = _by_group(scope, where, grouping, COUNT_CLOSED) + BY_COUNT
     return [ClosedGroup(**row) for row in await connection.fetch(statement, *where.parameters)]
 
 
