@@ -1351,8 +1351,8 @@ emails AS MATERIALIZED (
 ), named AS (
     SELECT s.place, r.place AS answer
       FROM emails s
-      JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
-                   AND r.occurred_at >= s.occurred_at
+      JOIN emails r ON r.in_reply_to = s.activity_id AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id
+                   AND NOT r.is_ours AND r.occurred_at >= s.occurred_at
      WHERE s.is_ours
      UNION ALL
     SELECT s.place, r.place
@@ -1360,7 +1360,7 @@ emails AS MATERIALIZED (
       JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
               FROM emails e
              WHERE NOT e.is_ours) r
-        ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+        ON r.key = s.message_key AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id AND r.occurred_at >= s.occurred_at
      WHERE s.is_ours
      UNION ALL
     SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours
@@ -1422,8 +1422,8 @@ emails AS MATERIALIZED (
 ), named AS (
     SELECT s.place, r.place AS answer
       FROM emails s
-      JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
-                   AND r.occurred_at >= s.occurred_at
+      JOIN emails r ON r.in_reply_to = s.activity_id AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id
+                   AND NOT r.is_ours AND r.occurred_at >= s.occurred_at
      WHERE s.is_ours
      UNION ALL
     SELECT s.place, r.place
@@ -1431,7 +1431,7 @@ emails AS MATERIALIZED (
       JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
               FROM emails e
              WHERE NOT e.is_ours) r
-        ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+        ON r.key = s.message_key AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id AND r.occurred_at >= s.occurred_at
      WHERE s.is_ours
      UNION ALL
     SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours
@@ -1460,3 +1460,35 @@ DROP POLICY owner_repairs ON sent_emails;
 DROP POLICY owner_repairs ON received_emails;
 DROP POLICY owner_repairs ON email_contacts;
 DROP POLICY owner_repairs ON activity_facts;
+
+-- == 0026
+CREATE TABLE loss_rollup (
+    tenant_id   uuid NOT NULL,
+    pipeline_id uuid NOT NULL,
+    is_of_all   boolean NOT NULL,
+    owner_id    uuid,
+    closed_day  date NOT NULL,
+    lost_reason text,
+    deal_count  bigint NOT NULL
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX loss_rollup_key ON loss_rollup
+    (tenant_id, pipeline_id, is_of_all, owner_id, closed_day, lost_reason) NULLS NOT DISTINCT;;
+
+ALTER TABLE loss_rollup ADD CONSTRAINT loss_rollup_in_time CHECK (closed_day BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE loss_rollup ENABLE ROW LEVEL SECURITY;
+ALTER TABLE loss_rollup FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON loss_rollup
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON loss_rollup TO reporting_worker USING (true) WITH CHECK (true);;
+
+CREATE POLICY owner_repairs ON loss_rollup TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON deal_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE deal_facts IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO loss_rollup (tenant_id, pipeline_id, is_of_all, owner_id, closed_day, lost_reason, deal_count)
+SELECT tenant_id, pipeline_id, grouping(owner_id) = 1, owner_id, closed_day, lost_reason, count(*)
+  FROM (SELECT *, (closed_at AT TIME ZONE 'UTC')::date AS closed_day FROM deal_facts) f
+ WHERE status = 'LOST' AND NOT is_deleted AND closed_day IS NOT NULL
+ GROUP BY tenant_id, pipeline_id, closed_day, lost_reason, GROUPING SETS ((owner_id), ());
+DROP POLICY owner_repairs ON loss_rollup;
+DROP POLICY owner_repairs ON deal_facts;

@@ -106,8 +106,8 @@ LINKED = """
     ), named AS (
         SELECT s.place, r.place AS answer
           FROM emails s
-          JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
-                       AND r.occurred_at >= s.occurred_at
+          JOIN emails r ON r.in_reply_to = s.activity_id AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id
+                       AND NOT r.is_ours AND r.occurred_at >= s.occurred_at
          WHERE s.is_ours
          UNION ALL
         SELECT s.place, r.place
@@ -115,7 +115,7 @@ LINKED = """
           JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
                   FROM emails e
                  WHERE NOT e.is_ours) r
-            ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+            ON r.key = s.message_key AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id AND r.occurred_at >= s.occurred_at
          WHERE s.is_ours
          UNION ALL
         SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours

@@ -39,7 +39,7 @@ DAMAGES: Final = (
     "DELETE FROM deal_facts WHERE tenant_id = $1 AND deal_id::text < '8' OR tenant_id = $1 AND status = 'WON'",
     "UPDATE deal_rollup SET total_amount = total_amount + 1, deal_count = deal_count * 2 WHERE tenant_id = $1",
     "DELETE FROM deal_rollup WHERE tenant_id = $1 AND status = 'LOST'",
-    "UPDATE loss_rollup SET lost_reason = 'Price' WHERE tenant_id = $1 AND lost_reason IS NULL",
+    "UPDATE loss_rollup SET deal_count = deal_count + 1 WHERE tenant_id = $1",
     "UPDATE closing_rollup SET deal_count = deal_count + 1 WHERE tenant_id = $1",
     "UPDATE deal_periods SET currency = 'XXX' WHERE tenant_id = $1 AND valid_to IS NULL",
     "DELETE FROM deal_versions WHERE tenant_id = $1 AND version = 2",

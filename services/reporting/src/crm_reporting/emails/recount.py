@@ -14,6 +14,7 @@ EXCHANGED: Final = """
       FROM activity_facts a
      CROSS JOIN LATERAL (SELECT DISTINCT unnest(a.contact_ids) AS contact_id) k
      WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND ($1::uuid IS NULL OR a.tenant_id = $1)"""
+# E-mails come sorted by tenant: if equal tenants joined them, all of a tenant might be merged with all.
 LINKED: Final = """
     emails AS MATERIALIZED (
         SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.in_reply_to,
@@ -49,8 +50,8 @@ LINKED: Final = """
     ), named AS (
         SELECT s.place, r.place AS answer
           FROM emails s
-          JOIN emails r ON r.tenant_id = s.tenant_id AND r.in_reply_to = s.activity_id AND NOT r.is_ours
-                       AND r.occurred_at >= s.occurred_at
+          JOIN emails r ON r.in_reply_to = s.activity_id AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id
+                       AND NOT r.is_ours AND r.occurred_at >= s.occurred_at
          WHERE s.is_ours
          UNION ALL
         SELECT s.place, r.place
@@ -58,7 +59,7 @@ LINKED: Final = """
           JOIN (SELECT e.tenant_id, e.place, e.occurred_at, unnest(e.reference_keys) AS key
                   FROM emails e
                  WHERE NOT e.is_ours) r
-            ON r.tenant_id = s.tenant_id AND r.key = s.message_key AND r.occurred_at >= s.occurred_at
+            ON r.key = s.message_key AND r.tenant_id IS NOT DISTINCT FROM s.tenant_id AND r.occurred_at >= s.occurred_at
          WHERE s.is_ours
          UNION ALL
         SELECT c.place, c.next FROM by_contact c JOIN emails s ON s.place = c.place AND s.is_ours

@@ -19,13 +19,16 @@ PIECE_ROWS: Final = 2_000
 KINDS: Final = """count(*) FILTER (WHERE f.type = 'CALL') AS calls, count(*) FILTER (WHERE f.type = 'EMAIL') AS emails,
            count(*) FILTER (WHERE f.type = 'MEETING') AS meetings, count(*) FILTER (WHERE f.type = 'NOTE') AS notes,
            count(*) FILTER (WHERE f.type = 'TASK') AS tasks_done"""
+# Integers add up several times faster than what is wider, and no day of a rep has two thousand million activities.
 BY_DAY: Final = """
-    SELECT c.date, c.user_id, sum(c.calls)::bigint AS calls, sum(c.emails)::bigint AS emails,
-           sum(c.meetings)::bigint AS meetings, sum(c.notes)::bigint AS notes, sum(c.tasks_done)::bigint AS tasks_done
+    SELECT c.date, c.user_id, sum(c.calls::integer) AS calls, sum(c.emails::integer) AS emails,
+           sum(c.meetings::integer) AS meetings, sum(c.notes::integer) AS notes,
+           sum(c.tasks_done::integer) AS tasks_done
       FROM ({counted}) c
      WHERE c.date BETWEEN $5 AND $6
      GROUP BY c.date, c.user_id
-    HAVING (sum(c.calls), sum(c.emails), sum(c.meetings), sum(c.notes), sum(c.tasks_done)) <> (0, 0, 0, 0, 0)
+    HAVING (sum(c.calls::integer), sum(c.emails::integer), sum(c.meetings::integer), sum(c.notes::integer),
+            sum(c.tasks_done::integer)) <> (0, 0, 0, 0, 0)
      ORDER BY c.date, c.user_id"""
 
 HOME: Final = "((r.done_day + time '12:00') AT TIME ZONE 'UTC' AT TIME ZONE $4)::date"
