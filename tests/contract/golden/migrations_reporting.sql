@@ -1492,3 +1492,12 @@ SELECT tenant_id, pipeline_id, grouping(owner_id) = 1, owner_id, closed_day, los
  GROUP BY tenant_id, pipeline_id, closed_day, lost_reason, GROUPING SETS ((owner_id), ());
 DROP POLICY owner_repairs ON loss_rollup;
 DROP POLICY owner_repairs ON deal_facts;
+
+-- == 0027
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_references_new ON activity_facts USING gin (reference_keys);
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references;
+
+ALTER INDEX activity_facts_references_new RENAME TO activity_facts_references

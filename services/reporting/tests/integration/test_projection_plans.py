@@ -1,18 +1,24 @@
-"""Making a batch's periods and stays anew costs what its deals' rows cost: no row is held against each other."""
+"""What a batch makes anew costs what its deals' rows cost, and its e-mails' conversations: nothing is gone through."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+from uuid import UUID, uuid5
 
 import pytest
 
-from crm_reporting.consumers import project_deals
+from crm_reporting.consumers import keep_activities, project_deals
+from crm_reporting.emails.store import LOOK_UP, SAVE_CONTACTS, SAVE_RECEIVED, SAVE_SENT
 from crm_reporting.history.store import MAKE_PERIODS
 from crm_reporting.history.sums import FormerFact
 from crm_reporting.row_arrays import to_columns
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import MAKE
+from crm_reporting.wins.store import MAKE as MAKE_WINS
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
+from crm_testing.published_records import PublishedRecord
 from crm_testing.query_plans import explain, list_nodes
 from crm_testing.service_kit import ServiceKit
 
@@ -21,7 +27,8 @@ pytestmark = pytest.mark.engines
 DEALS: Final = 120
 ROWS: Final = 4 * DEALS
 """Of their versions, periods and entries."""
-STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE}
+STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE, "wins": MAKE_WINS}
+EMAILS, LATEST = 2_000, 40
 
 
 @pytest.mark.parametrize("what", STATEMENTS)
@@ -40,8 +47,41 @@ async def test_no_row_is_held_against_each_other(
     parameters = to_columns(deals, width=2) + (to_columns(former, width=4) if what == "periods" else [])
     async with reporting.database.begin_as_worker() as transaction:
         plan = await explain(transaction, STATEMENTS[what], *parameters, analyzed=True)
-    compared = sum(
-        node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0))
+    assert count_compared(plan) < 60 * ROWS
+
+
+@pytest.mark.parametrize("what", ["contacts", "received", "sent"])
+async def test_of_all_emails_those_of_a_batchs_conversations_are_looked_up(
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, what: str
+) -> None:
+    """Nothing is known of the tables' rows, as after a tenant's import."""
+    emails = [
+        PublishedRecord.new(
+            "activity",
+            tenant.id,
+            type="EMAIL",
+            direction=("INBOUND", "OUTBOUND")[number % 2],
+            message_id=f"<{number}@example.com>",
+            contact_ids=[uuid5(tenant.id, str(number // 10))],
+            thread_id=uuid5(tenant.id, str(number // 4)),
+            occurred_at=datetime(2026, 1, 1, tzinfo=UTC) + number * timedelta(minutes=5),
+        )
+        for number in range(EMAILS)
+    ]
+    await keep_activities([one.publish() for one in emails], reporting.database)
+    named = to_columns(sorted((tenant.id, one.id) for one in emails[-LATEST:]), width=2)
+    statement = {"contacts": SAVE_CONTACTS, "received": SAVE_RECEIVED, "sent": SAVE_SENT}[what]
+    replies: list[list[UUID]] = [[], []] if what == "sent" else []
+    async with reporting.database.begin_as_worker() as transaction:
+        await transaction.execute(LOOK_UP)
+        plan = await explain(transaction, statement, *named, *replies, analyzed=True)
+    assert count_compared(plan) < 60 * LATEST
+
+
+def count_compared(plan: Mapping[str, Any]) -> int:
+    """Count the rows that the plan's nodes gave and threw away, each time they ran."""
+    removed = ("Rows Removed by Filter", "Rows Removed by Join Filter")
+    return sum(
+        int(node["Actual Loops"] * (node["Actual Rows"] + sum(node.get(name, 0) for name in removed)))
         for node in list_nodes(plan)
     )
-    assert compared < 60 * ROWS

@@ -20,14 +20,21 @@ HOLD: Final = """
               FROM unnest($1::uuid[]) AS t (tenant_id)
              ORDER BY 1) k
 """
+# Each e-mail is looked up by itself, whatever the planner believes: of tables that have just grown it knows nothing,
+# and would go through them for a batch. OFFSET 0 keeps a look-up what it is; one by an id asks for no more than the key
+# does, so that no index of e-mails by time is taken for it.
+LOOK_UP: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+AS_PLANNED: Final = "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
 NAMED: Final = """
     WITH named AS MATERIALIZED (
-        SELECT DISTINCT n.tenant_id, n.email_id, a.occurred_at, a.direction, a.thread_id, a.contact_ids, a.in_reply_to,
+        SELECT n.tenant_id, n.email_id, a.occurred_at, a.direction, a.thread_id, a.contact_ids, a.in_reply_to,
                a.reference_keys
-          FROM unnest($1::uuid[], $2::uuid[]) AS n (tenant_id, email_id)
-          LEFT JOIN activity_facts a
-            ON a.tenant_id = n.tenant_id AND a.activity_id = n.email_id AND a.type = 'EMAIL' AND a.counts
-               AND a.direction IS NOT NULL
+          FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])) AS n (tenant_id, email_id)
+          LEFT JOIN LATERAL (
+               SELECT *
+                 FROM activity_facts a
+                WHERE a.tenant_id = n.tenant_id AND a.activity_id = n.email_id
+               OFFSET 0) a ON a.type = 'EMAIL' AND a.counts AND a.direction IS NOT NULL
     )"""
 
 # With whom each e-mail was exchanged, by time.
@@ -38,12 +45,17 @@ SAVE_CONTACTS: Final = (
           FROM named n
          CROSS JOIN LATERAL (SELECT DISTINCT unnest(n.contact_ids) AS contact_id) k
          WHERE n.direction IS NOT NULL
+    ), gone AS MATERIALIZED (
+        SELECT k.tenant_id, k.email_id, k.contact_id
+          FROM named n
+         CROSS JOIN LATERAL (
+               SELECT * FROM email_contacts k WHERE k.tenant_id = n.tenant_id AND k.email_id = n.email_id OFFSET 0) k
+         WHERE (k.tenant_id, k.email_id, k.contact_id)
+               NOT IN (SELECT e.tenant_id, e.email_id, e.contact_id FROM exchanged e)
     ), removed AS (
         DELETE FROM email_contacts c
-         USING named n
-         WHERE c.tenant_id = n.tenant_id AND c.email_id = n.email_id
-           AND (c.tenant_id, c.email_id, c.contact_id)
-               NOT IN (SELECT e.tenant_id, e.email_id, e.contact_id FROM exchanged e)
+         USING gone g
+         WHERE (c.tenant_id, c.email_id, c.contact_id) = (g.tenant_id, g.email_id, g.contact_id)
     )
     INSERT INTO email_contacts AS c (tenant_id, email_id, contact_id, is_received, occurred_at)
     SELECT * FROM exchanged
@@ -63,7 +75,8 @@ SAVE_RECEIVED: Final = (
          UNION
         SELECT r.tenant_id, r.email_id
           FROM named n
-          JOIN received_emails r ON r.tenant_id = n.tenant_id AND r.reply_id = n.email_id
+         CROSS JOIN LATERAL (
+               SELECT * FROM received_emails r WHERE r.tenant_id = n.tenant_id AND r.reply_id = n.email_id OFFSET 0) r
          UNION
         SELECT n.tenant_id, m.activity_id
           FROM named n
@@ -79,23 +92,29 @@ SAVE_RECEIVED: Final = (
                  FROM activity_facts a
                 WHERE a.tenant_id = n.tenant_id AND a.thread_id = n.thread_id AND a.direction = 'INBOUND'
                   AND a.type = 'EMAIL' AND a.counts
-                  AND a.occurred_at BETWEEN COALESCE(former.occurred_at, '-infinity') AND n.occurred_at) m
+                  AND a.occurred_at BETWEEN COALESCE(former.occurred_at, '-infinity') AND n.occurred_at
+               OFFSET 0) m
          WHERE n.direction = 'OUTBOUND'
          UNION
         SELECT n.tenant_id, c.email_id
           FROM named n
          CROSS JOIN LATERAL unnest(n.contact_ids) AS k (contact_id)
-          JOIN email_contacts c
-            ON c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND c.is_received
-               AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
+         CROSS JOIN LATERAL (
+               SELECT c.email_id
+                 FROM email_contacts c
+                WHERE c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND c.is_received
+                  AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
+               OFFSET 0) c
          WHERE n.direction = 'OUTBOUND'
     ), found AS MATERIALIZED (
         SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at,
                COALESCE(of_thread.activity_id, of_contact.email_id) AS reply_id
           FROM touched t
-          JOIN activity_facts m
-            ON m.tenant_id = t.tenant_id AND m.activity_id = t.email_id AND m.type = 'EMAIL'
-               AND m.direction = 'INBOUND' AND m.counts
+         CROSS JOIN LATERAL (
+               SELECT *
+                 FROM activity_facts m
+                WHERE m.tenant_id = t.tenant_id AND m.activity_id = t.email_id
+               OFFSET 0) m
           LEFT JOIN LATERAL (
                SELECT s.activity_id
                  FROM activity_facts s
@@ -117,6 +136,7 @@ SAVE_RECEIVED: Final = (
                        LIMIT 1) c
                 ORDER BY c.occurred_at, c.email_id
                 LIMIT 1) of_contact ON of_thread.activity_id IS NULL
+         WHERE m.type = 'EMAIL' AND m.direction = 'INBOUND' AND m.counts
     ), removed AS (
         DELETE FROM received_emails r
          USING named n
@@ -150,30 +170,40 @@ SAVE_SENT: Final = (
          UNION
         SELECT s.tenant_id, s.email_id
           FROM named n
-          JOIN sent_emails s ON s.tenant_id = n.tenant_id AND s.answer_id = n.email_id
+         CROSS JOIN LATERAL (
+               SELECT * FROM sent_emails s WHERE s.tenant_id = n.tenant_id AND s.answer_id = n.email_id OFFSET 0) s
          UNION
         SELECT n.tenant_id, n.in_reply_to FROM named n WHERE n.direction = 'INBOUND' AND n.in_reply_to IS NOT NULL
          UNION
         SELECT n.tenant_id, a.activity_id
           FROM named n
          CROSS JOIN LATERAL unnest(n.reference_keys) AS k (key)
-          JOIN activity_facts a ON a.tenant_id = n.tenant_id AND a.message_key = k.key
+         CROSS JOIN LATERAL (
+               SELECT a.activity_id
+                 FROM activity_facts a
+                WHERE a.tenant_id = n.tenant_id AND a.message_key = k.key
+               OFFSET 0) a
          WHERE n.direction = 'INBOUND'
          UNION
         SELECT n.tenant_id, c.email_id
           FROM named n
          CROSS JOIN LATERAL unnest(n.contact_ids) AS k (contact_id)
-          JOIN email_contacts c
-            ON c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND NOT c.is_received
-               AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
+         CROSS JOIN LATERAL (
+               SELECT c.email_id
+                 FROM email_contacts c
+                WHERE c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND NOT c.is_received
+                  AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
+               OFFSET 0) c
          WHERE n.direction = 'INBOUND'
     ), found AS MATERIALIZED (
         SELECT s.tenant_id, s.activity_id AS email_id, s.user_id, s.occurred_at, answer.email_id AS answer_id,
                answer.occurred_at AS answered_at, block.user_id AS block_user_id, block.received_at AS block_began_at
           FROM touched t
-          JOIN activity_facts s
-            ON s.tenant_id = t.tenant_id AND s.activity_id = t.email_id AND s.type = 'EMAIL'
-               AND s.direction = 'OUTBOUND' AND s.counts
+         CROSS JOIN LATERAL (
+               SELECT *
+                 FROM activity_facts s
+                WHERE s.tenant_id = t.tenant_id AND s.activity_id = t.email_id
+               OFFSET 0) s
           LEFT JOIN LATERAL (
                SELECT a.email_id, a.occurred_at
                  FROM (SELECT c.email_id, c.occurred_at
@@ -195,9 +225,11 @@ SAVE_SENT: Final = (
                          LIMIT 1)
                        UNION ALL
                        (SELECT r.activity_id, r.occurred_at
-                          FROM activity_facts r
-                         WHERE r.tenant_id = s.tenant_id AND r.reference_keys @> ARRAY[s.message_key]
-                           AND r.type = 'EMAIL' AND r.direction = 'INBOUND' AND r.counts
+                          FROM (SELECT *
+                                  FROM activity_facts f
+                                 WHERE f.reference_keys @> ARRAY[s.message_key] AND s.message_key IS NOT NULL
+                                OFFSET 0) r
+                         WHERE r.tenant_id = s.tenant_id AND r.type = 'EMAIL' AND r.direction = 'INBOUND' AND r.counts
                            AND r.occurred_at >= s.occurred_at
                          ORDER BY r.occurred_at, r.activity_id
                          LIMIT 1)) a
@@ -209,6 +241,7 @@ SAVE_SENT: Final = (
                 WHERE m.tenant_id = s.tenant_id AND m.reply_id = s.activity_id
                 ORDER BY m.received_at, m.email_id
                 LIMIT 1) block ON true
+         WHERE s.type = 'EMAIL' AND s.direction = 'OUTBOUND' AND s.counts
     ), removed AS (
         DELETE FROM sent_emails s
          USING named n
@@ -239,6 +272,8 @@ async def link_emails(transaction: Transaction, activities: Sequence[tuple[UUID,
         return
     named = to_columns(activities, width=2)
     await transaction.execute(HOLD, named[0])
+    await transaction.execute(LOOK_UP)
     await transaction.execute(SAVE_CONTACTS, *named)
     replies = [tuple(row) for row in await transaction.fetch(SAVE_RECEIVED, *named)]
     await transaction.execute(SAVE_SENT, *named, *to_columns(replies, width=2))
+    await transaction.execute(AS_PLANNED)

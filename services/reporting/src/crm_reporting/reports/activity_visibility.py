@@ -76,22 +76,16 @@ class ActivityScope:
 
     @property
     def is_of_all(self) -> bool:
-        """Whether nothing is out of sight, and no deal asked about: what answers what is known then without looking."""
+        """Whether nothing is out of sight, and no deal asked about: sums hold, and what answers what is known."""
         return self.pipeline_id is None and self.caller.can(Permission.SEE_ALL)
 
     def of_users(self, where: Where, column: LiteralString) -> str:
-        """Return the clause for what is seen by its user alone, of the users asked for. `column` has its alias."""
-        clause = governed_by(where, self.caller, column)
-        return clause + (f" AND {column} = ANY (" + where.number(list(self.user_ids)) + ")" if self.user_ids else "")
+        """Return the clause for the users asked for, to whom sees all. `column` has its alias."""
+        return f"{column} = ANY (" + where.number(list(self.user_ids)) + ")" if self.user_ids else "true"
 
-    def seek(self, where: Where, *, beyond_users: bool = False) -> Sought:
-        """Return the SQL, its values numbered in `where`, for what the caller sees and asks for. $1 is the tenant.
-
-        `beyond_users`: only what is not seen by its user, but by a contact or a deal; nothing for who sees all.
-        """
+    def seek(self, where: Where) -> Sought:
+        """Return the SQL, its values numbered in `where`, for what the caller sees and asks for. $1 is the tenant."""
         joins, is_seen = self._see(where)
-        if beyond_users:
-            is_seen = f"NOT {governed_by(where, self.caller, 'a.user_id')} AND {is_seen}"
         asked = []
         if self.user_ids:
             asked.append("a.user_id = ANY (" + where.number(list(self.user_ids)) + ")")

@@ -1,4 +1,4 @@
-"""SQL that counts what reps did day by day, for the caller's eyes only: sums of days of UTC, and facts at their edges.
+"""SQL that counts what reps did day by day, for the caller's eyes only: by sums of days of UTC for who sees all.
 
 A day's sum goes, whole, to the day of the report's zone that its noon lies in. What of it belongs to another one lies
 between a midnight of the zone and the nearer end of the day: there facts are read, and moved over.
@@ -89,7 +89,8 @@ AT_EDGES: Final = """
 IN_ORDER_OR_NOT_AT_ALL: Final = "SET LOCAL enable_sort = off"
 IN_ANY_ORDER: Final = "SET LOCAL enable_sort = on"
 
-# What is seen by a contact or a deal alone, and a pipeline's: sums know neither.
+# What is seen by a contact or a deal, and a pipeline's: sums know neither. Whoever does not see all has all facts of
+# the window held against what they see, so sums of what they see by the user would save nothing.
 OF_FACTS: Final = """
     SELECT (f.done_at AT TIME ZONE $4)::date AS date, f.user_id, {kinds}
       FROM (SELECT a.occurred_at AS done_at, a.type, a.user_id
@@ -108,16 +109,14 @@ async def count_days(connection: Connection, scope: ActivityScope, window: Windo
     """Count by day and rep, in that order: the report's items."""
     where = _begin(scope, window)
     where.parameters += [window.first_day, window.last_day]
-    parts = []
-    if scope.pipeline_id is None:
+    if scope.is_of_all:
         moved = to_columns(await _find_moved(connection, scope, window), width=len(MOVED_TYPES))
         arrays = [f"{where.number(column)}::{type_}[]" for column, type_ in zip(moved, MOVED_TYPES, strict=True)]
         of_users = scope.of_users(where, "r.user_id")
-        parts.append(OF_DAYS.format(home=HOME, of_users=of_users, moved=", ".join(arrays)))
-    if not scope.is_of_all:
-        sought = scope.seek(where, beyond_users=scope.pipeline_id is None)
-        parts.append(OF_FACTS.format(**sought._asdict(), kinds=KINDS))
-    rows = await connection.fetch(BY_DAY.format(counted=" UNION ALL ".join(parts)), *where.parameters)
+        counted = OF_DAYS.format(home=HOME, of_users=of_users, moved=", ".join(arrays))
+    else:
+        counted = OF_FACTS.format(**scope.seek(where)._asdict(), kinds=KINDS)
+    rows = await connection.fetch(BY_DAY.format(counted=counted), *where.parameters)
     return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
 
 
