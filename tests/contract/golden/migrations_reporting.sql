@@ -1496,7 +1496,7 @@ DROP POLICY owner_repairs ON deal_facts;
 -- == 0027
 DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references_new;
 
-CREATE INDEX CONCURRENTLY activity_facts_references_new ON activity_facts USING gin (reference_keys);
+CREATE INDEX CONCURRENTLY activity_facts_references_new ON activity_facts USING gin (reference_keys) WITH (fastupdate = off);
 
 DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references;
 
