@@ -46,7 +46,7 @@ def test_each_part_prints_its_rows() -> None:
         "batch activities",
         "calendar feed",
         "page, file and batches",
-        "deals with 197 custom",
+        "custom lists",
         "reminders due",
         "board",
         "webhook",
