@@ -6,9 +6,16 @@ import uuid
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError
+from aiokafka.errors import InvalidReplicationFactorError, KafkaConnectionError, UnknownTopicOrPartitionError
 
-from crm_shared.bus.topics import administering, create_topics, list_missing_topics, list_partitions
+from crm_shared.bus import topics
+from crm_shared.bus.topics import (
+    administering,
+    create_topics,
+    list_missing_topics,
+    list_partitions,
+    wait_until_listed,
+)
 
 pytestmark = pytest.mark.engines
 
@@ -51,3 +58,24 @@ async def test_what_no_waiting_heals_is_said_at_once(kafka_bootstrap: str) -> No
 async def test_kafka_that_does_not_come_is_said_after_the_wait() -> None:
     with pytest.raises(KafkaConnectionError):
         await create_topics("127.0.0.1:1", "contacts", groups={}, partitions=1, replication=1, wait_s=0.5)
+
+
+class SlowToHear:
+    """Asks a broker that hears of the topic late: a real one is sometimes, and never when a test wants it."""
+
+    def __init__(self, *, looks: int) -> None:
+        self.looks = looks
+
+    async def list_topics(self) -> list[str]:
+        self.looks -= 1
+        return ["crm.deal"] if self.looks <= 0 else []
+
+
+async def test_topics_are_made_when_the_broker_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = SlowToHear(looks=3)
+    await wait_until_listed(admin, iter(["crm.deal"]))
+    assert admin.looks == 0
+
+    monkeypatch.setattr(topics, "LISTED_WITHIN_S", 0.1)
+    with pytest.raises(UnknownTopicOrPartitionError, match=r"crm\.deal"):
+        await wait_until_listed(SlowToHear(looks=1000), ["crm.deal"])

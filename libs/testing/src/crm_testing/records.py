@@ -9,7 +9,7 @@ from aiokafka.admin import NewTopic
 
 from crm_shared.bus.clients import make_consumer
 from crm_shared.bus.producers import producing
-from crm_shared.bus.topics import administering, list_partitions, specify_dead_letter_topics
+from crm_shared.bus.topics import administering, list_partitions, specify_dead_letter_topics, wait_until_listed
 from crm_shared.contracts import OutboxEvent
 from crm_shared.kafka_access import Kafka
 
@@ -35,6 +35,7 @@ async def make_topic(kafka: Kafka, *, partitions: int = 1, group_id: str | None 
         wanted += specify_dead_letter_topics({group_id: [name]}, replication=1)
     async with administering(kafka) as admin:
         await admin.create_topics(wanted)
+        await wait_until_listed(admin, (one.name for one in wanted))
     return name
 
 

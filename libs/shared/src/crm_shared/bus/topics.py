@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from crm_shared.bus.backoff import Backoff
 from crm_shared.bus.clients import make_admin
@@ -31,6 +31,8 @@ _MAX_DEAD_LETTER_BYTES: Final = _MAX_BATCH_BYTES + 64 * 1024
 # One, so that dead letters of a group go back in the order in which they were set aside.
 DEAD_LETTER_PARTITIONS: Final = 1
 WAIT_FOR_KAFKA_S: Final = 60.0
+LISTED_WITHIN_S: Final = 10.0
+LOOK_AGAIN_S: Final = 0.05
 
 
 @asynccontextmanager
@@ -158,13 +160,26 @@ async def _create(kafka: Kafka, wanted: Sequence[NewTopic]) -> list[str]:
         if not absent:
             return []
         response = await admin.create_topics(absent)
-    created = []
-    for name, code, *_ in response.topic_errors:
-        error = for_code(code)
-        if error is TopicAlreadyExistsError:
-            continue  # another replica was quicker
-        if code != 0:
-            raise error(name)
-        created.append(name)
+        created = []
+        for name, code, *_ in response.topic_errors:
+            error = for_code(code)
+            if error is TopicAlreadyExistsError:
+                continue  # another replica was quicker
+            if code != 0:
+                raise error(name)
+            created.append(name)
+        await wait_until_listed(admin, (topic.name for topic in absent))
     logger.info("topics created", topics=created)
     return created
+
+
+async def wait_until_listed(admin: AIOKafkaAdminClient, names: Iterable[str]) -> None:
+    """Wait until the broker knows these topics: the controller has made them before brokers hear of it.
+
+    Raises UnknownTopicOrPartitionError after LISTED_WITHIN_S.
+    """
+    wanted, give_up_at_s = set(names), asyncio.get_running_loop().time() + LISTED_WITHIN_S
+    while unlisted := sorted(wanted - set(await admin.list_topics())):
+        if asyncio.get_running_loop().time() > give_up_at_s:
+            raise UnknownTopicOrPartitionError(", ".join(unlisted))
+        await asyncio.sleep(LOOK_AGAIN_S)
