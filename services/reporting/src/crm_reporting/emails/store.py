@@ -43,6 +43,27 @@ NAMED: Final = """
                OFFSET 0) a ON a.type = 'EMAIL' AND a.counts AND a.direction IS NOT NULL
     )"""
 
+# What was exchanged with an e-mail's contacts before it, and first after it with contacts `k`: within 168 hours, as 7
+# days would be an hour more or less where clocks change.
+EARLIER: Final = """SELECT n.tenant_id, c.email_id
+          FROM named n
+         CROSS JOIN LATERAL unnest(n.contact_ids) AS k (contact_id)
+         CROSS JOIN LATERAL (
+               SELECT c.email_id
+                 FROM email_contacts c
+                WHERE c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND {kind}
+                  AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
+               OFFSET 0) c
+         WHERE n.direction = '{direction}'"""
+NEXT: Final = """CROSS JOIN LATERAL (
+               SELECT e.email_id, e.occurred_at
+                 FROM email_contacts e
+                WHERE e.tenant_id = {of}.tenant_id AND e.contact_id = k.contact_id AND {kind}
+                  AND (e.occurred_at, e.email_id) > ({of}.occurred_at, {of}.activity_id)
+                  AND e.occurred_at <= {of}.occurred_at + interval '168 hours'
+                ORDER BY e.occurred_at, e.email_id
+                LIMIT 1) c"""
+
 # With whom each e-mail was exchanged, by time.
 SAVE_CONTACTS: Final = (
     NAMED  # noqa: S608 - texts of ours
@@ -72,8 +93,7 @@ SAVE_CONTACTS: Final = (
 )
 
 # Whose reply may be another now: what was received itself, what one of these e-mails was the reply to, and what lies
-# before a sent one: in its thread as far back as the one that was sent before it, with its contacts 168 hours, as 7
-# days would be an hour more or less where clocks change.
+# before a sent one: in its thread as far back as the one that was sent before it, and with its contacts.
 SAVE_RECEIVED: Final = (
     NAMED  # noqa: S608 - texts of ours
     + """, touched AS MATERIALIZED (
@@ -102,16 +122,9 @@ SAVE_RECEIVED: Final = (
                OFFSET 0) m
          WHERE n.direction = 'OUTBOUND'
          UNION
-        SELECT n.tenant_id, c.email_id
-          FROM named n
-         CROSS JOIN LATERAL unnest(n.contact_ids) AS k (contact_id)
-         CROSS JOIN LATERAL (
-               SELECT c.email_id
-                 FROM email_contacts c
-                WHERE c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND c.is_received
-                  AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
-               OFFSET 0) c
-         WHERE n.direction = 'OUTBOUND'
+        """
+    + EARLIER.format(kind="c.is_received", direction="OUTBOUND")
+    + """
     ), found AS MATERIALIZED (
         SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at,
                COALESCE(of_thread.activity_id, of_contact.email_id) AS reply_id
@@ -132,14 +145,9 @@ SAVE_RECEIVED: Final = (
           LEFT JOIN LATERAL (
                SELECT c.email_id
                  FROM unnest(m.contact_ids) AS k (contact_id)
-                CROSS JOIN LATERAL (
-                      SELECT e.email_id, e.occurred_at
-                        FROM email_contacts e
-                       WHERE e.tenant_id = m.tenant_id AND e.contact_id = k.contact_id AND NOT e.is_received
-                         AND (e.occurred_at, e.email_id) > (m.occurred_at, m.activity_id)
-                         AND e.occurred_at <= m.occurred_at + interval '168 hours'
-                       ORDER BY e.occurred_at, e.email_id
-                       LIMIT 1) c
+                """
+    + NEXT.format(of="m", kind="NOT e.is_received")
+    + """
                 ORDER BY c.occurred_at, c.email_id
                 LIMIT 1) of_contact ON of_thread.activity_id IS NULL
          WHERE m.type = 'EMAIL' AND m.direction = 'INBOUND' AND m.counts
@@ -191,16 +199,9 @@ SAVE_SENT: Final = (
                OFFSET 0) a
          WHERE n.direction = 'INBOUND'
          UNION
-        SELECT n.tenant_id, c.email_id
-          FROM named n
-         CROSS JOIN LATERAL unnest(n.contact_ids) AS k (contact_id)
-         CROSS JOIN LATERAL (
-               SELECT c.email_id
-                 FROM email_contacts c
-                WHERE c.tenant_id = n.tenant_id AND c.contact_id = k.contact_id AND NOT c.is_received
-                  AND c.occurred_at BETWEEN n.occurred_at - interval '168 hours' AND n.occurred_at
-               OFFSET 0) c
-         WHERE n.direction = 'INBOUND'
+        """
+    + EARLIER.format(kind="NOT c.is_received", direction="INBOUND")
+    + """
     ), found AS MATERIALIZED (
         SELECT s.tenant_id, s.activity_id AS email_id, s.user_id, s.occurred_at, answer.email_id AS answer_id,
                answer.occurred_at AS answered_at, block.user_id AS block_user_id, block.received_at AS block_began_at
@@ -214,14 +215,9 @@ SAVE_SENT: Final = (
                SELECT a.email_id, a.occurred_at
                  FROM (SELECT c.email_id, c.occurred_at
                          FROM unnest(s.contact_ids) AS k (contact_id)
-                        CROSS JOIN LATERAL (
-                              SELECT e.email_id, e.occurred_at
-                                FROM email_contacts e
-                               WHERE e.tenant_id = s.tenant_id AND e.contact_id = k.contact_id AND e.is_received
-                                 AND (e.occurred_at, e.email_id) > (s.occurred_at, s.activity_id)
-                                 AND e.occurred_at <= s.occurred_at + interval '168 hours'
-                               ORDER BY e.occurred_at, e.email_id
-                               LIMIT 1) c
+                        """
+    + NEXT.format(of="s", kind="e.is_received")
+    + """
                        UNION ALL
                        (SELECT r.activity_id, r.occurred_at
                           FROM activity_facts r
