@@ -23,7 +23,8 @@ from crm_testing.suite.running import RunningCrm, find_port_base
 from crm_testing.suite.tenant import User
 
 WRITES, WRITERS = sized((10_000, 32), tiny=(16, 2))
-BATCH, EVERY_S = sized((50, 0.25), tiny=(10, 0.25))
+BATCH: Final = sized(50, tiny=10)
+EVERY_S: Final = 0.25
 GIVE_UP_S: Final = 60.0
 WAITED_FOR_S: Final = 2.0
 """How long the contract has a search wait for the index."""
