@@ -40,9 +40,8 @@ def refuse(*_: object) -> Any:
 
 async def test_items_are_let_go_of_with_their_answer() -> None:
     async def read() -> Mapping[int, Refusal]:
-        process = SimpleNamespace(batch_limit=SimpleNamespace(count=lambda *_: None))
-        request: Any = SimpleNamespace(state=SimpleNamespace())
-        context: Any = SimpleNamespace(process=process, caller=SimpleNamespace(tenant_id=uuid4()), request=request)
+        request: Any = SimpleNamespace(state=SimpleNamespace(batch_turn=SimpleNamespace(take=no_rows)))
+        context: Any = SimpleNamespace(caller=SimpleNamespace(tenant_id=uuid4()), request=request)
         return (await read_items(context, [{"held": Counted()}], refuse))[1]
 
     assert [refusal.status for refusal in (await read()).values()] == [422]

@@ -957,3 +957,13 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER outbox_wakes_relay AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake_relay();
+
+-- == 0018
+CREATE TABLE bulk_backlog (
+    is_only     boolean     PRIMARY KEY DEFAULT true CHECK (is_only),
+    asked_at    timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
+    measured_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
+    records     bigint      NOT NULL DEFAULT 0,
+    slowest     text        NOT NULL DEFAULT ''
+);
+INSERT INTO bulk_backlog DEFAULT VALUES;

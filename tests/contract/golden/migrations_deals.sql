@@ -984,3 +984,13 @@ CREATE TRIGGER outbox_wakes_relay AFTER INSERT ON outbox FOR EACH STATEMENT EXEC
 -- == 0023
 -- All that a tenant has set, as its newest event said. Null: not heard since this column came.
 ALTER TABLE directory_tenants ADD COLUMN state jsonb;
+
+-- == 0024
+CREATE TABLE bulk_backlog (
+    is_only     boolean     PRIMARY KEY DEFAULT true CHECK (is_only),
+    asked_at    timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
+    measured_at timestamptz NOT NULL DEFAULT '1970-01-01 00:00:00Z',
+    records     bigint      NOT NULL DEFAULT 0,
+    slowest     text        NOT NULL DEFAULT ''
+);
+INSERT INTO bulk_backlog DEFAULT VALUES;

@@ -89,6 +89,18 @@ class ServiceSettings(EdgeSettings):
     rate_limit_window_s: int = 10
     batch_limit_items: int = Field(20_000, description="records in batches per tenant and window")
     batch_limit_window_s: int = 10
+    batch_free_items: int = Field(
+        1000,
+        ge=0,
+        description="records in batches per tenant and window that wait for nobody; more wait until `bulk_readers` are"
+        " near enough",
+    )
+    batch_readers_behind: int = Field(
+        1000,
+        ge=0,
+        description="the most records before everybody's next write for more batches of a tenant to be let in",
+    )
+    batch_wait_s: float = Field(5.0, ge=0, description="how long a batch waits for that before it is 429")
     idempotency_keep_h: int = 24
 
     outbox_relay: RelayKind = Field(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from libs.shared.tests.http.things import MIGRATIONS, ThingsSettings, make_app
 
-from crm_shared.http.batch_limit import TooManyBatchItems
+from crm_shared.http.batch_limit import BatchLimit, TooManyBatchItems
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.service_kit import running_service
 
@@ -56,7 +56,7 @@ async def test_each_of_several_processes_takes_its_share_of_a_tenant_s_limits(po
         answers = [await kit.client(tenant.rep).get("/v1/things") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert answers[0].headers["ratelimit-limit"] == "3", "the share, which is nearer than a user's 4"
-        batches = kit.app.state.process.batch_limit
+        batches = BatchLimit.of(kit.settings)
         batches.count(other.id, 3)
         batches.count(other.id, 3)
         with pytest.raises(TooManyBatchItems):

@@ -9,7 +9,7 @@ from crm_activities.imports.adapters import ADAPTERS
 from crm_activities.reminders.scheduler import reminding
 from crm_activities.series.making import making_series
 from crm_activities.settings import ActivitiesSettings
-from crm_shared.backpressure import applying_backpressure
+from crm_shared.backpressure import applying_backpressure, measuring_backlog
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.erasure.reannouncing import reannouncing
@@ -34,6 +34,7 @@ async def consuming(settings: ActivitiesSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
+        measuring_backlog(database, backpressure),
         handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         reannouncing(database, settings, load_snapshots, backpressure),
         importing(settings, database, backpressure, ADAPTERS),

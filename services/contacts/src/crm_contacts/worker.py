@@ -11,7 +11,7 @@ from crm_contacts.duplicates.reviewing import reviewing
 from crm_contacts.erasure.commands import load_snapshots
 from crm_contacts.imports.adapters import ADAPTERS
 from crm_contacts.settings import ContactsSettings
-from crm_shared.backpressure import applying_backpressure
+from crm_shared.backpressure import applying_backpressure, measuring_backlog
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.custom_fields import EntityType
@@ -33,6 +33,7 @@ async def consuming(settings: ContactsSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
+        measuring_backlog(database, backpressure),
         handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         reannouncing(database, settings, load_snapshots, backpressure),
         maintaining_custom_fields(settings, database, RECORD_ADAPTERS, clock, backpressure),

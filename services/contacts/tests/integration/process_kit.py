@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from crm_contacts.settings import ContactsSettings
-from crm_shared.http.batch_limit import BatchLimit
+from crm_shared.http.batch_pace import BatchPace
 from crm_testing.service_kit import ServiceKit
 
 
@@ -15,8 +15,7 @@ def changed_settings(kit: ServiceKit[ContactsSettings], **changes: Any) -> Itera
     """Serve requests with these changes of the settings while in the block."""
     process = kit.app.state.process
     settings = kit.settings.model_copy(update=changes)
-    batch_limit = BatchLimit(items=settings.batch_limit_items, window_s=settings.batch_limit_window_s)
-    kit.app.state.process = replace(process, settings=settings, batch_limit=batch_limit)
+    kit.app.state.process = replace(process, settings=settings, batch_pace=BatchPace(process.database, settings))
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from crm_deals.deals.record_adapter import DEALS
 from crm_deals.imports.adapters import ADAPTERS
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.dispatch import dispatching
-from crm_shared.backpressure import applying_backpressure
+from crm_shared.backpressure import applying_backpressure, measuring_backlog
 from crm_shared.clock import SystemClock
 from crm_shared.entry_points.service_rooms import Consuming
 from crm_shared.features.custom_fields import EntityType
@@ -39,6 +39,7 @@ async def consuming(settings: DealsSettings) -> AsyncIterator[Consuming]:
     async with (
         worker_database_with_cleanup(settings) as database,
         applying_backpressure(settings, database) as backpressure,
+        measuring_backlog(database, backpressure),
         handing_over_leavers(database, consumers.ALL_OWNED, clock, backpressure),
         dispatching(database, settings, clock),
         folding(database),

@@ -17,12 +17,13 @@ def protect(table: str, *, service: str) -> str:
     """
 
 
+# What is of no tenant: the schema's own version, and how far readers are behind.
 UNPROTECTED = """
     SELECT c.relname
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'public'
      WHERE c.relkind IN ('r', 'p')
-       AND c.relname <> 'alembic_version'
+       AND c.relname NOT IN ('alembic_version', 'bulk_backlog')
        AND NOT (c.relrowsecurity AND c.relforcerowsecurity
                 AND EXISTS (SELECT 1 FROM pg_policy p
                              WHERE p.polrelid = c.oid AND p.polname = 'tenant_isolation'))

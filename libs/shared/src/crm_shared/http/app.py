@@ -18,13 +18,13 @@ from crm_shared.access.tokens import TokenVerifier
 from crm_shared.clock import Clock, SystemClock
 from crm_shared.database import Database
 from crm_shared.http.answering import PREFIX, to_http_refusal
-from crm_shared.http.batch_limit import BatchLimit
+from crm_shared.http.batch_pace import BatchPace
 from crm_shared.http.context import ProcessContext
 from crm_shared.http.direct import DirectRoutes, refuse_method
 from crm_shared.http.methods import PathMethods
 from crm_shared.http.openapi import describe, serve_document
 from crm_shared.http.problems import problem_response
-from crm_shared.http.rate_limit import RateLimits, share_of
+from crm_shared.http.rate_limit import RateLimits
 from crm_shared.http.route import CrmRoute
 from crm_shared.http.unchanged import list_readers
 from crm_shared.settings import ServiceSettings
@@ -105,9 +105,7 @@ async def _open_process(settings: ServiceSettings, owner: AsksOwner | None, cloc
         directory=directory,
         sign_in=SignIn(verifier, directory, owner=owner),
         rate_limits=RateLimits(settings),
-        batch_limit=BatchLimit(
-            items=share_of(settings.batch_limit_items, settings), window_s=settings.batch_limit_window_s
-        ),
+        batch_pace=BatchPace(database, settings),
         clock=clock,
     )
 

@@ -5,13 +5,23 @@ Each record of a batch is told of, and what it tells stands before other tenants
 
 import math
 import time
+from typing import NamedTuple, Self
 from uuid import UUID
 
+from crm_shared.http.rate_limit import share_of
 from crm_shared.refusals import RateLimited
+from crm_shared.settings import ServiceSettings
 
 
 class TooManyBatchItems(RateLimited):
     slug, title = "too-many-batch-items", "Too many records in batches of your organisation"
+
+
+class Counted(NamedTuple):
+    """A batch that was counted: in which window, and how many records its tenant had there before it."""
+
+    window: int
+    before: int
 
 
 class BatchLimit:
@@ -23,7 +33,11 @@ class BatchLimit:
         self._window = 0
         self._counts: dict[UUID, int] = {}
 
-    def count(self, tenant_id: UUID, items: int) -> None:
+    @classmethod
+    def of(cls, settings: ServiceSettings) -> Self:
+        return cls(items=share_of(settings.batch_limit_items, settings), window_s=settings.batch_limit_window_s)
+
+    def count(self, tenant_id: UUID, items: int) -> Counted:
         """Take a batch of so many items in. Raises TooManyBatchItems, with `retry_after_s`, once the window is full."""
         now = time.monotonic()
         window = int(now // self._window_s)
@@ -39,3 +53,9 @@ class BatchLimit:
                 retry_after_s=reset_s,
             )
         self._counts[tenant_id] = used + items
+        return Counted(window, used)
+
+    def give_back(self, tenant_id: UUID, items: int, counted: Counted) -> None:
+        """Count a batch out again that was not let in after all."""
+        if counted.window == self._window:
+            self._counts[tenant_id] -= items

@@ -19,7 +19,7 @@ from crm_shared.access.sign_in import SignIn
 from crm_shared.clock import Clock
 from crm_shared.database import Database, UnitOfWork
 from crm_shared.http import positions
-from crm_shared.http.batch_limit import BatchLimit
+from crm_shared.http.batch_pace import BatchPace
 from crm_shared.http.cursors import next_cursor
 from crm_shared.http.idempotency import IdempotencyKey, ShownOnce
 from crm_shared.http.long_answers import JSON, LongAnswer
@@ -41,7 +41,7 @@ class ProcessContext:
     directory: Directory
     sign_in: SignIn
     rate_limits: RateLimits
-    batch_limit: BatchLimit
+    batch_pace: BatchPace
     clock: Clock
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from starlette.requests import Request
 from starlette.responses import Response
 
 from crm_shared.event_loop_turns import in_turns
@@ -13,6 +14,8 @@ from crm_shared.features.batches import BatchItem, Outcome, Target
 from crm_shared.features.batches.plan import NewT
 from crm_shared.features.batches.writing import PAUSE_EVERY
 from crm_shared.http import positions
+from crm_shared.http.answering import Handler
+from crm_shared.http.batch_pace import BatchTurn
 from crm_shared.http.bodies import beside_the_loop, may_hold_unstorable, require_storable
 from crm_shared.http.context import RequestContext
 from crm_shared.http.ids import NO_ID, parse_id
@@ -52,6 +55,17 @@ class BatchRoute(CrmRoute):
     @staticmethod
     def body_limit(settings: ServiceSettings) -> int:
         return settings.max_batch_body_bytes
+
+    def bind_endpoint(self) -> Handler:
+        """Return what calls the endpoint within a turn, which `read_items` takes once it knows how many there are."""
+        endpoint = super().bind_endpoint()
+
+        async def call_in_turn(request: Request) -> Response:
+            context: RequestContext = request.state.context
+            with context.process.batch_pace.turn() as request.state.batch_turn:
+                return await endpoint(request)
+
+        return call_in_turn
 
 
 class BatchRequest(RequestBody):
@@ -159,9 +173,10 @@ async def read_items(
     """Return what `read` makes of each item and its index, and the refusals of the others by index.
 
     `read` may raise pydantic's ValidationError or a Refusal. Raises TooManyBatchItems once the caller's tenant has
-    had its share of the window.
+    had its share of the window, or readers stay too far behind for more of it.
     """
-    context.process.batch_limit.count(context.caller.tenant_id, len(items))
+    turn: BatchTurn = context.request.state.batch_turn
+    await turn.take(context.caller.tenant_id, len(items))
     found: list[ItemT] = []
     refused: dict[int, Refusal] = {}
     is_suspect = may_hold_unstorable(context.request)

@@ -1,0 +1,12 @@
+"""How much is before everybody's next write, for who lets batches in."""
+
+from alembic import op
+
+from crm_shared.bulk_backlog import BULK_BACKLOG_DDL
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    op.execute(BULK_BACKLOG_DDL)
