@@ -993,4 +993,6 @@ CREATE TABLE bulk_backlog (
     records     bigint      NOT NULL DEFAULT 0,
     slowest     text        NOT NULL DEFAULT ''
 );
-INSERT INTO bulk_backlog DEFAULT VALUES;
+INSERT INTO bulk_backlog DEFAULT VALUES;;
+
+ALTER TABLE bulk_backlog ADD CONSTRAINT bulk_backlog_in_time CHECK (asked_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00' AND measured_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');
