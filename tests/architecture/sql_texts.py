@@ -25,6 +25,7 @@ MAKE_SQL = {
     "shared_with",
     "select_visible",
     "list_branches",
+    "day_of",
 }
 """Calls that return SQL: the first two `$3`, for a value that goes beside the statement."""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_shared.local_days import ONE_DAY, day_at, end_of_day, skipped_days
+from crm_shared.local_days import ONE_DAY, day_at, day_of, day_returns, end_of_day, skipped_days
 from crm_testing.examples import examples
 
 MINUTE = timedelta(minutes=1)
@@ -71,3 +71,28 @@ def test_days_left_out() -> None:
     assert skipped_days("Pacific/Kiritimati") == (date(1994, 12, 31),)
     assert skipped_days("Pacific/Kwajalein") == (date(1993, 8, 21),)
     assert skipped_days("Europe/Berlin") == skipped_days("Australia/Lord_Howe") == skipped_days("UTC") == ()
+
+
+DAYS = st.dates(date(1940, 1, 1), date(2037, 12, 31))
+RETURNING = ("America/St_Johns", "America/Goose_Bay", "America/Moncton", "America/Phoenix", "Antarctica/Casey")
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.sampled_from([*ZONES, *RETURNING]), DAYS, st.integers(0, 1439), st.data())
+def test_an_instant_belongs_to_the_first_day_that_ends_after_it(
+    zone: str, day: date, minutes: int, data: st.DataObject
+) -> None:
+    instants = [datetime(day.year, day.month, day.day, tzinfo=UTC) + minutes * MINUTE]
+    if day_returns(zone):
+        instants.append(data.draw(st.sampled_from(day_returns(zone))) + data.draw(st.integers(-90, 90)) * MINUTE / 3)
+    for instant in instants:
+        day = day_of(instant, zone)
+        assert end_of_day(day - ONE_DAY, zone) <= instant < end_of_day(day, zone)
+
+
+def test_when_a_day_was_shown_that_clocks_went_back_from() -> None:
+    begun = datetime(1944, 1, 1, 6, tzinfo=UTC), datetime(1944, 10, 1, 6, tzinfo=UTC)
+    assert day_returns("America/Phoenix") == tuple(at + after for at in begun for after in (0 * MINUTE, MINUTE))
+    assert len(day_returns("America/St_Johns")) == 2 * 24  # the autumns of 1987 to 2010
+    assert [at.hour for at in day_returns("Antarctica/Casey")] == [13, 15]
+    assert day_returns("America/Havana") == day_returns("Europe/Berlin") == day_returns("UTC") == ()

@@ -1,5 +1,6 @@
 """Days as a time zone's clocks have them: of 23, 24 or 25 hours, begun twice, or left out. No I/O."""
 
+from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import Final
@@ -12,11 +13,21 @@ _TICK: Final = timedelta(microseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 _LEAPS_OVER_A_DAY: Final = timedelta(hours=12)
 """By how much a zone's offset grows that leaves a day out (it is a day); no summer time comes near it."""
+_STEP: Final = timedelta(days=14)
+"""No zone has kept an offset for less, between one that clocks went on to and one that they went back to."""
 
 
 def day_at(instant: datetime, zone: str) -> date:
     """Return the day that calendars in `zone` show at the instant."""
     return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def day_of(instant: datetime, zone: str) -> date:
+    """Return the day that the instant belongs to in `zone`, where each day is one stretch of time: see `end_of_day`.
+
+    It is what calendars show, but for the minutes that they show a day before clocks go back into the one before it.
+    """
+    return day_at(instant, zone) - bisect_right(day_returns(zone), instant) % 2 * ONE_DAY
 
 
 @lru_cache(maxsize=10_000)
@@ -43,6 +54,28 @@ def _find_change(before: datetime, after: datetime, zone_info: ZoneInfo) -> date
         else:
             after = middle
     return after
+
+
+@cache
+def day_returns(zone: str) -> tuple[datetime, ...]:
+    """Return, two by two, from when until when clocks in `zone` showed a day before they went back into the former.
+
+    As in Newfoundland, a minute long, until 2010. Of the years 1900 to 2200, in UTC; hardly any zone has such.
+    """
+    zone_info = ZoneInfo(zone)
+    found: list[datetime] = []
+    start, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (FIRST_DAY.year, LAST_DAY.year + 1))
+    offset = start.astimezone(zone_info).utcoffset() or timedelta()
+    while start < end:
+        following = start + _STEP
+        offset_before, offset = offset, following.astimezone(zone_info).utcoffset() or timedelta()
+        if offset < offset_before:
+            back = _find_change(start, following, zone_info)
+            day = (back - _TICK).astimezone(zone_info).date()
+            if back.astimezone(zone_info).date() < day:
+                found += datetime.combine(day, time.min, zone_info).astimezone(UTC), back
+        start = following
+    return tuple(found)
 
 
 @cache

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 
 from crm_reporting.reports.closings.stretches import ONE_DAY, Edge, Stretches, cut_at_rates, cut_window
 from crm_reporting.reports.scope import Window
-from crm_shared.local_days import day_at, end_of_day
+from crm_shared.local_days import day_of, end_of_day
 
-ZONES = ("UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu", "Pacific/Kiritimati", "Africa/Monrovia")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/Los_Angeles",
+    "Asia/Kathmandu",
+    "Pacific/Kiritimati",
+    "Africa/Monrovia",
+    "America/St_Johns",
+)
 days = st.dates(date(1960, 1, 1), date(2060, 1, 1))
 
 
@@ -35,7 +43,7 @@ def test_what_is_at_no_edge_lies_in_the_stretch_of_its_days_noon(
         number = find(stretches.cuts, instant)
         at_edge = any(edge.begin <= instant < edge.end for edge in stretches.edges)
         assert at_edge or number == find(stretches.cuts, noon)
-        last_cut = max((day for day in rate_days if day <= day_at(instant, zone)), default=None)
+        last_cut = max((day for day in rate_days if day <= day_of(instant, zone)), default=None)
         assert stretches.first_day_of(number) == (last_cut or min(rate_days) - ONE_DAY)
 
 

@@ -18,7 +18,7 @@ from crm_reporting.reports.scope import Window, load_pipeline_id, to_recent_wind
 from crm_shared.access import Caller
 from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
-from crm_shared.local_days import day_at
+from crm_shared.local_days import day_of
 from crm_shared.permissions import Permission
 
 # What decides is joined, never asked by IN in an OR: deals that are too many for a hash in memory would there be gone
@@ -72,7 +72,7 @@ class ActivityScope:
 
     @property
     def today(self) -> date:
-        return day_at(self.now, self.time_zone)
+        return day_of(self.now, self.time_zone)
 
     @property
     def is_of_all(self) -> bool:

@@ -12,7 +12,7 @@ from crm_reporting.reports.schemas import AsOfQuery, ReportQuery, WindowQuery
 from crm_shared.access import Caller
 from crm_shared.database import Connection, Where
 from crm_shared.listing import list_branches
-from crm_shared.local_days import day_at, end_of_day
+from crm_shared.local_days import day_of, end_of_day
 from crm_shared.refusals import InvalidField, NotFound
 from crm_shared.time_window import FIRST_DAY
 
@@ -48,7 +48,7 @@ class Scope:
     @property
     def today(self) -> date:
         """The day of that moment in the report's time zone: open deals convert at its rates."""
-        return day_at(self.moment, self.time_zone)
+        return day_of(self.moment, self.time_zone)
 
     def where(self, *parameters: object) -> Where:
         """Begin the parameters of a statement: $1 is the tenant, $2 the pipeline, then `parameters`."""

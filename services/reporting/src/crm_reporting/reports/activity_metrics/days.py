@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from crm_reporting.reports.activity_visibility import ActivityScope
 from crm_reporting.reports.scope import Window
+from crm_reporting.reports.zone_days import ZoneDays
 from crm_reporting.row_arrays import to_columns
 from crm_shared.database import Connection, Where
 from crm_shared.event_loop_turns import in_turns
@@ -16,6 +17,7 @@ from crm_shared.event_loop_turns import in_turns
 PIECE_ROWS: Final = 2_000
 """Days of reps, read without letting others have the event loop: a year of 300 reps has a hundred thousand."""
 
+DONE_AT: Final = "f.done_at"
 KINDS: Final = """count(*) FILTER (WHERE f.type = 'CALL') AS calls, count(*) FILTER (WHERE f.type = 'EMAIL') AS emails,
            count(*) FILTER (WHERE f.type = 'MEETING') AS meetings, count(*) FILTER (WHERE f.type = 'NOTE') AS notes,
            count(*) FILTER (WHERE f.type = 'TASK') AS tasks_done"""
@@ -25,14 +27,14 @@ BY_DAY: Final = """
            sum(c.meetings::integer) AS meetings, sum(c.notes::integer) AS notes,
            sum(c.tasks_done::integer) AS tasks_done
       FROM ({counted}) c
-     WHERE c.date BETWEEN $5 AND $6
+     WHERE c.date BETWEEN $6 AND $7
      GROUP BY c.date, c.user_id
     HAVING (sum(c.calls::integer), sum(c.emails::integer), sum(c.meetings::integer), sum(c.notes::integer),
             sum(c.tasks_done::integer)) <> (0, 0, 0, 0, 0)
      ORDER BY c.date, c.user_id"""
 
-HOME: Final = "((r.done_day + time '12:00') AT TIME ZONE 'UTC' AT TIME ZONE $4)::date"
-"""The zone's day that the noon of a sum's day lies in."""
+NOON: Final = "((r.done_day + time '12:00') AT TIME ZONE 'UTC')"
+"""A sum is at home in the zone's day that this lies in."""
 OF_DAYS: Final = """
     SELECT {home} AS date, r.user_id, r.calls, r.emails, r.meetings, r.notes, r.tasks_done
       FROM activity_rollup r
@@ -67,7 +69,7 @@ AT_EDGES: Final = """
                ) AS e (begins_at, ends_at)
          WHERE e.begins_at < e.ends_at
     )
-    SELECT e.home, (f.done_at AT TIME ZONE $4)::date AS date, f.user_id, {kinds}
+    SELECT e.home, {date} AS date, f.user_id, {kinds}
       FROM edges e
      CROSS JOIN LATERAL (
            (SELECT a.occurred_at AS done_at, a.type, a.user_id
@@ -82,7 +84,7 @@ AT_EDGES: Final = """
                AND a.type = 'TASK' AND a.user_id IS NOT NULL AND a.counts
              ORDER BY a.completed_at)
            OFFSET 0) f
-     WHERE (f.done_at AT TIME ZONE $4)::date <> e.home AND {of_users}
+     WHERE {date} <> e.home AND {of_users}
      GROUP BY 1, 2, 3"""
 # What comes in order without being sorted comes by the index of times. A planner that knows nothing of the tenant takes
 # all its facts for one, and might go through them for each edge.
@@ -92,7 +94,7 @@ IN_ANY_ORDER: Final = "SET LOCAL enable_sort = on"
 # What is seen by a contact or a deal, and a pipeline's: sums know neither. Whoever does not see all has all facts of
 # the window held against what they see, so sums of what they see by the user would save nothing.
 OF_FACTS: Final = """
-    SELECT (f.done_at AT TIME ZONE $4)::date AS date, f.user_id, {kinds}
+    SELECT {date} AS date, f.user_id, {kinds}
       FROM (SELECT a.occurred_at AS done_at, a.type, a.user_id
               FROM activity_facts a{joins}
              WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type <> 'TASK'
@@ -107,24 +109,25 @@ OF_FACTS: Final = """
 
 async def count_days(connection: Connection, scope: ActivityScope, window: Window) -> list[dict[str, Any]]:
     """Count by day and rep, in that order: the report's items."""
-    where = _begin(scope, window)
+    where, days = _begin(scope, window)
     where.parameters += [window.first_day, window.last_day]
     if scope.is_of_all:
         moved = to_columns(await _find_moved(connection, scope, window), width=len(MOVED_TYPES))
         arrays = [f"{where.number(column)}::{type_}[]" for column, type_ in zip(moved, MOVED_TYPES, strict=True)]
         of_users = scope.of_users(where, "r.user_id")
-        counted = OF_DAYS.format(home=HOME, of_users=of_users, moved=", ".join(arrays))
+        counted = OF_DAYS.format(home=days.day_of(NOON), of_users=of_users, moved=", ".join(arrays))
     else:
-        counted = OF_FACTS.format(**scope.seek(where)._asdict(), kinds=KINDS)
+        counted = OF_FACTS.format(**scope.seek(where)._asdict(), date=days.day_of(DONE_AT), kinds=KINDS)
     rows = await connection.fetch(BY_DAY.format(counted=counted), *where.parameters)
     return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
 
 
 async def _find_moved(connection: Connection, scope: ActivityScope, window: Window) -> list[tuple[Any, ...]]:
     """Count what lies between midnights, by the day whose sum it is in, the day that it belongs to, and user."""
-    where = _begin(scope, window)
+    where, days = _begin(scope, window)
     of_rolled, of_users = scope.of_users(where, "r.user_id"), scope.of_users(where, "f.user_id")
-    statement = AT_EDGES.format(home=HOME, of_rolled=of_rolled, of_users=of_users, kinds=KINDS)
+    dates = {"home": days.day_of(NOON), "date": days.day_of(DONE_AT)}
+    statement = AT_EDGES.format(**dates, of_rolled=of_rolled, of_users=of_users, kinds=KINDS)
     await connection.execute(IN_ORDER_OR_NOT_AT_ALL)
     rows = await connection.fetch(statement, *where.parameters)
     await connection.execute(IN_ANY_ORDER)
@@ -135,5 +138,7 @@ def _to_day(row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(row)
 
 
-def _begin(scope: ActivityScope, window: Window) -> Where:
-    return Where(scope.caller.tenant_id, window.begin, window.end, scope.time_zone)
+def _begin(scope: ActivityScope, window: Window) -> tuple[Where, ZoneDays]:
+    """Begin the parameters of a statement: $4 is the time zone, $6 comes next."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    return where, ZoneDays(where, scope.time_zone)

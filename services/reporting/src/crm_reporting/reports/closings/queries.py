@@ -13,15 +13,16 @@ from crm_reporting.reports.closings.reasons import count_reasons
 from crm_reporting.reports.closings.stretches import cut_window
 from crm_reporting.reports.closings.sums import sum_of_window
 from crm_reporting.reports.scope import Scope, Window
+from crm_reporting.reports.zone_days import ZoneDays
 from crm_shared.database import Connection, Where
 
 # What closed before it was created took no time.
 CLOSED = """
     SELECT d.owner_id, d.contact_id, d.status, d.amount, d.currency,
-           (d.closed_at AT TIME ZONE $3)::date AS closed_on,
+           {closed_on} AS closed_on,
            GREATEST(d.closed_at - d.created_at, interval '0') AS cycle
       FROM deal_facts d
-     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $4 AND d.closed_at < $5
+     WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.closed_at >= $3 AND d.closed_at < $4
        AND d.status <> 'OPEN' AND NOT d.is_deleted AND """
 WON_ALONE = "d.status = 'WON'"
 
@@ -49,7 +50,7 @@ MEDIANS = """ AS group_key,
 BY_COUNT = " GROUP BY 1 ORDER BY count(*) DESC, 1"
 
 # Of deals in the report's own currency the day is all one.
-SUM_WON = """ AS group_key, d.currency, CASE WHEN d.currency = $6 THEN $7 ELSE d.closed_on END AS closed_on,
+SUM_WON = """ AS group_key, d.currency, CASE WHEN d.currency = $5 THEN $6 ELSE d.closed_on END AS closed_on,
            count(*) AS won, count(*) FILTER (WHERE d.amount <> 0) AS with_amount,
            COALESCE(sum(d.amount), 0) AS total_amount
       FROM ("""
@@ -104,28 +105,29 @@ async def load_closings(
 
 
 async def _count_closed(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[ClosedGroup]:
-    where = scope.where(scope.time_zone, window.begin, window.end)
+    where = scope.where(window.begin, window.end)
     statement = _by_group(scope, where, grouping, COUNT_CLOSED) + BY_COUNT
     return [ClosedGroup(**row) for row in await connection.fetch(statement, *where.parameters)]
 
 
 async def _sum_won(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> list[WonSum]:
-    where = scope.where(scope.time_zone, window.begin, window.end, scope.currency, window.last_day)
+    where = scope.where(window.begin, window.end, scope.currency, window.last_day)
     where.add_sql(WON_ALONE)
     statement = _by_group(scope, where, grouping, SUM_WON) + BY_DAY
     return [WonSum(**row) for row in await connection.fetch(statement, *where.parameters)]
 
 
 async def _find_medians(connection: Connection, scope: Scope, window: Window, grouping: Grouping) -> dict[Group, float]:
-    where = scope.where(scope.time_zone, window.begin, window.end)
+    where = scope.where(window.begin, window.end)
     where.add_sql(WON_ALONE)
     statement = _by_group(scope, where, grouping, MEDIANS) + " GROUP BY 1"
     return {row["group_key"]: row["median_cycle_s"] for row in await connection.fetch(statement, *where.parameters)}
 
 
 def _by_group(scope: Scope, where: Where, grouping: Grouping, figures: LiteralString) -> str:
+    closed = CLOSED.format(closed_on=ZoneDays(where, scope.time_zone).day_of("d.closed_at"))
     seen = " UNION ALL ".join(
-        CLOSED + branch for branch in scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
+        closed + branch for branch in scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
     )
     join = JOIN_CONTACTS if grouping == "source" else ""
     return "SELECT " + GROUP_COLUMNS[grouping] + figures + seen + ") d" + join

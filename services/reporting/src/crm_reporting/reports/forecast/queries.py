@@ -7,6 +7,7 @@ from uuid import UUID
 
 from crm_reporting.months import first_day_of, next_month
 from crm_reporting.reports.scope import Scope, Window
+from crm_reporting.reports.zone_days import ZoneDays
 from crm_shared.database import Connection
 
 SUM_MONTHS = """
@@ -33,8 +34,8 @@ OF_PARTS = "(d.close_date < $3 OR d.close_date >= $4) AND "
 # A won deal counts on the day of its closing. Its rate is that day's too: in other currencies than the report's the
 # days are kept apart.
 WON = """
-    SELECT date_trunc('month', (d.closed_at AT TIME ZONE $9))::date AS month, NULL::uuid AS stage_id, d.currency,
-           CASE WHEN d.currency <> $10 THEN (d.closed_at AT TIME ZONE $9)::date END AS closed_on,
+    SELECT date_trunc('month', {closed_on}::timestamp)::date AS month, NULL::uuid AS stage_id, d.currency,
+           CASE WHEN d.currency <> $9 THEN {closed_on} END AS closed_on,
            1 AS deal_count, d.amount
       FROM deal_facts d
      WHERE d.tenant_id = $1 AND d.pipeline_id = $2 AND d.status = 'WON' AND NOT d.is_deleted
@@ -43,14 +44,13 @@ WON = """
 # The same of a past moment: values of then, today's sight.
 PAST = """
     SELECT CASE p.status WHEN 'OPEN' THEN date_trunc('month', p.close_date::timestamp)::date
-                ELSE date_trunc('month', (p.closed_at AT TIME ZONE $7))::date END AS month,
+                ELSE date_trunc('month', {closed_on}::timestamp)::date END AS month,
            CASE p.status WHEN 'OPEN' THEN p.stage_id END AS stage_id, p.currency,
-           CASE WHEN p.status = 'WON' AND p.currency <> $8
-                THEN (p.closed_at AT TIME ZONE $7)::date END AS closed_on,
+           CASE WHEN p.status = 'WON' AND p.currency <> $7 THEN {closed_on} END AS closed_on,
            1 AS deal_count, p.amount
       FROM deal_periods p
       JOIN deal_facts d ON (d.tenant_id, d.deal_id) = (p.tenant_id, p.deal_id)
-     WHERE p.tenant_id = $1 AND p.pipeline_id = $2 AND p.valid_from <= $9 AND (p.valid_to > $9 OR p.valid_to IS NULL)
+     WHERE p.tenant_id = $1 AND p.pipeline_id = $2 AND p.valid_from <= $8 AND (p.valid_to > $8 OR p.valid_to IS NULL)
        AND (p.status = 'OPEN' AND p.close_date BETWEEN $3 AND $4
             OR p.status = 'WON' AND p.closed_at >= $5 AND p.closed_at < $6)
        AND """
@@ -76,24 +76,22 @@ async def sum_months(connection: Connection, scope: Scope, window: Window) -> li
     """Add up the deals that close in the window, as they are now."""
     first_whole, after_whole = find_whole_months(window.first_day, window.last_day)
     where = scope.where(
-        *(first_whole, after_whole, window.first_day, window.last_day, window.begin, window.end),
-        *(scope.time_zone, scope.currency),
+        *(first_whole, after_whole, window.first_day, window.last_day, window.begin, window.end, scope.currency)
     )
+    won = WON.format(closed_on=ZoneDays(where, scope.time_zone).day_of("d.closed_at"))
     owned, *shared = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
-    parts = [OPEN_MONTHS + owned, OPEN_DAYS + OF_PARTS + owned, WON + owned]
-    parts += [sql + branch for branch in shared for sql in (OPEN_DAYS, WON)]
+    parts = [OPEN_MONTHS + owned, OPEN_DAYS + OF_PARTS + owned, won + owned]
+    parts += [sql + branch for branch in shared for sql in (OPEN_DAYS, won)]
     rows = await connection.fetch(SUM_MONTHS + " UNION ALL ".join(parts) + GROUPED, *where.parameters)
     return [MonthSum(**row) for row in rows]
 
 
 async def sum_past_months(connection: Connection, scope: Scope, window: Window) -> list[MonthSum]:
     """Add up the deals that closed, or were to close, in the window as they were at the scope's moment."""
-    where = scope.where(
-        *(window.first_day, window.last_day, window.begin, window.end),
-        *(scope.time_zone, scope.currency, scope.moment),
-    )
+    where = scope.where(*(window.first_day, window.last_day, window.begin, window.end, scope.currency, scope.moment))
+    past = PAST.format(closed_on=ZoneDays(where, scope.time_zone).day_of("p.closed_at"))
     branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id", filtered_column="p.owner_id")
-    parts = [PAST + branch for branch in branches]
+    parts = [past + branch for branch in branches]
     rows = await connection.fetch(SUM_MONTHS + " UNION ALL ".join(parts) + GROUPED, *where.parameters)
     return [MonthSum(**row) for row in rows]
 

@@ -13,7 +13,7 @@ from crm_reporting.reports.scope import Scope
 from crm_reporting.reports.stages import list_stages_as_of
 from crm_shared.database import Connection
 from crm_shared.listing import Page, Rows
-from crm_shared.local_days import day_at
+from crm_shared.local_days import day_of
 
 VALUES = ("stage_id", "status", "amount", "currency")
 
@@ -58,7 +58,7 @@ def _describe(scope: Scope, span: Span, missing: Collection[str]) -> dict[str, A
 
 
 async def _load_rates(connection: Connection, scope: Scope, span: Span) -> EndRates:
-    first_day, last_day = (day_at(moment, scope.time_zone) for moment in (span.start, span.end))
+    first_day, last_day = (day_of(moment, scope.time_zone) for moment in (span.start, span.end))
     rates = await load_all_rates(connection, scope.caller, (first_day, last_day))
     return EndRates.of(rates, scope.currency, first_day, last_day)
 
