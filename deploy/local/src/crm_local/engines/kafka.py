@@ -4,6 +4,7 @@ import secrets
 import socket
 import struct
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 from crm_local.engines.account import hand_over
@@ -11,7 +12,8 @@ from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
 from crm_local.engines.java import java_arguments, java_program
 from crm_local.engines.kafka_security import KafkaSecurity, answers
-from crm_local.engines.ports import LOOPBACK
+from crm_local.engines.ports import LOOPBACK, free_ports
+from crm_local.engines.start_cache import start_cache
 
 LOG4J2 = """\
 Configuration:
@@ -32,7 +34,10 @@ Configuration:
 
 
 class Kafka(Engine):
-    """One Kafka node in `home`. Topics are made by the suite, never by a mistyped name."""
+    """One Kafka node in `home`. Topics are made by the suite, never by a mistyped name.
+
+    `server_options` are Java's for the server alone, in place of what an earlier start left for it.
+    """
 
     name = "kafka"
 
@@ -44,18 +49,22 @@ class Kafka(Engine):
         heap_mb: int = 512,
         *,
         security: KafkaSecurity | None = None,
+        server_options: Sequence[str] | None = None,
     ) -> None:
         super().__init__(home, port)
         self._security = security
         self._controller_port = controller_port
         self._heap_mb = heap_mb
+        self._server_options = server_options
 
     @property
     def bootstrap(self) -> str:
         return f"{LOOPBACK}:{self.port}"
 
     def prepare(self) -> None:
-        self._libs = install("kafka") / "libs"
+        program = install("kafka")
+        self._libs = program / "libs"
+        self._start_cache = start_cache(program, _rehearse) if self._server_options is None else ()
         hand_over(self.home)
         (self.home / "log4j2.yaml").write_text(LOG4J2)
         (self.home / "server.properties").write_text(self._properties())
@@ -65,12 +74,11 @@ class Kafka(Engine):
             users = tuple(self._security.list_users())
         # meta.properties is what formatting ends with.
         if not (self.home / "data" / "meta.properties").exists():
-            self.run(
-                self._java("kafka.tools.StorageTool", "format", "--standalone", "-t", _new_cluster_id(), *users, "-c")
-            )
+            formatting = ("format", "--standalone", "-t", _new_cluster_id(), *users, "-c")
+            self.run(self._java(self._start_cache, "kafka.tools.StorageTool", *formatting))
 
     def command(self) -> Command:
-        return self._java("kafka.Kafka")
+        return self._java(self._server_options or self._start_cache, "kafka.Kafka")
 
     def is_ready(self) -> bool:
         """Ask for the cluster's brokers: a node that still catches up doesn't list itself."""
@@ -79,11 +87,12 @@ class Kafka(Engine):
         except (OSError, struct.error):
             return False
 
-    def _java(self, main_class: str, *arguments: str) -> Command:
+    def _java(self, options: Sequence[str], main_class: str, *arguments: str) -> Command:
         return Command(
             [
                 str(java_program()),
                 *java_arguments(self._heap_mb, self.home),
+                *options,
                 f"-Dlog4j2.configurationFile={self.home / 'log4j2.yaml'}",
                 "-cp",
                 f"{self._libs}/*",
@@ -126,6 +135,15 @@ class Kafka(Engine):
         if self._security is not None:
             settings |= self._security.properties(self.home, self.port, self._controller_port)
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _rehearse(home: Path, option: str) -> None:
+    """Start a Kafka of its own and end it, for what Java keeps of that."""
+    kafka = Kafka(home, *free_ports(2), server_options=[option])
+    try:
+        kafka.start().wait_ready()
+    finally:
+        kafka.stop(timeout_s=120)
 
 
 def _new_cluster_id() -> str:
