@@ -22,7 +22,7 @@ from crm_deals.deals.columns import DEAL_COLUMNS, DEAL_TABLE
 from crm_deals.deals.repository import FOR_UPDATE, FROM_DEAL, INSERT_HISTORY, PRESENT
 from crm_deals.pipelines.repository import FIND_MOVE, to_stage
 from crm_shared.contracts import Actor
-from crm_shared.publishing import PUBLISH_AUDITED, to_columns, write_change
+from crm_shared.publishing import PUBLISH_AUDITED, to_columns
 
 CONNECTIONS, SECONDS, ROUNDS, DEALS = sized((8, 4.0, 3, 400), tiny=(2, 0.2, 1, 20))
 BATCH, BATCHES = sized((1000, 5), tiny=(10, 1))
@@ -112,8 +112,7 @@ async def _move_bare(arena: Arena, connection: asyncpg.Connection, deal_id: UUID
             INSERT_HISTORY, tenant_id, user_id, [deal.id], [decision.deal.version], [deal.stage_id],
             [stages[deal.stage_id].name], [stage_id], [stages[stage_id].name], [at],
         )  # fmt: skip
-        changed = [write_change(event) for event in wire]
-        await connection.execute(PUBLISH_AUDITED, *to_columns(wire, changed, audited=True))
+        await connection.execute(PUBLISH_AUDITED, *to_columns(wire, audited=True))
 
 
 async def _compare_batches(client: httpx.AsyncClient, base: str, port: int, arena: Arena) -> Row:

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from crm_shared.contracts import OutboxEvent
-from crm_shared.event_loop_turns import in_turns
-from crm_shared.json_text import to_json
 from crm_shared.telemetry.traces import current_traceparent
-
-PIECE_EVENTS: Final = 50
-"""Of those that one transaction publishes, written before others of this process get their turn."""
 
 # Both take their rows from `published`, whose columns are the outbox's and `changed`, `actor_id`.
 INSERT_OUTBOX: Final = """
@@ -33,8 +28,10 @@ INSERT_AUDIT: Final = """
 # two last arrays the outbox needs nothing: left empty, they are null in every row.
 _PUBLISHED: Final = """
     published AS (
-        SELECT event.*, $11::text AS traceparent
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[],
+        SELECT event.id, event.aggregatetype, event.aggregateid::text, event.type, event.payload, event.tenantid::text,
+               event.sequence, event.source, event.dataschema, event.occurredat, event.changed, event.actor_id,
+               $11::text AS traceparent
+          FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bytea[], $6::uuid[], $7::bigint[],
                       $8::text[], $9::text[], $10::text[], $12::text[], $13::uuid[])
                AS event (id, aggregatetype, aggregateid, type, payload, tenantid, sequence, source, dataschema,
                          occurredat, changed, actor_id)
@@ -58,39 +55,23 @@ async def publish(transaction: TakesStatements, events: Sequence[OutboxEvent], *
     """
     if events:
         statement = PUBLISH_AUDITED if audited else PUBLISH
-        changed = await _write_changes(events) if audited else []
-        await transaction.execute(statement, *to_columns(events, changed, audited=audited))
+        await transaction.execute(statement, *to_columns(events, audited=audited))
 
 
-async def _write_changes(events: Sequence[OutboxEvent]) -> list[str | None]:
-    """Write what each has changed as JSON; of many, others have the event loop in between."""
-    if len(events) <= PIECE_EVENTS:
-        return [write_change(event) for event in events]
-    return [write_change(event) async for event in in_turns(events, at_once=PIECE_EVENTS)]
-
-
-def write_change(event: OutboxEvent) -> str | None:
-    """Return what an event's audit says was changed, as JSON."""
-    return None if event.changed is None else to_json(event.changed).decode()
-
-
-def to_columns(events: Sequence[OutboxEvent], changed: Sequence[str | None], *, audited: bool) -> tuple[Any, ...]:
-    """Return the statement's parameters: the columns of `published` as arrays, and the trace that runs now.
-
-    `changed`: what `write_change` gives of each, nothing where they are not audited.
-    """
+def to_columns(events: Sequence[OutboxEvent], *, audited: bool) -> tuple[Any, ...]:
+    """Return the statement's parameters: the columns of `published` as arrays, and the trace that runs now."""
     return (
         [event.id for event in events],
         [event.aggregate for event in events],
-        [str(event.aggregate_id) for event in events],
+        [event.aggregate_id for event in events],
         [event.type for event in events],
         [event.payload for event in events],
-        [str(event.tenant_id) for event in events],
+        [event.tenant_id for event in events],
         [event.version for event in events],
         [event.source for event in events],
         [event.dataschema for event in events],
         [event.occurred_at_text for event in events],
         current_traceparent(),
-        changed,
+        [None if event.changed is None else event.changed.decode() for event in events if audited],
         [event.actor_id for event in events if audited],
     )

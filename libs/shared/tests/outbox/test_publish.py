@@ -9,6 +9,7 @@ import pytest
 
 from crm_shared.contracts import Change
 from crm_shared.features.audit import AUDIT_DDL
+from crm_shared.json_text import JsonText, to_json
 from crm_shared.publishing import publish
 from crm_shared.telemetry.traces import continue_trace
 from crm_testing.outboxes import OCCURRED_AT, TENANT_ID, OutboxDatabase, make_deal_event
@@ -41,7 +42,9 @@ async def test_what_is_audited_is_kept_as_a_change_too_and_nothing_else(database
     actor_id = uuid.uuid4()
     changed: dict[str, Change] = {"name": {"from": "Acme", "to": "Acme renewal"}}
     created, unaudited = make_deal_event(), make_deal_event()
-    edited = replace(make_deal_event(created.aggregate_id, version=2), changed=changed, actor_id=actor_id)
+    edited = replace(
+        make_deal_event(created.aggregate_id, version=2), changed=JsonText(to_json(changed)), actor_id=actor_id
+    )
 
     await publish(owner, [unaudited], audited=False)
     await publish(owner, [created, edited], audited=True)

@@ -214,6 +214,19 @@ async def test_a_tenant_with_many_lets_others_pass(
         assert len(await take_reminders(service, other)) == 1
 
 
+async def test_tenants_that_share_batches_unevenly_get_all_that_is_due_in_one_round(
+    service: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "BATCH_RECORDS", 10)
+    monkeypatch.setattr(scheduler, "SOME_LEFT", 5)
+    tenants = [tenant, await service.seed_tenant(), await service.seed_tenant()]
+    given = {one.id: await add_many(service, one, 12, NOON) for one in tenants}
+
+    assert await make_reminders(service).run_round()
+    for one in tenants:
+        await require_once(service, one, given[one.id])
+
+
 async def test_a_race_with_changes_gives_each_time_at_most_once_and_the_last_one(
     service: Kit, tenant: SeededTenant
 ) -> None:

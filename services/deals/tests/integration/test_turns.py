@@ -8,7 +8,7 @@ from services.deals.tests.integration.sales import Sales
 from crm_deals.consumers import queue_for_webhooks
 from crm_deals.deals import board
 from crm_deals.webhooks import queueing
-from crm_shared import json_pieces, publishing
+from crm_shared import json_pieces
 from crm_shared.contracts import writing as contracts_writing
 from crm_shared.features.batches import requests, writing
 from crm_shared.http import exports
@@ -95,15 +95,6 @@ async def test_what_is_told_of_long_items_is_made_and_written_by_its_bytes(
     require_ok(await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items}), 207)
     assert (decided.calls, decided.most) == (9, 2)
     assert (written.calls, written.most) == (9, 2)
-
-
-async def test_what_many_events_changed_is_written_in_pieces(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = LoopRounds()
-    monkeypatch.setattr(publishing, "PIECE_EVENTS", 2)
-    written.watch_in(monkeypatch, publishing, "write_change")
-    items = [{"name": f"Deal {number}"} for number in range(5)]
-    require_ok(await sales.rep.post("/v1/deals/batch", json={"mode": "create", "items": items}), 207)
-    assert (written.calls, written.most) == (5, 2)
 
 
 async def test_a_boards_deals_are_put_together_in_pieces(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:

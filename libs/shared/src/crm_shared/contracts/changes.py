@@ -11,10 +11,11 @@ UNLISTED: Final = frozenset({"version", "updated_at"})
 
 def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
     """Compare two states of one aggregate: {field: {from, to}} of each that differs."""
+    # `is` first: what an edit leaves alone is the same object, and ids are compared by code of Python's own.
     return {
         name: {"from": before[name], "to": value}
         for name, value in after.items()
-        if name not in UNLISTED and before[name] != value
+        if value is not before[name] and value != before[name] and name not in UNLISTED
     }
 
 

@@ -24,7 +24,7 @@ class OutboxEvent:
     """What a command appends to the outbox. `payload` is the record's value: the bytes that go on the wire.
 
     `changed` and `actor_id` are in the payload too; here the audit finds them. `state_bytes` is how long the record's
-    state is in the payload, for whoever writes the record itself: a state is written as JSON once.
+    state is in the payload, for whoever writes the record itself. What stands in two places is written as JSON once.
     """
 
     aggregate: str
@@ -35,7 +35,7 @@ class OutboxEvent:
     occurred_at: datetime
     payload: bytes
     id: UUID
-    changed: Mapping[str, Change] | None = None
+    changed: JsonText | None = None
     actor_id: UUID | None = None
     state_bytes: int = 0
 
@@ -88,7 +88,7 @@ def to_value(
     aggregate: str, state: Mapping[str, Any], *, changed: Mapping[str, Change] | None, actor_id: UUID | None
 ) -> dict[str, Any]:
     """Return what an event's JSON holds, for writers of many events at once; all others take `new_event`."""
-    return {aggregate: state, **_list_beside(changed, actor_id)}
+    return {aggregate: state, "changed": changed, **_list_beside(actor_id)}
 
 
 def _to_head(aggregate: str) -> bytes:
@@ -96,9 +96,9 @@ def _to_head(aggregate: str) -> bytes:
     return b'{"' + aggregate.encode() + b'":'
 
 
-def _list_beside(changed: Mapping[str, Change] | None, actor_id: UUID | None) -> dict[str, Any]:
-    """Return what stands in an event's JSON beside the record."""
-    return {"changed": changed, "actor": None if actor_id is None else {"user_id": actor_id}}
+def _list_beside(actor_id: UUID | None) -> dict[str, Any]:
+    """Return what stands in an event's JSON beside the record and what it has changed."""
+    return {"actor": None if actor_id is None else {"user_id": actor_id}}
 
 
 def require_readable(
@@ -150,12 +150,12 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
     if (state_id != aggregate_id and str(state_id) != str(aggregate_id)) or state.get("version") != version:
         raise ValueError(f"the {aggregate}'s state is not that of {aggregate_id} at version {version}")
     require_readable(aggregate, state, history or (), value_history or ())
-    beside = _list_beside(changed, actor_id)
+    beside = _list_beside(actor_id)
     if history is not None:
         beside["history"] = history
     if value_history is not None:
         beside["value_history"] = value_history
-    written = to_json(state)
+    written, changed_text = to_json(state), to_json(changed)
     return OutboxEvent(
         aggregate=aggregate,
         aggregate_id=aggregate_id,
@@ -163,9 +163,9 @@ def new_event(  # noqa: PLR0913 - one argument for each fact of the envelope, al
         version=version,
         tenant_id=tenant_id,
         occurred_at=to_instant(occurred_at),
-        payload=_to_head(aggregate) + written + b"," + to_json(beside)[1:],
+        payload=_to_head(aggregate) + written + b',"changed":' + changed_text + b"," + to_json(beside)[1:],
         id=uuid7(),
-        changed=changed,
+        changed=None if changed is None else JsonText(changed_text),
         actor_id=actor_id,
         state_bytes=len(written),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_activities.activities.activity import (
+    FIELDS,
     NEW_FIELDS,
     TO_DO_TYPES,
     TYPES_WITH,
@@ -174,7 +175,7 @@ def edit(activity: Activity, changes: Mapping[str, Any], *, now: datetime) -> De
         raise InvalidField.at("/recurrence", "changes for all that follow alone: with ?scope=future")
     if "remind_at" in effective:
         effective["reminded_at"] = None  # a new reminder
-    edited = replace(activity, **effective, version=activity.version + 1, updated_at=now)
+    edited = FIELDS.replace(activity, **effective, version=activity.version + 1, updated_at=now)
     _require_fitting(edited)
     return Decision(edited, (ActivityEdited(edited, before=activity, at=now),))
 

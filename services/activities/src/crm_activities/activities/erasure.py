@@ -11,7 +11,6 @@ from crm_activities.activities.repository import to_activity
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor, OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
-from crm_shared.database.walks import to_page
 from crm_shared.features.audit.forgetting import forget_values
 from crm_shared.features.erasure.reannouncing import note_erased
 from crm_shared.features.erasure.stored_answers import rewrite_answers
@@ -93,4 +92,4 @@ async def load_snapshots(connection: Connection, keys: Sequence[tuple[UUID, UUID
 async def _lock(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, Activity]]:
     """Lock activities by (tenant id, id), in that order; give each with its tenant id."""
     rows = await connection.fetch(LOCK_ACTIVITIES, [tenant_id for tenant_id, _ in keys], [key for _, key in keys])
-    return [(tenant_id, to_activity(columns)) for tenant_id, columns in to_page(rows)]
+    return [(row["tenant_id"], to_activity(row)) for row in rows]

@@ -15,8 +15,6 @@ from crm_activities.activities.domain import (
 from crm_shared.contracts import Change, EventMapping
 from crm_shared.contracts.changes import conceal
 
-STATE_FIELDS = FIELDS.names
-
 
 def to_state(activity: Activity) -> dict[str, Any]:
     """Return the whole state: what GET answers and what events carry."""

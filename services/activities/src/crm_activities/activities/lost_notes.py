@@ -11,7 +11,6 @@ from crm_activities.activities.repository import to_activity
 from crm_shared.clock import Clock
 from crm_shared.contracts import Actor
 from crm_shared.database import Transaction
-from crm_shared.database.walks import to_page
 from crm_shared.features.restoring.lost_versions import LostVersions
 from crm_shared.publishing import publish
 
@@ -71,8 +70,8 @@ async def _take_back(
     now = clock.now()
     wire = []
     hidden = []
-    for tenant_id, columns in to_page(rows):
-        note = to_activity(columns)
+    for row in rows:
+        tenant_id, note = row["tenant_id"], to_activity(row)
         deleted = replace(note, version=note.version + 1, updated_at=now, deleted_at=now)
         hidden.append((tenant_id, note.id, deleted.version))
         wire += events.MAPPING.to_wire([ActivityDeleted(deleted, before=note, at=now)], by=Actor(tenant_id))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from crm_activities.activities.activity import Activity, ActivityType, CallOutcome, Direction, TaskPriority
+from crm_activities.activities.activity import FIELDS, Activity, ActivityType, CallOutcome, Direction, TaskPriority
 from crm_activities.activities.columns import ACTIVITY_COLUMNS, ACTIVITY_TABLE
 from crm_activities.activities.domain import ActivityNotFound, DuplicateExternalId
 from crm_activities.activities.system_notes import Note
@@ -30,8 +30,10 @@ INSERT_NOTES = """
     RETURNING tenant_id, id
 """
 
-ENUMS = {"direction": Direction, "outcome": CallOutcome, "priority": TaskPriority}
+ENUMS = {"type": ActivityType, "direction": Direction, "outcome": CallOutcome, "priority": TaskPriority}
 SEQUENCES = ("contact_ids", "original_contact_ids", "reference_ids", "attachments")
+ENUM_PLACES = [(FIELDS.names.index(name), enum) for name, enum in ENUMS.items()]
+SEQUENCE_PLACES = [FIELDS.names.index(name) for name in SEQUENCES]
 
 # No row when another living activity has its external id.
 INSERT_ACTIVITY = ACTIVITY_TABLE.insert + " ON CONFLICT DO NOTHING"
@@ -219,10 +221,7 @@ async def lock_many(
     With each: does another go by its external id, from before that was forbidden?
     """
     rows = await transaction.fetch(LOCK_ACTIVITIES, tenant_id, list(activity_ids))
-    return [
-        (to_activity({name: value for name, value in row.items() if name != "external_id_repeated"}), row[-1])
-        for row in rows
-    ]
+    return [(to_activity(row), row["external_id_repeated"]) for row in rows]
 
 
 async def find_contacts(connection: Connection, tenant_id: UUID, activity_ids: Collection[UUID]) -> set[UUID]:
@@ -265,11 +264,11 @@ async def _load_row(
 
 
 def to_activity(row: Mapping[str, Any]) -> Activity:
-    values = dict(row)
-    values["type"] = ActivityType(values["type"])
-    for name, enum in ENUMS.items():
-        if values[name] is not None:
-            values[name] = enum(values[name])
-    for name in SEQUENCES:
-        values[name] = tuple(values[name])
-    return Activity(**values)
+    """Make an activity of its columns; others that the row has are left."""
+    values = list(FIELDS.read_row(row))
+    for place, enum in ENUM_PLACES:
+        if values[place] is not None:
+            values[place] = enum(values[place])
+    for place in SEQUENCE_PLACES:
+        values[place] = tuple(values[place])
+    return Activity(*values)

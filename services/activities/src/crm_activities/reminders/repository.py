@@ -9,7 +9,6 @@ from crm_activities.activities.activity import Activity
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.repository import to_activity
 from crm_shared.database import Connection, Transaction
-from crm_shared.database.walks import to_page
 
 # What is yet to be given is asked for in the words of the partial indexes.
 FIND_NEXT: Final = """
@@ -104,7 +103,7 @@ async def take_due(
 ) -> list[tuple[UUID, Activity]]:
     """Lock `each` activities of these tenants at most whose reminders are due; return them with their tenants."""
     rows = await transaction.fetch(TAKE_DUE, now, tenant_ids, each)
-    return [(tenant_id, to_activity(columns)) for tenant_id, columns in to_page(rows)]
+    return [(row["tenant_id"], to_activity(row)) for row in rows]
 
 
 async def note_reminded(transaction: Transaction, taken: Sequence[tuple[UUID, Activity]], *, now: datetime) -> None:

@@ -24,6 +24,9 @@ from crm_shared.publishing import publish
 BATCH_RECORDS: Final = 250
 """In one transaction, and in one go on the event loop."""
 
+SOME_LEFT: Final = BATCH_RECORDS // 2
+"""More than these are given only where more may be due: tenants' equal shares of a batch fill half of it at least."""
+
 AT_ONCE: Final = 3
 """Batches side by side, as long as more is due."""
 
@@ -50,14 +53,24 @@ class Reminders:
     async def run_round(self) -> bool:
         """Remind of a batch that is due, or sleep until the next may be. True: there is another round to come."""
         given = await self.give_due()
-        if given == BATCH_RECORDS:  # more are due: while PostgreSQL writes one batch, another is made ready
-            given += sum(await asyncio.gather(*(self.give_due() for _ in range(AT_ONCE))))
+        if given > SOME_LEFT:  # while PostgreSQL writes one batch, another is made ready
+            given += sum(await asyncio.gather(*(self._give_on() for _ in range(AT_ONCE))))
         self._in_a_row = self._in_a_row + given if given else 0
         if self._in_a_row > UNPACED:
             await self._backpressure.wait()
         if not given:
             await asyncio.sleep(await self._find_pause_s())
         return True
+
+    async def _give_on(self) -> int:
+        """Give batch after batch while more are due; return how many were given, UNPACED at most by all at once."""
+        total = 0
+        while total < UNPACED // AT_ONCE:
+            given = await self.give_due()
+            total += given
+            if given <= SOME_LEFT:
+                break
+        return total
 
     async def give_due(self) -> int:
         """Give up to BATCH_RECORDS reminders, as many of each tenant that has some, and count them."""

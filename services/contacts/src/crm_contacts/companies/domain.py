@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from crm_shared.record_fields import Versioned, field_values
+from crm_shared.record_fields import FieldReader, Versioned, field_values
 from crm_shared.refusals import NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -48,6 +48,9 @@ class Company(NewCompany, Versioned):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+
+
+FIELDS: Final = FieldReader(Company)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crm_contacts.tags import MAX_TAGS
 from crm_shared.contracts.states import ContactSource
-from crm_shared.record_fields import Versioned, field_values
+from crm_shared.record_fields import FieldReader, Versioned, field_values
 from crm_shared.refusals import Conflict, FieldProblem, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -72,6 +72,9 @@ class Contact(NewContact, Versioned):
     updated_at: datetime
     deleted_at: datetime | None
     erased_at: datetime | None = None
+
+
+FIELDS: Final = FieldReader(Contact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Where the contact's classes meet their names on the wire."""
 
-from dataclasses import fields
 from typing import Any, Final
 
 from crm_contacts.contacts.domain import (
+    FIELDS,
     Contact,
     ContactCreated,
     ContactDeleted,
@@ -19,12 +19,12 @@ from crm_contacts.contacts.domain import (
 from crm_shared.contracts import Change, EventMapping
 from crm_shared.contracts.changes import conceal
 
-STATE_FIELDS = tuple(field.name for field in fields(Contact))
+STATE_FIELDS: Final = FIELDS.names
 
 
 def to_state(contact: Contact) -> dict[str, Any]:
     """Return the whole state: what GET answers and what events carry."""
-    return {name: getattr(contact, name) for name in STATE_FIELDS}
+    return FIELDS.read(contact)
 
 
 def _revise(event: ContactEvent, changed: dict[str, Change]) -> dict[str, Change]:

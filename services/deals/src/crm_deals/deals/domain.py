@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from crm_deals.pipelines.domain import Stage, StageKind
-from crm_shared.record_fields import field_values
+from crm_shared.record_fields import FieldReader, field_values
 from crm_shared.refusals import Conflict, Forbidden, InvalidField, NotFound, ValueTaken
 from crm_shared.retention import RESTORABLE_FOR
 
@@ -76,6 +76,9 @@ class Deal:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+
+
+FIELDS: Final = FieldReader(Deal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Where the deal's classes meet their names on the wire."""
 
-from dataclasses import fields
 from typing import Any, Final
 
 from crm_deals.deals.domain import (
+    FIELDS,
     Deal,
     DealCreated,
     DealDeleted,
@@ -16,13 +16,12 @@ from crm_deals.deals.domain import (
 )
 from crm_shared.contracts import Change, EventMapping
 
-STATE_FIELDS = tuple(field.name for field in fields(Deal))
 STATUS_VERBS = {DealStatus.WON: "won", DealStatus.LOST: "lost", DealStatus.OPEN: "reopened"}
 
 
 def to_state(deal: Deal) -> dict[str, Any]:
     """Return the whole state: what GET answers and what events carry."""
-    return {name: getattr(deal, name) for name in STATE_FIELDS}
+    return FIELDS.read(deal)
 
 
 def _verb_of_status(event: DealStatusChanged) -> str:
