@@ -995,3 +995,14 @@ CREATE TABLE bulk_backlog (
 INSERT INTO bulk_backlog DEFAULT VALUES;;
 
 ALTER TABLE bulk_backlog ADD CONSTRAINT bulk_backlog_in_time CHECK (asked_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00' AND measured_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');
+
+-- == 0028
+DROP INDEX CONCURRENTLY IF EXISTS activity_contacts_by_type_new;
+
+CREATE INDEX CONCURRENTLY activity_contacts_by_type_new ON 
+    activity_contacts (tenant_id, contact_id, type, occurred_at, deal_version, activity_id)
+     WHERE is_current AND NOT is_deleted;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_contacts_by_type;
+
+ALTER INDEX activity_contacts_by_type_new RENAME TO activity_contacts_by_type

@@ -93,11 +93,18 @@ async def test_pages_are_those_of_all_entries_in_order(service: Kit, tenant: See
     company = await publish(service, "company", tenant.rep)
     members = [(await publish(service, "contact", tenant.rep, company_id=company.id)).id for _ in range(6)]
     deals = [(await publish(service, "deal", tenant.rep, company_id=company.id)).id for _ in range(2)]
-    logged: list[tuple[int, str]] = []
+    logged: list[tuple[int, str, str]] = []
     for _ in range(30):
-        minute = random.randrange(12)
-        fields: dict[str, Any] = {"contact_ids": [str(one) for one in random.sample(members, random.randint(1, 3))]}
+        minute, kind = random.randrange(12), random.choice(("CALL", "MEETING", "NOTE"))
+        fields: dict[str, Any] = {
+            "type": kind,
+            "contact_ids": [str(one) for one in random.sample(members, random.randint(1, 3))],
+        }
         if random.random() < 0.3:
             fields["deal_id"] = str(random.choice(deals))
-        logged.append((minute, await log(admin, minute, **fields)))
-    assert await read(admin, company.id, limit=limit) == [entry for _, entry in sorted(logged, reverse=True)]
+        logged.append((minute, await log(admin, minute, **fields), kind))
+    ordered = sorted(logged, reverse=True)
+    assert await read(admin, company.id, limit=limit) == [entry for _, entry, _ in ordered]
+    for types in (["CALL"], ["NOTE", "MEETING", "NOTE"], ["EMAIL"]):
+        expected = [entry for _, entry, kind in ordered if kind in types]
+        assert await read(admin, company.id, limit=limit, type=types) == expected

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4, uuid5
 import httpx
 import pytest
 
+from crm_activities.activities.activity import ActivityType
 from crm_activities.activities.timeline_order import TIMELINE
 from crm_activities.activities.timelines import Window, select_contact_timeline, select_deal_timeline
 from crm_activities.consumers import keep_replicas, note_deal_moves
@@ -23,6 +24,7 @@ from crm_testing.answers import require_ok, walk_pages
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 from crm_testing.published_records import make_contact_event
+from crm_testing.query_plans import Measuring
 from crm_testing.service_kit import ServiceKit
 from crm_testing.upgrades import upgrading
 from crm_testing.vacuuming import vacuum
@@ -112,7 +114,8 @@ async def test_a_cursor_from_before_goes_on(service: Kit, tenant: SeededTenant, 
 FILL = """
     INSERT INTO activities (tenant_id, id, version, type, deal_id, contact_id, body, occurred_at, deal_version, system,
                             created_at, updated_at)
-    SELECT $1, gen_random_uuid(), 1, 'NOTE', $2, $3, 'Deal moved', $4, number, true, $4, $4
+    SELECT $1, gen_random_uuid(), 1, CASE WHEN number % 2000 = 0 THEN 'EMAIL' ELSE 'NOTE' END, $2, $3, 'Deal moved', $4,
+           number, true, $4, $4
       FROM generate_series(1, 20000) AS number
 """
 
@@ -140,6 +143,26 @@ async def test_a_page_in_the_middle_of_an_instant_is_read_from_the_index(
         assert index in text
         assert "Sort" not in text
         assert "Rows Removed" not in text
+
+
+async def test_a_type_that_few_of_a_contacts_entries_have_is_found_without_the_others(
+    service: Kit, tenant: SeededTenant
+) -> None:
+    deal = await publish(service, tenant)
+    async with service.database.begin_as_worker() as transaction:
+        await transaction.execute(FILL, tenant.id, deal.id, deal.contact_id, NOON)
+    await vacuum(service.settings.owner_dsn.get_secret_value(), "activities", "activity_contacts")
+    assert deal.contact_id is not None
+    call, email, note = ActivityType.CALL, ActivityType.EMAIL, ActivityType.NOTE
+    for types, expected in (([call], 0), ([email, email], 10), ([call, email], 10), ([note], 51), ([note, email], 51)):
+        statement = select_contact_timeline(tenant.id, deal.contact_id, Window(types), Page(TIMELINE, None, 50))
+        async with service.database.read_as_worker() as connection:
+            measuring = Measuring(connection)
+            rows = await statement.fetch(measuring)
+        versions = [row["deal_version"] for row in rows]
+        assert versions == sorted(set(versions), reverse=True)
+        assert (len(rows), {row["type"] for row in rows} <= set(types)) == (expected, True)
+        assert measuring.rows_read <= (1 + len(types)) * (expected + 1)
 
 
 async def test_notes_that_are_there_get_their_order_by_their_ids(postgres_admin_dsn: str) -> None:

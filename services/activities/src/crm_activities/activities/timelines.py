@@ -20,12 +20,33 @@ from crm_shared.listing import ListStatement, Page
 from crm_shared.listing.statements import first_rows, to_halves
 from crm_shared.permissions import Permission
 
-# What stands in a timeline, by one name for each column. The planner sees through to the table and its index.
-OF_CONTACTS: Final = """(
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What stands in the timelines of one kind of record, by one name for each column.
+
+    The planner sees through to the table and its index. `has_each_type`: one has the entries of each type in order.
+    """
+
+    aggregate: LiteralString
+    entries: LiteralString
+    has_each_type: bool
+
+
+# A contact may have 100,000 entries, and none of the type that is asked for. A deal is over before it has so many.
+OF_CONTACTS: Final = Source(
+    "contact",
+    """(
     SELECT tenant_id, contact_id, activity_id AS id, type, occurred_at, deal_version
-      FROM activity_contacts WHERE is_current AND NOT is_deleted) AS e"""
-OF_DEALS: Final = """(
-    SELECT tenant_id, deal_id, id, type, occurred_at, deal_version FROM activities WHERE deleted_at IS NULL) AS e"""
+      FROM activity_contacts WHERE is_current AND NOT is_deleted) AS e""",
+    has_each_type=True,
+)
+OF_DEALS: Final = Source(
+    "deal",
+    """(
+    SELECT tenant_id, deal_id, id, type, occurred_at, deal_version FROM activities WHERE deleted_at IS NULL) AS e""",
+    has_each_type=False,
+)
 
 RANKED_MEMBERS: Final = "SELECT m.id, dense_rank() OVER "
 FIRST_ENTRIES: Final = "SELECT e.* FROM "
@@ -47,24 +68,27 @@ class Window:
     end: datetime | None = None
 
     def to_where(self, tenant_id: UUID) -> Where:
+        """Return what is asked of the times; of the types `number_types`."""
         where = Where(tenant_id).add("e.tenant_id = $1")
-        if self.types:
-            where.add("e.type = ANY({})", self.types)
         if self.begin is not None:
             where.add("e.occurred_at >= {}", self.begin)
         if self.end is not None:
             where.add("e.occurred_at <= {}", self.end)
         return where
 
+    def number_types(self, where: Where) -> str | None:
+        """Return the placeholder of the types, each once; None if all are asked for."""
+        return where.number(list(dict.fromkeys(self.types))) if self.types else None
+
 
 def select_contact_timeline(tenant_id: UUID, contact_id: UUID, window: Window, page: Page) -> ListStatement:
     where = window.to_where(tenant_id).add("e.contact_id = {}", contact_id)
-    return to_halves(where, page, _select_keys(OF_CONTACTS, page))
+    return to_halves(where, page, _select_entries(OF_CONTACTS, window, page))
 
 
 def select_deal_timeline(tenant_id: UUID, deal_id: UUID, window: Window, page: Page) -> ListStatement:
     where = window.to_where(tenant_id).add("e.deal_id = {}", deal_id)
-    return to_halves(where, page, _select_keys(OF_DEALS, page))
+    return to_halves(where, page, _select_entries(OF_DEALS, window, page))
 
 
 def select_company_timeline(caller: Caller, company_id: UUID, window: Window, page: Page) -> ListStatement:
@@ -76,11 +100,8 @@ def select_company_timeline(caller: Caller, company_id: UUID, window: Window, pa
 
     def to_sql(where: Where, count: str) -> str:
         members = SELECT_MEMBERS + where.number(company_id) + " AND " + _visible_members(where, caller)
-        order = page.order.sql
-        entries = [
-            _of_members(source, f"{where.sql} AND e.{name}_id = m.id", name, order, count)
-            for source, name in ((OF_CONTACTS, "contact"), (OF_DEALS, "deal"))
-        ]
+        order, types = page.order.sql, window.number_types(where)
+        entries = [_of_members(source, where.sql, types, order, count) for source in (OF_CONTACTS, OF_DEALS)]
         # UNION: one that has two of the contacts, or a contact and a deal, is there once.
         keys = SELECT_KEYS + "(" + " UNION ".join(entries) + ") AS e" + first_rows(order, count)
         return "WITH members AS MATERIALIZED (" + members + ") " + SELECT_ENTRIES + keys + OF_KEYS + order
@@ -88,24 +109,40 @@ def select_company_timeline(caller: Caller, company_id: UUID, window: Window, pa
     return to_halves(window.to_where(caller.tenant_id), page, to_sql)
 
 
-def _select_keys(source: LiteralString, page: Page) -> Callable[[Where, str], str]:
+def _select_entries(source: Source, window: Window, page: Page) -> Callable[[Where, str], str]:
     def to_sql(where: Where, count: str) -> str:
-        keys = SELECT_KEYS + source + " WHERE " + where.sql + first_rows(page.order.sql, count)
-        return SELECT_ENTRIES + keys + OF_KEYS + page.order.sql
+        order = page.order.sql
+        keys = _select_keys(source, where.sql, window.number_types(where), order, count)
+        return SELECT_ENTRIES + keys + OF_KEYS + order
 
     return to_sql
 
 
-def _of_members(source: LiteralString, conditions: str, aggregate: LiteralString, order: str, count: str) -> str:
+def _select_keys(source: Source, conditions: str, types: str | None, order: str, count: str) -> str:
+    """Return the statement of the first keys, `count` at most; of those of each type, if that is how an index has them.
+
+    All entries of a record are not looked through for a type that few or none of them have.
+    """
+    keys, first = SELECT_KEYS + source.entries + " WHERE " + conditions, first_rows(order, count)
+    if types is None:
+        return keys + first
+    if not source.has_each_type:
+        return keys + " AND e.type = ANY(" + types + ")" + first
+    wanted = "unnest(" + types + "::text[]) AS wanted (type) CROSS JOIN LATERAL ("
+    return SELECT_KEYS + wanted + keys + " AND e.type = wanted.type" + first + ") AS e" + first
+
+
+def _of_members(source: Source, conditions: str, types: str | None, order: str, count: str) -> str:
     """Return the statement of the keys that members of one kind may have in the page.
 
     Of members with one and the same newest entry all are taken, and they count as one: the page has it once.
     """
-    keys = SELECT_KEYS + source + " WHERE " + conditions + " ORDER BY " + order
-    newest = " CROSS JOIN LATERAL (" + keys + " LIMIT 1) AS e WHERE m.aggregate = '" + aggregate + "'"
-    ranked = RANKED_MEMBERS + "(ORDER BY " + order + ") AS place FROM members m" + newest
-    of_member = ") AS m CROSS JOIN LATERAL (" + keys + " LIMIT " + count + ") AS e WHERE m.place <= " + count
-    return FIRST_ENTRIES + "(" + ranked + of_member
+    of_member = conditions + " AND e." + source.aggregate + "_id = m.id"
+    newest, first = (_select_keys(source, of_member, types, order, most) for most in ("1", count))
+    ranked = RANKED_MEMBERS + "(ORDER BY " + order + ") AS place FROM members m CROSS JOIN LATERAL (" + newest
+    ranked += ") AS e WHERE m.aggregate = '" + source.aggregate + "'"
+    taken = ") AS m CROSS JOIN LATERAL (" + first + ") AS e WHERE m.place <= " + count
+    return FIRST_ENTRIES + "(" + ranked + taken
 
 
 def _visible_members(where: Where, caller: Caller) -> str:

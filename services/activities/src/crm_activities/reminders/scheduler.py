@@ -63,7 +63,7 @@ class Reminders:
         return True
 
     async def _give_on(self) -> int:
-        """Give batch after batch while more are due; return how many were given, UNPACED at most by all at once."""
+        """Go from batch to batch while more are due; return how many were given, UNPACED at most by all at once."""
         total = 0
         while total < UNPACED // AT_ONCE:
             given = await self.give_due()

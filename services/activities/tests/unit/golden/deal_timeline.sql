@@ -7,20 +7,20 @@ FROM (
         FROM activities
         WHERE deleted_at IS NULL) AS e
     WHERE e.tenant_id = $1
-      AND e.type = ANY($2)
-      AND e.occurred_at >= $3
-      AND e.deal_id = $4
-      AND (e.occurred_at, e.deal_version, e.id) < ($5, $6, $7)
+      AND e.occurred_at >= $2
+      AND e.deal_id = $3
+      AND (e.occurred_at, e.deal_version, e.id) < ($4, $5, $6)
+      AND e.type = ANY($8)
     ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
-    LIMIT $8) AS e
+    LIMIT $7) AS e
 JOIN activities a ON a.tenant_id = $1
   AND a.id = e.id
 ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
 -- $1: 00000000-0000-7000-8000-0000000000a1
--- $2: (<ActivityType.CALL: 'CALL'>,)
--- $3: 2026-11-22 12:00:00+00:00
--- $4: 00000000-0000-7000-8000-0000000000c1
--- $5: 2026-11-22 12:00:00+00:00
--- $6: 3
--- $7: 00000000-0000-7000-8000-0000000000c1
--- $8: 51
+-- $2: 2026-11-22 12:00:00+00:00
+-- $3: 00000000-0000-7000-8000-0000000000c1
+-- $4: 2026-11-22 12:00:00+00:00
+-- $5: 3
+-- $6: 00000000-0000-7000-8000-0000000000c1
+-- $7: 51
+-- $8: [<ActivityType.CALL: 'CALL'>]
