@@ -1,7 +1,7 @@
 """The SQL of each list, to be read in `golden/`."""
 
 from crm_activities.activities.activity import ActivityType
-from crm_activities.activities.queries import select_activities
+from crm_activities.activities.queries import select_activities, select_team_activities
 from crm_activities.activities.timeline_order import TIMELINE
 from crm_activities.activities.timelines import (
     Window,
@@ -18,7 +18,20 @@ from crm_activities.use_cases.routes import SORTS
 from crm_activities.use_cases.thread_routes import OLDEST_FIRST
 from crm_shared.database import Where
 from crm_shared.http.cursors import parse_order
-from crm_testing.golden import ADMIN, MOMENT, OTHER, RECORD, REP, SHARED_WITH, TENANT, USER, Golden, after, first
+from crm_testing.golden import (
+    ADMIN,
+    MANAGER,
+    MOMENT,
+    OTHER,
+    RECORD,
+    REP,
+    SHARED_WITH,
+    TENANT,
+    USER,
+    Golden,
+    after,
+    first,
+)
 
 
 def test_activities(golden: Golden) -> None:
@@ -30,6 +43,13 @@ def test_activities(golden: Golden) -> None:
             "REP, a later page": select_activities(REP, Where(TENANT), after(order), [USER]),
             "REP with shares": select_activities(SHARED_WITH, Where(TENANT), first(order), [USER, OTHER]),
         },
+    )
+
+
+def test_team_activities(golden: Golden) -> None:
+    order = parse_order("-occurred_at", SORTS, id_column="a.id")
+    golden.compare(
+        "team_activities", {"MANAGER, a later page": select_team_activities(MANAGER, Where(TENANT), after(order))}
     )
 
 

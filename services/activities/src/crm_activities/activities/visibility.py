@@ -3,7 +3,8 @@
 An activity is visible to whom its user, one of its contacts or its deal is visible. There are two ways to ask for that,
 for two kinds of statement: from one activity to its owners by key, or, in a list, from the owners to the set of their
 records. The worst list is that of a new colleague who sees nothing among 300,000: 0.15 s in the second way, 7 s in the
-first.
+first. The second reads all records of the owners for any page, 30 ms for those of a team that sees most of a million
+activities, of which the first way needs to look at seventy. So a team's list begins with that, and does not go far.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,11 +25,22 @@ FROM_ONE_OR_DELETED: Final = """
      WHERE a.tenant_id = $1 AND """
 FROM_ONE: Final = FROM_ONE_OR_DELETED + "a.deleted_at IS NULL AND "
 
-CONTACT_IS_VISIBLE: Final = """EXISTS (
-    SELECT FROM activity_contacts l
+# A value and not EXISTS, which PostgreSQL would rather answer from a hash of all links that there are.
+CONTACT_IS_VISIBLE: Final = """(
+    SELECT true
+      FROM activity_contacts l
       LEFT JOIN replica_records c ON c.tenant_id = l.tenant_id AND c.aggregate = 'contact' AND c.id = l.contact_id
                                  AND NOT c.is_deleted
      WHERE l.tenant_id = a.tenant_id AND l.activity_id = a.id AND l.is_current AND """
+
+# For rows that were found already, called `a`: each asked about by key. LIMIT: a join would read all deals for them.
+OF_FOUND: Final = """
+      LEFT JOIN LATERAL (SELECT r.owner_id, r.contact_id
+                           FROM replica_records r
+                          WHERE r.tenant_id = a.tenant_id AND r.aggregate = 'deal' AND r.id = a.deal_id
+                            AND NOT r.is_deleted
+                          LIMIT 1) AS d ON true
+     WHERE """
 
 # For lists.
 FROM_MANY: Final = """
@@ -50,21 +62,22 @@ def add_seen(where: Where, caller: Caller, column: LiteralString) -> Where:
     """Leave rows whose `column` is the id of an activity that the caller sees, in any statement."""
     if caller.can(Permission.SEE_ALL):
         return where
-    visibility = _to_visibility(where, caller)
+    visibility = to_visibility(where, caller)
     return where.add_sql("EXISTS (SELECT 1" + FROM_ONE + "a.id = " + column + " AND " + visibility + ")")
 
 
 def _add_visibility(where: Where, caller: Caller) -> Where:
-    return where if caller.can(Permission.SEE_ALL) else where.add_sql(_to_visibility(where, caller))
+    return where if caller.can(Permission.SEE_ALL) else where.add_sql(to_visibility(where, caller))
 
 
-def _to_visibility(where: Where, caller: Caller) -> str:
+def to_visibility(where: Where, caller: Caller) -> str:
+    """Return the clause, its values numbered in `where`, of what a caller sees who does not see all."""
     ways = [governed_by(where, caller, "a.user_id", "d.owner_id")]
     of_contact = [governed_by(where, caller, "c.owner_id")]
     if caller.has_shares:
         ways.append(shared_with(where, caller, "d.contact_id"))
         of_contact.append(shared_with(where, caller, "l.contact_id"))
-    ways.append(CONTACT_IS_VISIBLE + "(" + " OR ".join(of_contact) + "))")
+    ways.append(CONTACT_IS_VISIBLE + "(" + " OR ".join(of_contact) + ") LIMIT 1)")
     return "(" + " OR ".join(ways) + ")"
 
 

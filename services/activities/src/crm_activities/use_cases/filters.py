@@ -44,6 +44,9 @@ CLAUSES: Final[Mapping[str, LiteralString]] = {
 }
 """What a filter of one value asks."""
 
+MANY_PASS: Final = frozenset({"sort", "cursor", "limit", "type", "from_at", "to_at", "completed", "updated_since"})
+"""Parameters of a list that leave many, or choose the page."""
+
 
 def to_where(query: ActivityList, caller: Caller, *, zone: str) -> Where:
     """Return the filters, the tenant as $1, days of `zone`. Values are parameters, columns stand here in full.
@@ -62,6 +65,11 @@ def to_where(query: ActivityList, caller: Caller, *, zone: str) -> Where:
     if window.end is not None:
         where.add("a.occurred_at <= {}", window.end)
     return add_emptiness(where, query, COLUMNS)
+
+
+def leaves_many(query: ActivityList) -> bool:
+    """Return whether there is no filter but those that most activities may pass."""
+    return not query.model_fields_set - MANY_PASS
 
 
 def to_window(query: TimelineQuery | ActivityList, *, zone: str) -> Window:

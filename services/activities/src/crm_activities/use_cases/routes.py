@@ -19,7 +19,7 @@ from crm_activities.series.schemas import ScopeQuery
 from crm_activities.threads.domain import DuplicateMessage
 from crm_activities.use_cases import commands, lifecycle
 from crm_activities.use_cases.commands import CompleteActivity, DeleteActivity, ReopenActivity
-from crm_activities.use_cases.filters import to_where
+from crm_activities.use_cases.filters import leaves_many, to_where
 from crm_activities.use_cases.lifecycle import RestoreActivity
 from crm_activities.use_cases.schemas import (
     ActivityList,
@@ -71,7 +71,8 @@ async def read_page(connection: Connection, caller: Caller, query: ActivityList)
     """Return the rows that a list's parameters ask for, one beyond the page. Raises InvalidField."""
     page = to_page(query, parse_order(query.sort, SORTS, id_column="a.id"))
     zone = await queries.find_zone(connection, caller) if query.names_a_day else caller.time_zone
-    return await queries.list_activities(connection, caller, to_where(query, caller, zone=zone), page), page
+    where = to_where(query, caller, zone=zone)
+    return await queries.list_activities(connection, caller, where, page, leaves_many=leaves_many(query)), page
 
 
 @router.get(
