@@ -1,9 +1,8 @@
 """Reads the project's own source as syntax trees, for the checks beside it."""
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from crm_shared.gc_freeze import frozen_after_loading
@@ -17,13 +16,18 @@ ALONE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SourceFile:
     """One module: `package` is crm_deals, `room` its file's stem, `tree` its syntax."""
 
     path: Path
     package: str
     tree: ast.Module
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of its syntax, kept: to walk a tree costs twenty times what going through a list does, once a rule."""
+        return list(ast.walk(self.tree))
 
     @property
     def room(self) -> str:
@@ -33,16 +37,20 @@ class SourceFile:
     def name(self) -> str:
         return str(self.path.relative_to(ROOT))
 
-    def imports(self) -> Iterator[tuple[int, str]]:
-        """Yield (line, module) of each import; `from a import b` gives both `a` and `a.b`."""
-        for node in ast.walk(self.tree):
+    def imports(self) -> list[tuple[int, str]]:
+        """List (line, module) of each import; `from a import b` gives both `a` and `a.b`."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+        for node in self.nodes:
             if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield node.lineno, alias.name
+                found += [(node.lineno, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
-                yield node.lineno, node.module
-                for alias in node.names:
-                    yield node.lineno, f"{node.module}.{alias.name}"
+                found.append((node.lineno, node.module))
+                found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+        return found
 
 
 @cache

@@ -43,7 +43,7 @@ def list_values_in_sql(source: SourceFile) -> Iterator[int]:
     parts_of_path = source.path.parts
     if any(parts_of_path[at : at + len(one)] == one for one in COMPOSERS for at in range(len(parts_of_path))):
         return
-    functions = [node for node in ast.walk(source.tree) if isinstance(node, Function)]
+    functions = [node for node in source.nodes if isinstance(node, Function)]
     by_name = {function.name: function for function in functions}
     for function in functions:
         names = Names(function, by_name)

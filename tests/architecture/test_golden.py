@@ -15,7 +15,7 @@ def list_statements(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.path.parts[-len(MAKES_ANY) - 1 : -1] == MAKES_ANY:
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.FunctionDef) and node.returns is not None:
                 returned = ast.unparse(node.returns)
                 if returned in {"ListStatement", "Statement"}:

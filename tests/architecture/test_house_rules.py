@@ -37,7 +37,7 @@ def kafka_clients_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
     """List clients not made by crm_shared.bus.clients: they know nothing of the broker's security."""
     for source in sources:
         makes_clients = source.path.parts[-len(MAKES_KAFKA_CLIENTS) :] == MAKES_KAFKA_CLIENTS
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Call) and not makes_clients:
                 name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", None)
                 if name in KAFKA_CLIENTS:
@@ -52,7 +52,7 @@ def swallowed_errors(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.package != "crm_shared" or not {"bus", "outbox"} & set(source.path.relative_to(ROOT).parts):
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.ExceptHandler) and (
                 node.type is None
                 or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
@@ -76,7 +76,7 @@ def json_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
             "crm_issuer",
         }:
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
             if isinstance(node, ast.ImportFrom) and node.module == "pydantic_core" and "to_json" in names:
                 yield f"{source.name}:{node.lineno} imports pydantic_core.to_json"
@@ -98,7 +98,7 @@ def role_questions(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.path.parts[-len(NAMES_ROLES) :] == NAMES_ROLES:
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Compare):
                 sides = (node.left, *node.comparators)
                 if ROLES & {side.attr if isinstance(side, ast.Attribute) else ast.unparse(side) for side in sides}:
@@ -115,7 +115,7 @@ def undeclared_refusals(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         decorators = (
             (node.name, call)
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if isinstance(node, ast.AsyncFunctionDef) and "routes" in source.room
             for call in node.decorator_list
         )
@@ -144,7 +144,7 @@ def lists_of_services(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.path.parts[-len(REGISTRY) :] == REGISTRY or source.path.stem == "topics":
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Tuple | ast.List | ast.Set):
                 named = {one.value for one in node.elts if isinstance(one, ast.Constant)}
                 if named >= set(SERVICES) or named == set(PUBLISHERS):
@@ -160,7 +160,7 @@ def oversized(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.tree.body and (lines := source.tree.body[-1].end_lineno or 0) > FILE_LINES:
             yield f"{source.name} has {lines} lines"
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LINES:

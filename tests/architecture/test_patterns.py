@@ -93,14 +93,14 @@ def hidden_patterns(sources: Iterable[SourceFile]) -> Iterator[str]:
             continue
         inner = {
             id(node)
-            for function in ast.walk(source.tree)
+            for function in source.nodes
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             for node in ast.walk(function)
         }
         for line, module in source.imports():
             if module.startswith("re."):
                 yield f"{source.name}:{line} imports {module}: say `re.compile`, so that it can be looked for"
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             called = node.func

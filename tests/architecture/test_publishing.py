@@ -17,7 +17,7 @@ def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.path.parts[-2:] == WRITES_THEM:
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield from (f"{source.name}:{node.lineno} has {insert}" for insert in INSERTS if insert in node.value)
 
@@ -25,7 +25,7 @@ def inserts_elsewhere(sources: Iterable[SourceFile]) -> Iterator[str]:
 def _list_flags(source: SourceFile) -> Iterator[tuple[int, bool | None]]:
     """Yield (line, audited) of each publish, and of each kind of record; None where the call does not show it."""
     flags = {name.rpartition(".")[2]: FLAGS[name] for _, name in source.imports() if name in FLAGS}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in flags:
             value = next((one.value for one in node.keywords if one.arg == flags[node.func.id]), None)
             yield (

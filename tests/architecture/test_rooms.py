@@ -145,7 +145,7 @@ def impure_domains(sources: Iterable[SourceFile]) -> Iterator[str]:
             is_room_with_io = top == source.package and not is_ours
             if top in STANDARD_IO or is_foreign or is_room_with_io or (top == "crm_shared" and not is_shared):
                 yield f"{source.name}:{line} imports {module}"
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
                 yield f"{source.name}:{node.lineno} reads the clock"
 
@@ -191,7 +191,7 @@ def impure_modules(sources: Iterable[SourceFile]) -> Iterator[str]:
     for source in sources:
         if source.package in RUNS_THE_SUITE or source.name.split("/src/")[-1] in MAKES_IT or _does_io(source):
             continue
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             called = node.func if isinstance(node, ast.Call) else node
             name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
             is_read = isinstance(node, ast.Call) and (name in CLOCK | CHANCE or ast.unparse(called) in CLOCK)
@@ -205,7 +205,7 @@ def _does_io(source: SourceFile) -> bool:
         is_ours = top in {source.package, "crm_shared"}
         if top in WITH_IO or (is_ours and (IO_ROOMS & set(rest) or rest[:1] in (["database"], ["http"]))):
             return True
-    return any(isinstance(node, ast.AsyncFunctionDef | ast.Await) for node in ast.walk(source.tree))
+    return any(isinstance(node, ast.AsyncFunctionDef | ast.Await) for node in source.nodes)
 
 
 def _is_standard(top: str) -> bool:

@@ -64,7 +64,7 @@ def words_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
 
 def _list_names(source: SourceFile) -> Iterator[tuple[int, str]]:
     yield 1, source.path.stem
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -76,7 +76,7 @@ def _list_names(source: SourceFile) -> Iterator[tuple[int, str]]:
 def openings_of_our_own(sources: Iterable[SourceFile]) -> Iterator[str]:
     """List functions that "give" or "tell whether" where every other house's return."""
     for source in sources:
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 docstring = ast.get_docstring(node) or ""
                 returns = node.returns is not None and ast.unparse(node.returns) not in {"None", "Never"}
