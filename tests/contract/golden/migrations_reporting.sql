@@ -1501,3 +1501,16 @@ CREATE INDEX CONCURRENTLY activity_facts_references_new ON activity_facts USING 
 DROP INDEX CONCURRENTLY IF EXISTS activity_facts_references;
 
 ALTER INDEX activity_facts_references_new RENAME TO activity_facts_references
+
+-- == 0028
+DROP INDEX CONCURRENTLY IF EXISTS deal_facts_closed_in_window_new;
+
+CREATE INDEX CONCURRENTLY deal_facts_closed_in_window_new ON 
+    deal_facts (tenant_id, pipeline_id, closed_at)
+    INCLUDE (owner_id, contact_id, status, amount, currency, created_at) WHERE status <> 'OPEN' AND NOT is_deleted;
+
+DROP INDEX CONCURRENTLY IF EXISTS deal_facts_closed_in_window;
+
+ALTER INDEX deal_facts_closed_in_window_new RENAME TO deal_facts_closed_in_window;
+
+DROP INDEX CONCURRENTLY IF EXISTS deal_periods_won
