@@ -1514,3 +1514,37 @@ DROP INDEX CONCURRENTLY IF EXISTS deal_facts_closed_in_window;
 ALTER INDEX deal_facts_closed_in_window_new RENAME TO deal_facts_closed_in_window;
 
 DROP INDEX CONCURRENTLY IF EXISTS deal_periods_won
+
+-- == 0029
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_user_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_by_user_new ON activity_facts (tenant_id, user_id, (CASE WHEN type = 'TASK' THEN completed_at ELSE occurred_at END)) WHERE counts;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_user;
+
+ALTER INDEX activity_facts_by_user_new RENAME TO activity_facts_by_user;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_contact_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_by_contact_new ON activity_facts (tenant_id, (contact_ids[1]), (CASE WHEN type = 'TASK' THEN completed_at ELSE occurred_at END)) WHERE counts;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_contact;
+
+ALTER INDEX activity_facts_by_contact_new RENAME TO activity_facts_by_contact;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_deal_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_by_deal_new ON activity_facts (tenant_id, deal_id, (CASE WHEN type = 'TASK' THEN completed_at ELSE occurred_at END)) WHERE counts AND deal_id IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_by_deal;
+
+ALTER INDEX activity_facts_by_deal_new RENAME TO activity_facts_by_deal;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_of_several_new;
+
+CREATE INDEX CONCURRENTLY activity_facts_of_several_new ON 
+        activity_facts (tenant_id, (CASE WHEN type = 'TASK' THEN completed_at ELSE occurred_at END)) WHERE counts AND cardinality(contact_ids) > 1;
+
+DROP INDEX CONCURRENTLY IF EXISTS activity_facts_of_several;
+
+ALTER INDEX activity_facts_of_several_new RENAME TO activity_facts_of_several

@@ -1,4 +1,4 @@
-"""Closed deals with their contact, for win rate by source, in place of two indexes that attainment read side by side."""
+"""Closed deals with their contact, for win rate by source, in place of two indexes that attainment read."""
 
 from alembic import op
 

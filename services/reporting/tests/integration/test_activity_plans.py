@@ -29,12 +29,13 @@ WINDOW: Final = Window(date(2026, 10, 1), date(2026, 10, 31), BEGIN, END)
 
 @pytest.mark.parametrize("who", ["admin", "manager", "rep"])
 @pytest.mark.parametrize("has_shares", [False, True])
+@pytest.mark.parametrize("sees_little", [False, True])
 async def test_deals_are_joined_never_asked_for_one_by_one(
-    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, who: str, *, has_shares: bool
+    reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, who: str, *, has_shares: bool, sees_little: bool
 ) -> None:
     person = {"admin": tenant.admin, "manager": tenant.manager, "rep": tenant.rep}[who]
     caller = Caller(person.tenant_id, person.id, person.role, "EUR", "Europe/Berlin", has_shares=has_shares)
-    scope = ActivityScope(caller, END, new_id(), [], "Europe/Berlin")
+    scope = ActivityScope(caller, END, new_id(), [], "Europe/Berlin", sees_little)
     async with (
         Database.opened(reporting.settings.dsn.get_secret_value(), max_size=1) as database,
         database.snapshot(tenant.id, reads_many=True) as connection,

@@ -7,7 +7,8 @@ between a midnight of the zone and the nearer end of the day: there facts are re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from crm_reporting.reports.activity_visibility import ActivityScope
+from crm_reporting.reports.activity_visibility import ANY_KIND, IN_WINDOW, ActivityScope
+from crm_reporting.reports.activity_visibility import DONE_AT as ACTIVITY_DONE_AT
 from crm_reporting.reports.scope import Window
 from crm_reporting.reports.zone_days import ZoneDays
 from crm_reporting.row_arrays import to_columns
@@ -91,19 +92,13 @@ AT_EDGES: Final = """
 IN_ORDER_OR_NOT_AT_ALL: Final = "SET LOCAL enable_sort = off"
 IN_ANY_ORDER: Final = "SET LOCAL enable_sort = on"
 
-# What is seen by a contact or a deal, and a pipeline's: sums know neither. Whoever does not see all has all facts of
-# the window held against what they see, so sums of what they see by the user would save nothing.
+# Of who does not see all what is theirs is read activity by activity, and of a pipeline all is: sums know neither
+# contacts nor deals.
 OF_FACTS: Final = """
     SELECT {date} AS date, f.user_id, {kinds}
-      FROM (SELECT a.occurred_at AS done_at, a.type, a.user_id
-              FROM activity_facts a{joins}
-             WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type <> 'TASK'
-               AND a.user_id IS NOT NULL AND a.counts AND {is_seen} AND {is_asked_for}
-             UNION ALL
-            SELECT a.completed_at, a.type, a.user_id
-              FROM activity_facts a{joins}
-             WHERE a.tenant_id = $1 AND a.completed_at >= $2 AND a.completed_at < $3 AND a.type = 'TASK'
-               AND a.user_id IS NOT NULL AND a.counts AND {is_seen} AND {is_asked_for}) f
+      FROM (SELECT {done_at} AS done_at, a.type, a.user_id
+              FROM {seen} a{joins}
+             WHERE a.user_id IS NOT NULL AND {is_asked_for}) f
      GROUP BY 1, 2"""
 
 
@@ -117,7 +112,11 @@ async def count_days(connection: Connection, scope: ActivityScope, window: Windo
         of_users = scope.of_users(where, "r.user_id")
         counted = OF_DAYS.format(home=days.day_of(NOON), of_users=of_users, moved=", ".join(arrays))
     else:
-        counted = OF_FACTS.format(**scope.seek(where)._asdict(), date=days.day_of(DONE_AT), kinds=KINDS)
+        seen = scope.select_seen(where, ANY_KIND, IN_WINDOW)
+        date = days.day_of(DONE_AT)
+        counted = OF_FACTS.format(
+            **scope.seek(where)._asdict(), seen=seen, done_at=ACTIVITY_DONE_AT, date=date, kinds=KINDS
+        )
     rows = await connection.fetch(BY_DAY.format(counted=counted), *where.parameters)
     return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
 

@@ -4,25 +4,26 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from crm_reporting.reports.activity_visibility import ActivityScope
+from crm_reporting.reports.activity_visibility import EMAIL, SINCE, ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
 
 # Sorted by contact once, backwards in time, each sent e-mail finds the next one received by a running minimum: the
 # cost does not depend on how many stand between. `unnest` takes an e-mail to each of its contacts. A reply that names
 # the e-mail counts however late; 168 hours, as 7 days would be an hour more or less where clocks change.
-SENT: Final = """
-    WITH sent AS (
+EMAILS: Final = """
+    WITH emails AS MATERIALIZED (
+        SELECT a.activity_id, a.user_id, a.deal_id, a.occurred_at, a.contact_ids, a.message_key, a.in_reply_to,
+               a.reference_keys, a.direction = 'OUTBOUND' AS is_ours
+          FROM {seen} a
+    ), sent AS (
         SELECT a.activity_id, a.user_id, a.occurred_at, a.contact_ids, a.message_key
-          FROM activity_facts a{joins}
-         WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.occurred_at < $3 AND a.type = 'EMAIL'
-           AND a.direction = 'OUTBOUND' AND a.user_id IS NOT NULL AND a.counts AND {is_counted}"""
-RECEIVED: Final = """
+          FROM emails a{joins}
+         WHERE a.is_ours AND a.occurred_at < $3 AND a.user_id IS NOT NULL AND {is_asked_for}
     ), received AS (
         SELECT a.activity_id, a.occurred_at, a.contact_ids, a.in_reply_to, a.reference_keys
-          FROM activity_facts a{joins}
-         WHERE a.tenant_id = $1 AND a.occurred_at >= $2 AND a.type = 'EMAIL' AND a.direction = 'INBOUND'
-           AND a.counts AND {is_seen}"""
+          FROM emails a
+         WHERE NOT a.is_ours"""
 COUNT_RESPONSES: Final = """
     ), streams AS (
         SELECT s.activity_id, s.occurred_at, true AS is_sent, unnest(s.contact_ids) AS contact_id
@@ -84,9 +85,7 @@ async def count_responses(connection: Connection, scope: ActivityScope, window: 
     if scope.is_of_all:
         statement = COUNT_KEPT.format(of_users=scope.of_users(where, "s.user_id"))
     else:
-        sought = scope.seek(where)
-        is_counted = f"{sought.is_seen} AND {sought.is_asked_for}"
-        mails = (SENT + RECEIVED).format(joins=sought.joins, is_counted=is_counted, is_seen=sought.is_seen)
-        statement = mails + COUNT_RESPONSES
+        seen = scope.select_seen(where, EMAIL, SINCE)
+        statement = EMAILS.format(seen=seen, **scope.seek(where)._asdict()) + COUNT_RESPONSES
     rows = await connection.fetch(statement, *where.parameters)
     return [Responses(**row) for row in rows]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from crm_reporting.reports.activity_visibility import ActivityScope
+from crm_reporting.reports.activity_visibility import EMAIL, EVER, ActivityScope
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
 
@@ -17,8 +17,7 @@ EMAILS: Final = """
         SELECT a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.direction = 'OUTBOUND' AS is_ours,
                row_number() OVER (ORDER BY a.occurred_at, a.activity_id) AS place,
                {is_asked_for} AS is_asked_for
-          FROM activity_facts a{joins}
-         WHERE a.tenant_id = $1 AND a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND {is_seen}"""
+          FROM {emails} a{joins}"""
 # 168 hours, as 7 days would be an hour more or less where clocks change.
 MEASURE: Final = """
     ), threads AS (
@@ -106,5 +105,6 @@ async def measure(connection: Connection, scope: ActivityScope, window: Window) 
         }
         statement = MEASURE_KEPT.format(**users)
     else:
-        statement = EMAILS.format(**scope.seek(where)._asdict()) + MEASURE
+        emails = scope.select_seen(where, EMAIL, EVER)
+        statement = EMAILS.format(emails=emails, **scope.seek(where)._asdict()) + MEASURE
     return [Measured(**row) for row in await connection.fetch(statement, *where.parameters)]
