@@ -1,9 +1,10 @@
 """What an activity consists of: its types, its fields, and which type has which. No I/O."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -146,3 +147,15 @@ class NewActivity:
 
 FIELDS: Final = FieldReader(Activity)
 NEW_FIELDS: Final = FieldReader(NewActivity)
+
+_OTHERS: Final = {type_: [name for name, types in TYPES_WITH.items() if type_ not in types] for type_ in ActivityType}
+READ_OTHERS: Final[Mapping[ActivityType, Callable[[Activity], tuple[Any, ...]]]] = {
+    type_: attrgetter(*names) for type_, names in _OTHERS.items()
+}
+"""By type: reads the fields that only other types have."""
+
+_UNSAID: Final = {field.name: field.default for field in fields(NewActivity)}
+OTHERS_UNSAID: Final[Mapping[ActivityType, tuple[Any, ...]]] = {
+    type_: tuple(_UNSAID[name] for name in names) for type_, names in _OTHERS.items()
+}
+"""What `READ_OTHERS` reads where they say nothing."""

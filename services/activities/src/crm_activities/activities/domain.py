@@ -10,6 +10,8 @@ from uuid import UUID
 from crm_activities.activities.activity import (
     FIELDS,
     NEW_FIELDS,
+    OTHERS_UNSAID,
+    READ_OTHERS,
     TO_DO_TYPES,
     TYPES_WITH,
     Activity,
@@ -267,13 +269,20 @@ def _is_given(value: object) -> bool:
     return value is not None and value is not False and value != ()
 
 
-def _require_fitting(activity: Activity) -> None:
-    """Hold each field against the activity's type. Raises InvalidField that names all that don't fit."""
-    problems = [
+def _list_misplaced(activity: Activity) -> list[FieldProblem]:
+    """Return the fields that belong to other types, and say something."""
+    return [
         FieldProblem(f"/{name}", f"belongs to {' or '.join(sorted(types))}, not to {activity.type}")
         for name, types in TYPES_WITH.items()
         if activity.type not in types and _is_given(getattr(activity, name))
     ]
+
+
+def _require_fitting(activity: Activity) -> None:
+    """Hold each field against the activity's type. Raises InvalidField that names all that don't fit."""
+    problems: list[FieldProblem] = []
+    if READ_OTHERS[activity.type](activity) != OTHERS_UNSAID[activity.type]:
+        problems += _list_misplaced(activity)
     if activity.scheduled_at is not None and activity.scheduled_on is not None:
         problems.append(FieldProblem("/scheduled_on", "is a day without a time, instead of scheduled_at"))
     has_start = activity.scheduled_at is not None or activity.scheduled_on is not None

@@ -88,20 +88,24 @@ class Plan(Generic[RecordT]):
     def put(self, record: RecordT) -> None:
         """Take a new or changed record in. Raises the conflict when another has one of its unique values."""
         before = self._records.get(record.id)
-        had = set() if before is None else set(self._values_of(before))
-        values = self._values_of(record)
-        has = set(values)
-        for value in values:
-            holder_id = self._holders.get(value)
-            if holder_id is not None and holder_id != record.id:
-                raise self._conflict_of(value, holder_id)
-        if (has - had) & self.steps[-1].freed:  # what gave the value up must be in the database before
-            self.steps.append(Step())
+        had, has = () if before is None else self._values_of(before), self._values_of(record)
+        if had or has:
+            self._pass_values_on(record.id, set(had), has)
         step = self.steps[-1]
-        for value in had - has:
-            self._holders.pop(value, None)  # no item has named it, so nobody looked who has it
-        step.freed |= had - has
-        self._holders |= dict.fromkeys(has, record.id)
         self._records[record.id] = record
         is_new = before is None or record.id in step.inserts
         (step.inserts if is_new else step.saves)[record.id] = record
+
+    def _pass_values_on(self, record_id: UUID, had: set[UniqueValue], values: Collection[UniqueValue]) -> None:
+        """Give the record its unique values, and up those that it has no more. Raises the conflict."""
+        has = set(values)
+        for value in values:
+            holder_id = self._holders.get(value)
+            if holder_id is not None and holder_id != record_id:
+                raise self._conflict_of(value, holder_id)
+        if (has - had) & self.steps[-1].freed:  # what gave the value up must be in the database before
+            self.steps.append(Step())
+        for value in had - has:
+            self._holders.pop(value, None)  # no item has named it, so nobody looked who has it
+        self.steps[-1].freed |= had - has
+        self._holders |= dict.fromkeys(has, record_id)
