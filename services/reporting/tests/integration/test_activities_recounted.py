@@ -17,6 +17,7 @@ from services.reporting.tests.integration.mail_stories import Mailbox, Office, R
 from crm_reporting.consumers import keep_activities
 from crm_reporting.reports import activity_visibility
 from crm_reporting.verification import find_differences
+from crm_shared.contracts import Event
 from crm_shared.database import Database
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
@@ -28,6 +29,8 @@ LINKED: Final = "SELECT count(reply_id) FROM received_emails WHERE tenant_id = $
 ZONES: Final = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC")
 COLUMNS: Final = {"CALL": "calls", "EMAIL": "emails", "MEETING": "meetings", "NOTE": "notes", "TASK": "tasks_done"}
 WEEK: Final = timedelta(hours=168)
+AT_ONCE: Final = 6
+"""Batches that are projected side by side."""
 
 
 @dataclass(frozen=True)
@@ -241,8 +244,14 @@ async def test_batches_at_once_do_not_miss_each_others_emails(reporting: Reporti
         activity = mailbox.write(direction, number, contact_ids=[contact_id], thread_id=tenant.people[number % 4].id)
         events.append(activity.publish())
     dsn = reporting.settings.worker_dsn.get_secret_value()
-    async with Database.opened(dsn, max_size=6) as database:
-        await asyncio.gather(*(keep_activities([event], database) for event in events))
+    connections = asyncio.Semaphore(AT_ONCE)
+
+    async def keep(event: Event) -> None:
+        async with connections:  # whoever waits for one of the pool's is given up on after seconds
+            await keep_activities([event], database)
+
+    async with Database.opened(dsn, max_size=AT_ONCE) as database:
+        await asyncio.gather(*map(keep, events))
         async with database.read_as_worker() as connection:
             assert await find_differences(connection, tenant.id) == []
             linked = await connection.fetchval(LINKED, tenant.id)
