@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -10,11 +10,12 @@ from uuid import UUID
 from rapidfuzz.fuzz import token_sort_ratio
 
 from crm_contacts.duplicates.domain import Band
+from crm_contacts.duplicates.findings import Finding
 from crm_contacts.duplicates.index import MAX_PARTNERS
 from crm_contacts.duplicates.keys import MAX_HOLDERS, keys_of, terms_of
 from crm_contacts.duplicates.lessons import NOTHING_LEARNT, Lessons, Tally
 from crm_contacts.duplicates.profiles import Profile, to_profile
-from crm_contacts.duplicates.scoring import Frequencies, Score, score
+from crm_contacts.duplicates.scoring import Frequencies, Score, compare_pair, score_findings
 from crm_contacts.duplicates.weights import WEIGHTS
 
 LEARNINGS: Final = 2
@@ -66,6 +67,8 @@ class Crowd:
     frequencies: Frequencies
     true_pairs: set[Pair]
     lessons: Lessons = NOTHING_LEARNT
+    findings: dict[Pair, list[Finding]] = field(default_factory=dict)
+    """What pairs were found to share: a pair is scored again with each lesson, and compared once."""
 
     @classmethod
     def of(cls, contacts: Sequence[Labelled], custom_keys: frozenset[str] = CUSTOM_KEYS) -> "Crowd":
@@ -97,7 +100,10 @@ class Crowd:
         }
 
     def score(self, pair: Pair) -> Score:
-        return score(self.profiles[pair[0]], self.profiles[pair[1]], self.frequencies, self.lessons)
+        ours, theirs = self.profiles[pair[0]], self.profiles[pair[1]]
+        if pair not in self.findings:
+            self.findings[pair] = compare_pair(ours, theirs, self.frequencies)
+        return score_findings(self.findings[pair], ours, theirs, self.frequencies, self.lessons)
 
     def taught(self, candidates: Collection[Pair]) -> "Crowd":
         """Return the crowd with what the worker learns of it, as often as it would."""

@@ -1,7 +1,7 @@
 """From findings to a score: how much likelier they are of one person than of two, and what each field gave."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,8 +79,19 @@ def score(ours: Profile, theirs: Profile, frequencies: Frequencies, lessons: Les
     Fellegi-Sunter against three kinds of different people at once: odds = 1 / sum of 1 / (odds against each kind). The
     reasons weigh against the likeliest of them, in bits: +1 doubles the odds.
     """
+    return score_findings(compare_pair(ours, theirs, frequencies), ours, theirs, frequencies, lessons)
+
+
+def compare_pair(ours: Profile, theirs: Profile, frequencies: Frequencies) -> list[Finding]:
+    """Say what the two agree and differ in, whatever the tenant's pairs taught."""
     phone_term = hashed("phone-term", ours.phone[-LAST_DIGITS:])
-    findings = compare(ours, theirs, is_shared_phone=frequencies.count(phone_term) >= SHARED_PHONE_FROM)
+    return compare(ours, theirs, is_shared_phone=frequencies.count(phone_term) >= SHARED_PHONE_FROM)
+
+
+def score_findings(
+    findings: Sequence[Finding], ours: Profile, theirs: Profile, frequencies: Frequencies, lessons: Lessons
+) -> Score:
+    """Return `score` of two whose findings are known."""
     priors = _list_priors(ours, theirs, frequencies, lessons)
     weights = {kind: [_weigh(finding, kind, frequencies, lessons) for finding in findings] for kind in priors}
     weighed = {kind: prior + sum(weights[kind]) for kind, prior in priors.items()}
