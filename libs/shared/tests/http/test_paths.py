@@ -75,7 +75,7 @@ async def test_operators_have_a_port_of_their_own(things: Things) -> None:
     async def is_started() -> bool:
         return server.started
 
-    server = make_server(entrance(app), settings)
+    server = make_server(entrance(app), settings, app.state.leaving)
     async with serving_beside(app.state.operations, settings, host="127.0.0.1", port=own):
         running = asyncio.create_task(server.serve())
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -88,7 +88,11 @@ async def test_operators_have_a_port_of_their_own(things: Things) -> None:
             require_problem(await client.get(f"http://127.0.0.1:{own}/v1/things"), 404, "not-found")
             document = require_ok(await client.get(f"http://127.0.0.1:{own}/openapi.json"))
             assert document["paths"].keys() == things.app.openapi()["paths"].keys()
-        server.should_exit = True
+            server.should_exit = True  # it waits for the connection that this client keeps
+            await app.state.leaving.wait()
+            answer = await client.get(f"http://127.0.0.1:{own}/readyz")
+            assert (answer.status_code, answer.json()["status"]) == (503, "draining")
+            assert (await client.get(f"http://127.0.0.1:{own}/livez")).status_code == 200
         await running
 
 

@@ -1,5 +1,6 @@
 """A real server on a socket, and callers who keep no rules: what no client library would send."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -74,7 +75,7 @@ def edge_settings(**limits: object) -> ServiceSettings:
 def serving_on_socket(app: ASGIApp, settings: ServiceSettings) -> Iterator[Served]:
     """Run the server that `crm-<service> api` runs, with these settings on a free port, while in the block."""
     settings = settings.model_copy(update={"http_port": 0})
-    server = make_server(app, settings)
+    server = make_server(app, settings, asyncio.Event())
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     give_up_at_s = time.monotonic() + 20

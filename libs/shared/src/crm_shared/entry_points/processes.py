@@ -35,7 +35,7 @@ def serve_api(settings: SettingsT, rooms: Rooms[SettingsT]) -> None:
     with recording(settings.service, "api"):
         with frozen_after_loading():
             app = rooms.make_app(settings)
-            server = make_server(entrance(app), settings)
+            server = make_server(entrance(app), settings, app.state.leaving)
         put_off_full_collections()
         if settings.operations_port is None:
             server.run()

@@ -1,5 +1,6 @@
 """Makes a service's HTTP application: routes, health, documents, and the process's parts in its lifespan."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from crm_shared.access.directory import Directory
 from crm_shared.access.keys import IssuerKeys
@@ -67,11 +69,13 @@ def create_app(
     app = _make_bare_app(settings, description, lifespan)
     for router in routers:
         app.include_router(router, prefix=PREFIX)
+    app.state.leaving = asyncio.Event()
+    health = health_routes(checks, app.state.leaving)
     if settings.operations_port is None:
-        app.router.routes.extend(health_routes(checks))
+        app.router.routes.extend(health)
     else:
-        app.router.routes.extend(route for route in health_routes(checks) if route.path == "/livez")
-        app.state.operations = _make_operations_app(settings, app, checks)
+        app.router.routes.extend(route for route in health if route.path == "/livez")
+        app.state.operations = _make_operations_app(settings, app, health)
     app.state.readers = {
         path: route.bind_endpoint() for path, route in list_readers(app.routes).items() if isinstance(route, CrmRoute)
     }
@@ -137,11 +141,11 @@ def _put_paths_first(app: FastAPI, routers: Sequence[APIRouter]) -> DirectRoutes
     return direct
 
 
-def _make_operations_app(settings: ServiceSettings, app: FastAPI, checks: Mapping[str, Check]) -> FastAPI:
+def _make_operations_app(settings: ServiceSettings, app: FastAPI, health: Sequence[BaseRoute]) -> FastAPI:
     """Make what answers operators on their own port: probes, metrics, and the pages of `app`'s document."""
     operations = FastAPIOffline(title=f"CRM {settings.service}", redoc_url=None, redirect_slashes=False)
     serve_document(operations, app)
-    operations.router.routes.extend(health_routes(checks))
+    operations.router.routes.extend(health)
     operations.add_exception_handler(HTTPException, _answer_unrouted_of(PathMethods(operations.routes)))
     return operations
 

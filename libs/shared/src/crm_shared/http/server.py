@@ -46,13 +46,15 @@ class DrainingServer(GuardedServer):
     Connections that nobody calls on are closed in the end.
     """
 
-    def __init__(self, config: uvicorn.Config, *, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, *, drain_s: float, leaving: asyncio.Event) -> None:
         super().__init__(config)
         self._drain_s = drain_s
+        self._leaving = leaving
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + self._drain_s
+        self._leaving.set()
         self.server_state.default_headers.append((b"connection", b"close"))
         # uvicorn sets no event when a client leaves.
         while self.server_state.connections and loop.time() < until_s and not self.force_exit:  # noqa: ASYNC110
@@ -67,10 +69,13 @@ class QuietServer(GuardedServer):
         yield
 
 
-def make_server(app: ASGIApp, settings: ServiceSettings) -> DrainingServer:
-    """Configure a server; `run()` blocks until SIGTERM or SIGINT, then lets clients go and running requests finish."""
+def make_server(app: ASGIApp, settings: ServiceSettings, leaving: asyncio.Event) -> DrainingServer:
+    """Configure a server; `run()` blocks until SIGTERM or SIGINT, then lets clients go and running requests finish.
+
+    `leaving` is set when that begins.
+    """
     config = _configure(app, settings, host=settings.http_host, port=settings.http_port)
-    return DrainingServer(config, drain_s=settings.http_drain_s)
+    return DrainingServer(config, drain_s=settings.http_drain_s, leaving=leaving)
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """`/livez`, `/readyz` and `/metrics`, the same for APIs, workers and relays.
 
-Live: the event loop turns. Ready: what this process needs answers. A store that is away makes a process not
-ready; it never makes it not live, since a restart would not bring the store back.
+Live: the event loop turns. Ready: what this process needs answers, and it has not been told to end. A store that is
+away makes a process not ready; it never makes it not live, since a restart would not bring the store back.
 """
 
 import asyncio
@@ -31,8 +31,11 @@ async def _ask(check: Check) -> str:
     return "ok"
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[Route]:
-    """Make the three routes. `/readyz` runs every check at once and answers 503 with the ones that failed."""
+def health_routes(checks: Mapping[str, Check], leaving: asyncio.Event | None = None) -> list[Route]:
+    """Make the three routes. `/readyz` runs every check at once and answers 503 with the ones that failed.
+
+    `leaving`: set once the process was told to end. It answers on for a while, and wants no new callers.
+    """
 
     async def livez(_request: Request) -> Response:
         return Response(b'{"status":"ok"}', media_type="application/json")
@@ -41,7 +44,10 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
         answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
         states = dict(zip(checks, answers, strict=True))
         is_ready = all(state == "ok" for state in states.values())
-        body = to_json({"status": "ok" if is_ready else "not ready", "checks": states})
+        status = "ok" if is_ready else "not ready"
+        if leaving is not None and leaving.is_set():
+            status, is_ready = "draining", False
+        body = to_json({"status": status, "checks": states})
         return Response(body, status_code=200 if is_ready else 503, media_type="application/json")
 
     async def metrics(request: Request) -> Response:
