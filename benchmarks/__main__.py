@@ -21,6 +21,7 @@ from benchmarks import (
     http_deals,
     import_beside_relay,
     importing,
+    indexing,
     lists,
     long_batches,
     long_pages,
@@ -30,6 +31,7 @@ from benchmarks import (
     projecting,
     relaying,
     reminders,
+    searching,
     timelines,
     webhooks,
 )
@@ -144,6 +146,16 @@ async def _relevance(engines: NativeEngines) -> list[Row]:
     return await relevance.run(engines.postgres_admin_dsn, engines.elasticsearch_url)
 
 
+async def _search(engines: NativeEngines, documents: int) -> list[Row]:
+    async with prepared("search", engines.postgres_admin_dsn) as arena:
+        return await searching.run(arena, engines.elasticsearch_url, documents=documents)
+
+
+async def _indexing(engines: NativeEngines) -> list[Row]:
+    async with prepared("search", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
+        return await indexing.run(arena, engines.elasticsearch_url)
+
+
 async def _history(engines: NativeEngines) -> list[Row]:
     async with prepared("reporting", engines.postgres_admin_dsn, engines.kafka_bootstrap) as arena:
         return await history.run(arena)
@@ -168,6 +180,8 @@ PARTS: dict[str, Callable[[NativeEngines], Awaitable[list[Row]]]] = {
     "projection": _projection,
     "duplicates": _duplicates,
     "relevance": _relevance,
+    "indexing": _indexing,
+    "search": partial(_search, documents=searching.DOCUMENTS),
     "arrival": _arrival,
     "costs": _costs,
     "own-writes": _own_writes,
@@ -191,16 +205,20 @@ def main() -> None:
         help="records of the large tenant, for lists, timelines and next steps",
     )
     parser.add_argument("--deals", type=int, default=reports.DEALS, help="deals of the large tenant, for reports")
+    parser.add_argument(
+        "--documents", type=int, default=searching.DOCUMENTS, help="documents of the tenant, for search"
+    )
     arguments = parser.parse_args()
     chosen = arguments.only or list(PARTS)
     parts = dict(PARTS)
     parts["lists"] = partial(_lists, rows=arguments.rows)
     parts["timelines"] = partial(_timelines, rows=arguments.rows)
     parts["next-steps"] = partial(_next_steps, rows=arguments.rows)
+    parts["search"] = partial(_search, documents=arguments.documents)
     parts["reports"] = partial(_reports, deals=arguments.deals)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     rows: list[Row] = []
-    needed = ["postgres", "kafka", *(["elasticsearch"] if "relevance" in chosen else [])]
+    needed = ["postgres", "kafka", *(["elasticsearch"] if {"relevance", "indexing", "search"} & set(chosen) else [])]
     with native_engines(*needed, autovacuum=True) as engines:
         for name in chosen:
             console.print(f"running {name} …")

@@ -33,7 +33,7 @@ def render(method: str, path: str, headers: dict[str, str], body: bytes = b"") -
 
 
 class _Connection(asyncio.Protocol):
-    """Reads answers by their Content-Length, which every answer here has."""
+    """Reads answers to the end that their head names: a Content-Length, or the last of their chunks."""
 
     def __init__(self, requests: Sequence[bytes], until_s: float, latencies_ms: list[float]) -> None:
         self._requests = requests
@@ -65,9 +65,7 @@ class _Connection(asyncio.Protocol):
         if head_end < 0:
             return
         head = self._buffer[:head_end].lower()
-        at = head.index(b"content-length:") + len(b"content-length:")
-        length = int(head[at : head.find(b"\r\n", at) if head.find(b"\r\n", at) > 0 else None])
-        if len(self._buffer) < head_end + 4 + length:
+        if not _is_whole(head, self._buffer, head_end + 4):
             return
         if not head.startswith(b"http/1.1 2"):
             self.ended.set_exception(RuntimeError(self._buffer.decode(errors="replace")[:600]))
@@ -80,6 +78,14 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ended.done():
             self.ended.set_exception(exc or ConnectionError("the server closed the connection"))
+
+
+def _is_whole(head: bytes, answer: bytes, body_at: int) -> bool:
+    if b"transfer-encoding: chunked" in head:
+        return answer.endswith(b"\r\n0\r\n\r\n")
+    at = head.index(b"content-length:") + len(b"content-length:")
+    length = int(head[at : head.find(b"\r\n", at) if head.find(b"\r\n", at) > 0 else None])
+    return len(answer) >= body_at + length
 
 
 async def run_load(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Measured:
