@@ -65,9 +65,9 @@ def test_each_part_prints_its_rows() -> None:
 
 def test_no_part_is_left_out() -> None:
     named = bench("--help").replace("\n", " ")
-    # `relevance` runs in services/search/tests/integration/test_relevance.py, on the engine that is there.
+    # `relevance`, `search` and `indexing` run in services/search/tests/integration, on the engine that is there.
     offered = named[named.index("{") + 1 : named.index("}")].replace(" ", "").split(",")
-    assert {*PARTS, "arrival", "costs", "own-writes", "relevance"} == set(offered)
+    assert {*PARTS, "arrival", "costs", "own-writes", "relevance", "search", "indexing"} == set(offered)
 
 
 async def test_arrival_is_measured_everywhere(crm: RunningCrm, tenant: Tenant) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from crm_search.folding import MAX_START_CHARS, Word, list_name_keys
 from crm_search.phones import PhoneQuery
 from crm_search.query_words import MIN_TYPO_CHARS, Asked, count_typos, list_other_names, list_words, read_query
-from crm_search.store import Query, Visibility
+from crm_search.store import NEAREST_WORDS, Query, Visibility
 
 MIN_SUGGEST_TYPO_CHARS: Final = 3
 MIN_START_TYPO_CHARS: Final = 5
@@ -207,8 +207,8 @@ def _suggest_typos(word: Word) -> list[Query]:
 
 def _fuzzy(field: str, word: Word, typos: int) -> Query:
     text = word.text[:MAX_START_CHARS] if field == "title_starts" else word.text
-    # This rewrite takes every word within reach, where the default keeps the 50 best of all tenants' words.
-    options = {"value": text, "fuzziness": typos, "prefix_length": 1, "rewrite": "constant_score"}
+    # The default keeps the 50 best of all tenants' words.
+    options = {"value": text, "fuzziness": typos, "prefix_length": 1, "rewrite": NEAREST_WORDS}
     return {"fuzzy": {field: options}}
 
 

@@ -31,8 +31,19 @@ MAX_READ_AGE_S: Final = 600.0
 """From reading rows until their documents are sent: what is older is read again. Tombstones are kept far longer."""
 
 
+NEAREST_WORDS: Final = "top_terms_boost_1000"
+"""How a fuzzy clause finds its words: reckons once what is within reach, and asks for the words, the nearest first."""
+
+EVERY_WORD: Final = "constant_score"
+"""The same without a bound; but it reckons anew for each segment, which is most of what a search costs."""
+
+
 class QueryRefused(Exception):
     """The cluster would not take a query: a mistake of ours. Says its status and kind alone, never what was asked."""
+
+
+class TooManyClauses(QueryRefused):
+    """More words are within reach of a query's than a node compares at once."""
 
 
 Query = Mapping[str, Any]
@@ -180,20 +191,23 @@ class DocumentStore:
 
         `query` gives the score, `filters` leave out, `types` (none: all) leave out after counting.
         """
-        asked = self._client.search(
-            index=self._alias,
-            query=_narrow(visibility, query, filters),
-            post_filter={"terms": {"type": list(types)}} if types else None,
-            sort=[{"_score": "desc"}, {"key": "asc"}],
-            search_after=list(after) if after else None,
-            size=limit,
-            aggregations=FACETS if with_counts else None,
-            track_total_hits=False,
+        asked: dict[str, Any] = {
+            "post_filter": {"terms": {"type": list(types)}} if types else None,
+            "sort": [{"_score": "desc"}, {"key": "asc"}],
+            "search_after": list(after) if after else None,
+            "size": limit,
+            "aggregations": FACETS if with_counts else None,
+            "track_total_hits": False,
             # Copies of a shard refresh each at its own time: what `find_versions` saw, the next search is to find.
-            preference=str(visibility.tenant_id),
-        )
+            "preference": str(visibility.tenant_id),
+        }
+        narrowed = _narrow(visibility, query, filters)
         with begin_call(f"search {self._alias}", self._describe("search")):
-            answer = await _answering(asked)
+            try:
+                answer = await _answering(self._client.search(index=self._alias, query=narrowed, **asked))
+            except TooManyClauses:
+                narrowed = _reach_every_word(narrowed)
+                answer = await _answering(self._client.search(index=self._alias, query=narrowed, **asked))
         facets = answer["aggregations"] if with_counts else {}
         counts = {name: {one["key"]: one["doc_count"] for one in facet["buckets"]} for name, facet in facets.items()}
         return Hits([_to_hit(hit) for hit in answer["hits"]["hits"]], counts)
@@ -227,6 +241,13 @@ def _see(visibility: Visibility) -> Iterator[Query]:
         }
 
 
+def _reach_every_word(query: Any) -> Any:
+    """Return the query with fuzzy clauses that have no bound: too many words of all tenants were within reach."""
+    if isinstance(query, Mapping):
+        return {key: EVERY_WORD if key == "rewrite" else _reach_every_word(value) for key, value in query.items()}
+    return [_reach_every_word(one) for one in query] if isinstance(query, list | tuple) else query
+
+
 def _to_hit(hit: Mapping[str, Any]) -> Hit:
     score, key = hit["sort"]
     source = hit["_source"]
@@ -251,7 +272,8 @@ async def _answering(request: Any) -> Mapping[str, Any]:
         raise Unavailable("The search index can't be reached right now. Try again.") from None
     except ApiError as error:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            raise QueryRefused(describe(error)) from None  # waiting would not mend it
+            has_too_many = "too_many_nested_clauses" in str(error.body)
+            raise (TooManyClauses if has_too_many else QueryRefused)(describe(error)) from None  # waiting mends neither
         raise Unavailable("The search index can't answer right now. Try again.") from None
     body: Mapping[str, Any] = answer.body
     return body
