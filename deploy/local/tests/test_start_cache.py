@@ -3,6 +3,8 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from crm_local.engines.java import java_program
 from crm_local.engines.start_cache import QUIET, start_cache
 
@@ -25,6 +27,21 @@ def test_the_first_start_is_rehearsed_and_no_other(tmp_path: Path) -> None:
     assert file.read_text() == "kept"
     assert option_of(start_cache(tmp_path / "kafka", refuse)) == file
     assert not list(tmp_path.glob(".rehearse-*"))
+
+
+def test_what_a_killed_rehearsal_left_is_cleared(tmp_path: Path) -> None:
+    folders: list[Path] = []
+
+    def die(home: Path, _option: str) -> None:
+        folders.append(home.parent.rename(home.parent.with_name(f"{home.parent.name}-left")))
+        folders[0].with_name(home.parent.name).mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_cache(tmp_path / "kafka", die)
+    assert folders[0].exists()
+    assert option_of(start_cache(tmp_path / "kafka", keep)).read_text() == "kept"
+    assert not folders[0].exists()
 
 
 def test_another_version_is_rehearsed_anew(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Kafka(Engine):
     def prepare(self) -> None:
         program = install("kafka")
         self._libs = program / "libs"
-        self._start_cache = start_cache(program, _rehearse) if self._server_options is None else ()
+        self._start_cache = start_cache(program, self._rehearse) if self._server_options is None else ()
         hand_over(self.home)
         (self.home / "log4j2.yaml").write_text(LOG4J2)
         (self.home / "server.properties").write_text(self._properties())
@@ -86,6 +86,15 @@ class Kafka(Engine):
             return answers(self.port) if self._security is not None else _count_brokers(self.port) > 0
         except (OSError, struct.error):
             return False
+
+    def _rehearse(self, home: Path, option: str) -> None:
+        """Start another Kafka and end it, for what Java keeps of that. Who finds our processes finds it too."""
+        kafka = Kafka(home, *free_ports(2), server_options=[option])
+        kafka.marks = self.marks
+        try:
+            kafka.start().wait_ready()
+        finally:
+            kafka.stop(timeout_s=120)
 
     def _java(self, options: Sequence[str], main_class: str, *arguments: str) -> Command:
         return Command(
@@ -135,15 +144,6 @@ class Kafka(Engine):
         if self._security is not None:
             settings |= self._security.properties(self.home, self.port, self._controller_port)
         return "".join(f"{name}={value}\n" for name, value in settings.items())
-
-
-def _rehearse(home: Path, option: str) -> None:
-    """Start a Kafka of its own and end it, for what Java keeps of that."""
-    kafka = Kafka(home, *free_ports(2), server_options=[option])
-    try:
-        kafka.start().wait_ready()
-    finally:
-        kafka.stop(timeout_s=120)
 
 
 def _new_cluster_id() -> str:

@@ -36,7 +36,10 @@ def start_cache(program: Path, rehearse: Callable[[Path, str], None]) -> list[st
 
 
 def _make(file: Path, rehearse: Callable[[Path, str], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".rehearse-") as scratch:
+    prefix = f".rehearse-{file.name}-"
+    for left in file.parent.glob(f"{prefix}*"):  # by one that was killed: we alone hold the lock
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=prefix) as scratch:
         folder = Path(scratch)
         folder.chmod(folder.stat().st_mode | EXECUTABLE)
         hand_over(folder / "home")
