@@ -109,6 +109,18 @@ async def test_batches_under_way_stand_before_the_next_though_nobody_can_measure
         assert (await send(contacts, tenant.rep, 6)).status_code == 207
 
 
+async def test_batches_that_never_wait_are_not_kept(
+    contacts: Kit, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pace, "KEPT_S", 0)
+    with paced(contacts, wait_s=0):
+        await note(contacts, 0)
+        for _ in range(3):
+            assert (await send(contacts, tenant.rep, 1)).status_code == 207
+        pace = contacts.app.state.process.batch_pace
+        assert len(pace._turns) == 1  # noqa: SLF001 - what it keeps shows nowhere else
+
+
 async def test_what_was_refused_does_not_count_for_the_window(contacts: Kit, tenant: SeededTenant) -> None:
     with paced(contacts, wait_s=0, limit=5):
         await note(contacts, 500)

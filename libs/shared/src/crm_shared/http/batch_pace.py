@@ -29,6 +29,9 @@ WAIT_S: Final = Histogram(
 LOOK_EVERY_S: Final = 0.1
 """How old what a process knows of the backlog may be: its batches that wait look at it together."""
 
+KEPT_S: Final = 10.0
+"""How long an ended batch is counted, if nothing is measured: later, readers have it, or nobody knows."""
+
 READ_A_SECOND: Final = 500
 """What a reader of two busy cores takes in at least: so soon a refused batch may come again."""
 
@@ -103,6 +106,8 @@ class BatchPace:
             line.release()
 
     def _take(self, turn: BatchTurn, records: int) -> None:
+        over_s = time.monotonic() - KEPT_S  # first batches alone never look, and would be kept for good
+        self._turns = {one for one in self._turns if one.ended_at_s > over_s}
         turn.records = records
         self._turns.add(turn)
 
