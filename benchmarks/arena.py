@@ -81,7 +81,7 @@ async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str = "") -> A
             "CRM_AUTH_AUDIENCE": issuer.audience,
             "CRM_RATE_LIMIT_REQUESTS": "1000000000",
             "CRM_BATCH_LIMIT_ITEMS": "1000000000",
-            "CRM_BATCH_FREE_ITEMS": "1000000000",  # no worker runs here: a batch would wait until nobody is known to read
+            "CRM_BATCH_FREE_ITEMS": "1000000000",  # a batch would look for who reads it: no worker runs here
             "BENCH_TENANT": str(tenant.id),
             "BENCH_USER": str(tenant.admin.id),
         }
