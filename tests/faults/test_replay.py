@@ -34,7 +34,7 @@ ATTEMPTED_TABLES = {"webhooks", "webhook_deliveries"}
 # What consumers note of their own progress, not of the business; and what a background round learns at its own hours.
 PROGRESS_TABLES = {
     *("alembic_version", "outbox", "idempotency_keys", "freshness", "topic_progress", "erased_traces"),
-    *("search_indexes", "index_parts", "matching_lessons", "webhook_lanes"),
+    *("search_indexes", "index_parts", "matching_lessons", "webhook_lanes", "bulk_backlog"),
 }
 
 

@@ -155,7 +155,7 @@ async def test_the_worker_measures_when_it_is_asked(
         assert before is not None
         assert not before.is_fresh
     async with contacts.database.read_as_worker() as connection:
-        rows = int(await connection.fetchval("SELECT count(*) FROM outbox"))
+        rows = min(int(await connection.fetchval("SELECT count(*) FROM outbox")), backpressure.COUNTED_UNSENT)
     assert await measure_if_asked(contacts.database, unsent)
     async with contacts.database.read(tenant.id) as connection:
         measured = await bulk_backlog.read_backlog(connection)
