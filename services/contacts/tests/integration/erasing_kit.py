@@ -40,7 +40,8 @@ EMPTY: dict[str, Any] = {
 # Each has a tenant_id: test_list_plans and others leave hundreds of thousands of rows of other tenants here.
 LIST_TABLES = """
     SELECT table_name::text FROM information_schema.tables
-     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT IN ('outbox', 'alembic_version', 'bulk_backlog')
+     WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
+       AND table_name NOT IN ('outbox', 'alembic_version', 'bulk_backlog')
      ORDER BY 1
 """
 LIST_ROWS = """
