@@ -17,7 +17,7 @@ from crm_search.consumers import index_records
 from crm_search.index import open_client, prepare_index
 from crm_search.indexing import to_writes
 from crm_search.settings import SearchSettings
-from crm_search.store import DocumentStore
+from crm_search.store import MAX_BULK_BYTES, DocumentStore
 from crm_shared.bus.topics import create_topics
 from crm_shared.contracts import Event
 from crm_shared.contracts.topics import topic_of
@@ -28,6 +28,7 @@ from crm_testing.records import RawRecord, write_records
 RECORDS, ROUNDS, BATCH, SEED = *sized((10_000, 3, 500), tiny=(100, 1, 50)), 31
 AIM = 0.8
 AT_ONCE = 1000
+LATER_REVISION = 1 << 50
 
 
 async def run(arena: Arena, elasticsearch_url: str) -> list[Row]:
@@ -89,11 +90,11 @@ async def _consume(arena: Arena, database: Database, store: DocumentStore) -> fl
 
 async def _write_bare(client: AsyncElasticsearch, alias: str, writes: Sequence[Write]) -> float:
     """Write the documents once more, at a later revision, in the portions that the worker makes."""
-    again = [Write(write.key, 1 << 50, write.document) for write in writes]
+    again = [Write(write.key, LATER_REVISION, write.document) for write in writes]
     portions = [
         portion
         for begin in range(0, len(again), BATCH)
-        for portion in to_portions(again[begin : begin + BATCH], 1 << 24, "external")
+        for portion in to_portions(again[begin : begin + BATCH], MAX_BULK_BYTES, "external")
     ]
     began_s = time.perf_counter()
     for lines in portions:

@@ -79,9 +79,9 @@ async def run(arena: Arena, elasticsearch_url: str, *, documents: int = DOCUMENT
     async with open_client(settings, timeout_s=120) as client:
         name = await prepare_index(client, settings)
         try:
-            callers = await _seed_callers(arena, database)
+            callers, owner_ids = await _seed_people(arena, database)
             began_s = time.perf_counter()
-            questions = await _fill(DocumentStore(client, target.prefix), arena.tenant.id, callers, documents)
+            questions = await _fill(DocumentStore(client, target.prefix), arena.tenant.id, owner_ids, documents)
             print(f"filled in {time.perf_counter() - began_s:.0f} s", flush=True)
             return await _measure(arena, target, database, callers, questions)
         finally:
@@ -89,27 +89,26 @@ async def run(arena: Arena, elasticsearch_url: str, *, documents: int = DOCUMENT
             await database.close()
 
 
-async def _seed_callers(arena: Arena, database: Database) -> dict[str, Person]:
+async def _seed_people(arena: Arena, database: Database) -> tuple[dict[str, Person], list[str]]:
+    """Return who asks, by what they are called in the table, and the ids of all owners."""
     tenant = arena.tenant
     many = make_person(tenant.id, "Max Many", Role.MANAGER)
     owners = [
         make_person(tenant.id, f"Rep {n}", Role.REP, manager=many if n < REPORTS else None) for n in range(OWNERS)
     ]
     await seed_people(database, [many, *owners])
-    return {"ADMIN": tenant.admin, f"MANAGER of {REPORTS:,}": many, "REP": owners[0]} | {
-        str(owner.id): owner for owner in owners[1:]
-    }
+    callers = {"ADMIN": tenant.admin, f"MANAGER of {REPORTS:,}": many, "REP": owners[0]}
+    return callers, [str(owner.id) for owner in owners]
 
 
 async def _fill(
-    store: DocumentStore, tenant_id: UUID, callers: Mapping[str, Person], documents: int
+    store: DocumentStore, tenant_id: UUID, owner_ids: Sequence[str], documents: int
 ) -> dict[Kind, list[str]]:
     """Bring the documents over as the worker makes them; return what is asked for, which is in the first of them."""
-    owners = [str(person.id) for person in callers.values() if person.role is Role.REP]
     questions: dict[Kind, list[str]] = {}
     for number in range(documents // OFFICE_RECORDS):
-        office = Office(tenant_id, UUID(owners[0]), records=OFFICE_RECORDS, seed=SEED + number)
-        writes = to_writes(to_rows(office, owners, number))
+        office = Office(tenant_id, UUID(owner_ids[0]), records=OFFICE_RECORDS, seed=SEED + number)
+        writes = to_writes(to_rows(office, owner_ids, number))
         for begin in range(0, len(writes), BULK):
             await store.write(writes[begin : begin + BULK])
         questions = questions or {"search": _list_searches(office), "suggest": _list_beginnings(office)}
@@ -117,12 +116,12 @@ async def _fill(
     return questions
 
 
-def to_rows(office: Office, owners: Sequence[str], number: int) -> list[DirtyRow]:
+def to_rows(office: Office, owner_ids: Sequence[str], number: int) -> list[DirtyRow]:
     """Give each record an owner, and with it what it shows of others."""
     summaries: dict[str, Summary] = {}
     for at, made in enumerate(office.all):
         made.record.state["user_id" if made.record.aggregate == "activity" else "owner_id"] = UUID(
-            owners[(at * 7 + number) % len(owners)]
+            owner_ids[(at * 7 + number) % len(owner_ids)]
         )
     rows = []
     for made in office.all:  # companies, contacts, deals, activities: what is referred to comes first
@@ -167,8 +166,7 @@ async def _measure(
     }
     rows = []
     with process(replace(arena, environment={**arena.environment, **environment}), "crm_search.cli", "api") as port:
-        for who in [name for name in callers if name.startswith(("ADMIN", "MANAGER", "REP"))]:
-            person = callers[who]
+        for who, person in callers.items():
             async with database.read_as_worker() as connection:
                 visibility = await load_visibility(connection, _to_caller(person))
             for kind, asked in questions.items():

@@ -106,8 +106,7 @@ class BatchPace:
             line.release()
 
     def _take(self, turn: BatchTurn, records: int) -> None:
-        over_s = time.monotonic() - KEPT_S  # first batches alone never look, and would be kept for good
-        self._turns = {one for one in self._turns if one.ended_at_s > over_s}
+        self._forget_ended(time.monotonic() - KEPT_S)  # first batches alone never look, and would be kept for good
         turn.records = records
         self._turns.add(turn)
 
@@ -130,8 +129,11 @@ class BatchPace:
             if self._measured is None or self._measured.is_fresh or now_s - self._looked_at_s > STALE_AFTER_S:
                 self._unknown_since_s = now_s
             self._looked_at_s = now_s
-            measured_s = -math.inf if self._measured is None else self._measured.began_at_s
-            self._turns = {turn for turn in self._turns if turn.ended_at_s > measured_s}
+            if self._measured is not None:
+                self._forget_ended(self._measured.began_at_s)
+
+    def _forget_ended(self, until_s: float) -> None:
+        self._turns = {turn for turn in self._turns if turn.ended_at_s > until_s}
 
     def _count_behind(self) -> int:
         measured = 0 if self._measured is None else self._measured.records
