@@ -8,7 +8,6 @@
 from http import HTTPStatus
 from typing import Final
 
-import aiokafka.errors
 import asyncpg
 import httpx
 
@@ -25,8 +24,6 @@ TRANSIENT_ERRORS: Final[tuple[type[BaseException], ...]] = (
     OSError,
     TimeoutError,
     httpx.TransportError,
-    aiokafka.errors.KafkaConnectionError,
-    aiokafka.errors.KafkaTimeoutError,
     # Never caused by a record's data, as SQL is fixed text: the schema or the grants lag behind the release. Dead
     # letters of a whole topic would be worse than waiting for the migration.
     asyncpg.SyntaxOrAccessError,
@@ -51,6 +48,13 @@ def _answers_badly(error: BaseException) -> bool:
     return bool(status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def _is_of_the_bus(error: BaseException) -> bool:
+    """Did Kafka answer "not now", or not at all? By name too: an API talks to no Kafka, and loads no client of it."""
+    if type(error).__module__ != "aiokafka.errors":
+        return False
+    return bool(getattr(error, "retriable", False)) or type(error).__name__ == "KafkaTimeoutError"
+
+
 def is_transient(error: BaseException, more: tuple[type[BaseException], ...] = ()) -> bool:
     """Will the same call work once something outside has recovered? Looks through `raise … from` and groups.
 
@@ -60,8 +64,8 @@ def is_transient(error: BaseException, more: tuple[type[BaseException], ...] = (
         return False
     if isinstance(error, BaseExceptionGroup):
         return any(is_transient(inner, more) for inner in error.exceptions)
-    if isinstance(error, (*TRANSIENT_ERRORS, *more)) or is_away(error) or is_contended(error) or _answers_badly(error):
+    if isinstance(error, (*TRANSIENT_ERRORS, *more)) or is_away(error) or is_contended(error):
         return True
-    if isinstance(error, aiokafka.errors.KafkaError) and error.retriable:
+    if _answers_badly(error) or _is_of_the_bus(error):
         return True
     return error.__cause__ is not None and is_transient(error.__cause__, more)

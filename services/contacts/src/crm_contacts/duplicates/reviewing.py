@@ -6,7 +6,7 @@ keys, the tenant's contacts are gone through once, a few in a transaction.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -16,9 +16,11 @@ from crm_contacts.duplicates.candidate_search import review_contacts
 from crm_contacts.duplicates.keys import EVERYBODY
 from crm_contacts.duplicates.merging import merge_sure
 from crm_shared.background import background, repeat
-from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock
 from crm_shared.database import Database, Transaction
+
+if TYPE_CHECKING:
+    from crm_shared.backpressure import Backpressure
 
 CONTACTS_AT_ONCE: Final = 50
 """The tenant's lock is held for as long as these take: news of its contacts waits for so long."""
@@ -27,7 +29,7 @@ REVIEWED: Final = Counter(
 )
 
 
-async def review_round(database: Database, clock: Clock, backpressure: Backpressure | None = None) -> bool:
+async def review_round(database: Database, clock: Clock, backpressure: "Backpressure | None" = None) -> bool:
     """Learn of every tenant that is due, and go on with the contacts of those to be reviewed, some of each.
 
     True when there are more.
@@ -67,7 +69,7 @@ async def _learn(transaction: Transaction, tenant_id: UUID, *, passes: int) -> N
 
 @asynccontextmanager
 async def reviewing(
-    database: Database, clock: Clock, backpressure: Backpressure, *, pause_s: float
+    database: Database, clock: Clock, backpressure: "Backpressure", *, pause_s: float
 ) -> AsyncIterator[None]:
     """While in the block, learn and review every `pause_s` seconds. `database` is the worker role's."""
 

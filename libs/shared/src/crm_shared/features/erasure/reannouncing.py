@@ -10,18 +10,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import structlog
 
 from crm_shared.background import background, repeat
-from crm_shared.backpressure import Backpressure
 from crm_shared.contracts import OutboxEvent
 from crm_shared.database import Connection, Database, Transaction
 from crm_shared.database.rls import protect
 from crm_shared.features.erasure.settings import ErasureSettings
 from crm_shared.publishing import publish
+
+if TYPE_CHECKING:
+    from crm_shared.backpressure import Backpressure
 
 logger = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ class Reannouncements:
 
 @asynccontextmanager
 async def reannouncing(
-    database: Database, settings: ErasureSettings, load_snapshots: LoadSnapshots, backpressure: Backpressure
+    database: Database, settings: ErasureSettings, load_snapshots: LoadSnapshots, backpressure: "Backpressure"
 ) -> AsyncIterator[None]:
     """Tell of erased records again as long as the block runs, a batch at the `backpressure` of those that read of it.
 
