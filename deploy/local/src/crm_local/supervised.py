@@ -4,10 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 POLL_S = 0.1
+LOOK_AFTER_S = 0.5
+"""How often is looked whether a process that runs still does."""
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 30.0
 # One that ran this long is taken to have been well: its next death is a first one again.
@@ -121,7 +124,9 @@ class Supervised:
                 return
             if self.state == "starting" and await self._in_thread(self.runnable.is_ready):
                 self._enter("running")
-            await asyncio.sleep(POLL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S if self.state == "starting" else LOOK_AFTER_S):
+                    await self._restart_asked.wait()
         self.last_end = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
     async def _wait_while_held(self) -> None:

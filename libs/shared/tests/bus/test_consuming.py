@@ -4,11 +4,11 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
-from crm_shared.bus import DependencyUnavailable, Subscription, subscribe
-from crm_shared.bus.broker import WaitingConsumer
+from crm_shared.bus import DependencyUnavailable, Subscription, broker, subscribe
 from crm_shared.bus.redrive import redrive
 from crm_shared.bus.worker import Worker
 from crm_shared.contracts import BadRecord, Event, OutboxEvent
@@ -65,7 +65,28 @@ async def test_consumers_wait_for_records_and_do_not_ask_over_and_over(
     async with working([Subscription((topic,), group_id, Collected().handle)]) as worker:
         await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}))
         (subscriber,) = worker.app.brokers[0].subscribers
-        assert isinstance(getattr(subscriber, "consumer", None), WaitingConsumer)
+        assert isinstance(getattr(subscriber, "consumer", None), broker.WaitingConsumer)
+
+
+async def test_an_idle_consumer_lets_kafka_wait_longer_and_takes_what_comes(
+    kafka_bootstrap: str, topic: str, group_id: str, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "WAIT_MS", 50)
+    first, second = make_deal_events(2)
+    seen = Collected()
+    async with working([Subscription((topic,), group_id, seen.handle)]) as worker:
+        (subscriber,) = worker.app.brokers[0].subscribers
+
+        async def is_idle() -> bool:
+            consumer: Any = getattr(subscriber, "consumer", None)
+            waits_ms: int = consumer._fetcher._fetch_max_wait_ms  # noqa: SLF001 - aiokafka has no other place for it
+            return waits_ms == broker.IDLE_FETCH_MS
+
+        for event in (first, second):
+            await write_records(kafka_bootstrap, topic, raw([event]))
+            await drain(Bus(kafka_bootstrap, groups={group_id: [topic]}))
+            await wait_until(is_idle)
+    assert seen.versions == [first.version, second.version]
 
 
 async def test_dependencies_are_bound_to_the_handler(

@@ -1,5 +1,7 @@
 """Other services' facts into what is kept of them here; this service's own into webhooks."""
 
+from collections.abc import Callable
+
 from crm_deals.deals.kept_activities import save_activities
 from crm_deals.deals.record_adapter import DEALS
 from crm_deals.pipelines.commands import load_default_stages
@@ -37,7 +39,9 @@ async def keep_activity_times(batch: list[Event], database: Database) -> None:
 
 
 @subscribe(*queueing.TOPICS, group_id="deals.webhooks")
-async def queue_for_webhooks(batch: list[Event], database: Database) -> None:
-    """Queue this service's own events for the webhooks that ask for them."""
+async def queue_for_webhooks(batch: list[Event], database: Database, wake_sender: Callable[[], None]) -> None:
+    """Queue this service's own events for the webhooks that ask for them, and wake who sends them."""
     async with database.begin_as_worker() as transaction:
-        await queueing.enqueue(transaction, batch)
+        is_wanted = await queueing.enqueue(transaction, batch)
+    if is_wanted:
+        wake_sender()

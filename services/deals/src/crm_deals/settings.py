@@ -24,6 +24,7 @@ class DealsSettings(ImportSettings, CustomFieldSettings):
     webhook_host_concurrency: int = Field(32, description="attempts at once to one host, whoever's, by one worker")
     webhook_host_rate: float = Field(100.0, description="attempts a second to one host, whoever's, by one worker")
     webhook_total_concurrency: int = Field(512, description="attempts at once, by one worker")
+    webhook_poll_s: float = Field(0.5, description="how often the worker looks for attempts to be made again")
     webhook_backoff_s: float = Field(5.0, description="pause after the first failure; doubles with each")
     webhook_backoff_max_s: float = Field(4 * 3600.0, description="longest pause between two attempts")
     webhook_give_up_after_h: float = Field(24.0, description="since a delivery's first attempt; it can be replayed")

@@ -3,7 +3,7 @@
 import pytest
 from services.deals.tests.integration.receiving import OK, Receiver, answer
 from services.deals.tests.integration.sales import Sales
-from services.deals.tests.integration.webhook_kit import Dispatching, has_attempts, open_erp
+from services.deals.tests.integration.webhook_kit import Dispatching, has_attempts, open_erp, wake_nobody
 
 from crm_deals import consumers
 from crm_deals.effects import find_effects
@@ -26,7 +26,7 @@ async def test_a_delivery_waits_until_it_is_there(sales: Sales, receiver: Receiv
         return effect
 
     assert await find_effects(sales.kit.settings, won) == []
-    await consumers.queue_for_webhooks(published, sales.kit.database)
+    await consumers.queue_for_webhooks(published, sales.kit.database, wake_nobody)
     waiting = await find_delivery()
     assert (waiting.state, waiting.detail, waiting.at) == ("waits", f"{receiver.url}: not tried yet, 0 tries", None)
     receiver.behave = lambda _received: answer(500)

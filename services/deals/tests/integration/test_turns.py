@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from services.deals.tests.integration.sales import Sales
+from services.deals.tests.integration.webhook_kit import wake_nobody
 
 from crm_deals.consumers import queue_for_webhooks
 from crm_deals.deals import board
@@ -38,7 +39,7 @@ async def test_what_many_webhooks_want_of_a_batch_is_written_in_pieces(
     bodies = LoopRounds()
     bodies.watch_in(monkeypatch, queueing, "to_body")
     for _ in range(2):  # the second time nothing is new
-        await queue_for_webhooks(batch, sales.kit.database)
+        await queue_for_webhooks(batch, sales.kit.database, wake_nobody)
         async with sales.kit.database.read_as_worker() as connection:
             rows = await connection.fetch(COUNT_DELIVERIES, sales.tenant.id)
         assert Counter(row["count"] for row in rows) == {webhooks: deals}

@@ -8,6 +8,7 @@ from services.deals.tests.integration.receiving import answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import ANYWHERE, Dispatching, Erp, has_attempts, is_off
 
+from crm_deals import consumers
 from crm_deals.webhooks.sending import Answer, Sender
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok
@@ -142,6 +143,16 @@ async def test_an_attempt_that_lost_its_lane_does_not_move_it_on(sales: Sales, e
     assert [version for _, version in erp.versions] == [1, 1, 2]
 
 
+async def test_who_is_told_of_a_delivery_looks_at_once(sales: Sales, erp: Erp) -> None:
+    """The next look by itself would be a minute later, beyond what a test waits."""
+    async with Dispatching(sales, webhook_poll_s=60.0) as dispatcher:
+        for number in range(2):
+            await sales.create(name=f"Deal {number}")
+            await consumers.queue_for_webhooks(await sales.take_events(), sales.kit.database, dispatcher.wake)
+            await wait_until(erp.has_sent_all)
+    assert len(erp.versions) == 2
+
+
 async def test_a_stop_is_heard_though_an_attempt_ends_at_the_same_moment(sales: Sales) -> None:
     dispatcher = Dispatching(sales).dispatcher
 
@@ -152,7 +163,7 @@ async def test_a_stop_is_heard_though_an_attempt_ends_at_the_same_moment(sales: 
     waiting = asyncio.create_task(go_on_waiting())
     for _ in range(3):
         await asyncio.sleep(0)
-    dispatcher._ended.set()  # noqa: SLF001
+    dispatcher.wake()
     await asyncio.sleep(0)
     waiting.cancel()
     _, deaf = await asyncio.wait([waiting], timeout=5)

@@ -13,6 +13,7 @@ from services.deals.tests.integration.webhook_kit import (
     has_come,
     is_off,
     open_erp,
+    wake_nobody,
 )
 
 from crm_deals import consumers
@@ -128,7 +129,7 @@ async def test_an_event_read_again_is_queued_once_and_others_webhooks_get_nothin
     await sales.create()
     events = await sales.take_events()
     for batch in (events, events, events[:1]):
-        await consumers.queue_for_webhooks(batch, sales.kit.database)
+        await consumers.queue_for_webhooks(batch, sales.kit.database, wake_nobody)
     assert len(await erp.list_deliveries()) == 1
     assert await stranger.list_deliveries() == []
 

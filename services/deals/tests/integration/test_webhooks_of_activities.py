@@ -7,7 +7,7 @@ import pytest
 from services.deals.tests.integration.planning import away, hear, to_do
 from services.deals.tests.integration.receiving import Receiver, answer
 from services.deals.tests.integration.sales import Sales
-from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_attempts, open_erp
+from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_attempts, open_erp, wake_nobody
 
 from crm_deals import consumers
 from crm_deals.webhooks.sent_types import SENT_TYPES
@@ -24,7 +24,7 @@ URL = "https://erp.example/hooks"
 
 
 async def queue(sales: Sales, *events: Event) -> None:
-    await consumers.queue_for_webhooks(list(events), sales.kit.database)
+    await consumers.queue_for_webhooks(list(events), sales.kit.database, wake_nobody)
 
 
 def read_bodies(erp: Erp) -> list[dict[str, Any]]:

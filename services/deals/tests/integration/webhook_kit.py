@@ -22,6 +22,7 @@ from crm_shared.database import Database, UnitOfWork
 from crm_testing.answers import require_ok, walk_pages
 
 QUICK = {
+    "webhook_poll_s": 0.1,
     "webhook_backoff_s": 0.02,
     "webhook_backoff_max_s": 0.1,
     "webhook_timeout_s": 0.5,
@@ -43,7 +44,7 @@ class Erp:
 
     async def publish(self) -> None:
         """Carry what the service has told to its own consumer, as the bus would."""
-        await consumers.queue_for_webhooks(await self.sales.take_events(), self.sales.kit.database)
+        await consumers.queue_for_webhooks(await self.sales.take_events(), self.sales.kit.database, wake_nobody)
 
     async def list_deliveries(self, **filters: str) -> list[dict[str, Any]]:
         return await walk_pages(self.sales.admin, f"/v1/webhooks/{self.id}/deliveries", **filters)
@@ -67,6 +68,10 @@ async def open_erp(sales: Sales, receiver: Receiver, *types: str) -> Erp:
     finally:
         await database.close()
     return Erp(sales, receiver, str(webhook["id"]))
+
+
+def wake_nobody() -> None:
+    """Stand for a sender that is not told of what was queued: it looks by itself."""
 
 
 class Dispatching:

@@ -28,7 +28,7 @@ OFFSET_RESET: Final = "earliest"
 # be given to another consumer that waits for the same store. Heartbeats alone tell whether the process lives.
 MAX_POLL_INTERVAL_MS: Final = 24 * 60 * 60 * 1000
 SESSION_TIMEOUT_MS: Final = 10_000
-HEARTBEAT_INTERVAL_MS: Final = 2_000
+HEARTBEAT_INTERVAL_MS: Final = 3_000
 METADATA_MAX_AGE_MS: Final = 30_000
 UNEXPECTED_PAUSE_S: Final = 1.0
 

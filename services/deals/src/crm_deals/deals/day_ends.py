@@ -12,7 +12,7 @@ from crm_shared.database import Database, Transaction
 from crm_shared.local_days import end_of_day
 from crm_shared.time_window import END
 
-PAUSE_S: Final = 0.25
+PAUSE_S: Final = 0.5
 BATCH_ROWS: Final = 500
 NOWHERE: Final = "UTC"
 """The zone of a tenant that was not heard of yet. Its coming is noted, and dates its days anew."""

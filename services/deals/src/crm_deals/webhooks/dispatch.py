@@ -28,7 +28,8 @@ from crm_shared.telemetry.spans import begin, exemplar_of
 logger = structlog.get_logger(__name__)
 
 GONE = 410
-POLL_S = 0.1
+BUSY_POLL_S = 0.1
+"""How soon is looked again for what is due and has no place."""
 PAUSE_S = 2.0
 CLEANUP_EVERY_S = 3600.0
 FORGET_ROWS = 5000
@@ -44,7 +45,8 @@ class Dispatcher:
         self._clock = clock
         self._under_way: set[asyncio.Task[None]] = set()
         self._shares = Shares(settings, time.monotonic)
-        self._ended = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._look_again_s = 0.0
 
     async def run(self) -> None:
         """Send until cancelled, whatever goes wrong; the pause is for errors, as an attempt's end needs none."""
@@ -57,18 +59,23 @@ class Dispatcher:
         await repeat("webhooks", send_on, pause_s=PAUSE_S)
 
     async def _wait(self) -> None:
-        """Wait for an attempt to end, which makes room for another, or for the next look at the queue."""
-        self._ended.clear()
+        """Wait for news of the queue, for an attempt's end, which makes room for another, or for the next look."""
         # Not `wait_for`: until Python 3.12 it takes a cancellation for a result when both come at once, and a worker
         # that was told to stop goes on.
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_S):
-                await self._ended.wait()
+            async with asyncio.timeout(self._look_again_s):
+                await self._woken.wait()
+        self._woken.clear()
+
+    def wake(self) -> None:
+        """Look at the queue at once: something was put there."""
+        self._woken.set()
 
     async def send_due(self) -> int:
         """Begin to send what is due and not under way yet; give the number of attempts begun."""
         async with self._database.read_as_worker() as connection:
             due = await queue.list_due(connection)
+        self._look_again_s = BUSY_POLL_S if due else self._settings.webhook_poll_s
         started = 0
         for webhook, free in self._shares.share_out(due):
             async with self._database.begin_as_worker() as transaction:
@@ -92,7 +99,7 @@ class Dispatcher:
         def end(ended: asyncio.Task[None]) -> None:
             self._under_way.discard(ended)
             self._shares.end(place)
-            self._ended.set()
+            self.wake()
 
         task.add_done_callback(end)
 

@@ -62,37 +62,42 @@ def to_body(event: Event) -> bytes:
     return to_json(body)
 
 
-async def enqueue(transaction: Transaction, batch: Sequence[Event]) -> None:
+async def enqueue(transaction: Transaction, batch: Sequence[Event]) -> bool:
     """Queue the batch's events for the webhooks that ask for them; one that is queued already stays as it is.
+
+    Return whether any was asked for.
 
     What was told before a webhook was made is not for it, however late it is read here. Of what has been erased nothing
     is queued that was told before, and what waits or is kept says no more than the erased record does.
     """
-    await _queue(transaction, [event for event in batch if event.type in SENT_TYPES])
+    is_wanted = await _queue(transaction, [event for event in batch if event.type in SENT_TYPES])
     await forget_erased(transaction, batch)
+    return is_wanted
 
 
-async def _queue(transaction: Transaction, batch: Sequence[Event]) -> None:
+async def _queue(transaction: Transaction, batch: Sequence[Event]) -> bool:
     erased = await list_erased(transaction, batch)
     wanted = [event for event in batch if event.version >= erased.get((event.tenant_id, event.aggregate_id), 0)]
     if not wanted:
-        return
+        return False
     found = await transaction.fetch(
         FIND_WEBHOOKS, list({event.tenant_id for event in wanted}), list({event.type for event in wanted})
     )
     webhooks: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for webhook in found:
         webhooks[webhook["tenant_id"]].append(webhook)
-    rows, size_bytes = list[Delivery](), 0
+    rows, size_bytes, is_wanted = list[Delivery](), 0, False
     async for event in in_turns(wanted, at_once=PIECE_EVENTS):
         deliveries = _list_deliveries(event, webhooks[event.tenant_id])
         rows += deliveries
+        is_wanted = is_wanted or bool(deliveries)
         size_bytes += sum(len(delivery[-3]) for delivery in deliveries)
         if len(rows) >= STATEMENT_ROWS or size_bytes >= STATEMENT_BYTES:
             await transaction.execute(ENQUEUE, *(list(column) for column in zip(*rows, strict=True)))
             rows, size_bytes = [], 0
     if rows:
         await transaction.execute(ENQUEUE, *(list(column) for column in zip(*rows, strict=True)))
+    return is_wanted
 
 
 def _list_deliveries(event: Event, webhooks: Sequence[Mapping[str, Any]]) -> list[Delivery]:
