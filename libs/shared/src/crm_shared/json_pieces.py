@@ -38,16 +38,20 @@ async def _write(value: Any, levels: int) -> AsyncIterator[bytes]:
 
 def _list_parts(value: object, levels: int) -> Iterator[bytes]:
     """Yield the parts of `value`'s text, each written when it is asked for; what is JSON already stays as it is."""
-    if isinstance(value, JsonText):
-        yield value
-    elif levels == 0 or not isinstance(value, dict | list | tuple):
-        yield to_json(value)
+    if levels == 0 or isinstance(value, JsonText) or not isinstance(value, dict | list | tuple):
+        yield _write_whole(value)
     elif isinstance(value, dict):
         yield b"{"
         for number, (name, held) in enumerate(value.items()):
             yield (b"," if number else b"") + to_json(name) + b":"
             yield from _list_parts(held, levels - 1)
         yield b"}"
+    elif levels == 1:  # most of a long answer: each item is one part, with what stands before it
+        before = b"["
+        for item in value:
+            yield before + _write_whole(item)
+            before = b","
+        yield b"]" if value else b"[]"
     else:
         yield b"["
         for number, item in enumerate(value):
@@ -55,3 +59,7 @@ def _list_parts(value: object, levels: int) -> Iterator[bytes]:
                 yield b","
             yield from _list_parts(item, levels - 1)
         yield b"]"
+
+
+def _write_whole(value: object) -> bytes:
+    return value if isinstance(value, JsonText) else to_json(value)
