@@ -1,44 +1,29 @@
 -- == ADMIN, bucket=won
 SELECT d.deal_id AS id, d.created_at, d.name, d.owner_id, b.stage_id AS stage_before, b.status AS status_before, b.amount AS amount_before, b.currency AS currency_before, a.stage_id AS stage_after, a.status AS status_after, a.amount AS amount_after, a.currency AS currency_after
 FROM (
-    SELECT p.deal_id
+    SELECT *
     FROM deal_periods p
     WHERE p.tenant_id = $1
-      AND p.pipeline_id = $2
-      AND p.status = 'OPEN'
       AND p.valid_from <= $3
       AND p.valid_to > $3
-      AND p.valid_to <= $4 UNION SELECT p.deal_id
+      AND p.valid_to <= $4 OFFSET 0) b FULL
+JOIN (
+    SELECT *
     FROM deal_periods p
     WHERE p.tenant_id = $1
-      AND p.pipeline_id = $2
-      AND p.status = 'OPEN'
       AND p.valid_from > $3
       AND p.valid_from <= $4
-      AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
+      AND (p.valid_to > $4 OR p.valid_to IS NULL) OFFSET 0) a ON a.deal_id = b.deal_id
+CROSS JOIN LATERAL (
+    SELECT COALESCE(b.deal_id, a.deal_id) AS deal_id
+    WHERE b.status = 'OPEN'
+      AND b.pipeline_id = $2 OR a.status = 'OPEN'
+      AND a.pipeline_id = $2 OFFSET 0) t
 CROSS JOIN LATERAL (
     SELECT d.*
     FROM deal_facts d
     WHERE d.tenant_id = $1
       AND d.deal_id = t.deal_id OFFSET 0) d
-LEFT JOIN LATERAL (
-    SELECT p.*
-    FROM deal_periods p
-    WHERE p.tenant_id = $1
-      AND p.deal_id BETWEEN t.deal_id
-      AND t.deal_id
-    ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
-  AND b.valid_to > $3
-  AND b.valid_to <= $4
-LEFT JOIN LATERAL (
-    SELECT p.*
-    FROM deal_periods p
-    WHERE p.tenant_id = $1
-      AND p.deal_id BETWEEN t.deal_id
-      AND t.deal_id
-    ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
-  AND a.valid_from <= $4
-  AND (a.valid_to > $4 OR a.valid_to IS NULL)
 LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
 LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_a (currency, rate) ON worth_a.currency = a.currency
 CROSS JOIN LATERAL (
@@ -91,44 +76,29 @@ FROM (
     UNION ALL (
         SELECT d.deal_id AS id, d.created_at, d.name, d.owner_id, b.stage_id AS stage_before, b.status AS status_before, b.amount AS amount_before, b.currency AS currency_before, a.stage_id AS stage_after, a.status AS status_after, a.amount AS amount_after, a.currency AS currency_after
         FROM (
-            SELECT p.deal_id
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from <= $3
               AND p.valid_to > $3
-              AND p.valid_to <= $4 UNION SELECT p.deal_id
+              AND p.valid_to <= $4 OFFSET 0) b FULL
+        JOIN (
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from > $3
               AND p.valid_from <= $4
-              AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
+              AND (p.valid_to > $4 OR p.valid_to IS NULL) OFFSET 0) a ON a.deal_id = b.deal_id
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(b.deal_id, a.deal_id) AS deal_id
+            WHERE b.status = 'OPEN'
+              AND b.pipeline_id = $2 OR a.status = 'OPEN'
+              AND a.pipeline_id = $2 OFFSET 0) t
         CROSS JOIN LATERAL (
             SELECT d.*
             FROM deal_facts d
             WHERE d.tenant_id = $1
               AND d.deal_id = t.deal_id OFFSET 0) d
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
-          AND b.valid_to > $3
-          AND b.valid_to <= $4
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
-          AND a.valid_from <= $4
-          AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_a (currency, rate) ON worth_a.currency = a.currency
         CROSS JOIN LATERAL (
@@ -177,44 +147,29 @@ FROM (
     (
         SELECT d.deal_id AS id, d.created_at, d.name, d.owner_id, b.stage_id AS stage_before, b.status AS status_before, b.amount AS amount_before, b.currency AS currency_before, a.stage_id AS stage_after, a.status AS status_after, a.amount AS amount_after, a.currency AS currency_after
         FROM (
-            SELECT p.deal_id
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from <= $3
               AND p.valid_to > $3
-              AND p.valid_to <= $4 UNION SELECT p.deal_id
+              AND p.valid_to <= $4 OFFSET 0) b FULL
+        JOIN (
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from > $3
               AND p.valid_from <= $4
-              AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
+              AND (p.valid_to > $4 OR p.valid_to IS NULL) OFFSET 0) a ON a.deal_id = b.deal_id
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(b.deal_id, a.deal_id) AS deal_id
+            WHERE b.status = 'OPEN'
+              AND b.pipeline_id = $2 OR a.status = 'OPEN'
+              AND a.pipeline_id = $2 OFFSET 0) t
         CROSS JOIN LATERAL (
             SELECT d.*
             FROM deal_facts d
             WHERE d.tenant_id = $1
               AND d.deal_id = t.deal_id OFFSET 0) d
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
-          AND b.valid_to > $3
-          AND b.valid_to <= $4
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
-          AND a.valid_from <= $4
-          AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_a (currency, rate) ON worth_a.currency = a.currency
         CROSS JOIN LATERAL (
@@ -236,44 +191,29 @@ FROM (
     UNION ALL (
         SELECT d.deal_id AS id, d.created_at, d.name, d.owner_id, b.stage_id AS stage_before, b.status AS status_before, b.amount AS amount_before, b.currency AS currency_before, a.stage_id AS stage_after, a.status AS status_after, a.amount AS amount_after, a.currency AS currency_after
         FROM (
-            SELECT p.deal_id
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from <= $3
               AND p.valid_to > $3
-              AND p.valid_to <= $4 UNION SELECT p.deal_id
+              AND p.valid_to <= $4 OFFSET 0) b FULL
+        JOIN (
+            SELECT *
             FROM deal_periods p
             WHERE p.tenant_id = $1
-              AND p.pipeline_id = $2
-              AND p.status = 'OPEN'
               AND p.valid_from > $3
               AND p.valid_from <= $4
-              AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
+              AND (p.valid_to > $4 OR p.valid_to IS NULL) OFFSET 0) a ON a.deal_id = b.deal_id
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(b.deal_id, a.deal_id) AS deal_id
+            WHERE b.status = 'OPEN'
+              AND b.pipeline_id = $2 OR a.status = 'OPEN'
+              AND a.pipeline_id = $2 OFFSET 0) t
         CROSS JOIN LATERAL (
             SELECT d.*
             FROM deal_facts d
             WHERE d.tenant_id = $1
               AND d.deal_id = t.deal_id OFFSET 0) d
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) b ON b.valid_from <= $3
-          AND b.valid_to > $3
-          AND b.valid_to <= $4
-        LEFT JOIN LATERAL (
-            SELECT p.*
-            FROM deal_periods p
-            WHERE p.tenant_id = $1
-              AND p.deal_id BETWEEN t.deal_id
-              AND t.deal_id
-            ORDER BY p.deal_id, p.valid_from OFFSET 0) a ON a.valid_from > $3
-          AND a.valid_from <= $4
-          AND (a.valid_to > $4 OR a.valid_to IS NULL)
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
         LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_a (currency, rate) ON worth_a.currency = a.currency
         CROSS JOIN LATERAL (

@@ -29,31 +29,25 @@ WHERE_KEPT = """
        AND ($5::uuid[] IS NULL OR p.owner_id = ANY ($5)) AND """
 
 # The others had a period that ended between, or one that began between and lasted, in the pipeline and open. `b` and
-# `a` are such a deal as it was at either end, whatever it was then; nothing where there was no such deal. $6 and $7
-# tell what currencies were worth at the start, for amounts to be compared by. Each deal is looked up, so that it costs
-# what changed, however many deals there are. As a range of one deal, in the order that only the index of deals has:
-# to a planner without statistics the indexes of moments would look as good, and lead to all that there is.
+# `a` are such a deal as it was at either end, whatever it was then and wherever; nothing where there was no such deal.
+# $6 and $7 tell what currencies were worth at the start, for amounts to be compared by. Both are read by their moments,
+# all that changed between, and each deal that is asked for is looked up: it costs what changed, however many there are.
 FROM_CHANGED = """
-      FROM (SELECT p.deal_id
+      FROM (SELECT *
               FROM deal_periods p
-             WHERE p.tenant_id = $1 AND p.pipeline_id = $2 AND p.status = 'OPEN'
-               AND p.valid_from <= $3 AND p.valid_to > $3 AND p.valid_to <= $4
-             UNION
-            SELECT p.deal_id
+             WHERE p.tenant_id = $1 AND p.valid_from <= $3 AND p.valid_to > $3 AND p.valid_to <= $4
+            OFFSET 0) b
+      FULL JOIN (
+            SELECT *
               FROM deal_periods p
-             WHERE p.tenant_id = $1 AND p.pipeline_id = $2 AND p.status = 'OPEN'
-               AND p.valid_from > $3 AND p.valid_from <= $4 AND (p.valid_to > $4 OR p.valid_to IS NULL)) t
+             WHERE p.tenant_id = $1 AND p.valid_from > $3 AND p.valid_from <= $4
+               AND (p.valid_to > $4 OR p.valid_to IS NULL)
+            OFFSET 0) a ON a.deal_id = b.deal_id
+     CROSS JOIN LATERAL (
+        SELECT COALESCE(b.deal_id, a.deal_id) AS deal_id
+         WHERE b.status = 'OPEN' AND b.pipeline_id = $2 OR a.status = 'OPEN' AND a.pipeline_id = $2
+        OFFSET 0) t
      CROSS JOIN LATERAL (SELECT d.* FROM deal_facts d WHERE d.tenant_id = $1 AND d.deal_id = t.deal_id OFFSET 0) d
-      LEFT JOIN LATERAL (
-        SELECT p.* FROM deal_periods p WHERE p.tenant_id = $1 AND p.deal_id BETWEEN t.deal_id AND t.deal_id
-         ORDER BY p.deal_id, p.valid_from
-        OFFSET 0) b
-        ON b.valid_from <= $3 AND b.valid_to > $3 AND b.valid_to <= $4
-      LEFT JOIN LATERAL (
-        SELECT p.* FROM deal_periods p WHERE p.tenant_id = $1 AND p.deal_id BETWEEN t.deal_id AND t.deal_id
-         ORDER BY p.deal_id, p.valid_from
-        OFFSET 0) a
-        ON a.valid_from > $3 AND a.valid_from <= $4 AND (a.valid_to > $4 OR a.valid_to IS NULL)
       LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_b (currency, rate) ON worth_b.currency = b.currency
       LEFT JOIN unnest($6::text[], $7::numeric[]) AS worth_a (currency, rate) ON worth_a.currency = a.currency
      CROSS JOIN LATERAL (
