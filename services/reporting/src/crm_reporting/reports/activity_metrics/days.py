@@ -5,6 +5,7 @@ between a midnight of the zone and the nearer end of the day: there facts are re
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from crm_reporting.reports.activity_visibility import ANY_KIND, IN_WINDOW, ActivityScope
@@ -14,7 +15,10 @@ from crm_reporting.reports.zone_days import ZoneDays
 from crm_reporting.row_arrays import to_columns
 from crm_shared.database import Connection, Where
 from crm_shared.event_loop_turns import in_turns
+from crm_shared.local_days import day_of
 
+FEW_DAYS: Final = timedelta(days=400)
+"""Of which each is looked at, before rows are; of more it is worked out row by row."""
 PIECE_ROWS: Final = 2_000
 """Days of reps, read without letting others have the event loop: a year of 300 reps has a hundred thousand."""
 
@@ -28,7 +32,7 @@ BY_DAY: Final = """
            sum(c.meetings::integer) AS meetings, sum(c.notes::integer) AS notes,
            sum(c.tasks_done::integer) AS tasks_done
       FROM ({counted}) c
-     WHERE c.date BETWEEN $6 AND $7
+     WHERE c.date BETWEEN {first} AND {last}
      GROUP BY c.date, c.user_id
     HAVING (sum(c.calls::integer), sum(c.emails::integer), sum(c.meetings::integer), sum(c.notes::integer),
             sum(c.tasks_done::integer)) <> (0, 0, 0, 0, 0)
@@ -36,6 +40,9 @@ BY_DAY: Final = """
 
 NOON: Final = "((r.done_day + time '12:00') AT TIME ZONE 'UTC')"
 """A sum is at home in the zone's day that this lies in."""
+OWN_DAY: Final = "r.done_day"
+ONE_DAY: Final = timedelta(days=1)
+MIDDAY: Final = time(12, tzinfo=UTC)
 OF_DAYS: Final = """
     SELECT {home} AS date, r.user_id, r.calls, r.emails, r.meetings, r.notes, r.tasks_done
       FROM activity_rollup r
@@ -53,11 +60,12 @@ MOVED_TYPES: Final = ("date", "date", "uuid", *["bigint"] * 5)
 # home, the later at its beginning, so that nothing is missed. What an edge holds of its own day's home is passed over.
 AT_EDGES: Final = """
     WITH days AS (
-        SELECT DISTINCT r.done_day, {home} AS home
-          FROM activity_rollup r
-         WHERE r.tenant_id = $1 AND r.done_day BETWEEN ($2::timestamptz AT TIME ZONE 'UTC')::date
-                                                   AND ($3::timestamptz AT TIME ZONE 'UTC')::date
-           AND {of_rolled}
+        SELECT r.done_day, {home} AS home
+          FROM (SELECT DISTINCT r.done_day
+                  FROM activity_rollup r
+                 WHERE r.tenant_id = $1 AND r.done_day BETWEEN ($2::timestamptz AT TIME ZONE 'UTC')::date
+                                                           AND ($3::timestamptz AT TIME ZONE 'UTC')::date
+                   AND {of_rolled}) r
     ), edges AS MATERIALIZED (
         SELECT d.home, e.begins_at, e.ends_at
           FROM (SELECT d.home, d.done_day::timestamp AT TIME ZONE 'UTC' AS begins_at,
@@ -104,26 +112,29 @@ OF_FACTS: Final = """
 
 async def count_days(connection: Connection, scope: ActivityScope, window: Window) -> list[dict[str, Any]]:
     """Count by day and rep, in that order: the report's items."""
-    where, days = _begin(scope, window)
-    where.parameters += [window.first_day, window.last_day]
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    ends = {"first": where.number(window.first_day), "last": where.number(window.last_day)}
     if scope.is_of_all:
         moved = to_columns(await _find_moved(connection, scope, window), width=len(MOVED_TYPES))
         arrays = [f"{where.number(column)}::{type_}[]" for column, type_ in zip(moved, MOVED_TYPES, strict=True)]
         of_users = scope.of_users(where, "r.user_id")
-        counted = OF_DAYS.format(home=days.day_of(NOON), of_users=of_users, moved=", ".join(arrays))
+        is_plain = _are_days_their_own(window, scope.time_zone)
+        home = OWN_DAY if is_plain else ZoneDays(where, scope.time_zone).day_of(NOON)
+        counted = OF_DAYS.format(home=home, of_users=of_users, moved=", ".join(arrays))
     else:
         seen = scope.select_seen(where, ANY_KIND, IN_WINDOW)
-        date = days.day_of(DONE_AT)
+        date = ZoneDays(where, scope.time_zone).day_of(DONE_AT)
         counted = OF_FACTS.format(
             **scope.seek(where)._asdict(), seen=seen, done_at=ACTIVITY_DONE_AT, date=date, kinds=KINDS
         )
-    rows = await connection.fetch(BY_DAY.format(counted=counted), *where.parameters)
+    rows = await connection.fetch(BY_DAY.format(counted=counted, **ends), *where.parameters)
     return [_to_day(row) async for row in in_turns(rows, at_once=PIECE_ROWS)]
 
 
 async def _find_moved(connection: Connection, scope: ActivityScope, window: Window) -> list[tuple[Any, ...]]:
     """Count what lies between midnights, by the day whose sum it is in, the day that it belongs to, and user."""
-    where, days = _begin(scope, window)
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    days = ZoneDays(where, scope.time_zone)  # the zone is $4
     of_rolled, of_users = scope.of_users(where, "r.user_id"), scope.of_users(where, "f.user_id")
     dates = {"home": days.day_of(NOON), "date": days.day_of(DONE_AT)}
     statement = AT_EDGES.format(**dates, of_rolled=of_rolled, of_users=of_users, kinds=KINDS)
@@ -133,11 +144,13 @@ async def _find_moved(connection: Connection, scope: ActivityScope, window: Wind
     return [tuple(row) for row in rows]
 
 
+def _are_days_their_own(window: Window, time_zone: str) -> bool:
+    """Return whether each day's noon of UTC lies in the zone's day of the same date, as it does but in the far east."""
+    if window.last_day - window.first_day > FEW_DAYS:
+        return False
+    days = (window.first_day + number * ONE_DAY for number in range(-1, (window.last_day - window.first_day).days + 2))
+    return all(day_of(datetime.combine(day, MIDDAY), time_zone) == day for day in days)
+
+
 def _to_day(row: Mapping[str, Any]) -> dict[str, Any]:
     return dict(row)
-
-
-def _begin(scope: ActivityScope, window: Window) -> tuple[Where, ZoneDays]:
-    """Begin the parameters of a statement: $4 is the time zone, $6 comes next."""
-    where = Where(scope.caller.tenant_id, window.begin, window.end)
-    return where, ZoneDays(where, scope.time_zone)
