@@ -1,6 +1,6 @@
 """Days cut into stretches: where each begins, and what sums by days of UTC lack at the cuts."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -74,3 +74,11 @@ def test_without_any_rate_all_time_is_one_stretch() -> None:
     stretches = Stretches((), "Europe/Berlin")
     assert (stretches.cuts, stretches.edges) == ([], [])
     assert stretches.first_day_of(0) == date(1900, 1, 1)
+
+
+@given(st.sets(days, max_size=6), st.sampled_from(ZONES), days)
+def test_a_day_is_told_by_its_date_as_by_its_noon(rate_days: set[date], zone: str, day: date) -> None:
+    stretches = cut_at_rates({*rate_days, day}, zone)
+    for near in (day - ONE_DAY, day, day + ONE_DAY):
+        noon = datetime.combine(near, time(12), UTC)
+        assert sum(home <= near for home in stretches.home_days) == find(stretches.cuts, noon)

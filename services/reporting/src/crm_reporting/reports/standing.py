@@ -12,7 +12,7 @@ from uuid import UUID
 
 from crm_reporting.reports.closings.stretches import Stretches
 from crm_reporting.reports.scope import Scope
-from crm_shared.access import Permission
+from crm_reporting.reports.seen_owners import seek_sums
 from crm_shared.database import Connection, Where
 
 STOOD: Final = """
@@ -30,8 +30,6 @@ ROLLED: Final = """
      WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
 OF_MONTHS: Final = "r.is_month AND r.first_day < $6::date AND "
 OF_DAYS: Final = "NOT r.is_month AND r.first_day >= $6::date AND r.first_day < $5::date AND "
-OF_ALL: Final = "r.is_of_all AND r.owner_id IS NULL"
-OF_OWNERS: Final = "NOT r.is_of_all"
 
 # One probe for each period's deal, whatever the planner knows of the rows.
 SINCE_MIDNIGHT: Final = """
@@ -74,7 +72,6 @@ SHARED: Final = """
 VALUES: Final = """{sign}, {sign} * COALESCE(p.amount <> 0, false)::int, {sign} * COALESCE(p.amount, 0),
            {sign} * extract(epoch FROM d.created_at), {sign} * extract(epoch FROM p.stage_changed_at)"""
 
-DAY_NOON: Final = "(r.closed_day + time '12:00') AT TIME ZONE 'UTC'"
 NOON: Final = "date_trunc('day', p.closed_at, 'UTC') + interval '12 hours'"
 
 
@@ -115,17 +112,18 @@ async def sum_open(connection: Connection, scope: Scope, moment: datetime) -> li
 async def sum_all(connection: Connection, scope: Scope, moment: datetime, stretches: Stretches) -> list[Standing]:
     """Add up all that there was at `moment`, closed deals in other currencies by the stretch in which they closed."""
     where = _begin(scope, moment)
-    cuts, currency = where.number(stretches.cuts), where.number(scope.currency)
-    bucket = "CASE WHEN {is_closed} AND {row}.currency <> {currency} THEN width_bucket({at}, {cuts}::timestamptz[]) END"
+    currency = where.number(scope.currency)
+    days, cuts = where.number(stretches.home_days) + "::date[]", where.number(stretches.cuts) + "::timestamptz[]"
+    bucket = "CASE WHEN {is_closed} AND {row}.currency <> {currency} THEN width_bucket({at}, {cuts}) END"
 
-    def to_bucket(row: str, is_closed: str, at: str) -> str:
+    def to_bucket(row: str, is_closed: str, at: str, cuts: str) -> str:
         return bucket.format(row=row, is_closed=is_closed, at=at, cuts=cuts, currency=currency)
 
     is_closed = "p.status <> 'OPEN'"
     numbers = _Numbers(
-        to_bucket("r", "NOT r.is_open", DAY_NOON),
-        to_bucket("p", is_closed, NOON),
-        to_bucket("p", is_closed, "p.closed_at"),
+        to_bucket("r", "NOT r.is_open", "r.closed_day", days),
+        to_bucket("p", is_closed, NOON, cuts),
+        to_bucket("p", is_closed, "p.closed_at", cuts),
     )
     parts = _list_parts(scope, where, numbers, of_sums="true", of_periods="true")
     if stretches.edges:
@@ -149,10 +147,7 @@ def _begin(scope: Scope, moment: datetime) -> Where:
 
 
 def _list_parts(scope: Scope, where: Where, numbers: _Numbers, *, of_sums: str, of_periods: str) -> list[str]:
-    sees_all = scope.caller.can(Permission.SEE_ALL)
-    rolled = where.fork().add_sql(of_sums)
-    rolled.add_sql(OF_OWNERS if scope.owner_ids or not sees_all else OF_ALL)
-    [seen] = scope.list_branches(rolled, "r.owner_id", contact_id=None, filtered_column="r.held_by")
+    seen = seek_sums(where, scope, held_by="r.held_by") + " AND " + of_sums
     values = VALUES.format(sign="p.sign")
     owned, *shared = scope.list_branches(
         where.fork().add_sql(of_periods), "d.owner_id", contact_id="d.contact_id", filtered_column="p.owner_id"

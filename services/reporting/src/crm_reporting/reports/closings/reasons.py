@@ -5,7 +5,7 @@ from typing import Final
 from crm_reporting.reports.closings.figures import ClosedGroup
 from crm_reporting.reports.closings.stretches import cut_window
 from crm_reporting.reports.scope import Scope, Window
-from crm_shared.access import Permission
+from crm_reporting.reports.seen_owners import seek_sums
 from crm_shared.database import Connection
 
 MAX_REASONS: Final = 1_000
@@ -18,14 +18,11 @@ COUNTED: Final = """
            (sum(sum(c.deal_count)) OVER ())::bigint AS closed_in_all
       FROM ("""
 ROLLED: Final = """
-    SELECT width_bucket((r.closed_day + time '12:00') AT TIME ZONE 'UTC', $3::timestamptz[]) AS number, r.lost_reason,
-           r.deal_count
+    SELECT width_bucket(r.closed_day, $6::date[]) AS number, r.lost_reason, r.deal_count
       FROM loss_rollup r
      WHERE r.tenant_id = $1 AND r.pipeline_id = $2
        AND r.closed_day BETWEEN ({first}::timestamptz AT TIME ZONE 'UTC')::date
                             AND ({last}::timestamptz AT TIME ZONE 'UTC')::date AND {seen}"""
-OF_ALL: Final = "r.is_of_all AND r.owner_id IS NULL"
-OF_OWNERS: Final = "NOT r.is_of_all"
 # As of closings: a fact at an edge is taken from where its day's sum went to, and put where it belongs.
 AT_EDGES: Final = """
     UNION ALL
@@ -55,11 +52,10 @@ async def count_reasons(connection: Connection, scope: Scope, window: Window) ->
     """Count the deals that were lost in the window by reason, the most frequent ones first."""
     stretches = cut_window(window, scope.time_zone, by_month=False, rate_days=())
     edges = stretches.edges
-    where = scope.where(stretches.cuts, [edge.begin for edge in edges], [edge.end for edge in edges])
+    begins, edge_ends = [edge.begin for edge in edges], [edge.end for edge in edges]
+    where = scope.where(stretches.cuts, begins, edge_ends, stretches.home_days)
     ends = {"first": where.number(window.begin), "last": where.number(window.end)}
-    sees_all = scope.caller.can(Permission.SEE_ALL)
-    rolled = where.fork().add_sql(OF_OWNERS if scope.owner_ids or not sees_all else OF_ALL)
-    [of_days] = scope.list_branches(rolled, "r.owner_id", contact_id=None)
+    of_days = seek_sums(where, scope)
     of_edges, *of_shares = scope.list_branches(where.fork(), "d.owner_id", contact_id="d.contact_id")
     statement = COUNTED + ROLLED.format(seen=of_days, **ends) + AT_EDGES.format(seen=of_edges)
     statement += "".join(SHARED.format(seen=seen, **ends) for seen in of_shares)

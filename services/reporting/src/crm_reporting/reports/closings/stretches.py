@@ -17,6 +17,7 @@ from crm_shared.time_window import FIRST_DAY
 
 ONE_DAY: Final = timedelta(days=1)
 NOON: Final = timedelta(hours=12)
+NOON_TIME: Final = time(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Stretches:
         """The instants at which a stretch begins, and the one at which the last is over."""
         begins = [end_of_day(day - ONE_DAY, self.time_zone) for day in self.first_days]
         return begins if self.end is None else [*begins, self.end]
+
+    @cached_property
+    def home_days(self) -> list[date]:
+        """For each cut the first day of UTC whose noon is not before it: days are told apart without their noons."""
+        cuts = [cut.astimezone(UTC) for cut in self.cuts]
+        return [cut.date() if cut.time() <= NOON_TIME else cut.date() + ONE_DAY for cut in cuts]
 
     @cached_property
     def edges(self) -> list[Edge]:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from crm_reporting.reports.closings.figures import ClosedSum
 from crm_reporting.reports.closings.stretches import Stretches
 from crm_reporting.reports.scope import Scope
+from crm_reporting.reports.seen_owners import seek_sums
 from crm_shared.access import Permission
 from crm_shared.access.visibility import governed_by
 from crm_shared.database import Connection, Where
@@ -16,12 +17,10 @@ COUNTED: Final = """
            sum(c.total_amount) AS total_amount, sum(c.total_cycle_s) AS total_cycle_s
       FROM ("""
 ROLLED: Final = """
-    SELECT width_bucket((r.closed_day + time '12:00') AT TIME ZONE 'UTC', $3::timestamptz[]) AS number, r.owner_id,
-           r.stage_id, r.status, r.currency, r.deal_count, r.valued_count, r.total_amount, r.total_cycle_s
+    SELECT width_bucket(r.closed_day, $8::date[]) AS number, r.owner_id, r.stage_id, r.status, r.currency,
+           r.deal_count, r.valued_count, r.total_amount, r.total_cycle_s
       FROM closing_rollup r
      WHERE r.tenant_id = $1 AND r.pipeline_id = $2 AND """
-OF_ALL: Final = "r.is_of_all AND r.owner_id IS NULL"
-OF_OWNERS: Final = "NOT r.is_of_all"
 
 EACH_STRETCH: Final = "c.number"
 # Where rates change, what is in the report's own currency stays in the stretch that its day's sum went to. So it is
@@ -146,6 +145,7 @@ def _begin(scope: Scope, stretches: Stretches) -> Where:
         [edge.end for edge in edges],
         [edge.is_of_rates for edge in edges],
         scope.currency,
+        stretches.home_days,
     )
 
 
@@ -159,9 +159,7 @@ def _compose(
     number: str = EACH_STRETCH,
 ) -> str:
     sees_all = scope.caller.can(Permission.SEE_ALL)
-    needs_owners = by_owner or bool(scope.owner_ids) or not sees_all
-    rolled = where.fork().add_sql(OF_OWNERS if needs_owners else OF_ALL).add_sql(parts.of_days)
-    [of_days] = scope.list_branches(rolled, "r.owner_id", contact_id=None)
+    of_days = seek_sums(where, scope, by_owner=by_owner) + " AND " + parts.of_days
     [of_edges] = scope.list_branches(where.fork().add_sql(parts.of_edges), "d.owner_id", contact_id=None)
     stage_id = "d.stage_id" if by_stage else "NULL::uuid"
     statement = COUNTED.format(
