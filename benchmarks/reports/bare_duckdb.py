@@ -39,6 +39,11 @@ QUERIES: Final[Mapping[str, str]] = {
     "forecast": "SELECT date_trunc('month', CASE status WHEN 'OPEN' THEN close_date ELSE closed_at END) AS m, stage_id,"
     " currency, count(*), sum(amount) FROM facts WHERE status <> 'LOST' AND (CASE status WHEN 'OPEN' THEN close_date"
     " ELSE closed_at END) >= date_trunc('month', now()::timestamp) GROUP BY ALL",
+    "forecast as of": "SELECT date_trunc('month', CASE status WHEN 'OPEN' THEN close_date ELSE closed_at END) AS m,"
+    " stage_id, currency, count(*), sum(amount) FROM periods WHERE valid_from <= now()::timestamp - INTERVAL 90 DAY"
+    " AND (valid_to > now()::timestamp - INTERVAL 90 DAY OR valid_to IS NULL) AND status <> 'LOST' AND (CASE status"
+    " WHEN 'OPEN' THEN close_date ELSE closed_at END) >= date_trunc('month', now()::timestamp - INTERVAL 90 DAY)"
+    " GROUP BY ALL",
     "movement": "SELECT b.status, a.status, b.currency, count(*), sum(b.amount), sum(a.amount) FROM"
     " (SELECT * FROM periods WHERE valid_from <= now()::timestamp - INTERVAL 7 DAY AND"
     " (valid_to > now()::timestamp - INTERVAL 7 DAY OR valid_to IS NULL)) b FULL JOIN"

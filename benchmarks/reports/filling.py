@@ -14,6 +14,7 @@ from crm_reporting.closings.losses import SUM_UP as SUM_UP_LOSSES
 from crm_reporting.closings.store import SUM_UP as SUM_UP_CLOSINGS
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.emails.recount import REMAKE as LINK_EMAILS
+from crm_reporting.history.forecasts import SUM_UP as SUM_UP_FORECASTS
 from crm_reporting.history.sums import SUM_UP as SUM_UP_PERIODS
 from crm_reporting.stays.store import REMAKE
 from crm_reporting.store import SUM_UP
@@ -112,7 +113,15 @@ ACTIVITIES: Final = """
 """
 TABLES: Final = ("deal_facts", "stage_transitions", "deal_periods", "activity_facts")
 SUMS: Final = (
-    *("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
+    *(
+        "deal_rollup",
+        "closing_rollup",
+        "period_rollup",
+        "forecast_rollup",
+        "stage_stays",
+        "stay_rollup",
+        "activity_rollup",
+    ),
     *("loss_rollup", "handed_over_wins", "email_contacts", "received_emails", "sent_emails", "exchange_rates"),
 )
 LONG_S: Final = 3600.0
@@ -170,5 +179,6 @@ async def _fill(
     await loader.execute(ACTIVITIES, tenant_id, deals // 2, owner_ids, timeout=LONG_S)
     await loader.execute(RATES, tenant_id)
     await loader.execute(SUM_UP, timeout=LONG_S)
-    for statement in (SUM_UP_CLOSINGS, SUM_UP_LOSSES, SUM_UP_PERIODS, SUM_UP_DAYS, *REMAKE, *REMAKE_WINS, *LINK_EMAILS):
+    sums = (SUM_UP_CLOSINGS, SUM_UP_LOSSES, SUM_UP_PERIODS, SUM_UP_FORECASTS, SUM_UP_DAYS)
+    for statement in (*sums, *REMAKE, *REMAKE_WINS, *LINK_EMAILS):
         await loader.execute(statement, None, timeout=LONG_S)

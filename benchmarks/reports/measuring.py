@@ -27,6 +27,7 @@ def list_cases(now: datetime) -> Iterator[tuple[str, str, dict[str, str]]]:
     yield "pipeline", "pipeline", {}
     yield "pipeline as of", "pipeline", {"as_of": ago[90]}
     yield "forecast", "forecast", {}
+    yield "forecast as of", "forecast", {"as_of": ago[90]}
     yield "movement", "movement", {"from": ago[7]}
     yield "conversion", "conversion", window
     yield "stage-age", "stage-age", {}

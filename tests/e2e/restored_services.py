@@ -112,6 +112,7 @@ class Side:
                 "pipelines",
                 "closing_rollup",
                 "loss_rollup",
+                "forecast_rollup",
                 "period_rollup",
                 "stay_rollup",
                 "handed_over_wins",

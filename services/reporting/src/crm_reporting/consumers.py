@@ -14,6 +14,7 @@ from crm_reporting.emails.store import link_emails
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
 from crm_reporting.history import sums as history_sums
+from crm_reporting.history.forecasts import add_forecasts
 from crm_reporting.history.lost import forget_deal_versions, forget_stage_versions, leave_out_lost
 from crm_reporting.stays import store as stay_store
 from crm_reporting.wins.store import make_wins
@@ -67,13 +68,14 @@ async def project_deals(batch: list[Event], database: Database) -> None:
         forgotten = await forget_deal_versions(transaction, lost)
         await store.save_transitions(transaction, leave_out_lost(transitions, lost))
         versions_left = leave_out_lost(versions, lost)
-        periods = await history_store.save_deal_versions(transaction, versions_left, changes.former, forgotten)
+        history = await history_store.save_deal_versions(transaction, versions_left, changes.former, forgotten)
         deals = [fact[:2] for fact in facts]
         await make_wins(transaction, deals)
         await stay_store.make_stays(transaction, deals)
         await closing_store.add_closings(transaction, changes.closings)
         await add_losses(transaction, changes.losses)
-        await history_sums.add_periods(transaction, periods)
+        await history_sums.add_periods(transaction, history.periods)
+        await add_forecasts(transaction, history.forecasts)
         await store.note_progress(transaction, batch)
 
 

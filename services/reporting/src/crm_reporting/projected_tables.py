@@ -85,6 +85,7 @@ PROJECTIONS: Final = (
             ProjectedTable("deal_versions", ("tenant_id", "deal_id", "version"), is_republished=True, record="deal_id"),
             ProjectedTable("deal_periods", ("tenant_id", "deal_id", "valid_from"), record="deal_id"),
             ProjectedTable("period_rollup"),
+            ProjectedTable("forecast_rollup"),
             ProjectedTable("handed_over_wins", ("tenant_id", "deal_id"), record="deal_id"),
         ),
     ),

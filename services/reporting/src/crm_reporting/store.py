@@ -11,6 +11,7 @@ from crm_reporting.activities.sums import recount_days
 from crm_reporting.closings import losses
 from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
 from crm_reporting.emails.recount import relink_emails
+from crm_reporting.history.forecasts import recount_forecasts
 from crm_reporting.history.sums import FormerFact, recount_periods
 from crm_reporting.projections import DealFact, KnownContact, KnownPipeline, StageTransition
 from crm_reporting.row_arrays import to_columns
@@ -205,6 +206,7 @@ async def recount(transaction: Transaction) -> None:
     await recount_closings(transaction)
     await losses.recount_losses(transaction)
     await recount_periods(transaction)
+    await recount_forecasts(transaction)
     await remake_stays(transaction)
     await remake_wins(transaction)
     await recount_days(transaction)

@@ -11,6 +11,7 @@ from crm_reporting.closings import losses
 from crm_reporting.closings.store import COLUMNS, RECOMPUTED
 from crm_reporting.emails import recount as emails
 from crm_reporting.exclusive_turns import Turn
+from crm_reporting.history import forecasts
 from crm_reporting.history import sums as periods
 from crm_reporting.stays import store as stays
 from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
@@ -48,7 +49,11 @@ FIND_DIFFERENCES: Final = (
     + periods.RECOMPUTED
     + "), perioded AS (SELECT "
     + periods.COLUMNS
-    + " FROM period_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), redone AS ("
+    + " FROM period_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), reforecast AS ("
+    + forecasts.RECOMPUTED
+    + "), forecast AS (SELECT "
+    + forecasts.COLUMNS
+    + " FROM forecast_rollup WHERE $1::uuid IS NULL OR tenant_id = $1), redone AS ("
     + activities.RECOMPUTED
     + "), done AS (SELECT "
     + activities.COLUMNS
@@ -98,6 +103,14 @@ FIND_DIFFERENCES: Final = (
             (TABLE perioded EXCEPT ALL TABLE reperioded)) AS different
      GROUP BY tenant_id
      UNION ALL
+    SELECT tenant_id, 'forecast_rollup',
+           count(DISTINCT (pipeline_id, is_of_all, is_month, owner_id, closes_on, first_day, held_by, stage_id,
+                           currency))
+      FROM ((TABLE reforecast EXCEPT ALL TABLE forecast)
+             UNION ALL
+            (TABLE forecast EXCEPT ALL TABLE reforecast)) AS different
+     GROUP BY tenant_id
+     UNION ALL
     SELECT tenant_id, 'activity_rollup', count(DISTINCT (done_day, user_id))
       FROM ((TABLE redone EXCEPT ALL TABLE done)
              UNION ALL
@@ -143,6 +156,7 @@ REMEDIES: Final = {
     "closing_rollup": "`crm-reporting recount` makes the sums anew",
     "loss_rollup": "`crm-reporting recount` makes the sums anew",
     "period_rollup": "`crm-reporting recount` makes the sums anew",
+    "forecast_rollup": "`crm-reporting recount` makes the sums anew",
     "activity_rollup": "`crm-reporting recount` makes the sums anew",
     "handed_over_wins": "`crm-reporting recount` makes these rows anew",
     **dict.fromkeys(emails.COLUMNS, "`crm-reporting recount` finds anew what answers each e-mail"),

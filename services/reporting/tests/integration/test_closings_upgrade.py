@@ -31,9 +31,9 @@ ADD_ENTRIES: Final = """
 """
 ADD_PERIODS: Final = """
     INSERT INTO deal_periods (tenant_id, deal_id, valid_from, valid_to, pipeline_id, stage_id, stage_changed_at, status,
-                              closed_at, amount, currency, owner_id)
+                              closed_at, amount, currency, owner_id, close_date)
     SELECT d.tenant_id, d.deal_id, p.valid_from, p.valid_to, d.pipeline_id, d.stage_id, d.created_at, p.status,
-           CASE WHEN p.status <> 'OPEN' THEN d.closed_at END, d.amount, d.currency, d.pipeline_id
+           CASE WHEN p.status <> 'OPEN' THEN d.closed_at END, d.amount, d.currency, d.pipeline_id, '2026-12-24'
       FROM deal_facts d
      CROSS JOIN LATERAL (
         VALUES ('OPEN', d.created_at, d.closed_at), (d.status, d.closed_at, d.closed_at + interval '40 days')
@@ -83,4 +83,15 @@ async def test_an_upgrade_sums_up_what_closed_before(postgres_admin_dsn: str) ->
                  FROM period_rollup WHERE is_of_all AND is_month AND is_open AND first_day = '2026-11-01'"""
         )
         assert tuple(of_november) == (3, Decimal(3 + 6 + 9))
+        forecasts = await upgrade.admin.fetch(
+            """SELECT closes_on::text, first_day::text, stage_id IS NULL, deal_count, total_amount
+                 FROM forecast_rollup WHERE is_of_all AND is_month ORDER BY 1, 2, 3"""
+        )
+        assert [tuple(row) for row in forecasts] == [
+            ("2026-11-02", "2026-11-01", True, 1, Decimal(1)),
+            ("2026-11-02", "2026-12-01", True, -1, Decimal(-1)),
+            ("2026-11-03", "2026-11-01", True, 2, Decimal(4 + 7)),
+            ("2026-11-03", "2026-12-01", True, -2, Decimal(-4 - 7)),
+            ("2026-12-01", "2026-11-01", False, 3, Decimal(3 + 6 + 9)),
+        ]
         assert await upgrade.admin.fetchval("SELECT count(*) FROM pg_policy WHERE polname = 'owner_repairs'") == 0

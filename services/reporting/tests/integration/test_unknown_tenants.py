@@ -19,6 +19,7 @@ from crm_reporting.closings.losses import recount_losses
 from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
 from crm_reporting.emails.recount import relink_emails
+from crm_reporting.history.forecasts import recount_forecasts
 from crm_reporting.history.sums import recount_periods
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.stays.store import remake_stays
@@ -82,7 +83,8 @@ ACTIVITIES: Final = """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
-    *("handed_over_wins", "loss_rollup", "email_contacts", "received_emails", "sent_emails"),
+    *("handed_over_wins", "loss_rollup", "forecast_rollup"),
+    *("email_contacts", "received_emails", "sent_emails"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -146,6 +148,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await recount_closings(transaction)
         await recount_losses(transaction)
         await recount_periods(transaction)
+        await recount_forecasts(transaction)
         await remake_stays(transaction)
         await remake_wins(transaction)
         await recount_days(transaction)

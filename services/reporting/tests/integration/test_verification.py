@@ -42,7 +42,7 @@ async def log_call(reporting: Reporting, tenant: SeededTenant) -> PublishedRecor
     return called
 
 
-SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "stage_stays", "stay_rollup")
+SUMS: Final = ("deal_rollup", "closing_rollup", "period_rollup", "forecast_rollup", "stage_stays", "stay_rollup")
 
 
 @pytest.fixture
@@ -91,6 +91,8 @@ async def test_what_is_right_differs_in_nothing(
             1,
         ),
         ("DELETE FROM period_rollup WHERE tenant_id = $1 AND NOT is_open AND is_of_all", "period_rollup", 2),
+        ("UPDATE forecast_rollup SET total_amount = 7 WHERE tenant_id = $1 AND is_of_all", "forecast_rollup", 2),
+        ("DELETE FROM forecast_rollup WHERE tenant_id = $1 AND NOT is_of_all", "forecast_rollup", 2),
     ],
 )
 async def test_what_is_wrong_is_seen(
@@ -118,7 +120,7 @@ async def test_a_period_that_is_wrong_is_seen_and_its_sums_with_it(
     await execute(reporting, statement, tenant)
     [periods, *made] = await find(reporting, tenant)
     assert periods == Difference(tenant.id, "deal_periods", row_count)
-    assert {one.table for one in made} - {"handed_over_wins"} == {"period_rollup"}
+    assert {one.table for one in made} - {"handed_over_wins", "forecast_rollup"} == {"period_rollup"}
     await publish_anew(reporting, tenant, stories)
 
 
@@ -238,7 +240,7 @@ async def test_a_deal_whose_history_nobody_told_is_seen(reporting: Reporting, te
     story.create()
     await project_deals(story.events, reporting.database)
     await execute(reporting, "DELETE FROM deal_versions WHERE tenant_id = $1", tenant)
-    for kept in ("deal_periods", "period_rollup"):
+    for kept in ("deal_periods", "period_rollup", "forecast_rollup"):
         await execute(reporting, f"DELETE FROM {kept} WHERE tenant_id = $1", tenant)  # noqa: S608 - our own names
     assert [one.table for one in await find(reporting, tenant)] == ["deal_periods"]
     await project_deals([story.snapshot()], reporting.database)

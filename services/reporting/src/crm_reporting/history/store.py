@@ -4,9 +4,11 @@ Whoever writes here holds the deals' facts locked: two batches can't make one de
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from crm_reporting.history import forecasts
+from crm_reporting.history.forecasts import ForecastChange
 from crm_reporting.history.projections import DealVersion, StageVersion
 from crm_reporting.history.sums import LIST_SUMS, FormerFact, PeriodChange
 from crm_reporting.row_arrays import to_columns
@@ -101,8 +103,16 @@ MAKE_PERIODS: Final = (
           JOIN deal_periods p USING (tenant_id, deal_id)
          CROSS JOIN LATERAL (VALUES (-1, f.owner_id, f.created_at), (1, t.owner_id, t.created_at))
                AS s (sign, owner_id, created_at)
-    )"""  # noqa: S608 - texts of ours
+    ), periodic AS ("""  # noqa: S608 - texts of ours
     + LIST_SUMS.format(sides="sides")
+    + "), forecast AS ("
+    + forecasts.LIST_SUMS.format(sides="sides")
+    + """)
+    SELECT true AS is_of_periods, p.*, NULL::date AS closes_on FROM periodic p
+     UNION ALL
+    SELECT false, f.tenant_id, f.pipeline_id, f.is_of_all, f.is_month, f.owner_id, f.first_day, f.held_by, NULL,
+           f.stage_id, f.currency, NULL, f.deal_count, NULL, f.total_amount, NULL, NULL, f.closes_on
+      FROM forecast f"""
 )
 
 SAVE_STAGE_VERSIONS = """
@@ -127,27 +137,37 @@ FILL_IN_REMOVED_STAGES = """
 """
 
 
+class HistoryChanges(NamedTuple):
+    """What the periods that were made are to sums that come later on in the transaction."""
+
+    periods: list[PeriodChange]
+    forecasts: list[ForecastChange]
+
+
 async def save_deal_versions(
     transaction: Transaction,
     versions: Sequence[DealVersion],
     former: Sequence[FormerFact],
     forgotten: Sequence[tuple[UUID, UUID]] = (),
-) -> list[PeriodChange]:
+) -> HistoryChanges:
     """Write the versions that are not there yet, and make the periods of their deals anew.
 
     `versions` are sorted by key, one row each. `former`: deals whose facts were written and belong to another now.
     `forgotten`: deals of which versions were deleted, as (tenant, id).
-    Returns what it is to the periods' sums: for `add_periods`, later on.
+    Returns what it is to sums: for `add_periods` and `add_forecasts`, later on.
     """
     touched = [*(fact[:2] for fact in former), *forgotten]
     if versions:
         written = await transaction.fetch(SAVE_DEAL_VERSIONS, *to_columns(versions, width=len(DealVersion._fields)))
         touched += [(row["tenant_id"], row["deal_id"]) for row in written]
     if not touched:
-        return []
+        return HistoryChanges([], [])
     formerly = to_columns(former, width=len(FormerFact._fields))
     rows = await transaction.fetch(MAKE_PERIODS, *to_columns(touched, width=2), *formerly)
-    return [PeriodChange(*row) for row in rows]
+    return HistoryChanges(
+        [PeriodChange(*(row[name] for name in PeriodChange._fields)) for row in rows if row["is_of_periods"]],
+        [ForecastChange(*(row[name] for name in ForecastChange._fields)) for row in rows if not row["is_of_periods"]],
+    )
 
 
 async def save_stage_versions(transaction: Transaction, versions: Sequence[StageVersion]) -> None:

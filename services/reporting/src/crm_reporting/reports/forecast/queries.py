@@ -86,8 +86,11 @@ async def sum_months(connection: Connection, scope: Scope, window: Window) -> li
     return [MonthSum(**row) for row in rows]
 
 
-async def sum_past_months(connection: Connection, scope: Scope, window: Window) -> list[MonthSum]:
-    """Add up the deals that closed, or were to close, in the window as they were at the scope's moment."""
+async def sum_past_days(connection: Connection, scope: Scope, window: Window) -> list[MonthSum]:
+    """Add up the deals that closed, or were to close, in the window as they were at the scope's moment.
+
+    Every deal's past is read: of windows that begin and end with a month `past` adds up sums.
+    """
     where = scope.where(*(window.first_day, window.last_day, window.begin, window.end, scope.currency, scope.moment))
     past = PAST.format(closed_on=ZoneDays(where, scope.time_zone).day_of("p.closed_at"))
     branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id", filtered_column="p.owner_id")
