@@ -188,7 +188,7 @@ def _render_ours(arena: Arena, person: Person, kind: Kind, question: str) -> byt
 
 
 async def _render_theirs(target: Target, visibility: Visibility, kind: Kind, question: str) -> bytes:
-    """Write what the API would ask of Elasticsearch."""
+    """Write what the API asks of Elasticsearch, in one request: near words are for each field to find."""
     recorder: Any = Recorder()
     store, now = DocumentStore(recorder, target.prefix), datetime.now(UTC)
     if kind == "search":

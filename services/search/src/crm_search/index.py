@@ -7,11 +7,12 @@ from elastic_transport import ConnectionError as ElasticConnectionError
 from elasticsearch import AsyncElasticsearch, BadRequestError
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from crm_search import near_words
 from crm_search.settings import SearchSettings
 
 logger = structlog.get_logger(__name__)
 
-INDEX_VERSION: Final = 6
+INDEX_VERSION: Final = 7
 """The form of documents. Raise it with any change of what they hold or of how a field is indexed.
 
 `migrate` then registers a new index beside the live one; workers fill it from the rows and put it in the live one's
@@ -22,7 +23,8 @@ need no raise.
 # Text arrives folded and split (folding.py): what is left to do is to cut at spaces. No norms and no frequencies, as
 # scores are tiers (matching.py) that must not shift between two pages of one walk.
 _WORDS: Final = {"type": "text", "analyzer": "whitespace", "norms": False, "index_options": "docs"}
-_PREFIXED: Final = _WORDS | {"index_prefixes": {"min_chars": 2, "max_chars": 6}}
+_COUNTED: Final = _WORDS | {"copy_to": near_words.ALL_WORDS}
+_PREFIXED: Final = _COUNTED | {"index_prefixes": {"min_chars": 2, "max_chars": 6}}
 _KEYWORD: Final = {"type": "keyword"}
 _RELATED: Final = {"properties": {"words": _PREFIXED, "owner_id": _KEYWORD, "shared_user_ids": _KEYWORD}}
 
@@ -43,7 +45,8 @@ MAPPING: Final[dict[str, Any]] = {
         "stage_id": _KEYWORD,
         "status": _KEYWORD,
         "exact": _KEYWORD | {"ignore_above": 1000},
-        "title": _WORDS,
+        near_words.ALL_WORDS: _WORDS,
+        "title": _COUNTED,
         "title_starts": _WORDS,
         "details": _PREFIXED,
         "body": _PREFIXED,

@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Final
 
 from crm_search.folding import MAX_START_CHARS, Word, list_name_keys
+from crm_search.near_words import MIN_START_TYPO_CHARS, NOTHING_KNOWN, NearWords
 from crm_search.phones import PhoneQuery
 from crm_search.query_words import MIN_TYPO_CHARS, Asked, count_typos, list_other_names, list_words, read_query
 from crm_search.store import NEAREST_WORDS, Query, Visibility
 
 MIN_SUGGEST_TYPO_CHARS: Final = 3
-MIN_START_TYPO_CHARS: Final = 5
-"""Half a word with a typo in it says little when it is short: `acme` must not find every `ace`."""
 
 OLDEST: Final = 0.7
 SCORE_PRECISION: Final = 1e-5
@@ -45,10 +44,20 @@ Clause = Callable[[Word], Query]
 FieldClause = Callable[[str], Query]
 
 
-def to_search_query(text: str, *, phone: PhoneQuery | None, visibility: Visibility, now: datetime) -> Query:
-    """Build the query of GET /v1/search: each tier asks for every word, in more and more places."""
+def to_search_query(
+    text: str,
+    *,
+    phone: PhoneQuery | None,
+    visibility: Visibility,
+    now: datetime,
+    near: NearWords = NOTHING_KNOWN,
+) -> Query:
+    """Build the query of GET /v1/search: each tier asks for every word, in more and more places.
+
+    `near`: what the index has near the words, where that is known; each field is asked for the rest.
+    """
     asked = read_query(text)
-    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(asked, visibility) if asked else [])]
+    tiers = [*_phone_tiers(phone), *_exact_tiers(text), *(_word_tiers(asked, visibility, near) if asked else [])]
     return with_recency(_best_of(tiers), now)
 
 
@@ -103,7 +112,7 @@ def _nickname_tier(asked: Sequence[Asked]) -> list[Query]:
     return [_tier(NICKNAMES, _every(asked, lambda word: _any_of(_called(word))))]
 
 
-def _word_tiers(asked: Sequence[Asked], visibility: Visibility) -> list[Query]:
+def _word_tiers(asked: Sequence[Asked], visibility: Visibility, near: NearWords) -> list[Query]:
     def in_details(word: Word) -> Query:
         return _any_of([*_called(word), _prefix("details", word), *_phone_part(word)])
 
@@ -114,13 +123,13 @@ def _word_tiers(asked: Sequence[Asked], visibility: Visibility) -> list[Query]:
         return _any_of([in_related(word), _prefix("body", word)])
 
     def with_typos(word: Word) -> Query:
-        return _any_of([in_body(word), *_typos_anywhere(word, visibility)])
+        return _any_of([in_details(word), *_typos_anywhere(word, visibility, near)])
 
     tiers = [
         _tier(ALL_WORDS, _every(asked, _is_word)),
         _tier(ALL_STARTS, _every(asked, _starts)),
         *_nickname_tier(asked),
-        _tier(TYPOS, _every(asked, lambda word: _any_of([*_called(word), *_title_typos(word)]))),
+        _tier(TYPOS, _every(asked, lambda word: _any_of([*_called(word), *_title_typos(word, near)]))),
         _tier(DETAILS, _every(asked, in_details)),
         _tier(RELATED, _every(asked, in_related)),
         _tier(BODY, _every(asked, in_body)),
@@ -176,37 +185,41 @@ def _related_to(name: str, visibility: Visibility, clause: FieldClause) -> Query
     return {"bool": {"filter": [query, _any_of(seen)]}}
 
 
-def _title_typos(word: Word) -> list[Query]:
+def _title_typos(word: Word, near: NearWords) -> list[Query]:
     typos = count_typos(word)
     if not typos:
         return []
-    found = [_fuzzy("title", word, typos)]
+    found = [_near("title", word, typos, near)]
     if len(word.text) >= MIN_START_TYPO_CHARS:
-        found.append(_fuzzy("title_starts", word, 1))
+        found.append(_near("title_starts", word, 1, near))
     return found
 
 
-def _typos_anywhere(word: Word, visibility: Visibility) -> list[Query]:
+def _typos_anywhere(word: Word, visibility: Visibility, near: NearWords) -> list[Query]:
+    """Look everywhere beyond titles and details for a word as it stands, and everywhere with typos in it."""
     typos = count_typos(word)
-    if not typos or word.is_run:  # beyond titles there are only pieces of a run
-        return _title_typos(word)
-    return [
-        *_title_typos(word),
-        _fuzzy("details", word, typos),
-        *_related(visibility, lambda field: _fuzzy(field, word, typos)),
-        _fuzzy("body", word, typos),
-    ]
+
+    def clause(field: str) -> Query:
+        as_typed = _prefix(field, word)
+        # Beyond titles there are only pieces of a run.
+        return _any_of([as_typed, _near(field, word, typos, near)]) if typos and not word.is_run else as_typed
+
+    elsewhere = [*_related(visibility, clause), clause("body")]
+    return [*_title_typos(word, near), *([clause("details")] if typos and not word.is_run else []), *elsewhere]
 
 
 def _suggest_typos(word: Word) -> list[Query]:
     typos = count_typos(word)
     if not word.is_run and len(word.text) >= MIN_SUGGEST_TYPO_CHARS and word.text.isalpha():
         typos = max(1, typos)
-    return [_fuzzy("title_starts", word, typos)] if typos else []
+    return [_near("title_starts", word, typos, NOTHING_KNOWN)] if typos else []
 
 
-def _fuzzy(field: str, word: Word, typos: int) -> Query:
+def _near(field: str, word: Word, typos: int, near: NearWords) -> Query:
     text = word.text[:MAX_START_CHARS] if field == "title_starts" else word.text
+    known = near.find(field, text, typos)
+    if known is not None:
+        return {"terms": {field: known}}
     # The default keeps the 50 best of all tenants' words.
     options = {"value": text, "fuzziness": typos, "prefix_length": 1, "rewrite": NEAREST_WORDS}
     return {"fuzzy": {field: options}}

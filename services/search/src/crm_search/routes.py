@@ -12,7 +12,9 @@ from crm_search.dependency import Store
 from crm_search.filters import to_filters
 from crm_search.freshness import IndexFreshness, read_freshness
 from crm_search.matching import to_search_query, to_suggest_query
+from crm_search.near_words import list_reaches
 from crm_search.phones import parse_phone
+from crm_search.query_words import read_query
 from crm_search.read_your_writes import parse_positions, wait_for
 from crm_search.schemas import NameType, RecordType, SearchPage, SearchQuery, Suggestions, SuggestQuery
 from crm_search.settings import SearchSettings
@@ -39,9 +41,10 @@ async def search(query: Annotated[SearchQuery, Query()], context: Context, store
     async with context.database.read(context.caller.tenant_id) as connection:
         visibility = await queries.load_visibility(connection, context.caller)
         phone = parse_phone(query.q, await queries.load_region(connection, context.caller))
+    near = await store.find_near_words(context.caller.tenant_id, list_reaches(read_query(query.q)))
     found = await store.search(
         visibility,
-        to_search_query(query.q, phone=phone, visibility=visibility, now=walk.now),
+        to_search_query(query.q, phone=phone, visibility=visibility, now=walk.now, near=near),
         filters=filters,
         types=[one.value for one in query.type],
         after=walk.after,

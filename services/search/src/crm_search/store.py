@@ -13,6 +13,7 @@ from elastic_transport import ConnectionTimeout
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from crm_search.bulk import Write, describe, read_rejection, to_away, to_portions
+from crm_search.near_words import LACKING, NOTHING_KNOWN, NearWords, Reach, read_near_words, to_suggesters
 from crm_shared.bus import DependencyUnavailable
 from crm_shared.refusals import Unavailable
 from crm_shared.telemetry.spans import begin_call
@@ -175,6 +176,20 @@ class DocumentStore:
             )
         )
         return {hit["_id"]: hit["_version"] for hit in answer["hits"]["hits"]}
+
+    async def find_near_words(self, tenant_id: UUID, reaches: Sequence[Reach]) -> NearWords:
+        """Return what is near in the words of all tenants; nothing while a document lacks them. Raises Unavailable."""
+        if not reaches:
+            return NOTHING_KNOWN
+        asked: dict[str, Any] = {"query": LACKING, "suggest": to_suggesters(reaches), "size": 0, "track_total_hits": 1}
+        # Seldom is the same asked twice between two refreshes: nothing of it is kept.
+        asked |= {"request_cache": False, "preference": str(tenant_id)}
+        with begin_call(f"search {self._alias}", self._describe("search")):
+            try:
+                answer = await _answering(self._client.search(index=self._alias, **asked))
+            except QueryRefused:
+                return NOTHING_KNOWN  # an index of before, which `migrate` has not given the field yet
+        return read_near_words(answer)
 
     async def search(
         self,
