@@ -68,10 +68,52 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_variable_goes_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "dsn").write_text("from the file")
+    (tmp_path / "dsn").write_text("postgresql://from.the.file")
     monkeypatch.setenv("CRM_DEALS_WORKER_DSN_FILE", str(tmp_path / "dsn"))
-    monkeypatch.setenv("CRM_DEALS_WORKER_DSN", "from the variable")
-    assert _value_of(load("republish"), "worker_dsn") == "from the variable"
+    monkeypatch.setenv("CRM_DEALS_WORKER_DSN", "postgresql://from.the.variable")
+    assert _value_of(load("republish"), "worker_dsn") == "postgresql://from.the.variable"
+
+
+@pytest.mark.parametrize(
+    ("dsn", "message"),
+    [
+        ("hush", "begins neither with postgresql:// nor"),
+        ("mysql://deals:hush@host/crm_deals", "begins neither with postgresql:// nor"),
+        ("postgresql://deals:hush@host:port/crm_deals", "a port is no number"),
+        ("postgresql://deals:hush@host:65536/crm_deals", "a port is no number"),
+        ("postgresql://deals:hush@one:5432,two:/crm_deals", "a port is no number"),
+        ("postgresql://deals:hu[sh@host/crm_deals", "it is no URL"),
+        ("postgresql://deals:hu\u2100sh@host/crm_deals", "it is no URL"),
+        ("postgresql://deals:hu/sh@host:5432/crm_deals", "/ ? # [ ] are written as %2F"),
+    ],
+)
+def test_a_dsn_that_leads_nowhere_is_named_and_not_shown(
+    dsn: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else an API would run, wait for its database and never be ready."""
+    monkeypatch.setenv("CRM_DEALS_DSN", dsn)
+    with pytest.raises(typer.Exit) as ended:
+        load("api")
+    assert ended.value.exit_code == 2
+    printed = capsys.readouterr().err
+    assert "CRM_DEALS_DSN: " in printed
+    assert message in printed
+    assert "hu" not in printed
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgres://host",
+        "postgresql://deals:h%2Fu@host:5432/crm_deals?sslmode=verify-full",
+        "postgresql://deals@[::1]:5432/crm_deals",
+        "postgresql://deals@one:5432,two:5433/crm_deals?target_session_attrs=read-write",
+        "postgresql://deals@/crm_deals?host=/var/run/postgresql",
+    ],
+)
+def test_every_way_to_write_a_database_is_taken(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_DEALS_DSN", dsn)
+    assert _value_of(load("api"), "dsn") == dsn
 
 
 def test_a_secret_that_can_not_be_read_is_named(

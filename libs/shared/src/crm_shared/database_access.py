@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from crm_shared.service_registry import find_service
+
+MAX_PORT: Final = 65535
+RESERVED: Final = "/ ? # [ ] are written as %2F %3F %23 %5B %5D"
 
 DSNS: Final[Mapping[str, Sequence[str]]] = {
     "api": ("dsn",),
@@ -24,6 +28,24 @@ DSNS: Final[Mapping[str, Sequence[str]]] = {
     "create-tenant": ("dsn",),
     "bi": ("admin_dsn", "dsn"),
 }
+
+
+def explain_wrong_dsn(dsn: str) -> str | None:
+    """Say why a DSN leads to no database, in none of its words, which may be a password's; None if it may lead there.
+
+    Several hosts may stand in it, separated by commas; and none, where `?host=` names a socket's folder.
+    """
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:  # its words quote the DSN
+        return f"it is no URL; in a password, {RESERVED}"
+    if parts.scheme not in {"postgresql", "postgres"}:
+        return "it begins neither with postgresql:// nor with postgres://"
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        _, colon, port = place.rpartition("]")[2].rpartition(":")
+        if colon and not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+            return f"a port is no number from 1 to {MAX_PORT}; in a password, {RESERVED}"
+    return None
 
 
 def list_dsns(service: str, entry_point: str) -> Sequence[str]:

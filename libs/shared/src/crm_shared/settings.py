@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import AnyUrl, Field, SecretStr, model_validator
+from pydantic import AnyUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from crm_shared.contracts.topics import COMPACTION_LAG_S
+from crm_shared.database_access import explain_wrong_dsn
 from crm_shared.edge_settings import EdgeSettings
 from crm_shared.kafka_access import KafkaAccess, SaslMechanism, SecurityProtocol
 from crm_shared.service_registry import SERVICES
@@ -159,6 +160,17 @@ class ServiceSettings(EdgeSettings):
                 check_hostname=self.kafka_check_hostname,
             ),
         )
+
+    @field_validator("dsn", "worker_dsn", "owner_dsn", "admin_dsn", "read_dsn", check_fields=False)
+    @classmethod
+    def _require_database(cls, given: SecretStr | None) -> SecretStr | None:
+        """Refuse at the start what leads nowhere: it would be waited for as a database that is away."""
+        if given is None or given == NOT_GIVEN:
+            return given
+        wrong = explain_wrong_dsn(given.get_secret_value())
+        if wrong is not None:
+            raise ValueError(wrong)
+        return given
 
     @model_validator(mode="after")
     def _require_clients(self) -> Self:
