@@ -1,14 +1,15 @@
-"""No text of a request comes in by a way of its own: all of it in NFC, and single lines without control characters."""
+"""No field of a request is read in a way of its own: texts in NFC, lines without controls, numbers as JSON has them."""
 
 import importlib
 import json
 import pkgutil
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, StrictBool, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from crm_shared.http.ids import CanonicalIds
@@ -55,8 +56,7 @@ def list_kinds(kind: type[Any]) -> Iterator[type[Any]]:
 
 def accepts(field: FieldInfo, value: object) -> bool:
     try:
-        kind: Any = Annotated[field.annotation, field]
-        TypeAdapter(kind).validate_python(value)
+        TypeAdapter(field.rebuild_annotation()).validate_python(value)
     except ValidationError:
         return False
     return True
@@ -131,3 +131,51 @@ def test_bodies_are_read_in_two_ways_only() -> None:
 @pytest.mark.parametrize("text", [ShortText, LongText])
 def test_what_is_no_request_is_brought_to_nfc_by_its_model(text: Any) -> None:
     assert TypeAdapter(text).validate_python("Cafe\u0301") == "Caf\u00e9"
+
+
+ODD_NUMBERS = ("1_0", "٣", "\uff13", "+3", " 3", "3e0")
+ODD_BOOLEANS = ("yes", "off", "1", 1)
+TEXTS = {"size"}
+"""A company's is such as `51-200`, and may be sent as a number."""
+
+IN_FORMS = {"dry_run"}
+"""Of an upload, whose parts are text, as an address is."""
+
+
+def list_loose_fields(models: Iterable[Any], odd: Sequence[object], right: object) -> set[str]:
+    """List what takes the right one and an odd one too. Parameters of addresses are text: `true` there is a word."""
+    return {
+        f"{model.__module__}.{model.__name__}.{name}"
+        for model in models
+        for name, field in model.model_fields.items()
+        if name not in READ_LATER | TEXTS and accepts(field, right) and any(accepts(field, each) for each in odd)
+    }
+
+
+def test_a_number_is_read_as_it_is_written_and_no_other_way() -> None:
+    load_all()
+    requests = [model for model in list_kinds(BaseModel) if model.model_config.get("extra") == "forbid"]
+    ours = [model for model in requests if model.__module__.startswith("crm_")]
+    assert list_loose_fields(ours, ODD_NUMBERS, 3) == set()
+
+
+def test_only_json_s_own_booleans_are_booleans_in_a_body() -> None:
+    load_all()
+    bodies = [model for model in list_kinds(RequestBody) if model.__module__.startswith("crm_")]
+    assert list_loose_fields(bodies, [True], 3) == set()
+    loose = list_loose_fields(bodies, ODD_BOOLEANS, right=True)
+    assert {name.rpartition(".")[2] for name in loose} == IN_FORMS
+
+
+def test_what_is_read_loosely_would_be_found() -> None:
+    class Bad(RequestBody):
+        count: int
+        amount: Decimal
+        active: bool
+        good: StrictBool
+
+    assert {name.rpartition(".")[2] for name in list_loose_fields([Bad], ODD_NUMBERS, 3)} == {"count", "amount"}
+    assert {name.rpartition(".")[2] for name in list_loose_fields([Bad], ODD_BOOLEANS, right=True)} == {
+        "active",
+        "count",
+    }

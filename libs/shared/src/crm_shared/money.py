@@ -54,5 +54,8 @@ def _require_decimal(value: object) -> object:
 CurrencyCode = Annotated[str, AfterValidator(_check_currency), Field(examples=["EUR"])]
 """An ISO 4217 code in capitals, of a currency with a minor unit."""
 
-Amount = Annotated[Decimal, BeforeValidator(_require_decimal), Field(max_digits=40, examples=["12500.00"])]
-"""A decimal string or JSON number; `to_amount` holds it against its currency."""
+DecimalNumber = Annotated[Decimal, BeforeValidator(_require_decimal)]
+"""A decimal string or JSON number."""
+
+Amount = Annotated[DecimalNumber, Field(max_digits=40, examples=["12500.00"])]
+"""What `to_amount` holds against its currency."""

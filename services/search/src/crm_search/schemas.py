@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from crm_search.passages import Where
 from crm_shared.contracts.states import DealStatus
 from crm_shared.http.ids import CanonicalIds
+from crm_shared.http.models import WholeNumber
 from crm_shared.text import to_line
 from crm_shared.time_window import InstantOrDay, begin_of, end_of
 
@@ -58,7 +59,7 @@ class SearchQuery(CanonicalIds):
     after: list[Position] = Field(
         default=[], max_length=50, description="Crm-Position of writes that the answer is to hold"
     )
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[WholeNumber, Field(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Field(max_length=1000)] = None
 
     @property
@@ -75,7 +76,7 @@ class SuggestQuery(BaseModel):
 
     q: Text
     type: Annotated[list[NameType], BeforeValidator(_split_commas), Field(max_length=20)] = []
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    limit: Annotated[WholeNumber, Field(ge=1, le=50)] = 10
 
 
 class Suggestion(BaseModel):

@@ -18,6 +18,7 @@ from crm_shared.text import to_line, to_name, to_nfc
 from crm_shared.time_window import to_day, to_instant
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _STARTS_AS_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}[^ ]*$", re.ASCII)
 
 
@@ -51,13 +52,24 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_require_instant), AfterValid
 Day = Annotated[date, BeforeValidator(_require_day), AfterValidator(to_day)]
 
 
+def _require_digits(value: object) -> object:
+    """Refuse what Python would read as a number and nobody means: `1_0`, digits of other scripts."""
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError("takes a whole number")
+    return value
+
+
+WholeNumber = Annotated[int, BeforeValidator(_require_digits)]
+"""Of an address, where all is text. In a body numbers and booleans are JSON's own: `strict`, StrictBool."""
+
+
 class PageQuery(CanonicalIds):
     """The parameters of every list. A list's own filters are added by inheriting."""
 
     # Trimmed as bodies are: a filter finds what a field stored of the same text.
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[WholeNumber, Field(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Field(max_length=1000)] = None
 
 

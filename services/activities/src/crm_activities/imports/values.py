@@ -6,20 +6,20 @@ Raises ValueError.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, time
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from crm_activities.activities.activity import ActivityType, CallOutcome, Direction, TaskPriority
 from crm_activities.activities.contacts import MOST_CONTACTS
 from crm_activities.use_cases.attachments import Attachments, to_files
-from crm_activities.use_cases.schemas import DurationS, Location, MessageId, ReferenceIds, Subject
+from crm_activities.use_cases.schemas import MOST_DURATION_S, Location, MessageId, ReferenceIds, Subject
 from crm_shared.features.imports.headers import fold
 from crm_shared.features.imports.moments import part_moment, read_moment
 from crm_shared.features.imports.value_forms import split_values
 from crm_shared.features.imports.values import read_id, read_short_text
-from crm_shared.http.models import Day, LongText
+from crm_shared.http.models import Day, LongText, WholeNumber
 
 ValueT = TypeVar("ValueT")
 
@@ -137,7 +137,9 @@ def read_message_ids(text: str, separator: str) -> tuple[str, ...]:
 
 
 _attachments = TypeAdapter(Attachments)
-_read_seconds = _reading(DurationS, "takes seconds, or hours and minutes such as 00:30")
+_read_seconds = _reading(
+    Annotated[WholeNumber, Field(ge=0, le=MOST_DURATION_S)], "takes seconds, or hours and minutes such as 00:30"
+)
 _read_references = _reading(ReferenceIds)
 
 READERS: Final[Mapping[str, Callable[[str], Any]]] = {

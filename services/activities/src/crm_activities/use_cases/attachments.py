@@ -29,7 +29,7 @@ class AttachmentBody(BaseModel):
     name: ShortText
     url: Annotated[LineText, StringConstraints(max_length=2000), AfterValidator(_require_address)]
     media_type: ShortText | None = None
-    size_bytes: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
+    size_bytes: Annotated[int, Field(ge=0, le=2**53 - 1, strict=True)] | None = None
 
 
 Attachments = Annotated[tuple[AttachmentBody, ...], Field(max_length=MOST_ATTACHMENTS)]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from crm_activities.activities.activity import ActivityType, CallOutcome, Direction, NewActivity, TaskPriority
 from crm_activities.activities.contacts import MOST_CONTACTS
@@ -34,7 +34,8 @@ ContactIds = Annotated[
 ]
 ReferenceIds = Annotated[tuple[MessageId, ...], Field(max_length=MOST_REFERENCES)]
 
-DurationS = Annotated[int, Field(ge=0, le=2**31 - 1, description="seconds; CALL and MEETING only")]
+MOST_DURATION_S = 2**31 - 1
+DurationS = Annotated[int, Field(ge=0, le=MOST_DURATION_S, strict=True, description="seconds; CALL and MEETING only")]
 Types = Annotated[tuple[ActivityType, ...], Field(max_length=20, description="may be repeated")]
 
 
@@ -54,7 +55,7 @@ class ActivityFields(RequestBody):
     priority: TaskPriority | None = Field(default=None, description="TASK only")
     message_id: MessageId | None = Field(default=None, description="EMAIL only: its Message-ID")
     reference_ids: ReferenceIds = Field(default=(), description="EMAIL only: Message-IDs it refers to, oldest first")
-    is_automatic: bool = Field(default=False, description="EMAIL only: no person wrote it")
+    is_automatic: StrictBool = Field(default=False, description="EMAIL only: no person wrote it")
     attachments: Attachments = ()
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from crm_contacts.directory.commands import CreateUser, EditTenant, EditUser
 from crm_contacts.directory.domain import NewUser
@@ -25,7 +25,7 @@ class EditTenantRequest(RequestBody):
     base_currency: CurrencyCode = Field(default="")
     time_zone: TimeZone = Field(default="")
     manager_scope: ManagerScope = Field(default="DIRECT")
-    auto_merge: Annotated[bool, Field(strict=True)] = False
+    auto_merge: StrictBool = False
     default_region: Region = Field(default="", description="country of phone numbers that name none")
 
     def to_command(self, *, caller: Caller, expected_version: tuple[int, ...] | None) -> EditTenant:
@@ -37,7 +37,7 @@ class CreateUserRequest(RequestBody):
     full_name: ShortText
     role: RoleName = Role.REP
     manager_id: UUID | None = None
-    active: Annotated[bool, Field(strict=True)] = True
+    active: StrictBool = True
     time_zone: TimeZone | None = Field(default=None, description="null: the tenant's")
 
     def to_command(self, caller: Caller) -> CreateUser:
@@ -51,7 +51,7 @@ class EditUserRequest(RequestBody):
     full_name: ShortText = Field(default="")
     role: RoleName = Field(default=Role.REP)
     manager_id: UUID | None = None
-    active: Annotated[bool, Field(strict=True)] = True
+    active: StrictBool = True
     time_zone: TimeZone | None = None
     successor_id: UUID | None = Field(
         default=None,

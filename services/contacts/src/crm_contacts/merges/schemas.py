@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool
 
 from crm_contacts.merges.commands import MergeContacts
 from crm_contacts.merges.domain import Choice
@@ -29,7 +29,7 @@ class MergeRequest(RequestBody):
 
     other_id: UUID
     choices: GivenChoices = Field(default={})
-    dry_run: bool = Field(default=False, description="show what would come of it, write nothing")
+    dry_run: StrictBool = Field(default=False, description="show what would come of it, write nothing")
 
     def to_command(
         self, contact_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None

@@ -20,7 +20,7 @@ from crm_shared.features.custom_fields.bodies import CustomDataChanges, NewCusto
 from crm_shared.features.custom_fields.listing import CustomFieldQuery
 from crm_shared.http.emptiness import asking_emptiness
 from crm_shared.http.equality import Equal
-from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText
+from crm_shared.http.models import Day, Instant, LongText, PageQuery, RequestBody, ShortText, WholeNumber
 from crm_shared.money import Amount, CurrencyCode
 
 
@@ -149,7 +149,7 @@ class DealList(DealFilters):
 class BoardQuery(PageQuery):
     """`stage_id` with `cursor` reads on in one column."""
 
-    limit: Annotated[int, Field(ge=1, le=200, description="deals per stage")] = 20
+    limit: Annotated[WholeNumber, Field(ge=1, le=200, description="deals per stage")] = 20
     stage_id: UUID | None = None
 
 

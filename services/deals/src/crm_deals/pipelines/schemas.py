@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from crm_deals.pipelines.commands import CreatePipeline, EditPipeline
 from crm_deals.pipelines.domain import MAX_STAGES, NewStage, StageKind
@@ -34,7 +34,7 @@ class StageRequest(RequestBody):
 class CreatePipelineRequest(RequestBody):
     name: ShortText
     stages: Annotated[list[StageRequest], Field(min_length=1, max_length=MAX_STAGES)]
-    is_default: bool = False
+    is_default: StrictBool = False
 
     def to_command(self, caller: Caller) -> CreatePipeline:
         return CreatePipeline(caller, self.name, [stage.to_new() for stage in self.stages], self.is_default)
@@ -44,8 +44,8 @@ class EditPipelineRequest(RequestBody):
     """Stages are changed one by one, by their own paths."""
 
     name: ShortText = Field(default="")
-    is_default: bool = False
-    archived: bool = Field(default=False, description="no new deals; refused while it holds open ones")
+    is_default: StrictBool = False
+    archived: StrictBool = Field(default=False, description="no new deals; refused while it holds open ones")
 
     def to_command(
         self, pipeline_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None

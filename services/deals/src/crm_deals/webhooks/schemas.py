@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from crm_deals.settings import DealsSettings
 from crm_deals.webhooks.addresses import to_url
@@ -64,7 +64,7 @@ class EditWebhookRequest(RequestBody):
     url: Url = Field(default="")
     event_types: EventTypes = Field(default=[])
     secret: Secret = Field(default="")
-    active: bool = Field(default=True, description="false keeps events and sends none; true sends them, in order")
+    active: StrictBool = Field(default=True, description="false keeps events and sends none; true sends them, in order")
 
     def to_command(
         self, webhook_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None, settings: DealsSettings

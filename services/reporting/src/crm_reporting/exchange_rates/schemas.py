@@ -5,23 +5,15 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from crm_reporting.exchange_rates.commands import SetExchangeRate
 from crm_shared.access import Caller
 from crm_shared.http.models import Day, PageQuery, RequestBody
-from crm_shared.money import CurrencyCode
-
-
-def _refuse_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("takes a decimal string or a number")  # noqa: TRY004 - pydantic wants a ValueError
-    return value
-
+from crm_shared.money import CurrencyCode, DecimalNumber
 
 Rate = Annotated[
-    Decimal,
-    BeforeValidator(_refuse_bool),
+    DecimalNumber,
     Field(gt=0, max_digits=24, decimal_places=12, examples=["0.9215"], description="base units for 1 unit"),
 ]
 

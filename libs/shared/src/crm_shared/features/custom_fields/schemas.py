@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 
 from crm_shared.access import Caller
 from crm_shared.features.custom_fields.commands import CreateCustomField, EditCustomField
@@ -16,7 +16,7 @@ from crm_shared.http.models import PageQuery, RequestBody, ShortText
 class OptionBody(RequestBody):
     value: Annotated[ShortText, Field(description="what records hold; never changes")]
     label: Annotated[ShortText | None, Field(description="what people read; the value unless given")] = None
-    retired: Annotated[bool, Field(description="records that hold it keep it, nobody new gets it")] = False
+    retired: Annotated[StrictBool, Field(description="records that hold it keep it, nobody new gets it")] = False
 
     def to_option(self) -> Option:
         return Option(self.value, self.label or self.value, self.retired)
@@ -38,12 +38,12 @@ class CreateCustomFieldRequest(RequestBody):
     label: ShortText
     field_type: FieldType
     options: OptionBodies = Field(default=[])
-    required: bool = False
+    required: StrictBool = False
     indexed: Annotated[
-        bool,
+        StrictBool,
         Field(description="an index for filters, ranges and order, built in the background; not of MULTI_SELECT"),
     ] = False
-    used_for_matching: Annotated[bool, Field(description="evidence when duplicates are looked for")] = False
+    used_for_matching: Annotated[StrictBool, Field(description="evidence when duplicates are looked for")] = False
 
     def to_command(self, caller: Caller) -> CreateCustomField:
         new = NewCustomField(
@@ -70,9 +70,9 @@ class EditCustomFieldRequest(RequestBody):
     label: ShortText = Field(default="")
     field_type: FieldType = Field(default=FieldType.TEXT)
     options: OptionBodies = Field(default=[])
-    required: bool = False
-    indexed: bool = False
-    used_for_matching: bool = False
+    required: StrictBool = False
+    indexed: StrictBool = False
+    used_for_matching: StrictBool = False
 
     def to_command(
         self, field_id: UUID, *, caller: Caller, expected_version: tuple[int, ...] | None
