@@ -138,9 +138,14 @@ async def test_a_pipeline_is_put_away_once_it_holds_no_open_deal(sales: Sales) -
     assert pipeline["id"] not in {item["id"] for item in await walk_pages(sales.rep, "/v1/pipelines")}
     assert [item["id"] for item in await walk_pages(sales.rep, "/v1/pipelines", archived=True)] == [pipeline["id"]]
     reopen = {"stage_id": pipeline["stages"][0]["id"]}
-    require_problem(
-        await sales.rep.post(f"/v1/deals/{deal['id']}/move", json=reopen), 422, "invalid-stage", "/stage_id"
-    )
+    move = f"/v1/deals/{deal['id']}/move"
+    problem = require_problem(await sales.rep.post(move, json=reopen), 422, "invalid-stage", "/stage_id")
+    assert problem["errors"][0]["detail"] == "is a stage of a pipeline that was put away"
+    assert require_ok(await sales.rep.post(move, json=won))["version"] == 3  # where it is: nothing changes
+    for item, detail in ((reopen, "is a stage of a pipeline that was put away"), (won, None)):
+        batch = {"mode": "update", "items": [{"id": deal["id"], **item}]}
+        [found] = require_ok(await sales.admin.post("/v1/deals/batch", json=batch), 207)["items"]
+        assert found.get("problem", {"errors": [{"detail": None}]})["errors"][0]["detail"] == detail
     require_problem(
         await sales.rep.post("/v1/deals", json={"name": "New", "pipeline_id": pipeline["id"]}),
         422,

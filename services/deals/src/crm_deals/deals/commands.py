@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from crm_deals.deals import domain, events, repository
-from crm_deals.deals.domain import Deal, InvalidStage, NewDeal
+from crm_deals.deals.domain import OF_PUT_AWAY, Deal, InvalidStage, NewDeal
 from crm_deals.deals.editing import apply_changes, fit_amount
 from crm_deals.deals.stage_choice import choose_first
 from crm_deals.pipelines import commands as pipelines
@@ -166,6 +166,9 @@ async def _load_transfer(transaction: Transaction, deal: Deal, command: EditDeal
         raise InvalidField.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
     stages = await pipeline_repository.find_move(transaction, command.caller.tenant_id, deal.stage_id, stage_id)
     if stage_id not in stages or stages[stage_id].pipeline_id != pipeline_id:
+        put_away = await pipeline_repository.find_put_away(transaction, command.caller.tenant_id, stage_id)
+        if put_away is not None and put_away.pipeline_id == pipeline_id:
+            raise InvalidStage.at("/stage_id", OF_PUT_AWAY)
         raise InvalidStage.at("/stage_id", "is not a stage of the pipeline")
     return stages[deal.stage_id], stages[stage_id]
 
@@ -180,7 +183,7 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
         require_version(deal.version, command.expected_version)
         stages = await pipeline_repository.find_move(transaction, caller.tenant_id, deal.stage_id, command.stage_id)
         if command.stage_id not in stages:
-            raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
+            stages |= await _find_own_put_away(transaction, caller.tenant_id, deal, command.stage_id)
         now = clock.now()
         decision = domain.move(
             deal,
@@ -195,6 +198,21 @@ async def move_deal(command: MoveDeal, unit_of_work: UnitOfWork, clock: Clock) -
             await repository.record_history(transaction, caller.tenant_id, caller.user_id, decision.events)
             await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
     return events.to_state(decision.deal)
+
+
+async def _find_own_put_away(
+    transaction: Transaction, tenant_id: UUID, deal: Deal, stage_id: UUID
+) -> dict[UUID, Stage]:
+    """Return the stage that a deal is in though its pipeline was put away: to move there is to stay.
+
+    Raises InvalidStage for any other.
+    """
+    stage = await pipeline_repository.find_put_away(transaction, tenant_id, stage_id)
+    if stage is None or stage.pipeline_id != deal.pipeline_id:
+        raise InvalidStage.at("/stage_id", "is not a stage of the deal's pipeline")
+    if stage_id != deal.stage_id:
+        raise InvalidStage.at("/stage_id", OF_PUT_AWAY)
+    return {stage_id: stage}
 
 
 def _list_references(named: Mapping[str, UUID | None]) -> list[Reference]:

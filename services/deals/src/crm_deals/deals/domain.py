@@ -36,6 +36,9 @@ class DuplicateExternalId(ValueTaken):
     slug, title, value = "duplicate-external-id", "The external id is taken", "external id"
 
 
+OF_PUT_AWAY = "is a stage of a pipeline that was put away"
+
+
 class PipelineArchived(Conflict):
     slug, title = "pipeline-archived", "The deal's pipeline was put away"
 

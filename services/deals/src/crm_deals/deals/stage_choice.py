@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from crm_deals.deals.domain import Deal, InvalidStage
+from crm_deals.deals.domain import OF_PUT_AWAY, Deal, InvalidStage
 from crm_deals.pipelines import repository as pipelines
 from crm_deals.pipelines.commands import load_default_stages
 from crm_deals.pipelines.domain import Stage, StageKind
@@ -38,7 +38,13 @@ class StageChoice:
             if pipeline_id not in {None, deal.pipeline_id}:
                 raise InvalidStage.at("/stage_id", "names the stage of the new pipeline that the deal goes to")
             return None
-        return self._stages[deal.stage_id], _require(self._usable, stage_id, pipeline_id or deal.pipeline_id)
+        here = self._stages[deal.stage_id]
+        wanted = self._stages.get(stage_id, here)
+        if stage_id == deal.stage_id and pipeline_id in {None, deal.pipeline_id}:
+            return here, here
+        if wanted not in self._usable and wanted.pipeline_id == (pipeline_id or deal.pipeline_id):
+            raise InvalidStage.at("/stage_id", OF_PUT_AWAY)
+        return here, _require(self._usable, stage_id, pipeline_id or deal.pipeline_id)
 
 
 def choose_first(stages: Sequence[Stage], pipeline_id: UUID | None, stage_id: UUID | None) -> Stage:

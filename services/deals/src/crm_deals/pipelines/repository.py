@@ -45,6 +45,13 @@ FIND_MOVE = """
 """
 
 
+FIND_PUT_AWAY = """
+    SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position
+      FROM stages s
+      JOIN pipelines p ON p.tenant_id = s.tenant_id AND p.id = s.pipeline_id AND p.archived
+     WHERE s.tenant_id = $1 AND s.id = $2
+"""
+
 HOLD_ALL_STAGES = """
     SELECT s.id, s.pipeline_id, s.name, s.win_probability, s.kind, s.rotting_days, s.position, s.archived, p.is_default
       FROM stages s
@@ -173,6 +180,12 @@ async def find_move(transaction: Transaction, tenant_id: UUID, from_id: UUID, to
     """Return the stages of a move by id; the one it goes to is missing when it is unknown or archived, else locked."""
     rows = await transaction.fetch(FIND_MOVE, tenant_id, from_id, to_id)
     return {row["id"]: to_stage(row) for row in rows}
+
+
+async def find_put_away(transaction: Transaction, tenant_id: UUID, stage_id: UUID) -> Stage | None:
+    """Return a stage that `find_move` leaves out because its pipeline was put away; None of any other."""
+    row = await transaction.fetchrow(FIND_PUT_AWAY, tenant_id, stage_id)
+    return None if row is None else to_stage(row)
 
 
 async def hold_all_stages(transaction: Transaction, tenant_id: UUID) -> list[HeldStage]:
