@@ -37,7 +37,10 @@ def _split_commas(value: object) -> object:
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
-    Field(description="of a long text the first words are looked for"),
+    Field(
+        description="words, with one typo from 4 letters and two from 8; one with digits in it as it stands."
+        " Of a long text the first words are looked for"
+    ),
 ]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(to_line)]
 Position = Annotated[str, StringConstraints(min_length=1, max_length=4000)]

@@ -11,7 +11,17 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from crm_search.folding import MAX_WORD_CHARS, digits_of, find_joined, find_units, find_words, fold_word, split_words
+from crm_search.folding import (
+    MAX_START_CHARS,
+    MAX_WORD_CHARS,
+    digits_of,
+    find_joined,
+    find_units,
+    find_words,
+    fold_word,
+    split_words,
+)
+from crm_search.near_words import MIN_START_TYPO_CHARS
 from crm_search.passages import Where
 from crm_search.phones import PhoneQuery, looks_like_phone
 from crm_search.query_words import allowed_typos, list_other_names, list_words, read_query
@@ -61,7 +71,7 @@ class SnippetCutter:
         self._phone = phone
         self._page_steps = PAGE_STEPS
         self._hit_steps = 0
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known: dict[tuple[str, bool], tuple[str, ...]] = {}
 
     def cut(self, passages: Sequence[tuple[Where, str]]) -> Snippet:
         """Return HTML-safe text of about 160 characters out of the passage that has most of the query's words."""
@@ -70,7 +80,7 @@ class SnippetCutter:
         best: _Passage | None = None
         found: dict[Where, set[str]] = {}
         for where, text in passages:
-            passage = self._look_into(text)
+            passage = self._look_into(text, is_title=where is Where.NAME)
             found.setdefault(where, set()).update(passage.found)
             if best is None or len(passage.found) > len(best.found):
                 best = passage
@@ -87,7 +97,7 @@ class SnippetCutter:
     def _asked(self) -> int:
         return len(self._words) + len(self._pieces)
 
-    def _look_into(self, text: str) -> _Passage:
+    def _look_into(self, text: str, *, is_title: bool) -> _Passage:
         if self._phone is not None and looks_like_phone(text) and _is_part(self._phone, digits_of(text).lstrip("0")):
             return _Passage(text, [(0, len(text))], {*self._words, *self._pieces, text})
         found: set[str] = set()
@@ -101,30 +111,30 @@ class SnippetCutter:
                 break
             if is_run:
                 spans += self._mark_run(text, start, end, found)
-            elif matching := self._match(fold_word(text[start : min(end, start + MAX_WORD_CHARS)])):
+            elif matching := self._match(fold_word(text[start : min(end, start + MAX_WORD_CHARS)]), is_title):
                 spans.append((start, end))
                 found.update(matching)
         else:
             self._hit_steps -= (len(text) - read) // CHARS_A_STEP
         if len(found) < self._asked and self._hit_steps > 0:
             self._hit_steps -= min(len(text), MAX_JOINED_CHARS) // CHARS_A_STEP
-            spans = _merge(sorted([*spans, *self._mark_joined(text[:MAX_JOINED_CHARS], found)]))
+            spans = _merge(sorted([*spans, *self._mark_joined(text[:MAX_JOINED_CHARS], found, is_title)]))
         return _Passage(text, spans, found)
 
-    def _match(self, word: str) -> tuple[str, ...]:
-        """Return the query's words that this one, folded, stands for."""
-        if word not in self._known:
+    def _match(self, word: str, is_title: bool) -> tuple[str, ...]:  # noqa: FBT001 - beside the word, part of the key
+        """Return the query's words that this one, folded, stands for; in a title its beginning may have a typo too."""
+        if (word, is_title) not in self._known:
             self._hit_steps -= len(self._words) + len(self._joined)
-            alike = [asked for asked in self._words if _matches(asked, word)]
+            alike = [asked for asked in self._words if _matches(asked, word) or (is_title and _begins(asked, word))]
             called = [self._called[word]] if word in self._called else []
             joined = [asked for text, words in self._joined.items() if _matches(text, word) for asked in words]
-            self._known[word] = tuple(dict.fromkeys([*alike, *called, *joined]))
-        return self._known[word]
+            self._known[word, is_title] = tuple(dict.fromkeys([*alike, *called, *joined]))
+        return self._known[word, is_title]
 
-    def _mark_joined(self, text: str, found: set[str]) -> Iterator[Span]:
+    def _mark_joined(self, text: str, found: set[str], is_title: bool) -> Iterator[Span]:  # noqa: FBT001
         """Find what was typed as one word, or joined in another way, in the words that a text joins."""
         for start, end in find_joined(text):
-            matching = self._match("".join(split_words(text[start:end]))[:MAX_WORD_CHARS])
+            matching = self._match("".join(split_words(text[start:end]))[:MAX_WORD_CHARS], is_title)
             if not found.issuperset(matching):
                 found.update(matching)
                 yield start, end
@@ -195,6 +205,15 @@ def _matches(asked: str, folded: str) -> bool:
         return True
     typos = allowed_typos(asked)
     return bool(typos) and folded[:1] == asked[:1] and OSA.distance(asked, folded, score_cutoff=typos) <= typos
+
+
+def _begins(asked: str, folded: str) -> bool:
+    """Return whether a word begins as asked but for a typo, which titles are found by (matching.py, `title_starts`)."""
+    if len(asked) < MIN_START_TYPO_CHARS or not allowed_typos(asked) or folded[:1] != asked[:1]:
+        return False
+    start = asked[:MAX_START_CHARS]
+    lengths = range(len(start) - 1, min(len(start) + 1, MAX_START_CHARS) + 1)
+    return any(OSA.distance(start, folded[:length], score_cutoff=1) <= 1 for length in lengths)
 
 
 def _render(passage: _Passage) -> str:

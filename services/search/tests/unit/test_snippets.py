@@ -34,6 +34,21 @@ def test_marks(query: str, text: str, expected: str) -> None:
     assert cut(query, *([text] if text else [])) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "text", "expected"),
+    [
+        ("hecoqav", "Xa Hecosavegare", "Xa <em>Hecosavegare</em>"),
+        ("hecsave", "Xa Hecosavegare", "Xa <em>Hecosavegare</em>"),
+        ("hexoqav", "Xa Hecosavegare", "Xa Hecosavegare"),
+        ("heqo", "Xa Hecosavegare", "Xa Hecosavegare"),
+        ("hecoqav7", "Xa Hecosavegare", "Xa Hecosavegare"),
+    ],
+)
+def test_a_title_s_word_may_begin_with_a_typo_as_it_is_found(query: str, text: str, expected: str) -> None:
+    assert SnippetCutter(query, None).cut([(Where.NAME, text)]).html == expected
+    assert cut(query, text) == text  # elsewhere it is not found so
+
+
 def test_the_passage_with_most_of_the_words_is_shown() -> None:
     passages = ["Call about prices", "She asked for volume discounts", "volume"]
     assert cut("volume discounts", *passages) == "She asked for <em>volume</em> <em>discounts</em>"
