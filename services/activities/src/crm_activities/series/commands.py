@@ -5,7 +5,6 @@ Locks are taken in one order: the series, contacts, its instances by id. So does
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,8 +14,9 @@ from crm_activities.activities import events
 from crm_activities.activities.activity import Activity
 from crm_activities.series import repository
 from crm_activities.series.domain import Series, begin_series, end_series
-from crm_activities.series.editing import Following, Scope, go_on, list_skipped, move_skipped, split
+from crm_activities.series.editing import Following, Scope, go_on, split
 from crm_activities.series.instances import read_start
+from crm_activities.series.rest import Rest, find_rest, hand_on
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Transaction
@@ -88,17 +88,15 @@ async def take_over(
     """Have the edited activity begin its new series, and the one that it was of end before it. Raises InvalidField."""
     if edited.series_id == before.series_id:
         return
-    now, skipped, ends_before = edited.updated_at, frozenset[str](), None
+    now, rest, is_going_on = edited.updated_at, Rest(), False
     if held is not None and before.recurrence_id is not None and before.recurrence is not None:
         going_on = await asyncio.to_thread(go_on, before.recurrence, held, before.recurrence_id)
-        if edited.recurrence == going_on:
-            ends_before = held.ends_before
-        skipped = await end_with(transaction, caller, held, later, before, now=now)
+        is_going_on = edited.recurrence == going_on
+        rest = await end_with(transaction, caller, held, later, before, now=now)
     if edited.recurrence is not None:
-        series = replace(await asyncio.to_thread(begin_series, edited, now=now), ends_before=ends_before)
+        series = await asyncio.to_thread(begin_series, edited, now=now)
         if held is not None and before.recurrence_id is not None:
-            moved = await asyncio.to_thread(move_skipped, held, series, skipped, before.recurrence_id)
-            series = replace(series, skipped=moved)
+            series = await asyncio.to_thread(hand_on, held, series, rest, before.recurrence_id, is_going_on=is_going_on)
         await repository.insert(transaction, caller.tenant_id, series)
 
 
@@ -110,22 +108,22 @@ async def end_with(
     last: Activity,
     *,
     now: datetime,
-) -> frozenset[str]:
-    """End a series before the instance `last` and delete those that follow, for whoever goes on to skip the others.
+) -> Rest:
+    """End a series before the instance `last` and delete those that follow, and tell what goes on of it.
 
     What is completed stays, and what the caller may not delete, which others have been given.
     """
     if held is None or last.recurrence_id is None:
-        return frozenset()
+        return Rest()
     owners = await list_visible_owners(transaction, caller)
     goes = [one for one in later if one.completed_at is None and (owners is None or one.user_id in owners)]
     deleted = await repository.list_deleted(transaction, caller.tenant_id, held.id, last.id)
-    skipped = list_skipped(held, deleted, later, goes, last.recurrence_id)
+    rest = find_rest(held, deleted, later, goes, last.recurrence_id)
     for ids in split(goes, most=BATCH_RECORDS, most_bytes=BATCH_BYTES):
         await _delete(transaction, caller, await repository.load_locked(transaction, caller.tenant_id, ids), now)
     ended = end_series(held, before=read_start(last.recurrence_id, held.zone))
     await repository.save(transaction, caller.tenant_id, [ended])
-    return skipped
+    return rest
 
 
 async def _delete(transaction: Transaction, caller: Caller, instances: Collection[Activity], now: datetime) -> None:

@@ -41,9 +41,9 @@ LOOK_FURTHER: Final = timedelta(days=366)
 class Series:
     """`start` and `made_until` are what the zone's clocks show; `made` counts the instances named so far.
 
-    `ends_before` is where a later series took over. In `skipped` are recurrence ids at which nothing is made. While
-    `due_at` is set the series goes on then; without it, it has ended and keeps nothing of what people wrote. `failures`
-    counts how often in a row it could not be made.
+    `ends_before` is where a later series took over, or all that follows was deleted. In `skipped` are recurrence ids at
+    which nothing is made. While `due_at` is set the series goes on then; without it, it has ended and keeps nothing of
+    what people wrote. `failures` counts how often in a row it could not be made.
     """
 
     id: UUID
@@ -69,6 +69,11 @@ class Series:
     @property
     def recurrence(self) -> Mapping[str, Any]:
         return {"rrule": self.rrule, "time_zone": self.time_zone}
+
+    @property
+    def uncut(self) -> "Series":
+        """The series without `ends_before`: behind it may stand what was deleted and then restored."""
+        return replace(self, ends_before=None)
 
     def list_occurrences(self, after: datetime, through: date) -> Iterator[Occurrence]:
         """Yield what the rule names later than the wall time `after` and the start, to its end or that of `through`.
@@ -100,10 +105,10 @@ class Series:
         return one.moment >= self.ends_before
 
     def number_of(self, recurrence_id: str) -> int:
-        """Return the place of an instance in its series; the first is 1."""
+        """Return the place of an instance by the rule, behind `ends_before` too; the first is 1."""
         until = read_start(recurrence_id, self.zone)
         number = 1
-        for one in self.list_occurrences(self.start, until.astimezone(self.zone).date()):
+        for one in self.uncut.list_occurrences(self.start, until.astimezone(self.zone).date()):
             if one.moment > until:
                 break
             number += 1

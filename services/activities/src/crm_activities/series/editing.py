@@ -99,7 +99,7 @@ def move_skipped(held: Series, begun: Series, skipped: Collection[str], first: s
     left = set(skipped) - moved
     if left and _is_same_rule(held, begun):
         after = to_wall(read_start(first, held.zone), held.zone)
-        names = [one.recurrence_id for one in held.list_occurrences(after, min(last + ONE_DAY, LAST_DAY))]
+        names = [one.recurrence_id for one in held.uncut.list_occurrences(after, min(last + ONE_DAY, LAST_DAY))]
         through = min(max(last, begun.start.date()) + LOOK_FURTHER, LAST_DAY)
         counterparts = zip(names, begun.list_occurrences(begun.start, through), strict=False)
         moved |= {one.recurrence_id for name, one in counterparts if name in left}
@@ -119,12 +119,3 @@ def _is_same_rule(held: Series, begun: Series) -> bool:
     """Return whether both name the same in the same zone, wherever each begins and ends."""
     rules = [replace(parse_rule(one.rrule), count=None, until=None) for one in (held, begun)]
     return held.time_zone == begun.time_zone and rules[0] == rules[1]
-
-
-def list_skipped(
-    series: Series, deleted: Collection[str], later: Collection[Following], goes: Collection[Following], after: str
-) -> frozenset[str]:
-    """Return the later starts at which a series that goes on makes nothing: what stands there was done, or deleted."""
-    going = {one.id for one in goes}
-    stays = {one.recurrence_id for one in later if one.recurrence_id is not None and one.id not in going}
-    return frozenset({*deleted, *stays, *(name for name in series.skipped if name > after)})
