@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from crm_shared.http.direct import DirectRoutes
+from crm_shared.http.positions import NOTHING, from_token
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.service_kit import ServiceKit
 
@@ -168,3 +169,18 @@ async def test_a_role_that_never_may_hears_so_before_the_record_is_looked_at(
     guarded = f"{path}/guarded"  # takes nothing but the context and an id, and is no direct route all the same
     require_problem(await rep.get(guarded), 403, "forbidden")
     require_ok(await admin.get(guarded))
+
+
+async def test_a_write_that_names_no_record_has_a_position_of_nothing(rep: httpx.AsyncClient) -> None:
+    thing_id = uuid4()
+    headers = {"Idempotency-Key": uuid4().hex}
+    answers = [await rep.post(f"/v1/things/{thing_id}/poke", headers=headers) for _ in range(2)]
+    tokens = [answer.headers["crm-position"] for answer in answers]
+    assert [(position.aggregate, position.version) for position in from_token(tokens[0])] == [(NOTHING, 0)]
+    assert tokens[0] == tokens[1]
+    assert "idempotency-replayed" in answers[1].headers
+    made = await rep.post("/v1/things", json={"name": "a"})
+    assert [position.aggregate for position in from_token(made.headers["crm-position"])] == ["deal"]
+    refused = await rep.post("/v1/things", json={})
+    assert "crm-position" not in refused.headers
+    assert "crm-position" not in (await rep.get(f"/v1/things/named/{thing_id}")).headers

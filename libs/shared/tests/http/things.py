@@ -118,6 +118,13 @@ async def delete_thing(thing_id: UUID, context: Context) -> Response:
     return context.reply_deleted("deal", {"id": thing_id, "version": 2})
 
 
+@router.post("/{thing_id}/poke", response_model=Thing, summary="Change nothing that is kept", responses=problems())
+async def poke_thing(thing_id: UUID, context: Context) -> Response:
+    async with context.unit_of_work.begin(context.caller) as transaction:
+        await transaction.execute("SELECT 1")
+    return await context.reply_json({"id": thing_id})
+
+
 @router.get(
     "/{thing_id}/guarded",
     response_model=Thing,

@@ -39,6 +39,7 @@ from crm_shared.settings import ServiceSettings
 from crm_testing.declared_problems import DeclaredProblems
 from crm_testing.issuers import ThrowAwayIssuer
 from crm_testing.people import Person, SeededTenant, seed_tenant
+from crm_testing.positioned_writes import require_position
 from crm_testing.published import take_events
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
@@ -79,14 +80,17 @@ class ServiceKit(Generic[SettingsT]):
         return self.client_with(f"Bearer {self.issuer.sign(person.tenant_id, person.id)}")
 
     def client_with(self, authorization: str | None) -> httpx.AsyncClient:
-        """Return a client that sends this Authorization header, or none, and fails where a problem is not declared."""
+        """Return a client that sends this Authorization header, or none.
+
+        It fails where a problem is not declared, and where a write's answer has no position.
+        """
         if authorization not in self._clients:
             self._clients[authorization] = httpx.AsyncClient(
                 transport=httpx.ASGITransport(app=self.app),
                 base_url=f"http://{self.settings.service}.test",
                 headers={"Authorization": authorization} if authorization is not None else {},
                 trust_env=False,
-                event_hooks={"response": [self._declared.check]},
+                event_hooks={"response": [self._declared.check, require_position]},
             )
         return self._clients[authorization]
 

@@ -10,7 +10,7 @@ from crm_search.consumers import index_records
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore
 from crm_shared.clock import new_id
-from crm_shared.http.positions import Position, to_token
+from crm_shared.http.positions import Position, name_nothing, to_token
 from crm_testing.answers import require_ok
 from crm_testing.people import Person, SeededTenant
 from crm_testing.published_records import PUBLISHED_AT, PublishedRecord
@@ -116,3 +116,5 @@ async def test_positions_of_people_and_of_what_search_does_not_hold(search: Kit,
     ]
     body = require_ok(await client.get("/v1/search", params={"q": "zebra", "after": to_token(positions)}))
     assert body["caught_up"] is True
+    after = [name_nothing(story.tenant.id), to_token([Position("import", uuid4(), 1)])]
+    assert require_ok(await client.get("/v1/search", params={"q": "zebra", "after": after}))["caught_up"] is True

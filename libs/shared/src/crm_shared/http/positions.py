@@ -12,6 +12,8 @@ from uuid import UUID
 from crm_shared.refusals import InvalidField
 
 HEADER = "Crm-Position"
+NOTHING = "nothing"
+"""In the place of an aggregate. Search waits for none that it does not keep."""
 MAX_VERSION = 2**63 - 1  # PostgreSQL's bigint
 
 
@@ -26,6 +28,11 @@ def to_token(positions: list[Position]) -> str:
     """Write positions as one opaque token, fit for a header and a query string."""
     text = ",".join(f"{p.aggregate}:{p.aggregate_id.hex}:{p.version}" for p in positions)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def name_nothing(tenant_id: UUID) -> str:
+    """Write the token of what changes nothing that another service shows: whoever waits for it goes on at once."""
+    return to_token([Position(NOTHING, tenant_id, 0)])
 
 
 def _to_version(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The one route class: identity, strictness, idempotency and problem+json round every endpoint, in one place.
+"""The one route class: identity, strictness, idempotency, positions, problem+json round every endpoint, in one place.
 
 The order matters: who calls, then how often, then whether they may write at all, then what is asked. FastAPI validates
 bodies before dependencies could refuse a stranger, so identity is settled before it is called at all.
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from crm_shared.access.caller import Caller
 from crm_shared.database.outages import is_contended
-from crm_shared.http import unchanged
+from crm_shared.http import positions, unchanged
 from crm_shared.http.address_text import require_utf8, to_one_text
 from crm_shared.http.answering import Handler, answering
 from crm_shared.http.bodies import forget_body, read_fields, read_json_body
@@ -99,9 +99,16 @@ async def _serve(
         return await endpoint(request)
     try:
         body = await read_body(context)
-        return await _serve_write(context, body, lambda: _serve_contended(endpoint, request))
+        return await _serve_write(context, body, lambda: _serve_positioned(endpoint, context))
     finally:
         forget_body(request)
+
+
+async def _serve_positioned(endpoint: Handler, context: RequestContext) -> Response:
+    """Call the endpoint of a write. Where its answer has no Crm-Position, nothing was written that search keeps."""
+    response = await _serve_contended(endpoint, context.request)
+    response.headers.setdefault(positions.HEADER, positions.name_nothing(context.caller.tenant_id))
+    return response
 
 
 async def _serve_contended(endpoint: Handler, request: Request) -> Response:

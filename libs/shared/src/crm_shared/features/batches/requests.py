@@ -239,7 +239,7 @@ async def reply_batch(context: RequestContext, aggregate: str, outcomes: Mapping
 async def reply_items(
     context: RequestContext, aggregate: str, items: Sequence[Mapping[str, Any]], written: Sequence[Outcome]
 ) -> Response:
-    """Answer 207 with the items, and a Crm-Position that waits for all that was written, if anything was."""
+    """Answer 207 with the items, and a Crm-Position that waits for all that was written, for nothing if nothing was."""
     response = Response(b"".join(await write_json({"items": items})), status_code=207, media_type=JSON)
     if written:
         published = [each for each in written if each.is_published] or written

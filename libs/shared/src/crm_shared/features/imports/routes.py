@@ -98,7 +98,7 @@ def _make_upload(kinds: Adapters, find_keeper: FindKeeper | None) -> APIRouter:
             command, context.unit_of_work, context.clock, database=context.database, settle=settle
         )
         upload.is_kept = True
-        return context.reply(to_state(job), status=201)
+        return context.reply_written("import", to_state(job), status=201)
 
     return router
 
@@ -148,7 +148,7 @@ def _make_acts() -> APIRouter:
     )
     async def cancel_import(import_id: UUID, context: Context) -> Response:
         job = await commands.cancel_import(context.caller, import_id, context.unit_of_work, context.clock)
-        return context.reply(to_state(job))
+        return context.reply_written("import", to_state(job))
 
     @router.post(
         "/{import_id}/revert",
@@ -158,7 +158,7 @@ def _make_acts() -> APIRouter:
     )
     async def revert_import(import_id: UUID, context: Context) -> Response:
         job = await commands.revert_import(context.caller, import_id, context.unit_of_work, context.clock)
-        return context.reply(to_state(job))
+        return context.reply_written("import", to_state(job))
 
     return router
 
