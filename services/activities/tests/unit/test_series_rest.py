@@ -50,16 +50,16 @@ def test_what_lives_goes_on_and_nothing_else(*, end: str, cut: int, back: set[in
     whole = begin("FREQ=DAILY" + end, NOW)
     names = [write_moment(NOW), *make(whole)][:MOST]
     numbers = {names[number]: number for number in range(MOST)}
-    living = {number for number in range(MOST) if number < cut or number in back} | {first}
+    present = {number for number in range(MOST) if number < cut or number in back} | {first}
     held = replace(whole, ends_before=read_start(names[cut], whole.zone))
-    deleted = [name for name, number in numbers.items() if number > first and number not in living]
-    later = follow([name for name, number in numbers.items() if number > first and number in living])
+    deleted = [name for name, number in numbers.items() if number > first and number not in present]
+    later = follow([name for name, number in numbers.items() if number > first and number in present])
     rest = find_rest(held, deleted, later, later, names[first])
     going_on = go_on(held.recurrence, held, names[first])
     assert parse_rule(going_on["rrule"]).count == (MOST - first if "COUNT" in end else None)
     start = read_start(names[first], held.zone) + timedelta(hours=hours)
     begun = hand_on(held, begin(going_on["rrule"], start), rest, names[first], is_going_on=True)
-    kept = sorted(number - first for number in living if number > first)
+    kept = sorted(number - first for number in present if number > first)
     if hours and kept and first + kept[-1] < cut:
         return  # an earlier part that is put off ends where the later one begins, whatever that leaves of it
     counterparts = [write_moment(start), *make(begin(going_on["rrule"], start))]
