@@ -41,7 +41,7 @@ class Business:
             }
             for number in range(count)
         ]
-        answer = await self.admin.post("deals", "/v1/deals/batch", {"mode": "create", "items": items})
+        answer = await self.admin.post_batch("deals", "/v1/deals/batch", {"mode": "create", "items": items})
         self.deals += [item["id"] for item in answer["items"] if item["status"] == 201]
         assert {item["status"] for item in answer["items"]} == {201}
 
@@ -54,7 +54,7 @@ class Business:
 
     async def move(self, count: int) -> None:
         items = [{"deal_id": deal, "stage_id": self.choice.choice(self.stages)["id"]} for deal in self.pick(count)]
-        answer = await self.admin.post("deals", "/v1/deals/move", {"items": items})
+        answer = await self.admin.post_batch("deals", "/v1/deals/move", {"items": items})
         assert {item["status"] for item in answer["items"]} == {200}
 
     async def edit(self, count: int) -> None:
@@ -62,7 +62,7 @@ class Business:
             {"id": deal, "amount": self.amount(), "owner_id": str(self.choice.choice(self.owners).id)}
             for deal in self.pick(count)
         ]
-        answer = await self.admin.post("deals", "/v1/deals/batch", {"mode": "update", "items": items})
+        answer = await self.admin.post_batch("deals", "/v1/deals/batch", {"mode": "update", "items": items})
         assert {item["status"] for item in answer["items"]} == {200}
 
     async def delete_and_restore(self, count: int) -> None:

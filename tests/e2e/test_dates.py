@@ -65,7 +65,7 @@ TIMES = ("occurred_at", "scheduled_at")
 
 async def _bring_deals(admin: User, created: list[datetime]) -> list[str]:
     items = [{"name": f"Deal {number}", "created_at": at.isoformat()} for number, at in enumerate(created)]
-    answer = await admin.post("deals", "/v1/deals/batch", {"mode": "create", "items": items})
+    answer = await admin.post_batch("deals", "/v1/deals/batch", {"mode": "create", "items": items})
     assert {item["status"] for item in answer["items"]} == {201}, answer
     return [item["id"] for item in answer["items"]]
 

@@ -54,6 +54,16 @@ class User:
         created: Json = answer.json()
         return created
 
+    async def post_batch(self, service: str, path: str, body: Json) -> Json:
+        """POST a batch, and again where it is told to come later: readers may be far behind on a busy machine."""
+        while True:
+            answer = await self.call(service, "POST", path, json=body)
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                assert answer.is_success, f"{answer.status_code}: {answer.text}"
+                written: Json = answer.json()
+                return written
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+
     async def post_surely(self, service: str, path: str, body: Json, *, within_s: float = 120.0) -> Json:
         """Repeat a POST with one Idempotency-Key until it is answered: what a careful client does in bad weather."""
         key, give_up_at_s = uuid4().hex, time.monotonic() + within_s
