@@ -1603,3 +1603,28 @@ HAVING (sum(deal_count), sum(total_amount)) <> (0, 0);
 DROP POLICY owner_repairs ON forecast_rollup;
 DROP POLICY owner_repairs ON deal_periods;
 DROP POLICY owner_repairs ON deal_facts;
+
+-- == 0031
+ALTER TABLE received_emails
+    ADD COLUMN reply_user_id uuid,
+    ADD COLUMN is_seen_alike boolean NOT NULL DEFAULT false
+
+-- == 0032
+CREATE POLICY owner_repairs ON activity_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON received_emails TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE activity_facts IN SHARE ROW EXCLUSIVE MODE;
+SET LOCAL enable_nestloop = off;
+UPDATE received_emails e
+   SET reply_user_id = r.user_id,
+       is_seen_alike = r.contact_ids @> m.contact_ids
+                       AND (m.deal_id IS NULL OR m.deal_id IS NOT DISTINCT FROM r.deal_id)
+  FROM activity_facts m, activity_facts r
+ WHERE (m.tenant_id, m.activity_id) = (e.tenant_id, e.email_id)
+   AND (r.tenant_id, r.activity_id) = (e.tenant_id, e.reply_id);
+DROP POLICY owner_repairs ON received_emails;
+DROP POLICY owner_repairs ON activity_facts;;
+
+CREATE INDEX received_emails_answered ON received_emails (tenant_id, received_at) WHERE reply_id IS NOT NULL;
+CREATE INDEX received_emails_astray ON received_emails (tenant_id, user_id, reply_user_id)
+    INCLUDE (is_seen_alike, email_id, reply_id)
+ WHERE reply_id IS NOT NULL AND (user_id IS DISTINCT FROM reply_user_id OR NOT is_seen_alike);

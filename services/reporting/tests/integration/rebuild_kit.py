@@ -48,7 +48,7 @@ DAMAGES: Final = (
     "DELETE FROM stage_versions WHERE tenant_id = $1",
     "UPDATE activity_facts SET type = 'CALL', reference_keys = '{}' WHERE tenant_id = $1",
     "UPDATE handed_over_wins SET winner_id = owner_id WHERE tenant_id = $1",
-    "UPDATE received_emails SET reply_id = NULL WHERE tenant_id = $1",
+    "UPDATE received_emails SET reply_id = NULL, is_seen_alike = NOT is_seen_alike WHERE tenant_id = $1",
     "UPDATE sent_emails SET answered_at = sent_at WHERE tenant_id = $1",
     "DELETE FROM email_contacts WHERE tenant_id = $1 AND is_received",
     "UPDATE activity_rollup SET calls = calls + 1 WHERE tenant_id = $1",

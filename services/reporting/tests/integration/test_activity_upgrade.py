@@ -60,15 +60,20 @@ async def test_an_upgrade_sums_up_what_was_done_before(postgres_admin_dsn: str) 
 
 async def test_an_upgrade_finds_what_answers_each_email(postgres_admin_dsn: str) -> None:
     async with upgrading("reporting", MIGRATIONS, admin_dsn=postgres_admin_dsn, until="0022") as upgrade:
-        tenant_id = uuid4()
-        await upgrade.admin.execute(ADD_EMAILS, tenant_id, uuid4())
+        tenant_id, user_id = uuid4(), uuid4()
+        await upgrade.admin.execute(ADD_EMAILS, tenant_id, user_id)
 
         await upgrade.finish()
 
-        received = await upgrade.admin.fetch("SELECT email_id, reply_id FROM received_emails ORDER BY 1")
+        received = await upgrade.admin.fetch(
+            "SELECT email_id, reply_id, reply_user_id, is_seen_alike FROM received_emails ORDER BY 1"
+        )
         assert [tuple(row) for row in received] == [
-            (email(1), email(3)), (email(2), email(3)), (email(5), None), (email(6), None),
-        ]  # fmt: skip
+            (email(1), email(3), user_id, True),
+            (email(2), email(3), user_id, True),
+            (email(5), None, None, False),
+            (email(6), None, None, False),
+        ]
         sent = await upgrade.admin.fetch("SELECT email_id, answer_id, block_began_at FROM sent_emails ORDER BY 1")
         assert [tuple(row) for row in sent] == [
             (email(3), email(5), datetime(2026, 11, 2, tzinfo=UTC)),

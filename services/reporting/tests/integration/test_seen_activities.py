@@ -109,10 +109,11 @@ async def test_what_others_did_is_not_gone_through(
 
 
 async def test_all_is_gone_through_once_for_whose_people_are_many(office: tuple[Reporting, SeededTenant]) -> None:
+    """Response times hold each message that another replied to against what is seen: here that is each there is."""
     kit, tenant = office
     rows_read, found = await measure_all(kit, tenant.manager, sees_little=False)
     assert found == [31 * 2, 2, 2]
-    assert OF_OTHERS < rows_read < 4 * OF_OTHERS
+    assert OF_OTHERS < rows_read < 5 * OF_OTHERS
 
 
 async def ask_scope(kit: Reporting, person: Person) -> ActivityScope:

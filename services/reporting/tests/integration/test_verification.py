@@ -157,6 +157,8 @@ async def test_a_sum_of_activities_that_is_wrong_is_seen_and_made_anew(
     [
         ("DELETE FROM email_contacts WHERE tenant_id = $1 AND is_received", "email_contacts", 1),
         ("UPDATE received_emails SET reply_id = NULL WHERE tenant_id = $1", "received_emails", 1),
+        ("UPDATE received_emails SET reply_user_id = NULL WHERE tenant_id = $1", "received_emails", 1),
+        ("UPDATE received_emails SET is_seen_alike = false WHERE tenant_id = $1", "received_emails", 1),
         ("UPDATE sent_emails SET block_began_at = sent_at WHERE tenant_id = $1", "sent_emails", 1),
         ("DELETE FROM sent_emails WHERE tenant_id = $1", "sent_emails", 1),
     ],

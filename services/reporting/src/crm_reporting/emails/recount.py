@@ -17,8 +17,8 @@ EXCHANGED: Final = """
 # E-mails come sorted by tenant: if equal tenants joined them, all of a tenant might be merged with all.
 LINKED: Final = """
     emails AS MATERIALIZED (
-        SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.in_reply_to,
-               a.message_key, a.reference_keys, a.direction = 'OUTBOUND' AS is_ours,
+        SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.deal_id,
+               a.in_reply_to, a.message_key, a.reference_keys, a.direction = 'OUTBOUND' AS is_ours,
                row_number() OVER (ORDER BY a.tenant_id, a.occurred_at, a.activity_id) AS place
           FROM activity_facts a
          WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND ($1::uuid IS NULL OR a.tenant_id = $1)
@@ -42,7 +42,8 @@ LINKED: Final = """
           JOIN emails n ON n.place = f.next AND n.occurred_at <= e.occurred_at + interval '168 hours'
          GROUP BY e.place
     ), replies AS MATERIALIZED (
-        SELECT e.tenant_id, e.activity_id, e.user_id, e.occurred_at, e.place, COALESCE(t.next_sent, c.next) AS reply
+        SELECT e.tenant_id, e.activity_id, e.user_id, e.occurred_at, e.contact_ids, e.deal_id, e.place,
+               COALESCE(t.next_sent, c.next) AS reply
           FROM emails e
           JOIN threads t ON t.place = e.place
           LEFT JOIN by_contact c ON c.place = e.place
@@ -69,7 +70,9 @@ LINKED: Final = """
         SELECT reply, min(place) AS place FROM replies WHERE reply IS NOT NULL GROUP BY reply
     ), found_received AS MATERIALIZED (
         SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at AS received_at,
-               r.activity_id AS reply_id
+               r.activity_id AS reply_id, r.user_id AS reply_user_id,
+               COALESCE(r.contact_ids @> m.contact_ids AND (m.deal_id IS NULL OR m.deal_id = r.deal_id), false)
+                   AS is_seen_alike
           FROM replies m
           LEFT JOIN emails r ON r.place = m.reply
     ), found_sent AS MATERIALIZED (
@@ -85,7 +88,7 @@ LINKED: Final = """
     )"""
 COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
     "email_contacts": "tenant_id, email_id, contact_id, is_received, occurred_at",
-    "received_emails": "tenant_id, email_id, user_id, received_at, reply_id",
+    "received_emails": "tenant_id, email_id, user_id, received_at, reply_id, reply_user_id, is_seen_alike",
     "sent_emails": "tenant_id, email_id, user_id, sent_at, answer_id, answered_at, block_user_id, block_began_at",
 }
 RECOMPUTED: Final[Mapping[LiteralString, LiteralString]] = {

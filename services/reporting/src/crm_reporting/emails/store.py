@@ -126,8 +126,10 @@ SAVE_RECEIVED: Final = (
     + EARLIER.format(kind="c.is_received", direction="OUTBOUND")
     + """
     ), found AS MATERIALIZED (
-        SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at,
-               COALESCE(of_thread.activity_id, of_contact.email_id) AS reply_id
+        SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at, r.activity_id AS reply_id,
+               r.user_id AS reply_user_id,
+               COALESCE(r.contact_ids @> m.contact_ids AND (m.deal_id IS NULL OR m.deal_id = r.deal_id), false)
+                   AS is_seen_alike
           FROM touched t
          CROSS JOIN LATERAL (
                SELECT *
@@ -150,6 +152,12 @@ SAVE_RECEIVED: Final = (
     + """
                 ORDER BY c.occurred_at, c.email_id
                 LIMIT 1) of_contact ON of_thread.activity_id IS NULL
+          LEFT JOIN LATERAL (
+               SELECT r.activity_id, r.user_id, r.contact_ids, r.deal_id
+                 FROM activity_facts r
+                WHERE r.tenant_id = m.tenant_id
+                  AND r.activity_id = COALESCE(of_thread.activity_id, of_contact.email_id)
+               OFFSET 0) r ON true
          WHERE m.type = 'EMAIL' AND m.direction = 'INBOUND' AND m.counts
     ), removed AS (
         DELETE FROM received_emails r
@@ -158,12 +166,15 @@ SAVE_RECEIVED: Final = (
            AND (r.tenant_id, r.email_id) NOT IN (SELECT f.tenant_id, f.email_id FROM found f)
         RETURNING r.tenant_id, r.reply_id
     ), written AS (
-        INSERT INTO received_emails AS r (tenant_id, email_id, user_id, received_at, reply_id)
+        INSERT INTO received_emails AS r (tenant_id, email_id, user_id, received_at, reply_id, reply_user_id,
+                                          is_seen_alike)
         SELECT * FROM found
         ON CONFLICT (tenant_id, email_id) DO UPDATE
-           SET user_id = excluded.user_id, received_at = excluded.received_at, reply_id = excluded.reply_id
-         WHERE (r.user_id, r.received_at, r.reply_id)
-               IS DISTINCT FROM (excluded.user_id, excluded.received_at, excluded.reply_id)
+           SET user_id = excluded.user_id, received_at = excluded.received_at, reply_id = excluded.reply_id,
+               reply_user_id = excluded.reply_user_id, is_seen_alike = excluded.is_seen_alike
+         WHERE (r.user_id, r.received_at, r.reply_id, r.reply_user_id, r.is_seen_alike)
+               IS DISTINCT FROM (excluded.user_id, excluded.received_at, excluded.reply_id, excluded.reply_user_id,
+                                 excluded.is_seen_alike)
         RETURNING r.tenant_id, old.reply_id AS former_id, new.reply_id AS reply_id
     )
     SELECT tenant_id, reply_id FROM removed WHERE reply_id IS NOT NULL

@@ -184,7 +184,7 @@ class ActivityScope:
             contacts += SHARED_CONTACTS.format(viewer=viewer)
             others += SHARED_OTHER.format(viewer=viewer)
             deals += SHARED_DEALS.format(viewer=viewer)
-        users = (SEEN_USERS + OF_TEAM if caller.can(Permission.SEE_TEAM) else SEEN_USERS).format(viewer=viewer)
+        users = self.select_seen_users(viewer)
         by_other = BY_OTHER_CONTACT.format(others=others)
         seen = {"users": users, "contacts": contacts, "deals": deals, "by_other_contact": by_other, "kind": kind}
         if not self.sees_little:
@@ -192,6 +192,11 @@ class ActivityScope:
         clauses = {**seen, "of_time": of_time.format(at=DONE_AT), "of_email_time": occurred, "of_others": OF_OTHERS}
         by_contact = BY_EMAIL_CONTACT if kind == EMAIL else BY_CONTACT
         return SEEN.format(**clauses, by_contact=by_contact.format(**clauses))
+
+    def select_seen_users(self, viewer: str) -> str:
+        """Return a query of those whose records the caller, as a parameter, sees. $1 is the tenant."""
+        users = SEEN_USERS + OF_TEAM if self.caller.can(Permission.SEE_TEAM) else SEEN_USERS
+        return users.format(viewer=viewer)
 
     def seek(self, where: Where) -> Sought:
         """Return the SQL, its values numbered in `where`, for what is asked for of activities `a`. $1 is the tenant."""

@@ -6,8 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from crm_reporting.reports.activity_visibility import EMAIL, EVER, ActivityScope
+from crm_reporting.reports.response_times.in_sight import to_statement
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
+from crm_shared.permissions import Permission
 
 # `place` is an e-mail's rank by time, so that "the next of ours" is a running minimum over a stream that is read
 # backwards: of the thread, and for what has none there, of each contact. Each stream is sorted once; nothing is looked
@@ -83,6 +85,9 @@ MEASURE_KEPT: Final = """
      ORDER BY user_id
 """
 
+# Contacts and deals are looked up one by one: of few, or of what the planner takes for few, each would go through all.
+LOOK_UP: Final = "SET LOCAL enable_seqscan = off"
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -97,14 +102,45 @@ class Measured:
 
 async def measure(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
     """Measure by rep: the blocks that began in the window and were answered, and all that waits."""
-    where = Where(scope.caller.tenant_id, window.begin, window.end)
     if scope.is_of_all:
-        users = {
-            "of_blocks": scope.of_users(where, "s.block_user_id"),
-            "of_waiting": scope.of_users(where, "r.user_id"),
-        }
-        statement = MEASURE_KEPT.format(**users)
-    else:
-        emails = scope.select_seen(where, EMAIL, EVER)
-        statement = EMAILS.format(emails=emails, **scope.seek(where)._asdict()) + MEASURE
+        return await measure_kept(connection, scope, window)
+    if scope.pipeline_id is None and not scope.caller.can(Permission.SEE_ALL) and not scope.sees_little:
+        return await measure_in_sight(connection, scope, window)
+    return await measure_seen(connection, scope, window)
+
+
+async def measure_kept(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
+    """Measure, for who sees all, what is kept."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    users = {
+        "of_blocks": scope.of_users(where, "s.block_user_id"),
+        "of_waiting": scope.of_users(where, "r.user_id"),
+    }
+    return await _fetch(connection, MEASURE_KEPT.format(**users), where)
+
+
+async def measure_in_sight(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
+    """Measure what is kept as far as the caller, whose people are many, sees it; look up the rest."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    viewer = where.number(scope.caller.user_id)
+    statement = to_statement(
+        users=scope.select_seen_users(viewer),
+        viewer=viewer,
+        has_shares=scope.caller.has_shares,
+        of_blocks=scope.of_users(where, "b.user_id"),
+        of_waiting=scope.of_users(where, "w.user_id"),
+    )
+    await connection.execute(LOOK_UP)
+    return await _fetch(connection, statement, where)
+
+
+async def measure_seen(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
+    """Measure all e-mails that the caller sees."""
+    where = Where(scope.caller.tenant_id, window.begin, window.end)
+    emails = scope.select_seen(where, EMAIL, EVER)
+    statement = EMAILS.format(emails=emails, **scope.seek(where)._asdict()) + MEASURE
+    return await _fetch(connection, statement, where)
+
+
+async def _fetch(connection: Connection, statement: str, where: Where) -> list[Measured]:
     return [Measured(**row) for row in await connection.fetch(statement, *where.parameters)]
