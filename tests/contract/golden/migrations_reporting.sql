@@ -1610,6 +1610,24 @@ ALTER TABLE received_emails
     ADD COLUMN is_seen_alike boolean NOT NULL DEFAULT false
 
 -- == 0032
+DROP INDEX CONCURRENTLY IF EXISTS received_emails_answered_new;
+
+CREATE INDEX CONCURRENTLY received_emails_answered_new ON received_emails (tenant_id, received_at) WHERE reply_id IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS received_emails_answered;
+
+ALTER INDEX received_emails_answered_new RENAME TO received_emails_answered;
+
+DROP INDEX CONCURRENTLY IF EXISTS received_emails_astray_new;
+
+CREATE INDEX CONCURRENTLY received_emails_astray_new ON 
+        received_emails (tenant_id, user_id, reply_user_id) INCLUDE (is_seen_alike, email_id, reply_id)
+         WHERE reply_id IS NOT NULL AND (user_id IS DISTINCT FROM reply_user_id OR NOT is_seen_alike);
+
+DROP INDEX CONCURRENTLY IF EXISTS received_emails_astray;
+
+ALTER INDEX received_emails_astray_new RENAME TO received_emails_astray;
+
 CREATE POLICY owner_repairs ON activity_facts TO CURRENT_USER USING (true) WITH CHECK (true);
 CREATE POLICY owner_repairs ON received_emails TO CURRENT_USER USING (true) WITH CHECK (true);
 LOCK TABLE activity_facts IN SHARE ROW EXCLUSIVE MODE;
@@ -1622,9 +1640,4 @@ UPDATE received_emails e
  WHERE (m.tenant_id, m.activity_id) = (e.tenant_id, e.email_id)
    AND (r.tenant_id, r.activity_id) = (e.tenant_id, e.reply_id);
 DROP POLICY owner_repairs ON received_emails;
-DROP POLICY owner_repairs ON activity_facts;;
-
-CREATE INDEX received_emails_answered ON received_emails (tenant_id, received_at) WHERE reply_id IS NOT NULL;
-CREATE INDEX received_emails_astray ON received_emails (tenant_id, user_id, reply_user_id)
-    INCLUDE (is_seen_alike, email_id, reply_id)
- WHERE reply_id IS NOT NULL AND (user_id IS DISTINCT FROM reply_user_id OR NOT is_seen_alike);
+DROP POLICY owner_repairs ON activity_facts;

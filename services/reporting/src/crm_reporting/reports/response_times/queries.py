@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from crm_reporting.reports.activity_visibility import EMAIL, EVER, ActivityScope
-from crm_reporting.reports.response_times.in_sight import to_statement
+from crm_reporting.reports.response_times.visible_replies import to_statement
 from crm_reporting.reports.scope import Window
 from crm_shared.database import Connection, Where
 from crm_shared.permissions import Permission
@@ -105,7 +105,7 @@ async def measure(connection: Connection, scope: ActivityScope, window: Window) 
     if scope.is_of_all:
         return await measure_kept(connection, scope, window)
     if scope.pipeline_id is None and not scope.caller.can(Permission.SEE_ALL) and not scope.sees_little:
-        return await measure_in_sight(connection, scope, window)
+        return await measure_visible(connection, scope, window)
     return await measure_seen(connection, scope, window)
 
 
@@ -119,7 +119,7 @@ async def measure_kept(connection: Connection, scope: ActivityScope, window: Win
     return await _fetch(connection, MEASURE_KEPT.format(**users), where)
 
 
-async def measure_in_sight(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
+async def measure_visible(connection: Connection, scope: ActivityScope, window: Window) -> list[Measured]:
     """Measure what is kept as far as the caller, whose people are many, sees it; look up the rest."""
     where = Where(scope.caller.tenant_id, window.begin, window.end)
     viewer = where.number(scope.caller.user_id)

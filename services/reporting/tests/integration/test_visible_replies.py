@@ -12,7 +12,7 @@ from services.reporting.tests.integration.mail_stories import Office, Reporting
 from crm_reporting.consumers import keep_shares, project_deals
 from crm_reporting.emails.recount import relink_emails
 from crm_reporting.reports.activity_visibility import ActivityScope
-from crm_reporting.reports.response_times.queries import Measured, measure_in_sight, measure_seen
+from crm_reporting.reports.response_times.queries import Measured, measure_seen, measure_visible
 from crm_reporting.reports.scope import Window
 from crm_reporting.verification import find_differences
 from crm_shared.access import Caller
@@ -63,7 +63,7 @@ async def measure_both(
         database.snapshot(person.tenant_id, reads_many=True) as connection,
     ):
         gone_through = await measure_seen(connection, scope, window)
-        return await measure_in_sight(connection, scope, window), gone_through
+        return await measure_visible(connection, scope, window), gone_through
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -100,7 +100,7 @@ async def test_what_was_replied_to_by_whom_it_came_to_is_not_read(reporting: Rep
         database.snapshot(tenant.id, reads_many=True) as connection,
     ):
         measuring = Measuring(connection)
-        [found] = await measure_in_sight(measuring, scope, Window(begin.date(), ENDS.date(), begin, ENDS))  # type: ignore[arg-type]
+        [found] = await measure_visible(measuring, scope, Window(begin.date(), ENDS.date(), begin, ENDS))
     assert (found.user_id, found.answered, found.unanswered) == (tenant.rep.id, OF_WINDOW // 2, 0)
     assert measuring.rows_read < AT_MOST * OF_WINDOW < EARLIER
 
@@ -108,7 +108,7 @@ async def test_what_was_replied_to_by_whom_it_came_to_is_not_read(reporting: Rep
 async def hand_over(reporting: Reporting, office: Office) -> None:
     """Give every contact and deal to somebody; the e-mails stay as they are."""
     chance, people = office.chance, office.tenant.people
-    living = [contact for contact in office.contacts.values() if contact.state["deleted_at"] is None]
-    await keep_shares([contact.change(owner_id=chance.choice(people).id) for contact in living], reporting.database)
+    present = [contact for contact in office.contacts.values() if contact.state["deleted_at"] is None]
+    await keep_shares([contact.change(owner_id=chance.choice(people).id) for contact in present], reporting.database)
     edits = [deal.edit(owner_id=chance.choice(people).id) for deal in office.deals.values() if not deal.is_deleted]
     await project_deals([event for events in edits for event in events], reporting.database)

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from crm_shared.database.index_builds import to_rebuild
+
 revision = "0032"
 down_revision = "0031"
 
@@ -22,14 +24,19 @@ FILL = """
     DROP POLICY owner_repairs ON activity_facts;
 """
 # Messages by when they came; and those whose reply may be out of sight of who sees the message.
-INDEXES = """
-    CREATE INDEX received_emails_answered ON received_emails (tenant_id, received_at) WHERE reply_id IS NOT NULL;
-    CREATE INDEX received_emails_astray ON received_emails (tenant_id, user_id, reply_user_id)
-        INCLUDE (is_seen_alike, email_id, reply_id)
-     WHERE reply_id IS NOT NULL AND (user_id IS DISTINCT FROM reply_user_id OR NOT is_seen_alike);
-"""
+INDEXES = {
+    "received_emails_answered": "received_emails (tenant_id, received_at) WHERE reply_id IS NOT NULL",
+    "received_emails_astray": """
+        received_emails (tenant_id, user_id, reply_user_id) INCLUDE (is_seen_alike, email_id, reply_id)
+         WHERE reply_id IS NOT NULL AND (user_id IS DISTINCT FROM reply_user_id OR NOT is_seen_alike)
+    """,
+}
 
 
 def upgrade() -> None:
+    """Build the indexes while others write, then fill. Safe to run again after it was interrupted."""
+    with op.get_context().autocommit_block():
+        for name, definition in INDEXES.items():
+            for statement in to_rebuild(name, definition):
+                op.execute(statement)
     op.execute(FILL)
-    op.execute(INDEXES)

@@ -37,7 +37,7 @@ SEES_EMAIL: Final = """EXISTS (
                 OFFSET 0)"""
 
 # `astray`: what may have its reply out of sight by the users and by what is kept of contacts and deals; then what has.
-MEASURE_IN_SIGHT: Final = """
+MEASURE_VISIBLE: Final = """
     WITH seen_users AS MATERIALIZED ({users}), astray AS MATERIALIZED (
         SELECT r.email_id, r.reply_id
           FROM received_emails r
@@ -149,7 +149,7 @@ def to_statement(*, users: str, viewer: str, has_shares: bool, of_blocks: str, o
             or_deal_shared=or_shared("ARRAY[d.contact_id]"),
         )
 
-    return MEASURE_IN_SIGHT.format(
+    return MEASURE_VISIBLE.format(
         users=users,
         is_of_user=is_of_seen("r.user_id"),
         is_of_replier=is_of_seen("r.reply_user_id"),
