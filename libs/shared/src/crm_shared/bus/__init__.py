@@ -1,6 +1,6 @@
 """The bus: how events are consumed, set aside when bad, and put back. Producing goes through the outbox alone."""
 
 from crm_shared.bus.subscription import Consumer, Subscription, subscribe
-from crm_shared.transient import TRANSIENT_ERRORS, DependencyUnavailable, is_transient
+from crm_shared.transient import DependencyUnavailable, is_transient
 
-__all__ = ["TRANSIENT_ERRORS", "Consumer", "DependencyUnavailable", "Subscription", "is_transient", "subscribe"]
+__all__ = ["Consumer", "DependencyUnavailable", "Subscription", "is_transient", "subscribe"]

@@ -7,6 +7,7 @@ next one. Nothing is looked up e-mail by e-mail, as the projection does: two way
 from collections.abc import Mapping
 from typing import Final, LiteralString
 
+from crm_reporting.emails.store import IS_SEEN_ALIKE
 from crm_shared.database import Transaction
 
 EXCHANGED: Final = """
@@ -15,7 +16,8 @@ EXCHANGED: Final = """
      CROSS JOIN LATERAL (SELECT DISTINCT unnest(a.contact_ids) AS contact_id) k
      WHERE a.type = 'EMAIL' AND a.direction IS NOT NULL AND a.counts AND ($1::uuid IS NULL OR a.tenant_id = $1)"""
 # E-mails come sorted by tenant: if equal tenants joined them, all of a tenant might be merged with all.
-LINKED: Final = """
+LINKED: Final = (
+    """
     emails AS MATERIALIZED (
         SELECT a.tenant_id, a.activity_id, a.user_id, a.occurred_at, a.thread_id, a.contact_ids, a.deal_id,
                a.in_reply_to, a.message_key, a.reference_keys, a.direction = 'OUTBOUND' AS is_ours,
@@ -71,7 +73,9 @@ LINKED: Final = """
     ), found_received AS MATERIALIZED (
         SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at AS received_at,
                r.activity_id AS reply_id, r.user_id AS reply_user_id,
-               COALESCE(r.contact_ids @> m.contact_ids AND (m.deal_id IS NULL OR m.deal_id = r.deal_id), false)
+               """  # noqa: S608 - texts of ours
+    + IS_SEEN_ALIKE
+    + """
                    AS is_seen_alike
           FROM replies m
           LEFT JOIN emails r ON r.place = m.reply
@@ -86,6 +90,7 @@ LINKED: Final = """
           LEFT JOIN emails m ON m.place = b.place
          WHERE s.is_ours
     )"""
+)
 COLUMNS: Final[Mapping[LiteralString, LiteralString]] = {
     "email_contacts": "tenant_id, email_id, contact_id, is_received, occurred_at",
     "received_emails": "tenant_id, email_id, user_id, received_at, reply_id, reply_user_id, is_seen_alike",

@@ -92,6 +92,10 @@ SAVE_CONTACTS: Final = (
 """
 )
 
+# Of a message `m` and its reply `r`: who sees the one by a contact or its deal sees the other.
+IS_SEEN_ALIKE: Final = (
+    "COALESCE(r.contact_ids @> m.contact_ids AND (m.deal_id IS NULL OR m.deal_id = r.deal_id), false)"
+)
 # Whose reply may be another now: what was received itself, what one of these e-mails was the reply to, and what lies
 # before a sent one: in its thread as far back as the one that was sent before it, and with its contacts.
 SAVE_RECEIVED: Final = (
@@ -128,7 +132,9 @@ SAVE_RECEIVED: Final = (
     ), found AS MATERIALIZED (
         SELECT m.tenant_id, m.activity_id AS email_id, m.user_id, m.occurred_at, r.activity_id AS reply_id,
                r.user_id AS reply_user_id,
-               COALESCE(r.contact_ids @> m.contact_ids AND (m.deal_id IS NULL OR m.deal_id = r.deal_id), false)
+               """
+    + IS_SEEN_ALIKE
+    + """
                    AS is_seen_alike
           FROM touched t
          CROSS JOIN LATERAL (

@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from crm_reporting.reports import past_periods
 from crm_reporting.reports.closings.stretches import Stretches
+from crm_reporting.reports.past_periods import NOON
 from crm_reporting.reports.scope import Scope
 from crm_reporting.reports.seen_owners import seek_sums
 from crm_shared.database import Connection, Where
@@ -32,18 +34,15 @@ OF_MONTHS: Final = "r.is_month AND r.first_day < $6::date AND "
 OF_DAYS: Final = "NOT r.is_month AND r.first_day >= $6::date AND r.first_day < $5::date AND "
 
 # One probe for each period's deal, whatever the planner knows of the rows.
-SINCE_MIDNIGHT: Final = """
-    SELECT p.stage_id, p.currency, p.status = 'OPEN', {number}, {values}
-      FROM (SELECT 1 AS sign, b.*
-              FROM deal_periods b
-             WHERE b.tenant_id = $1 AND b.valid_from >= $4::timestamptz AND b.valid_from <= $3::timestamptz
-             UNION ALL
-            SELECT -1, e.*
-              FROM deal_periods e
-             WHERE e.tenant_id = $1 AND e.valid_to >= $4::timestamptz AND e.valid_to <= $3::timestamptz) p
+OF_PERIOD: Final = "\n    SELECT p.stage_id, p.currency, p.status = 'OPEN', {number}, {values}"
+SINCE_MIDNIGHT: Final = (
+    OF_PERIOD  # noqa: S608 - texts of ours
+    + past_periods.SINCE_MIDNIGHT
+    + """
      CROSS JOIN LATERAL (
         SELECT f.owner_id, f.created_at FROM deal_facts f WHERE f.tenant_id = $1 AND f.deal_id = p.deal_id OFFSET 0) d
      WHERE p.pipeline_id = $2 AND """
+)
 # What closed in a day of UTC was put where the day's noon is: what closed beyond a change of rates is moved over.
 AT_EDGES: Final = """
     SELECT p.stage_id, p.currency, false, s.number, {values}
@@ -60,19 +59,9 @@ AT_EDGES: Final = """
      CROSS JOIN LATERAL (VALUES (1, {exact}), (-1, {noon})) AS s (sign, number)
      WHERE """
 # What a contact's share alone shows, deal by deal: sums know no contacts.
-SHARED: Final = """
-    SELECT p.stage_id, p.currency, p.status = 'OPEN', {number}, {values}
-      FROM deal_facts d
-     CROSS JOIN LATERAL (
-        SELECT 1 AS sign, c.* FROM deal_periods c WHERE c.tenant_id = $1 AND c.deal_id BETWEEN d.deal_id AND d.deal_id
-         ORDER BY c.deal_id, c.valid_from
-        OFFSET 0) p
-     WHERE d.tenant_id = $1 AND p.pipeline_id = $2
-       AND p.valid_from <= $3::timestamptz AND (p.valid_to > $3::timestamptz OR p.valid_to IS NULL) AND """
+SHARED: Final = OF_PERIOD + past_periods.OF_EACH_DEAL
 VALUES: Final = """{sign}, {sign} * COALESCE(p.amount <> 0, false)::int, {sign} * COALESCE(p.amount, 0),
            {sign} * extract(epoch FROM d.created_at), {sign} * extract(epoch FROM p.stage_changed_at)"""
-
-NOON: Final = "date_trunc('day', p.closed_at, 'UTC') + interval '12 hours'"
 
 
 @dataclass(frozen=True, slots=True)

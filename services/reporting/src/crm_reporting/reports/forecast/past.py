@@ -9,8 +9,10 @@ from typing import Final
 
 from crm_reporting.exchange_rates.queries import list_rate_days
 from crm_reporting.months import first_day_of
+from crm_reporting.reports import past_periods
 from crm_reporting.reports.closings.stretches import Stretches, cut_window
 from crm_reporting.reports.forecast.queries import MonthSum
+from crm_reporting.reports.past_periods import NOON
 from crm_reporting.reports.scope import Scope, Window
 from crm_reporting.reports.seen_owners import seek_sums
 from crm_shared.database import Connection, Where
@@ -42,19 +44,12 @@ OF_PERIOD: Final = """CASE WHEN p.status = 'OPEN' THEN date_trunc('month', p.clo
            CASE WHEN p.status = 'OPEN' THEN p.stage_id END, p.currency,
            CASE WHEN p.status = 'WON' THEN width_bucket({at}, $9::timestamptz[]) END, p.sign,
            p.sign * COALESCE(p.amount, 0)"""
-NOON: Final = "date_trunc('day', p.closed_at, 'UTC') + interval '12 hours'"
 # One probe for each period's deal, whatever the planner knows of the rows.
 SINCE_MIDNIGHT: Final = (
     "SELECT "  # noqa: S608 - texts of ours
     + OF_PERIOD.format(at=NOON)
+    + past_periods.SINCE_MIDNIGHT
     + """
-      FROM (SELECT 1 AS sign, b.*
-              FROM deal_periods b
-             WHERE b.tenant_id = $1 AND b.valid_from >= $4::timestamptz AND b.valid_from <= $3::timestamptz
-             UNION ALL
-            SELECT -1, e.*
-              FROM deal_periods e
-             WHERE e.tenant_id = $1 AND e.valid_to >= $4::timestamptz AND e.valid_to <= $3::timestamptz) p
      CROSS JOIN LATERAL (
         SELECT f.owner_id FROM deal_facts f WHERE f.tenant_id = $1 AND f.deal_id = p.deal_id OFFSET 0) d
      WHERE p.pipeline_id = $2 AND """
@@ -79,18 +74,7 @@ AT_EDGES: Final = """
         ) AS s (sign, number)
      WHERE """
 # What a contact's share alone shows, deal by deal: sums know no contacts.
-SHARED: Final = (
-    "SELECT "  # noqa: S608 - texts of ours
-    + OF_PERIOD.format(at="p.closed_at")
-    + """
-      FROM deal_facts d
-     CROSS JOIN LATERAL (
-        SELECT 1 AS sign, c.* FROM deal_periods c WHERE c.tenant_id = $1 AND c.deal_id BETWEEN d.deal_id AND d.deal_id
-         ORDER BY c.deal_id, c.valid_from
-        OFFSET 0) p
-     WHERE d.tenant_id = $1 AND p.pipeline_id = $2
-       AND p.valid_from <= $3::timestamptz AND (p.valid_to > $3::timestamptz OR p.valid_to IS NULL) AND """
-)
+SHARED: Final = "SELECT " + OF_PERIOD.format(at="p.closed_at") + past_periods.OF_EACH_DEAL
 
 
 async def sum_past_months(connection: Connection, scope: Scope, window: Window) -> list[MonthSum]:
