@@ -1641,3 +1641,12 @@ UPDATE received_emails e
    AND (r.tenant_id, r.activity_id) = (e.tenant_id, e.reply_id);
 DROP POLICY owner_repairs ON received_emails;
 DROP POLICY owner_repairs ON activity_facts;
+
+-- == 0033
+DROP INDEX CONCURRENTLY IF EXISTS sent_emails_by_time_new;
+
+CREATE INDEX CONCURRENTLY sent_emails_by_time_new ON sent_emails (tenant_id, sent_at) INCLUDE (user_id, answered_at) WHERE user_id IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS sent_emails_by_time;
+
+ALTER INDEX sent_emails_by_time_new RENAME TO sent_emails_by_time

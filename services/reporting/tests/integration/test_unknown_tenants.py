@@ -72,19 +72,27 @@ FILL: Final = """
     SELECT $1, deal_id, 1 + number, $5, NULL, stage_id, at, owner_id, owner_id, 100, 'EUR' FROM entered
 """
 ACTIVITIES: Final = """
-    INSERT INTO activity_facts (tenant_id, activity_id, version, type, user_id, contact_ids, direction, occurred_at,
-                                thread_id, reference_keys, is_automatic, is_system, is_deleted)
+    WITH deals AS (
+        SELECT array_agg(deal_id ORDER BY deal_id) AS ids FROM deal_facts WHERE tenant_id = $1
+    ), owned AS (
+        INSERT INTO contacts (tenant_id, id, version, owner_id)
+        SELECT $1, md5('contact' || n)::uuid, 1, ($2::uuid[])[1 + n % cardinality($2::uuid[])]
+          FROM generate_series(0, $3::integer / 20) AS n
+    )
+    INSERT INTO activity_facts (tenant_id, activity_id, version, type, user_id, contact_ids, deal_id, direction,
+                                occurred_at, thread_id, reference_keys, is_automatic, is_system, is_deleted)
     SELECT $1, uuidv7(), 1, (ARRAY['EMAIL', 'CALL'])[1 + (n % 4 = 0)::int],
-           ($2::uuid[])[1 + n % cardinality($2::uuid[])],
-           ARRAY[md5('contact' || n / 20)::uuid], (ARRAY['INBOUND', 'OUTBOUND'])[1 + n % 2],
+           ($2::uuid[])[1 + n / 2 % cardinality($2::uuid[])],
+           ARRAY[md5('contact' || n / 20)::uuid], CASE WHEN n % 3 = 0 THEN d.ids[1 + n % cardinality(d.ids)] END,
+           (ARRAY['INBOUND', 'OUTBOUND'])[1 + n % 2],
            now() - make_interval(hours => n), md5('thread' || n / 6)::uuid, '{}', false, false, false
-      FROM generate_series(1, $3::integer) AS n
+      FROM generate_series(1, $3::integer) AS n, deals d
 """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
     *("handed_over_wins", "loss_rollup", "forecast_rollup"),
-    *("email_contacts", "received_emails", "sent_emails"),
+    *("email_contacts", "received_emails", "sent_emails", "contacts"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
 CALLS: Final[tuple[tuple[str, Mapping[str, str]], ...]] = (
@@ -120,9 +128,9 @@ def measure(plan: Mapping[str, Any]) -> int:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def unknown(postgres_admin_dsn: str) -> AsyncIterator[Reporting]:
-    """Run the service on a database of its own, in which nothing is ever analysed by itself."""
+    """Run the service on a database of each test's own, in which nothing is ever analysed by itself."""
     async with running_service(
         ReportingSettings, make_app, MIGRATIONS, admin_dsn=postgres_admin_dsn, kafka_bootstrap="127.0.0.1:9"
     ) as kit:
