@@ -1,4 +1,4 @@
-"""An index that seeks sent e-mails by time alone: one e-mail was sought in it where a tenant is new to the statistics."""
+"""The index of sent e-mails by time: one e-mail was sought in it where a tenant is new to the statistics."""
 
 from alembic import op
 
