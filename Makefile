@@ -1,7 +1,7 @@
 # The targets and what they do: `make help`. Needs make and Python 3.11; everything else is fetched into this folder
 # (.venv, .tools) and the caches of pip, uv and the engines. Nothing of your system is changed.
 .DEFAULT_GOAL := help
-.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast drills bench examples chart chart-check services baseline upgrade-drill restore-drill
+.PHONY: help up down reset images compose-up compose-down status demo test rules lint format types lock check check-fast drills bench examples chart chart-check services pictures baseline upgrade-drill restore-drill
 MAKEFLAGS += --no-print-directory
 
 UV_VERSION := 0.13.9
@@ -69,6 +69,9 @@ upgrade-drill: $(UV) ## upgrade a suite under load from the last release to this
 
 baseline: $(UV) ## at a release: write down what the next one is compared with (tests/contract/baseline)
 	@$(RUN) python -m crm_testing.baseline
+
+pictures: $(UV) ## draw the BI guide's dashboard anew from the running demo
+	@$(RUN) python -m crm_testing.bi_guide
 
 lint: $(UV) ## ruff: rules and format
 	@$(RUN) ruff check

@@ -1,6 +1,6 @@
 """The questions of docs/guides/bi.md, asked as a BI tool asks them: they agree with the API's reports."""
 
-import re
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,13 +14,14 @@ from services.reporting.tests.integration.mail_stories import Reporting, publish
 from crm_reporting.consumers import keep_activities, project_deals
 from crm_shared.local_days import day_at
 from crm_testing.answers import require_ok
+from crm_testing.bi_guide.dashboard import PANELS, draw_dashboard
+from crm_testing.bi_guide.questions import read_questions
 from crm_testing.deal_stories import DealStory, PublishedPipeline
 from crm_testing.people import SeededTenant
 
 pytestmark = pytest.mark.engines
 
-GUIDE: Final = (Path(__file__).parents[4] / "docs" / "guides" / "bi.md").read_text("utf-8")
-QUESTIONS: Final = dict(re.findall(r"^### (.+)\n```sql\n([^`]+)```$", GUIDE, re.MULTILINE))
+QUESTIONS: Final = read_questions(Path(__file__).parents[4])
 ZONE: Final = "Europe/Berlin"
 
 
@@ -69,8 +70,9 @@ def pick(items: list[dict[str, Any]], **names: str) -> list[dict[str, Any]]:
     return [{name: item[field] for name, field in names.items()} for item in items]
 
 
-def test_there_are_six() -> None:
+def test_there_are_six_and_the_dashboard_shows_each() -> None:
     assert len(QUESTIONS) == 6
+    assert list(PANELS) == list(QUESTIONS)
 
 
 async def test_questions_about_deals_agree_with_the_reports(
@@ -127,3 +129,18 @@ async def test_what_reps_did_adds_up(tenant: SeededTenant, login: Login) -> None
     rows = await ask(login, "What reps did, week by week")
     assert {row["rep"] for row in rows} == {tenant.rep.full_name}
     assert [sum(row[kind] for row in rows) for kind in ("calls", "emails", "meetings")] == [2, 1, 1]
+
+
+async def test_the_dashboard_shows_every_answer(tenant: SeededTenant, login: Login) -> None:
+    answers = {question: await login.fetch(sql) for question, sql in QUESTIONS.items()}
+    picture = ET.fromstring(draw_dashboard(answers, title="Sales & more, in $ and $"))  # noqa: S314 - of our making
+    texts = {text.strip() for text in picture.itertext()}
+    assert texts >= {*QUESTIONS, "Sales & more, in $ and $", tenant.rep.full_name}
+    assert {f"{row['stage']} ({row['deals']})" for row in answers["Open pipeline by stage"]} <= texts
+    assert {f"{row['won']} of {row['won'] + row['lost']}" for row in answers["Win rate by month"]} <= texts
+    assert {row["month"] for row in answers["Forecast by month"]} <= texts
+
+
+def test_a_dashboard_of_nothing_is_drawn() -> None:
+    picture = ET.fromstring(draw_dashboard(dict.fromkeys(PANELS, ()), title="Empty"))  # noqa: S314 - of our making
+    assert {text.strip() for text in picture.itertext()} >= {*PANELS}
