@@ -1,6 +1,7 @@
 """The drill of an upgrade would tell of what goes wrong: each of its measures by itself, without a suite."""
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +14,11 @@ from crm_testing.baseline.folder import Release
 from crm_testing.suite.running import find_port_base
 from crm_testing.upgrade_drill.balancer import Balancer
 from crm_testing.upgrade_drill.calls import Calls
+from crm_testing.upgrade_drill.deliveries import compare_deliveries
 from crm_testing.upgrade_drill.effects import Effect, compare
+from crm_testing.upgrade_drill.load import Ledger
 from crm_testing.upgrade_drill.trees import NoSuchRelease, find_commit
+from crm_testing.webhook_receiver import Received
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -40,6 +44,24 @@ def test_a_release_is_found_by_its_commit_or_by_its_files(tmp_path: Path) -> Non
 def test_what_is_lost_and_what_comes_twice_is_counted() -> None:
     assert compare("all", ["a", "b"], ["b", "a"]) == Effect("all", 2, lost=0, repeated=0)
     assert compare("some", {"a", "b", "c"}, ["a", "a", "d"]) == Effect("some", 3, lost=2, repeated=2)
+
+
+def deliver(event_id: str, deal: str, type_: str, version: int) -> Received:
+    body = {"id": event_id, "type": f"crm.deal.{type_}", "subject": deal, "sequence": str(version)}
+    return Received("/hooks", {"webhook-id": event_id}, json.dumps(body).encode())
+
+
+def test_a_delivery_that_is_lost_doubled_or_out_of_order_is_counted() -> None:
+    moved = "Deal moved from Qualification to Discovery"
+    ledger = Ledger(timelines={"one": ["Called", moved], "two": []}, stages={"one": "Discovery", "two": "Discovery"})
+    came = [deliver("a", "one", "created", 1), deliver("b", "two", "created", 1)]
+    came += [deliver("c", "one", "stage_changed", 2), deliver("a", "one", "created", 1)]
+    effect = compare_deliveries(ledger, came)
+    assert (effect.wanted, effect.lost, effect.repeated) == (3, 0, 0)
+
+    assert compare_deliveries(ledger, came[1:3]).lost == 1
+    assert compare_deliveries(ledger, [*came, deliver("d", "one", "stage_changed", 3)]).repeated == 1
+    assert compare_deliveries(ledger, [came[2], *came]).repeated == 1
 
 
 def make_calls(answer: Answer) -> Calls:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from services.deals.tests.integration.kits import running_deals
-from services.deals.tests.integration.receiving import Receiver, receiving
 from services.deals.tests.integration.sales import ContactsStandIn, Sales, open_sales
 from services.deals.tests.integration.webhook_kit import Erp, open_erp
 
 from crm_deals.settings import DealsSettings
 from crm_testing.people import SeededTenant
 from crm_testing.service_kit import ServiceKit
+from crm_testing.webhook_receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """`crm-deals why` says what became of an event's deliveries, and which version of another's record is kept."""
 
 import pytest
-from services.deals.tests.integration.receiving import OK, Receiver, answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, has_attempts, open_erp, wake_nobody
 
@@ -11,6 +10,7 @@ from crm_shared.contracts import Event
 from crm_shared.features.event_tracking.parts import Effect
 from crm_testing.published_records import make_contact_event
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import OK, Receiver, answer
 
 pytestmark = pytest.mark.engines
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from services.deals.tests.integration.receiving import answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import ANYWHERE, Dispatching, Erp, has_attempts, is_off
 
@@ -13,6 +12,7 @@ from crm_deals.webhooks.sending import Answer, Sender
 from crm_shared.clock import SystemClock
 from crm_testing.answers import require_ok
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import answer
 
 pytestmark = pytest.mark.engines
 QUARTER_HOUR = {"webhook_backoff_s": 0.02, "webhook_backoff_max_s": 900}

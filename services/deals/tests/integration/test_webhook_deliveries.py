@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from services.deals.tests.integration.receiving import OK, Receiver, answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_attempts, open_erp
 
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import OK, Receiver, answer
 
 pytestmark = pytest.mark.engines
 

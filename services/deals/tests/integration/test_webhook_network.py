@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 from services.deals.tests.integration.faulty_network import faulty_network
-from services.deals.tests.integration.receiving import Receiver, receiving
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_come, open_erp
 
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import Receiver, receiving
 
 pytestmark = pytest.mark.engines
 STAGES = ("Discovery", "Proposal", "Negotiation", "Closed Won")

@@ -3,12 +3,12 @@
 from typing import Final
 
 import pytest
-from services.deals.tests.integration.receiving import Receiver, answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, has_attempts, open_erp
 
 from crm_testing.trace_collector import collecting, recording_here
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import Receiver, answer
 
 pytestmark = pytest.mark.engines
 

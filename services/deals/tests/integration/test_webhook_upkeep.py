@@ -5,7 +5,6 @@ import json
 from uuid import UUID
 
 import pytest
-from services.deals.tests.integration.receiving import OK, Receiver, answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import (
     Dispatching,
@@ -19,6 +18,7 @@ from services.deals.tests.integration.webhook_kit import (
 from crm_deals import consumers
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import OK, Receiver, answer
 
 pytestmark = pytest.mark.engines
 

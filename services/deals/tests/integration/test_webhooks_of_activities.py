@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from services.deals.tests.integration.planning import away, hear, to_do
-from services.deals.tests.integration.receiving import Receiver, answer
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import Dispatching, Erp, has_attempts, open_erp, wake_nobody
 
@@ -15,6 +14,7 @@ from crm_shared.contracts import VERBS, Event
 from crm_testing.answers import require_ok, require_problem
 from crm_testing.published_records import PublishedRecord
 from crm_testing.waiting import wait_until
+from crm_testing.webhook_receiver import Receiver, answer
 
 pytestmark = pytest.mark.engines
 

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from services.deals.tests.integration.receiving import Receiver
 from services.deals.tests.integration.sales import Sales
 
 from crm_deals import consumers
@@ -20,6 +19,7 @@ from crm_shared.access import Caller, Role
 from crm_shared.clock import SystemClock
 from crm_shared.database import Database, UnitOfWork
 from crm_testing.answers import require_ok, walk_pages
+from crm_testing.webhook_receiver import Receiver
 
 QUICK = {
     "webhook_poll_s": 0.1,

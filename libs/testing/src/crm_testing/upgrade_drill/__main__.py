@@ -19,6 +19,7 @@ from crm_local.suite import end_leftovers
 from crm_testing.baseline.folder import BASELINE, Baseline
 from crm_testing.suite.running import find_port_base
 from crm_testing.upgrade_drill.course import Outcome, run_drill
+from crm_testing.upgrade_drill.deliveries import allow_port
 from crm_testing.upgrade_drill.printing import print_outcome
 from crm_testing.upgrade_drill.trees import find_commit, open_old_tree, open_this_tree
 
@@ -47,6 +48,7 @@ def run(commit: str, pause_s: float, keep: Path | None) -> Outcome:
         if keep is None:
             stack.callback(home.remove)
         environment = {"CRM_HOME": str(home.path), "CRM_PORT_BASE": str(port_base), **SETTINGS}
+        environment |= allow_port(port_base)
         plan = Plan(home, port_base)
         old = open_old_tree(Path.cwd(), commit, folder / "old", environment)
         stack.enter_context(started_engines(plan))

@@ -17,6 +17,7 @@ from crm_shared.service_registry import PUBLISHERS, SERVICES
 from crm_testing.drain import Bus, drain
 from crm_testing.suite.tenant import eventually
 from crm_testing.upgrade_drill.calls import Calls
+from crm_testing.upgrade_drill.deliveries import subscribed
 from crm_testing.upgrade_drill.effects import Effect, list_effects
 from crm_testing.upgrade_drill.fleet import Fleet
 from crm_testing.upgrade_drill.load import Load
@@ -60,14 +61,16 @@ async def run_drill(plan: Plan, old: Tree, new: Tree, *, pause_s: float) -> Outc
         await fleet.start(old, ROLES)
         tenant_id, calls = await make_tenant(plan, old, fleet, client)
         load = Load(calls)
-        async with load.going_on():
-            await _upgrade(calls, fleet, old, new, pause_s)
-            await _go_back(calls, fleet, old, new, pause_s)
-        calls.end()
-        await drain(list_bus(plan), timeout_s=RESTS_WITHIN_S)
-        calls.begin("what all see in the end")
-        effects = await list_effects(calls, load.ledger, plan.kafka.bootstrap, tenant_id)
-        calls.end()
+        async with subscribed(calls, plan.port_base) as subscription:
+            async with load.going_on():
+                await _upgrade(calls, fleet, old, new, pause_s)
+                await _go_back(calls, fleet, old, new, pause_s)
+            calls.end()
+            await drain(list_bus(plan), timeout_s=RESTS_WITHIN_S)
+            calls.begin("what all see in the end")
+            effects = await list_effects(calls, load.ledger, plan.kafka.bootstrap, tenant_id)
+            effects.append(await subscription.compare(load.ledger))
+            calls.end()
         verified = [one for service in VERIFIED for one in await verify(new, service, fleet)]
         await fleet.end(new, ROLES)
     return Outcome(calls, effects, verified)

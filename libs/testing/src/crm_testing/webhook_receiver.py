@@ -17,6 +17,8 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 @dataclass(frozen=True)
 class Received:
+    """A request as it came, its headers' names in small letters."""
+
     path: str
     headers: dict[str, str]
     body: bytes
@@ -39,9 +41,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
+        """Where a webhook is to lead."""
         return f"http://127.0.0.1:{self.port}/hooks"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one request, and do with it what the test has said."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -74,9 +78,10 @@ async def _read(reader: asyncio.StreamReader) -> Received:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
+    """Listen during the block, on a free port if none is named."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver
