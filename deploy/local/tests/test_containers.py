@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import ssl
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -15,6 +17,8 @@ from crm_local.compose_suite import CREATE_TENANT
 from crm_shared.service_registry import SERVICES
 
 ROOT: Final = Path(__file__).parents[3]
+BACKUP_PAGE: Final = ROOT / "docs" / "operations" / "backup.md"
+ARRIVES_WITHIN_S: Final = 120.0
 PORT: Final = "9443"
 PORTS: Final = {
     "CRM_GATEWAY_PORT": PORT,
@@ -113,9 +117,10 @@ def test_without_tls_nobody_is_answered(checkout: Path) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (400, "This port speaks TLS: https://")
 
 
-def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Client) -> None:
+def sign_up(checkout: Path, client: httpx.Client, name: str) -> tuple[dict[str, str], str]:
+    """Make a tenant; return the headers of its ADMIN's requests, and the ADMIN's id."""
     made = subprocess.run(  # noqa: S603 - this checkout's own command
-        [*CREATE_TENANT, "--name", "Acme", "--admin-email", "you@acme.example"],
+        [*CREATE_TENANT, "--name", name, "--admin-email", f"you@{name.lower()}.example"],
         cwd=checkout,
         env={**os.environ, **PORTS},
         capture_output=True,
@@ -126,11 +131,75 @@ def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Cl
     secret = (checkout / ".secrets" / "issuer_secret").read_text().strip()
     assert client.post("/issuer/token", data=form, auth=("crm", "guess")).status_code == 401
     token = client.post("/issuer/token", data=form, auth=("crm", secret)).json()["access_token"]
-    whose = {"Authorization": f"Bearer {token}"}
-    assert client.get("/contacts/v1/me", headers=whose).json()["user"]["id"] == ids["admin_id"]
+    return {"Authorization": f"Bearer {token}"}, ids["admin_id"]
+
+
+def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Client) -> None:
+    whose, admin_id = sign_up(checkout, client, "Acme")
+    assert client.get("/contacts/v1/me", headers=whose).json()["user"]["id"] == admin_id
     created = client.post("/contacts/v1/contacts", headers=whose, json={"first_name": "Zoë"})
     assert created.headers["location"] == f"/contacts/v1/contacts/{created.json()['id']}"
     assert client.get(created.headers["location"], headers=whose).status_code == 200
+
+
+def wait_for(look: Callable[[], object], wanted: object) -> None:
+    """Raise AssertionError if it isn't so in time: processes start again meanwhile."""
+    until_s = time.monotonic() + ARRIVES_WITHIN_S
+    while (found := look()) != wanted:
+        assert time.monotonic() < until_s, f"{found!r} is not {wanted!r}"
+        time.sleep(1)
+
+
+def test_a_service_goes_back_by_the_lines_of_the_backup_page(checkout: Path, client: httpx.Client) -> None:
+    whose, _ = sign_up(checkout, client, "Backed")
+    dump, restore = [
+        re.sub("^    ", "", block, flags=re.MULTILINE)
+        for block in re.findall(r"(?:^    .*\n)+", BACKUP_PAGE.read_text().partition("### Compose")[2], re.MULTILINE)
+    ]
+
+    def run(lines: str) -> None:
+        done = subprocess.run(  # noqa: S603 - the page's own lines
+            ["sh", "-exc", lines],  # noqa: S607 - of the PATH
+            cwd=checkout,
+            env={**os.environ, **PORTS},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+    def make(name: str) -> str:
+        made = client.post("/deals/v1/deals", headers=whose, json={"name": name, "amount": "10.00"})
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
+
+    def find_all() -> dict[str, Any]:
+        """Return what the service itself, the index and the report show; None of one that does not answer."""
+        asked: dict[str, tuple[str, Callable[[Any], object]]] = {
+            "deals": ("/deals/v1/deals", lambda body: sorted(deal["name"] for deal in body["items"])),
+            "search": ("/search/v1/search?q=quartz", lambda body: sorted(hit["title"] for hit in body["items"])),
+            "reporting": (
+                "/reporting/v1/reports/pipeline",
+                lambda body: sum(one["deal_count"] for one in body["items"]),
+            ),
+        }
+        found = {}
+        for service, (path, pick) in asked.items():
+            answer = client.get(path, headers=whose)
+            found[service] = pick(answer.json()) if answer.is_success else None
+        return found
+
+    kept, lost = "Quartz kept", "Quartz lost"
+    make(kept)
+    run(dump)
+    time.sleep(1.5)  # past the second that the dump's moment names
+    make(lost)
+    wait_for(find_all, {"deals": [kept, lost], "search": [kept, lost], "reporting": 2})
+    run(restore.replace("MOMENT", (checkout / "deals.moment").read_text().strip()))
+    wait_for(find_all, {"deals": [kept], "search": [kept], "reporting": 1})
+    make("Quartz again")
+    both = ["Quartz again", kept]
+    wait_for(find_all, {"deals": both, "search": both, "reporting": 2})
 
 
 @pytest.mark.parametrize("image", [*SERVICES, "issuer"])

@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a service's `verify` printed; `is_last`: after it nothing was mended any more."""
+    """What a service's command printed; `is_last`: its word on whether all agrees is the last."""
 
     command: str
     output: str
@@ -108,16 +108,24 @@ async def _go_back(calls: Calls, fleet: Fleet, old: Tree, new: Tree, pause_s: fl
 
 
 async def verify(new: Tree, service: str, fleet: Fleet) -> list[Verified]:
-    """Have the service compare what it keeps; search mends what a worker of before wrote, as its page says."""
+    """Have the service compare what it keeps. What a worker of before wrote its own way is mended as the page says."""
     found = [await _verify(new, service, fleet)]
-    if not found[0].agrees and service == "search":
-        found = [replace(found[0], is_last=False), await _verify(new, service, fleet, "--heal")]
-    return found
+    if found[0].agrees:
+        return found
+    found[0] = replace(found[0], is_last=False)
+    if service == "search":
+        return [*found, await _verify(new, service, fleet, "--heal")]
+    recounted = await _run(new, service, fleet, "recount")
+    return [*found, replace(recounted, is_last=False), await _verify(new, service, fleet)]
 
 
 async def _verify(new: Tree, service: str, fleet: Fleet, *options: str) -> Verified:
-    status, output = await run_command(new.describe_command(service, "verify", *options), fleet.logs)
-    return Verified(" ".join((f"crm-{service} verify", *options)), output.strip(), status == 0)
+    return await _run(new, service, fleet, "verify", *options)
+
+
+async def _run(new: Tree, service: str, fleet: Fleet, name: str, *options: str) -> Verified:
+    status, output = await run_command(new.describe_command(service, name, *options), fleet.logs)
+    return Verified(" ".join((f"crm-{service} {name}", *options)), output.strip(), status == 0)
 
 
 @asynccontextmanager

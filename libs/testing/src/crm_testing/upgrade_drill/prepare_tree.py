@@ -14,7 +14,7 @@ from crm_local.issuer import make_keys
 from crm_local.migrations import bring_up_to_date
 from crm_local.plan import Plan
 
-ONE_OFF = ("create-tenant", "verify", "republish")
+ONE_OFF = ("create-tenant", "verify", "recount", "republish")
 
 
 async def _bring_up(plan: Plan, services: list[str]) -> None:
