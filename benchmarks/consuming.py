@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -24,7 +25,7 @@ async def time_worker(
     """Return events a second until `count` is `total`. Joining the group is not what is measured."""
     # Without its topic a letter waits for ever: beside other tests, bad records and erasures are on the topics too.
     await create_topics(arena.kafka_bootstrap, "bench", groups={group: bound.topics}, partitions=1, replication=1)
-    subscription = type(bound)(bound.topics, group, bound.handler, max_records=batch)
+    subscription = replace(bound, group_id=group, max_records=batch)
     worker = Worker(ConsumerSettings(arena.kafka_bootstrap, "bench"), [subscription])
     task = asyncio.create_task(worker.run())
     first_s, first_count = 0.0, 0

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from elasticsearch import AsyncElasticsearch
@@ -15,7 +16,7 @@ from benchmarks.size import sized
 from crm_search.bulk import Write, to_portions
 from crm_search.consumers import index_records
 from crm_search.index import open_client, prepare_index
-from crm_search.indexing import to_writes
+from crm_search.indexing import BULK_ROWS, to_writes
 from crm_search.settings import SearchSettings
 from crm_search.store import MAX_BULK_BYTES, DocumentStore
 from crm_shared.bus.topics import create_topics
@@ -25,7 +26,7 @@ from crm_shared.database import Database
 from crm_shared.service_registry import PUBLISHERS
 from crm_testing.records import RawRecord, write_records
 
-RECORDS, ROUNDS, BATCH, SEED = *sized((10_000, 3, 500), tiny=(100, 1, 50)), 31
+RECORDS, ROUNDS, SEED = *sized((10_000, 3), tiny=(100, 1)), 31
 AIM = 0.8
 AT_ONCE = 1000
 LATER_REVISION = 1 << 50
@@ -86,8 +87,8 @@ async def _consume(arena: Arena, database: Database, store: DocumentStore) -> fl
     async def count() -> int:
         return indexed
 
-    counted = type(bound)(bound.topics, bound.group_id, index_counted, max_records=BATCH)
-    return await time_worker(arena, counted, "bench.index", batch=BATCH, total=RECORDS, count=count)
+    counted = replace(bound, handler=index_counted)
+    return await time_worker(arena, counted, "bench.index", batch=bound.max_records, total=RECORDS, count=count)
 
 
 async def _write_bare(client: AsyncElasticsearch, alias: str, writes: Sequence[Write]) -> float:
@@ -95,8 +96,8 @@ async def _write_bare(client: AsyncElasticsearch, alias: str, writes: Sequence[W
     again = [Write(write.key, LATER_REVISION, write.document) for write in writes]
     portions = [
         portion
-        for begin in range(0, len(again), BATCH)
-        for portion in to_portions(again[begin : begin + BATCH], MAX_BULK_BYTES, "external")
+        for begin in range(0, len(again), BULK_ROWS)
+        for portion in to_portions(again[begin : begin + BULK_ROWS], MAX_BULK_BYTES, "external")
     ]
     began_s = time.perf_counter()
     for lines in portions:

@@ -7,8 +7,9 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from crm_shared.bus import Subscription, batch
-from crm_shared.bus.batch import PART_BYTES, PIECE_RECORDS, BatchReader
+from crm_shared.bus.batch import PIECE_BYTES, PIECE_RECORDS, BatchReader
 from crm_shared.bus.dead_letters import DeadLetters
+from crm_shared.bus.subscription import PART_BYTES
 from crm_shared.contracts import Event
 from crm_shared.gc_freeze import WORK_IN_HAND
 from crm_testing.loop_rounds import LoopRounds
@@ -43,10 +44,11 @@ class Parts:
         self.ids += [str(event.aggregate_id) for event in part]
 
 
-async def take(records: Sequence[ConsumerRecord]) -> Parts:
+async def take(records: Sequence[ConsumerRecord], *, part_bytes: int = PART_BYTES) -> Parts:
     parts, stopping = Parts(), asyncio.Event()
     letters = DeadLetters("127.0.0.1:9", client_id="test", stopping=stopping)  # nothing is set aside here
-    await BatchReader(Subscription((TOPIC,), "test.turns", parts.handle), letters, stopping).take(records)
+    subscription = Subscription((TOPIC,), "test.turns", parts.handle, part_bytes=part_bytes)
+    await BatchReader(subscription, letters, stopping).take(records)
     assert parts.ids == [str(record.key, "ascii") for record in records]
     assert not WORK_IN_HAND.is_any
     return parts
@@ -64,8 +66,9 @@ async def test_long_records_are_decoded_and_handed_on_by_their_bytes(monkeypatch
     rounds = LoopRounds()
     rounds.watch_in(monkeypatch, batch, "decode")
     parts = await take(make_records(14, name=LONG))
-    assert rounds.most == batch.PIECE_BYTES // len(LONG)
+    assert rounds.most == PIECE_BYTES // len(LONG)
     assert parts.sizes == [PART_BYTES // len(LONG), PART_BYTES // len(LONG), 4]
+    assert (await take(make_records(14, name=LONG), part_bytes=PIECE_BYTES)).sizes == [2] * 7
 
 
 async def test_one_that_is_too_long_for_any_part_is_a_part() -> None:

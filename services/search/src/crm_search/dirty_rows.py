@@ -10,13 +10,17 @@ from crm_shared.database import Connection
 _COLUMNS: Final = "tenant_id, type, id, revision, is_hidden, state, contact_id, company_id, deal_id, pipeline_id"
 
 # The planner takes a third of all rows to be dirty, as it does of any two columns compared. LIMIT over the partial
-# index's own order, and subqueries instead of joins, leave it nothing to scan.
+# index's own order, and subqueries instead of joins, leave it nothing to scan; what is to be left out is so beyond it.
 _DIRTY: Final = (
     "SELECT "  # noqa: S608 - texts of ours
     + _COLUMNS
     + """
-          FROM search_records
-         WHERE indexed_revision < revision
+          FROM (SELECT *
+                  FROM search_records
+                 WHERE indexed_revision < revision
+                 ORDER BY tenant_id, type, id
+                 LIMIT $1 + cardinality($3::uuid[])) AS dirty
+         WHERE id <> ALL($3)
          ORDER BY tenant_id, type, id
          LIMIT $1"""
 )
@@ -46,7 +50,7 @@ _WITH_SUMMARIES: Final = """
     ), sized AS (
         SELECT p.*, sum(s.size) OVER (ORDER BY tenant_id, type, id) - s.size AS before
           FROM picked p
-         CROSS JOIN LATERAL (SELECT octet_length(p.state::text) AS size) AS s
+         CROSS JOIN LATERAL (SELECT pg_column_size(p.state || '{{}}') AS size) AS s  -- as it is read, without its text
     )
     SELECT r.tenant_id, r.type, r.id, r.revision, r.is_hidden, r.state,
            (SELECT face FROM search_records p
@@ -83,8 +87,9 @@ LIST_DIRTY: Final = _WITH_SUMMARIES.format(picked=_DIRTY)
 LIST_PART: Final = _WITH_SUMMARIES.format(picked=_OF_PART)
 LIST_CHOSEN: Final = _WITH_SUMMARIES.format(picked=_CHOSEN)
 
-MAX_STATE_BYTES: Final = 8 * 1024 * 1024
-"""Of the states that are read at once: they are held as rows, as documents and as a request's lines."""
+MAX_STATE_BYTES: Final = 4 * 1024 * 1024
+"""Of the states that are read at once: they are held as rows, as documents and as a request's lines, and so are those
+before them while the index takes them."""
 
 SUMMARY_RELATIONS: Final = ("contact", "company", "deal", "pipeline", "deal_contact")
 
@@ -108,9 +113,14 @@ class DirtyRow:
     former: Sequence[Mapping[str, Any]]
 
 
-async def list_dirty(connection: Connection, *, limit: int, max_bytes: int = MAX_STATE_BYTES) -> list[DirtyRow]:
-    """Return rows whose document the index does not have yet, with all that the document needs, of one moment."""
-    return [_to_row(row) for row in await connection.fetch(LIST_DIRTY, limit, max_bytes)]
+async def list_dirty(
+    connection: Connection, *, limit: int, max_bytes: int = MAX_STATE_BYTES, but: Sequence[UUID] = ()
+) -> list[DirtyRow]:
+    """Return rows whose document the index does not have yet, with all that the document needs, of one moment.
+
+    None of the records in `but`: their documents are on the way.
+    """
+    return [_to_row(row) for row in await connection.fetch(LIST_DIRTY, limit, max_bytes, list(but))]
 
 
 async def list_part(

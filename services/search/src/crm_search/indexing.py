@@ -7,46 +7,64 @@ brings them over. Nothing is kept in memory between the steps, so nothing can be
 import asyncio
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from crm_search import index_registry, records
-from crm_search.bulk import IndexMissing, Write, address_of
+from crm_search.bulk import Write, address_of
 from crm_search.dirty_rows import DirtyRow, list_dirty
 from crm_search.index import INDEX_VERSION
 from crm_search.projections import SearchRecord, to_document
 from crm_search.store import DocumentStore
+from crm_search.under_way import Portion, UnderWay, handing_over
 from crm_shared.contracts import BadRecord
 from crm_shared.database import Database
 from crm_shared.json_text import to_json
 
-BULK_ROWS: Final = 1000
-"""Documents in one bulk request: a batch of 500 events and what hangs on them fit in one."""
+BULK_ROWS: Final = 500
+"""Documents in one bulk request."""
 
 FAN_OUT_PARENTS: Final = 500
 FAN_OUT_ROWS: Final = 5000
 """Rows marked in one transaction: a pipeline's new stage name reaches a million deals without one long lock."""
 
 
-async def index(database: Database, store: DocumentStore, batch: Collection[SearchRecord]) -> None:
-    """Take a batch in. When it returns, the index has every document that it changed.
+async def index(database: Database, store: DocumentStore, pieces: AsyncIterable[Sequence[SearchRecord]]) -> None:
+    """Take a batch in, a piece in each transaction. When it returns, the index has every document that it changed.
 
-    Raises BadRecord when the index refuses one of the batch, and what the stores raise while they are away.
+    While the index takes one piece's documents the next piece is saved and its documents are made. Raises BadRecord
+    when the index refuses one of the batch, and what the stores raise while they are away.
     """
-    async with database.begin_as_worker() as transaction:
-        await records.save(transaction, batch)
-    await catch_up(database, store)
+    taken: list[SearchRecord] = []
+    async with handing_over(database, store) as under_way:
+        async for piece in pieces:
+            async with database.begin_as_worker() as transaction:
+                await records.save(transaction, piece)
+            taken += piece
+            await _mark_all(database)
+            await _hand_over(database, under_way)
+        await _flush(database, under_way)
     async with database.read_as_worker() as connection:
-        rejection = await records.find_rejection(connection, batch)
+        rejection = await records.find_rejection(connection, taken)
     if rejection is not None:
         raise BadRecord(rejection)
 
 
 async def catch_up(database: Database, store: DocumentStore) -> None:
     """Mark what hangs on changed records, and bring every dirty row's document to the index."""
+    await _mark_all(database)
+    await flush(database, store)
+
+
+async def flush(database: Database, store: DocumentStore) -> None:
+    """Bring every dirty row's document to the index."""
+    async with handing_over(database, store) as under_way:
+        await _flush(database, under_way)
+
+
+async def _mark_all(database: Database) -> None:
     while await fan_out(database):
-        pass
-    while await flush(database, store):
         pass
 
 
@@ -67,45 +85,31 @@ async def fan_out(database: Database, *, limit: int = FAN_OUT_ROWS) -> bool:
     return True
 
 
-async def flush(database: Database, store: DocumentStore) -> bool:
-    """Bring one bulk of dirty rows over; False when there are none left."""
+async def _flush(database: Database, under_way: UnderWay) -> None:
+    """Hand over what is dirty until nothing is: what changed while its document was under way, too."""
+    while True:
+        await _hand_over(database, under_way)
+        if not await under_way.end():
+            return
+
+
+async def _hand_over(database: Database, under_way: UnderWay) -> None:
+    """Hand over all dirty rows whose documents are not under way; the last portion is under way at the end."""
+    while (portion := await _make_portion(database, under_way.ids)) is not None:
+        await under_way.begin(portion)
+
+
+async def _make_portion(database: Database, but: Sequence[UUID]) -> Portion | None:
+    """Read dirty rows, but for these records', and make their documents; None when there are none."""
     read_at_s = time.monotonic()
     async with database.read_as_worker() as connection:
-        rows = await list_dirty(connection, limit=BULK_ROWS)
+        rows = await list_dirty(connection, limit=BULK_ROWS, but=but)
         # After the rows: an index that is registered later is filled from rows as new as these.
-        is_filling = await index_registry.is_filling(connection)
+        is_filling = await index_registry.is_filling(connection) if rows else False
     if not rows:
-        return False
+        return None
     # In a thread: the loop has heartbeats to send and probes to answer, however long the texts are.
-    writes = await asyncio.to_thread(to_writes, rows)
-    rejections = await _write(store, writes, is_filling=is_filling, read_at_s=read_at_s)
-    indexed = [
-        records.Indexed(row.tenant_id, row.type, row.id, row.revision, rejection)
-        for row, rejection in zip(rows, rejections, strict=True)
-    ]
-    async with database.begin_as_worker() as transaction:
-        await records.mark_indexed(transaction, indexed)
-    return True
-
-
-async def _write(
-    store: DocumentStore, writes: Sequence[Write], *, is_filling: bool, read_at_s: float
-) -> list[str | None]:
-    """Write into the index that is filled too, if there is one, and into the live one.
-
-    The live one last, so that a write that missed the filled one's end meets it as the live one. Refused is what both
-    refuse: what the one of the older form can't take is in the other, and what is in none of them is found when they
-    are compared.
-    """
-    if is_filling:
-        try:
-            beside = await store.beside().write(writes, read_at_s=read_at_s)
-        except IndexMissing:
-            pass  # abandoned meanwhile, or taken away by hand: it is compared before anyone reads it
-        else:
-            live = await store.write(writes, read_at_s=read_at_s)
-            return [one and other for one, other in zip(beside, live, strict=True)]
-    return await store.write(writes, read_at_s=read_at_s)
+    return Portion(rows, await asyncio.to_thread(to_writes, rows), is_filling=is_filling, read_at_s=read_at_s)
 
 
 def to_writes(rows: Iterable[DirtyRow]) -> list[Write]:

@@ -29,7 +29,7 @@ async def test_search_and_suggest_beside_elasticsearch_alone(
 async def test_from_the_bus_to_the_index_beside_a_bare_bulk(
     postgres_admin_dsn: str, elasticsearch_url: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"RECORDS": 60, "ROUNDS": 1, "BATCH": 20}.items():
+    for name, value in {"RECORDS": 60, "ROUNDS": 1}.items():
         monkeypatch.setattr(indexing, name, value)
     async with prepared("search", postgres_admin_dsn, kafka_bootstrap) as arena:
         (row,) = await indexing.run(arena, elasticsearch_url)

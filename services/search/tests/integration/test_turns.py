@@ -18,7 +18,7 @@ async def test_so_many_records_are_read_in_a_round_and_no_document_is_made_in_on
     search: ServiceKit[SearchSettings], store: DocumentStore, tenant: SeededTenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, made = LoopRounds(), LoopRounds()
-    monkeypatch.setattr(consumers, "PIECE_EVENTS", 2)
+    monkeypatch.setattr(consumers, "READ_AT_ONCE", 2)
     read.watch_in(monkeypatch, consumers, "to_record")
     made.watch_in(monkeypatch, indexing, "to_document")
     story = SearchStory(tenant)

@@ -30,8 +30,6 @@ Readable = tuple[ConsumerRecord, Event]
 PIECE_RECORDS: Final = 100
 PIECE_BYTES: Final = 262_144
 """What is decoded without letting others have the event loop: some 4 ms."""
-PART_BYTES: Final = 524_288
-"""What a handler is given at once. Batches of ordinary records are less and go whole; long ones would hold the loop."""
 
 
 def written_at_s(event: Event) -> float:
@@ -68,7 +66,7 @@ class BatchReader:
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
         BATCH_RECORDS.labels(self.subscription.group_id).observe(len(records))
         readable = await self._read_all(records)
-        for part in _split(readable):
+        for part in _split(readable, self.subscription.part_bytes):
             await next_turn()
             await self._handle(part)
         await self._bury_erased(readable)
@@ -159,11 +157,11 @@ def _size_of(record: ConsumerRecord) -> int:
     return len(record.value or b"")
 
 
-def _split(readable: Sequence[Readable]) -> Iterator[Sequence[Readable]]:
+def _split(readable: Sequence[Readable], part_bytes: int) -> Iterator[Sequence[Readable]]:
     """Yield them in parts of at most so many bytes, or of one record alone."""
     begin, size = 0, 0
     for end, (record, _) in enumerate(readable):
-        if end > begin and size + _size_of(record) > PART_BYTES:
+        if end > begin and size + _size_of(record) > part_bytes:
             yield readable[begin:end]
             begin, size = end, 0
         size += _size_of(record)

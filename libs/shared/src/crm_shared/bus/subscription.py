@@ -11,6 +11,8 @@ Dependencies = ParamSpec("Dependencies")
 Handler = Callable[[list[Event]], Awaitable[None]]
 
 MAX_RECORDS: Final = 500  # one transaction of a few tens of ms; more gains little and holds row locks longer
+PART_BYTES: Final = 524_288
+"""What a handler is given at once. Batches of ordinary records are less and go whole; long ones would hold the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Subscription:
 
     The handler must be idempotent by (aggregate id, version): a batch may come again, whole or in parts.
     `transient_errors` are the handler's own "a store is away" errors, beside those of `crm_shared.transient`.
+    `part_bytes`: for a handler that takes what it is given in pieces itself.
     """
 
     topics: tuple[str, ...]
@@ -26,6 +29,7 @@ class Subscription:
     handler: Handler
     max_records: int = MAX_RECORDS
     transient_errors: tuple[type[BaseException], ...] = ()
+    part_bytes: int = PART_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Consumer(Generic[Dependencies]):
     group_id: str
     max_records: int
     transient_errors: tuple[type[BaseException], ...]
+    part_bytes: int
 
     async def __call__(
         self, batch: list[Event], /, *dependencies: Dependencies.args, **named: Dependencies.kwargs
@@ -55,6 +60,7 @@ class Consumer(Generic[Dependencies]):
             handler=handle,
             max_records=self.max_records,
             transient_errors=self.transient_errors,
+            part_bytes=self.part_bytes,
         )
 
 
@@ -63,6 +69,7 @@ def subscribe(
     group_id: str,
     max_records: int = MAX_RECORDS,
     transient_errors: tuple[type[BaseException], ...] = (),
+    part_bytes: int = PART_BYTES,
 ) -> Callable[[Callable[Concatenate[list[Event], Dependencies], Awaitable[None]]], Consumer[Dependencies]]:
     """Declare a batch consumer: `@subscribe("crm.deal", group_id="activities.deal-notes")`.
 
@@ -72,5 +79,10 @@ def subscribe(
     if not topics or "." not in group_id:
         raise ValueError("a consumer names its topics and a group_id of the form <service>.<purpose>")
     return partial(
-        Consumer, topics=topics, group_id=group_id, max_records=max_records, transient_errors=transient_errors
+        Consumer,
+        topics=topics,
+        group_id=group_id,
+        max_records=max_records,
+        transient_errors=transient_errors,
+        part_bytes=part_bytes,
     )

@@ -220,8 +220,7 @@ async def _write_again(part: Part, ids: Sequence[UUID], store: DocumentStore) ->
     known = [versions.get(part.address_of(id_), 0) for id_ in ids]
     async with part.database.begin_as_worker() as transaction:
         await transaction.execute(RAISE, part.tenant_id, part.type, ids, known)
-    while await flush(part.database, store):
-        pass
+    await flush(part.database, store)
 
 
 async def _remove(part: Part, documents: Sequence[Document]) -> list[Document]:
