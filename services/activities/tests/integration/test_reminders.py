@@ -164,8 +164,11 @@ async def test_workers_share_what_is_due(service: Kit, tenant: SeededTenant) -> 
     await require_once(service, tenant, ids)
 
 
-async def test_a_killed_worker_leaves_nothing_half_done(service: Kit, tenant: SeededTenant) -> None:
-    ids = await add_many(service, tenant, 3000, NOON)
+@pytest.mark.parametrize("is_foreseen", [False, True])
+async def test_a_killed_worker_leaves_nothing_half_done(
+    service: Kit, tenant: SeededTenant, *, is_foreseen: bool
+) -> None:
+    ids = await add_many(service, tenant, 3000, datetime.now(UTC) + 3 * SECOND if is_foreseen else NOON)
     environment = {**os.environ, "CRM_ACTIVITIES_WORKER_DSN": service.settings.worker_dsn.get_secret_value()}
     left = len(ids)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from crm_activities.activities.activity import Activity
 from crm_activities.activities.columns import ACTIVITY_COLUMNS
 from crm_activities.activities.repository import to_activity
+from crm_activities.reminders.prepared import PreparedReminder
 from crm_shared.database import Connection, Transaction
 
 # What is yet to be given is asked for in the words of the partial indexes.
@@ -80,6 +81,45 @@ NOTE_REMINDED: Final = """
           FROM unnest($1::uuid[], $2::uuid[]) AS taken (tenant_id, id)))
 """
 
+LIST_COMING: Final = """
+    SELECT a.remind_at, a.tenant_id, a.id
+      FROM activities a
+     WHERE a.remind_at IS NOT NULL AND a.reminded_at IS NULL AND a.completed_at IS NULL AND a.deleted_at IS NULL
+       AND a.remind_at > $1 AND a.remind_at <= $2
+     ORDER BY a.remind_at
+     LIMIT $3
+"""
+
+# By their keys alone: in the words of a partial index PostgreSQL would look through all that are due for each of them.
+READ_MANY: Final = (
+    "SELECT"  # noqa: S608 - names of ours
+    + ACTIVITY_COLUMNS
+    + """, a.tenant_id
+      FROM unnest($1::uuid[], $2::uuid[]) AS wanted (tenant_id, id)
+     CROSS JOIN LATERAL (
+        SELECT a.* FROM activities a WHERE a.tenant_id = wanted.tenant_id AND a.id = wanted.id LIMIT 1) AS a
+"""
+)
+
+# Whatever is written of an activity raises its version, which says that its reminder is as yet to be given as it was.
+# Of one that was restored from a backup meanwhile, `updated_at` says so.
+NOTE_PREPARED: Final = """
+    UPDATE activities a
+       SET version = a.version + 1, updated_at = $5, reminded_at = $5
+     WHERE a.ctid = ANY (ARRAY(
+        SELECT locked.ctid
+          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])
+               AS prepared (tenant_id, id, version, updated_at)
+         CROSS JOIN LATERAL (
+            SELECT l.ctid
+              FROM activities l
+             WHERE l.tenant_id = prepared.tenant_id AND l.id = prepared.id AND l.version = prepared.version
+               AND l.updated_at = prepared.updated_at
+             LIMIT 1
+               FOR NO KEY UPDATE SKIP LOCKED) AS locked))
+    RETURNING a.tenant_id, a.id
+"""
+
 LOOKED_AT: Final = 1000
 """So many of the earliest are asked whose they are. If more are due, all tenants are asked: some may be hidden."""
 
@@ -96,6 +136,39 @@ async def list_due_tenants(connection: Connection, now: datetime) -> list[UUID]:
     if sum(row["found"] for row in rows) == LOOKED_AT:
         rows = await connection.fetch(FIND_ALL_TENANTS, now)
     return sorted(row["tenant_id"] for row in rows)
+
+
+async def list_coming(
+    connection: Connection, since: datetime, until: datetime, *, at_most: int
+) -> list[tuple[datetime, tuple[UUID, UUID]]]:
+    """Return the earliest reminders after `since` up to `until`: their times, each with its tenant and activity."""
+    rows = await connection.fetch(LIST_COMING, since, until, at_most)
+    return [(row["remind_at"], (row["tenant_id"], row["id"])) for row in rows]
+
+
+async def read_many(connection: Connection, keys: Sequence[tuple[UUID, UUID]]) -> list[tuple[UUID, Activity]]:
+    """Return those activities, by tenant and id, that are there, with their tenants. None is locked."""
+    rows = await connection.fetch(READ_MANY, [tenant_id for tenant_id, _ in keys], [id_ for _, id_ in keys])
+    return [(row["tenant_id"], to_activity(row)) for row in rows]
+
+
+async def note_prepared(
+    transaction: Transaction, reminders: Sequence[PreparedReminder], *, now: datetime
+) -> set[tuple[UUID, UUID]]:
+    """Lock and write, as `remind` makes them, those that are as they were when prepared and locked by nobody else.
+
+    Return their tenants and ids.
+    """
+    keys = [one.key for one in reminders]
+    rows = await transaction.fetch(
+        NOTE_PREPARED,
+        [tenant_id for tenant_id, _ in keys],
+        [activity_id for _, activity_id in keys],
+        [one.version for one in reminders],
+        [one.updated_at for one in reminders],
+        now,
+    )
+    return {(row["tenant_id"], row["id"]) for row in rows}
 
 
 async def take_due(

@@ -1,12 +1,14 @@
 """Gives each reminder once, when its time has come: a worker's own work, which several workers share.
 
 What is due is read off the activities themselves, so a worker that dies leaves nothing behind: reminder, next version
-and event are of one transaction.
+and event are of one transaction. What is due next is made ready in time (`preparing`), so that those of one moment are
+given within a second of it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +16,8 @@ from crm_activities.activities.events import MAPPING
 from crm_activities.reminders import repository
 from crm_activities.reminders.domain import remind, since_when
 from crm_activities.reminders.metrics import DELAY_S, GIVEN
+from crm_activities.reminders.prepared import PreparedQueue, finish
+from crm_activities.reminders.preparing import Preparer
 from crm_shared.background import background, repeat
 from crm_shared.backpressure import Backpressure
 from crm_shared.clock import Clock
@@ -47,25 +51,49 @@ class Reminders:
         self._database = database
         self._clock = clock
         self._backpressure = backpressure
+        self._prepared = PreparedQueue()
+        self._preparer = Preparer(database, self._prepared)
         self._in_a_row = 0
         self._last_tenant_id = UUID(int=0)
 
     async def run_round(self) -> bool:
-        """Remind of a batch that is due, or sleep until the next may be. True: there is another round to come."""
-        given = await self.give_due()
-        if given > SOME_LEFT:  # while PostgreSQL writes one batch, another is made ready
-            given += sum(await asyncio.gather(*(self._give_on() for _ in range(AT_ONCE))))
+        """Remind of what is due, or make ready what is next, or sleep until it is due. True: there is another round."""
+        given = sum(await asyncio.gather(*(self.give_prepared() for _ in range(AT_ONCE))))
+        unforeseen = await self.give_due()
+        if unforeseen > SOME_LEFT:  # while PostgreSQL writes one batch, another is made ready
+            room = UNPACED - given
+            unforeseen += sum(await asyncio.gather(*(self._give_on(room) for _ in range(AT_ONCE))))
+        given += unforeseen
         self._in_a_row = self._in_a_row + given if given else 0
         if self._in_a_row > UNPACED:
             await self._backpressure.wait()
-        if not given:
+        if not given and not await self.prepare():
             await asyncio.sleep(await self._find_pause_s())
         return True
 
-    async def _give_on(self) -> int:
-        """Go from batch to batch while more are due; return how many were given, UNPACED at most by all at once."""
+    async def prepare(self) -> bool:
+        """Make some ready whose time is near; False when none of them is left."""
+        return await self._preparer.prepare_some(self._clock.now())
+
+    async def give_prepared(self) -> int:
+        """Remind of what is due and was made ready, a batch at a time; return how many were given.
+
+        What was written since or is locked is left to `give_due`, as a batch is whose transaction fails.
+        """
         total = 0
-        while total < UNPACED // AT_ONCE:
+        while due := self._prepared.take_due(now := self._clock.now(), at_most=BATCH_RECORDS):
+            async with self._database.begin_as_worker() as transaction:
+                noted = await repository.note_prepared(transaction, due, now=now)
+                given = [one for one in due if one.key in noted]
+                await publish(transaction, finish(given, now=now), audited=True)
+            self._count([one.due_since for one in given])
+            total += len(given)
+        return total
+
+    async def _give_on(self, room: int) -> int:
+        """Go from batch to batch while more are due; return how many were given, `room` at most by all at once."""
+        total = 0
+        while total < room // AT_ONCE:
             given = await self.give_due()
             total += given
             if given <= SOME_LEFT:
@@ -86,11 +114,14 @@ class Reminders:
             await repository.note_reminded(transaction, due, now=now)
             wire = [MAPPING.to_wire([event], by=Actor(tenant_id))[0] for tenant_id, event in events]
             await publish(transaction, wire, audited=True)
-        given_at = self._clock.now()
-        for _, activity in due:
-            DELAY_S.observe((given_at - since_when(activity)).total_seconds())
-        GIVEN.inc(len(due))
+        self._count([since_when(activity) for _, activity in due])
         return len(due)
+
+    def _count(self, due_since: Sequence[datetime]) -> None:
+        given_at = self._clock.now()
+        for since in due_since:
+            DELAY_S.observe((given_at - since).total_seconds())
+        GIVEN.inc(len(due_since))
 
     def _choose(self, tenant_ids: list[UUID]) -> list[UUID]:
         """Return the tenants whose turn it is: all, or the next ones after those of the last round."""
