@@ -1006,3 +1006,14 @@ CREATE INDEX CONCURRENTLY activity_contacts_by_type_new ON
 DROP INDEX CONCURRENTLY IF EXISTS activity_contacts_by_type;
 
 ALTER INDEX activity_contacts_by_type_new RENAME TO activity_contacts_by_type
+
+-- == 0029
+DROP INDEX CONCURRENTLY IF EXISTS activities_of_deals_by_type_new;
+
+CREATE INDEX CONCURRENTLY activities_of_deals_by_type_new ON 
+    activities (tenant_id, deal_id, type, occurred_at, deal_version, id)
+     WHERE deleted_at IS NULL AND deal_id IS NOT NULL;
+
+DROP INDEX CONCURRENTLY IF EXISTS activities_of_deals_by_type;
+
+ALTER INDEX activities_of_deals_by_type_new RENAME TO activities_of_deals_by_type

@@ -145,8 +145,9 @@ async def test_a_page_in_the_middle_of_an_instant_is_read_from_the_index(
         assert "Rows Removed" not in text
 
 
-async def test_a_type_that_few_of_a_contacts_entries_have_is_found_without_the_others(
-    service: Kit, tenant: SeededTenant
+@pytest.mark.parametrize("aggregate", ["contact", "deal"])
+async def test_a_type_that_few_of_a_records_entries_have_is_found_without_the_others(
+    service: Kit, tenant: SeededTenant, aggregate: str
 ) -> None:
     deal = await publish(service, tenant)
     async with service.database.begin_as_worker() as transaction:
@@ -155,7 +156,12 @@ async def test_a_type_that_few_of_a_contacts_entries_have_is_found_without_the_o
     assert deal.contact_id is not None
     call, email, note = ActivityType.CALL, ActivityType.EMAIL, ActivityType.NOTE
     for types, expected in (([call], 0), ([email, email], 10), ([call, email], 10), ([note], 51), ([note, email], 51)):
-        statement = select_contact_timeline(tenant.id, deal.contact_id, Window(types), Page(TIMELINE, None, 50))
+        window, page = Window(types), Page(TIMELINE, None, 50)
+        statement = (
+            select_deal_timeline(tenant.id, deal.id, window, page)
+            if aggregate == "deal"
+            else select_contact_timeline(tenant.id, deal.contact_id, window, page)
+        )
         async with service.database.read_as_worker() as connection:
             measuring = Measuring(connection)
             rows = await statement.fetch(measuring)

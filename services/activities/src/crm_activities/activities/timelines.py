@@ -25,27 +25,23 @@ from crm_shared.permissions import Permission
 class Source:
     """What stands in the timelines of one kind of record, by one name for each column.
 
-    The planner sees through to the table and its index. `has_each_type`: one has the entries of each type in order.
+    The planner sees through to the table and its indexes: one has all entries in order, another those of each type.
     """
 
     aggregate: LiteralString
     entries: LiteralString
-    has_each_type: bool
 
 
-# A contact may have 100,000 entries, and none of the type that is asked for. A deal is over before it has so many.
 OF_CONTACTS: Final = Source(
     "contact",
     """(
     SELECT tenant_id, contact_id, activity_id AS id, type, occurred_at, deal_version
       FROM activity_contacts WHERE is_current AND NOT is_deleted) AS e""",
-    has_each_type=True,
 )
 OF_DEALS: Final = Source(
     "deal",
     """(
     SELECT tenant_id, deal_id, id, type, occurred_at, deal_version FROM activities WHERE deleted_at IS NULL) AS e""",
-    has_each_type=False,
 )
 
 RANKED_MEMBERS: Final = "SELECT m.id, dense_rank() OVER "
@@ -119,15 +115,13 @@ def _select_entries(source: Source, window: Window, page: Page) -> Callable[[Whe
 
 
 def _select_keys(source: Source, conditions: str, types: str | None, order: str, count: str) -> str:
-    """Return the statement of the first keys, `count` at most; of those of each type, if that is how an index has them.
+    """Return the statement of the first keys, `count` at most; of some types, the first of each of them.
 
-    All entries of a record are not looked through for a type that few or none of them have.
+    A record may have 100,000 entries: they are not looked through for a type that few or none of them have.
     """
     keys, first = SELECT_KEYS + source.entries + " WHERE " + conditions, first_rows(order, count)
     if types is None:
         return keys + first
-    if not source.has_each_type:
-        return keys + " AND e.type = ANY(" + types + ")" + first
     wanted = "unnest(" + types + "::text[]) AS wanted (type) CROSS JOIN LATERAL ("
     return SELECT_KEYS + wanted + keys + " AND e.type = wanted.type" + first + ") AS e" + first
 

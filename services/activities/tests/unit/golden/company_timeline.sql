@@ -64,6 +64,28 @@ FROM (
             FROM members m
             CROSS JOIN LATERAL (
                 SELECT e.id, e.occurred_at, e.deal_version
+                FROM unnest($11::text[]) AS wanted (type)
+                CROSS JOIN LATERAL (
+                    SELECT e.id, e.occurred_at, e.deal_version
+                    FROM (
+                        SELECT tenant_id, deal_id, id, type, occurred_at, deal_version
+                        FROM activities
+                        WHERE deleted_at IS NULL) AS e
+                    WHERE e.tenant_id = $1
+                      AND e.occurred_at >= $2
+                      AND (e.occurred_at, e.deal_version, e.id) < ($3, $4, $5)
+                      AND e.deal_id = m.id
+                      AND e.type = wanted.type
+                    ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
+                    LIMIT 1) AS e
+                ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
+                LIMIT 1) AS e
+            WHERE m.aggregate = 'deal') AS m
+        CROSS JOIN LATERAL (
+            SELECT e.id, e.occurred_at, e.deal_version
+            FROM unnest($11::text[]) AS wanted (type)
+            CROSS JOIN LATERAL (
+                SELECT e.id, e.occurred_at, e.deal_version
                 FROM (
                     SELECT tenant_id, deal_id, id, type, occurred_at, deal_version
                     FROM activities
@@ -72,21 +94,9 @@ FROM (
                   AND e.occurred_at >= $2
                   AND (e.occurred_at, e.deal_version, e.id) < ($3, $4, $5)
                   AND e.deal_id = m.id
-                  AND e.type = ANY($11)
+                  AND e.type = wanted.type
                 ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
-                LIMIT 1) AS e
-            WHERE m.aggregate = 'deal') AS m
-        CROSS JOIN LATERAL (
-            SELECT e.id, e.occurred_at, e.deal_version
-            FROM (
-                SELECT tenant_id, deal_id, id, type, occurred_at, deal_version
-                FROM activities
-                WHERE deleted_at IS NULL) AS e
-            WHERE e.tenant_id = $1
-              AND e.occurred_at >= $2
-              AND (e.occurred_at, e.deal_version, e.id) < ($3, $4, $5)
-              AND e.deal_id = m.id
-              AND e.type = ANY($11)
+                LIMIT $6) AS e
             ORDER BY e.occurred_at DESC, e.deal_version DESC, e.id DESC
             LIMIT $6) AS e
         WHERE m.place <= $6) AS e
