@@ -36,7 +36,7 @@ UPSERT: Final = """
 """
 
 LIST_FANNING_OUT: Final = """
-    SELECT tenant_id, type, id, revision, spread_after
+    SELECT tenant_id, type, id, version, spread_after
       FROM search_records
      WHERE spread_after IS NOT NULL
      ORDER BY tenant_id, type, id
@@ -111,15 +111,16 @@ MARK: Final = """
      WHERE (r.tenant_id, r.type, r.id) = (l.tenant_id, l.type, l.id)
 """
 
-# Only where nothing newer has begun the spreading anew.
+# Only where nothing newer has begun the spreading anew. By the version, which marks leave alone: of contacts that were
+# merged in a circle, one merge undone before the next, each is marked by the others' spreading, and may be by its own.
 ADVANCE: Final = """
     WITH locked AS (
         SELECT r.tenant_id, r.type, r.id, w.reached
           FROM search_records r
           JOIN unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[], $6::uuid[])
-               AS w (tenant_id, type, id, revision, spread_after, reached)
+               AS w (tenant_id, type, id, version, spread_after, reached)
             ON (r.tenant_id, r.type, r.id) = (w.tenant_id, w.type, w.id)
-           AND r.revision = w.revision AND r.spread_after = w.spread_after
+           AND r.version = w.version AND r.spread_after = w.spread_after
          ORDER BY r.tenant_id, r.type, r.id
            FOR UPDATE OF r
     )
@@ -163,7 +164,7 @@ class Parent:
     tenant_id: UUID
     type: str
     id: UUID
-    revision: int
+    version: int
     spread_after: UUID
 
 
@@ -242,7 +243,7 @@ async def advance(transaction: Transaction, parents: Sequence[Parent], reached: 
         [parent.tenant_id for parent in parents],
         [parent.type for parent in parents],
         [parent.id for parent in parents],
-        [parent.revision for parent in parents],
+        [parent.version for parent in parents],
         [parent.spread_after for parent in parents],
         list(reached),
     )

@@ -1,6 +1,10 @@
 """A merged contact is found, as its survivor, by what it was called and how it was reached."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from random import Random
+from typing import Final
 
 import pytest
 
@@ -16,6 +20,10 @@ pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[SearchSettings]
 Publish = Callable[..., Awaitable[None]]
+ENDS_WITHIN_S: Final = 60
+"""What never ends would hold up all that comes behind it, of every tenant."""
+NAMES: Final = ("Quagga", "Okonkwo", "Sjöberg", "Tanaka")
+
 FORMER = ["Zora Quagga", "quagg", "zora.quagga@old.example", "+49 30 901820"]
 
 
@@ -108,3 +116,59 @@ async def test_one_that_is_deleted_and_merged_no_more_lends_no_names(
     await publish(*merge(kept, gone))
     await publish(gone.change(merged_into=None))
     assert await find_each(search, story, tenant.rep) == [[]] * len(FORMER)
+
+
+def undo(survivor: PublishedRecord, other: PublishedRecord) -> list[Event]:
+    return [survivor.change(), other.change(merged_into=None, deleted_at=None)]
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+async def test_merges_in_a_circle_each_undone_before_the_next_come_to_an_end(
+    search: Kit, tenant: SeededTenant, publish: Publish, members: int, *, at_once: bool
+) -> None:
+    story = SearchStory(tenant)
+    circle = [story.add(name, "contact", last_name=name) for name in NAMES[:members]]
+    await publish(*story.events())
+    events = [event for other, survivor in pairwise(circle) for event in merge(survivor, other) + undo(survivor, other)]
+    events += merge(circle[0], circle[-1])
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        for batch in [events] if at_once else [[event] for event in events]:
+            await publish(*batch)
+    client = search.client(tenant.rep)
+    found = [await story.find(client, name) for name in NAMES[:members]]
+    assert found == [[name] for name in NAMES[: members - 1]] + [[NAMES[0]]]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_each_is_found_as_its_last_survivor_whatever_was_merged_and_parted(
+    search: Kit, tenant: SeededTenant, publish: Publish, seed: int
+) -> None:
+    chance = Random(seed)  # noqa: S311 - a test's
+    story = SearchStory(tenant)
+    contacts = {name: story.add(name, "contact", last_name=name) for name in NAMES}
+    events, survivors = [*story.events()], dict.fromkeys(NAMES, "")
+    for _ in range(16):
+        canonical = [name for name, survivor in survivors.items() if not survivor]
+        undoable = [name for name, survivor in survivors.items() if survivor in canonical]
+        if undoable and (len(canonical) == 1 or chance.random() < 0.5):
+            other = chance.choice(undoable)
+            events += undo(contacts[survivors[other]], contacts[other])
+            survivors[other] = ""
+        else:
+            kept, other = chance.sample(canonical, 2)
+            events += merge(contacts[kept], contacts[other])
+            survivors[other] = kept
+    chance.shuffle(events)
+    async with asyncio.timeout(ENDS_WITHIN_S):
+        while events:
+            size = chance.randint(1, 6)
+            await publish(*events[:size])
+            del events[:size]
+
+    def last_survivor(name: str) -> str:
+        return last_survivor(survivors[name]) if survivors[name] else name
+
+    client = search.client(tenant.rep)
+    found = {name: await story.find(client, name) for name in NAMES}
+    assert found == {name: [last_survivor(name)] for name in NAMES}
