@@ -122,6 +122,27 @@ async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None
     assert len(erp.versions) == 2
 
 
+async def test_a_replay_behind_a_redelivery_of_a_webhook_that_is_off_says_what_it_waits_for(
+    sales: Sales, erp: Erp
+) -> None:
+    await sales.create()
+    await erp.publish()
+    async with Dispatching(sales):
+        await wait_until(erp.has_sent_all)
+    [delivery] = await erp.list_deliveries()
+    path, since = f"/v1/webhooks/{erp.id}", {"since": delivery["told_at"]}
+    require_ok(await sales.admin.patch(path, json={"active": False}))
+    require_ok(await sales.admin.post(f"{path}/deliveries/{delivery['id']}/redeliver"))
+    refused = require_problem(await sales.admin.post(f"{path}/replay", json=since), 429, "replay-too-soon")
+    assert refused["detail"] == (
+        "A replay or redelivery of this webhook is still under way: it waits until the webhook is switched on."
+    )
+    require_ok(await sales.admin.patch(path, json={"active": True}))
+    async with Dispatching(sales):
+        await wait_until(erp.has_sent_all)
+    assert require_ok(await sales.admin.post(f"{path}/replay", json=since)) == {"count": 1}
+
+
 async def test_an_event_read_again_is_queued_once_and_others_webhooks_get_nothing(
     sales: Sales, erp: Erp, elsewhere: Sales, receiver: Receiver
 ) -> None:

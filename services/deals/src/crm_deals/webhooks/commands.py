@@ -145,9 +145,11 @@ async def replay(command: Replay, unit_of_work: UnitOfWork, clock: Clock) -> int
     """
     tenant_id, webhook_id = command.caller.tenant_id, command.webhook_id
     async with unit_of_work.begin(command.caller) as transaction:
-        await repository.load_for_update(transaction, tenant_id, webhook_id)
+        webhook = await repository.load_for_update(transaction, tenant_id, webhook_id)
         if await queue.is_replaying(transaction, tenant_id, webhook_id):
-            raise ReplayTooSoon("A replay of this webhook is still under way.", retry_after_s=REPLAY_CHECK_S)
+            still = "A replay or redelivery of this webhook is still under way"
+            waits = "" if webhook.active else ": it waits until the webhook is switched on"
+            raise ReplayTooSoon(f"{still}{waits}.", retry_after_s=REPLAY_CHECK_S)
         now = clock.now()
         begun = await repository.list_replays(transaction, tenant_id, webhook_id, since=now - HOUR)
         if len(begun) >= command.per_hour:

@@ -59,7 +59,7 @@ class CreateWebhookRequest(RequestBody):
 
 
 class EditWebhookRequest(RequestBody):
-    """A new secret signs beside the old one for a day, so that the receiver can change over."""
+    """A new secret signs beside the old one for a day, so that the receiver can change over; two sign at most."""
 
     url: Url = Field(default="")
     event_types: EventTypes = Field(default=[])
