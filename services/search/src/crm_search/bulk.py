@@ -10,7 +10,7 @@ from uuid import UUID
 from elasticsearch import ApiError
 
 from crm_shared.bus import DependencyUnavailable
-from crm_shared.json_text import to_json
+from crm_shared.json_text import JsonText, to_json
 
 
 class IndexMissing(DependencyUnavailable):
@@ -36,7 +36,7 @@ def address_of(tenant_id: UUID, record_type: str, record_id: UUID) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One document's newest form, None where it is to go. `revision` is its external version.
+    """One document's newest form, None where it is to go. `revision` is its external version, `digest` its text's.
 
     What is to go leaves a tombstone, which no query finds as it has no tenant. Elasticsearch forgets what it deleted
     after a minute, and at a node's restart: an older write that was under way would bring the document back.
@@ -44,7 +44,8 @@ class Write:
 
     key: str
     revision: int
-    document: Mapping[str, Any] | None
+    document: JsonText | Mapping[str, Any] | None
+    digest: str | None = None
 
 
 def to_portions(writes: Sequence[Write], max_bytes: int, version_type: str) -> list[list[bytes]]:
@@ -56,7 +57,7 @@ def to_portions(writes: Sequence[Write], max_bytes: int, version_type: str) -> l
         document = {"gone_at": int(time.time() * 1000)} if write.document is None else write.document
         own = [
             to_json({"index": {"_id": write.key, "version": write.revision, "version_type": version_type}}),
-            to_json(document),
+            document if isinstance(document, JsonText) else to_json(document),
         ]
         own_size = sum(len(line) + 1 for line in own)
         if lines and size + own_size > max_bytes:

@@ -121,8 +121,9 @@ def _to_word(match: re.Match[str]) -> Word:
 def split_words(text: str) -> list[str]:
     """Return the folded words, each as a whole."""
     folded = fold(text)
-    pattern = _ASCII_WORD if folded.isascii() else _WORD
-    return [match.group()[:MAX_WORD_CHARS] for match in pattern.finditer(folded)]
+    if folded.isascii():
+        return [word[:MAX_WORD_CHARS] for word in _ASCII_WORD.findall(folded)]
+    return [match.group()[:MAX_WORD_CHARS] for match in _WORD.finditer(folded)]
 
 
 def split_pieces(text: str) -> list[str]:

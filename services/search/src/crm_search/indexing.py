@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from crm_search import index_registry, records
@@ -20,7 +20,7 @@ from crm_search.store import DocumentStore
 from crm_search.under_way import Portion, UnderWay, handing_over
 from crm_shared.contracts import BadRecord
 from crm_shared.database import Database
-from crm_shared.json_text import to_json
+from crm_shared.json_text import JsonText, to_json
 
 BULK_ROWS: Final = 500
 """Documents in one bulk request."""
@@ -124,8 +124,7 @@ def _to_write(row: DirtyRow) -> Write:
     document = to_document(
         row.type, row.id, row.tenant_id, row.state, row.summaries, contacts=row.contacts, former=row.former
     )
-    return Write(key, row.revision, {**document, "form": INDEX_VERSION, "digest": _digest(document)})
-
-
-def _digest(document: dict[str, Any]) -> str:
-    return hashlib.blake2b(to_json(document), digest_size=8).hexdigest()
+    text = to_json(document)  # once: what is added needs no second writing
+    digest = hashlib.blake2b(text, digest_size=8).hexdigest()
+    whole = JsonText(b'%b,"form":%d,"digest":"%b"}' % (text[:-1], INDEX_VERSION, digest.encode()))
+    return Write(key, row.revision, whole, digest)

@@ -191,7 +191,7 @@ async def _make_digests(part: Part, ids: Sequence[UUID]) -> dict[UUID, str | Non
             break
         writes = await asyncio.to_thread(to_writes, rows)
         for row, write in zip(rows, writes, strict=True):
-            digests[row.id] = None if write.document is None else write.document["digest"]
+            digests[row.id] = write.digest
         left = [id_ for id_ in left if id_ > rows[-1].id]
     return digests
 
