@@ -13,6 +13,7 @@ from crm_reporting.activities.sums import SUM_UP as SUM_UP_DAYS
 from crm_reporting.closings.losses import SUM_UP as SUM_UP_LOSSES
 from crm_reporting.closings.store import SUM_UP as SUM_UP_CLOSINGS
 from crm_reporting.consumers import keep_pipelines
+from crm_reporting.conversions.store import REMAKE as REMAKE_CONVERSIONS
 from crm_reporting.emails.recount import REMAKE as LINK_EMAILS
 from crm_reporting.history.forecasts import SUM_UP as SUM_UP_FORECASTS
 from crm_reporting.history.sums import SUM_UP as SUM_UP_PERIODS
@@ -120,6 +121,7 @@ SUMS: Final = (
         "forecast_rollup",
         "stage_stays",
         "stay_rollup",
+        "stage_conversions",
         "activity_rollup",
     ),
     *("loss_rollup", "handed_over_wins", "email_contacts", "received_emails", "sent_emails", "exchange_rates"),
@@ -180,5 +182,5 @@ async def _fill(
     await loader.execute(RATES, tenant_id)
     await loader.execute(SUM_UP, timeout=LONG_S)
     sums = (SUM_UP_CLOSINGS, SUM_UP_LOSSES, SUM_UP_PERIODS, SUM_UP_FORECASTS, SUM_UP_DAYS)
-    for statement in (*sums, *REMAKE, *REMAKE_WINS, *LINK_EMAILS):
+    for statement in (*sums, *REMAKE, *REMAKE_CONVERSIONS, *REMAKE_WINS, *LINK_EMAILS):
         await loader.execute(statement, None, timeout=LONG_S)

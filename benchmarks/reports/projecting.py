@@ -20,6 +20,7 @@ from crm_reporting import store
 from crm_reporting.closings.losses import add_losses
 from crm_reporting.closings.store import add_closings
 from crm_reporting.consumers import project_deals
+from crm_reporting.conversions.store import list_moved, make_conversions
 from crm_reporting.history.forecasts import add_forecasts
 from crm_reporting.history.projections import DealVersion
 from crm_reporting.history.store import save_deal_versions
@@ -39,7 +40,7 @@ AIM: Final = 0.85
 TABLES: Final = (
     *("deal_facts", "deal_rollup", "closing_rollup", "stage_transitions", "stage_stays", "stay_rollup"),
     *("deal_versions", "deal_periods", "period_rollup", "forecast_rollup", "loss_rollup", "handed_over_wins"),
-    "source_progress",
+    *("stage_conversions", "source_progress"),
 )
 
 
@@ -148,7 +149,9 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         await store.save_transitions(transaction, sorted(entries, key=lambda row: row[:3]))
         history = await save_deal_versions(transaction, sorted(versions, key=lambda row: row[:3]), changes.former)
         await make_wins(transaction, [fact[:2] for fact in sorted_facts])
-        await make_stays(transaction, [fact[:2] for fact in sorted_facts])
+        moved = list_moved(entries, changes.former, ())
+        await make_conversions(transaction, moved)
+        await make_stays(transaction, moved)
         await add_closings(transaction, changes.closings)
         await add_losses(transaction, changes.losses)
         await add_periods(transaction, history.periods)

@@ -36,6 +36,7 @@ REPORTED: Final = {
     ),
     "deal_rollup": ("stage_id, owner_id, status, currency, close_month", "true"),
     "stage_stays": ("deal_id, version", "true"),
+    "stage_conversions": ("deal_id, from_stage_id, to_stage_id", "true"),
 }
 
 

@@ -1650,3 +1650,52 @@ CREATE INDEX CONCURRENTLY sent_emails_by_time_new ON sent_emails (tenant_id, sen
 DROP INDEX CONCURRENTLY IF EXISTS sent_emails_by_time;
 
 ALTER INDEX sent_emails_by_time_new RENAME TO sent_emails_by_time
+
+-- == 0034
+DROP INDEX CONCURRENTLY IF EXISTS stage_transitions_by_stage;
+
+CREATE TABLE stage_conversions (
+    tenant_id     uuid NOT NULL,
+    deal_id       uuid NOT NULL,
+    from_stage_id uuid NOT NULL,
+    to_stage_id   uuid NOT NULL,
+    owner_id      uuid,
+    entered_at    timestamptz NOT NULL,
+    elapsed_s     double precision NOT NULL CHECK (elapsed_s >= 0 AND elapsed_s < 'Infinity')
+);;
+
+ALTER TABLE stage_conversions ADD CONSTRAINT stage_conversions_in_time CHECK (entered_at BETWEEN '1900-01-01 00:00:00+00' AND '2200-12-31 23:59:59.999999+00');;
+
+ALTER TABLE stage_conversions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stage_conversions FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON stage_conversions
+    USING (tenant_id = NULLIF(current_setting('crm.tenant_id', true), '')::uuid);
+CREATE POLICY worker_sees_all ON stage_conversions TO reporting_worker USING (true) WITH CHECK (true);;
+
+CREATE POLICY owner_repairs ON stage_transitions TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON deal_facts TO CURRENT_USER USING (true) WITH CHECK (true);
+CREATE POLICY owner_repairs ON stage_conversions TO CURRENT_USER USING (true) WITH CHECK (true);
+LOCK TABLE deal_facts, stage_transitions IN SHARE ROW EXCLUSIVE MODE;
+INSERT INTO stage_conversions (tenant_id, deal_id, from_stage_id, to_stage_id, owner_id, entered_at, elapsed_s)
+SELECT p.tenant_id, p.deal_id, a.stage_id, b.stage_id, p.owner_id, a.entered_at,
+       extract(epoch FROM b.entered_at - a.entered_at)::float8
+  FROM (SELECT f.tenant_id, f.deal_id, f.owner_id,
+               array_agg(t.to_stage_id ORDER BY t.changed_at, t.version) AS stage_ids,
+               array_agg(t.changed_at ORDER BY t.changed_at, t.version) AS moments
+          FROM deal_facts f
+          JOIN stage_transitions t USING (tenant_id, deal_id)
+         WHERE NOT f.is_deleted
+         GROUP BY f.tenant_id, f.deal_id) p
+ CROSS JOIN LATERAL unnest(p.stage_ids, p.moments) WITH ORDINALITY AS a (stage_id, entered_at, place)
+ CROSS JOIN LATERAL unnest(p.stage_ids, p.moments) WITH ORDINALITY AS b (stage_id, entered_at, place)
+ WHERE a.place = array_position(p.stage_ids, a.stage_id)
+   AND b.place = array_position(p.stage_ids, b.stage_id, a.place::integer)
+ ORDER BY p.tenant_id, a.entered_at;
+DROP POLICY owner_repairs ON stage_conversions;
+DROP POLICY owner_repairs ON deal_facts;
+DROP POLICY owner_repairs ON stage_transitions;;
+
+ALTER TABLE stage_conversions
+    ADD PRIMARY KEY (tenant_id, deal_id, from_stage_id, to_stage_id) INCLUDE (entered_at);
+CREATE INDEX stage_conversions_by_stages ON stage_conversions (tenant_id, from_stage_id, to_stage_id, entered_at)
+    INCLUDE (elapsed_s, owner_id);

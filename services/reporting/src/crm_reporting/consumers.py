@@ -10,6 +10,7 @@ from crm_reporting.activities import store as activity_store
 from crm_reporting.activities import sums as activity_sums
 from crm_reporting.closings import store as closing_store
 from crm_reporting.closings.losses import add_losses
+from crm_reporting.conversions.store import list_moved, make_conversions
 from crm_reporting.emails.store import link_emails
 from crm_reporting.history import projections as histories
 from crm_reporting.history import store as history_store
@@ -69,9 +70,10 @@ async def project_deals(batch: list[Event], database: Database) -> None:
         await store.save_transitions(transaction, leave_out_lost(transitions, lost))
         versions_left = leave_out_lost(versions, lost)
         history = await history_store.save_deal_versions(transaction, versions_left, changes.former, forgotten)
-        deals = [fact[:2] for fact in facts]
-        await make_wins(transaction, deals)
-        await stay_store.make_stays(transaction, deals)
+        await make_wins(transaction, [fact[:2] for fact in facts])
+        moved = list_moved(transitions, changes.former, forgotten)
+        await make_conversions(transaction, moved)
+        await stay_store.make_stays(transaction, moved)
         await closing_store.add_closings(transaction, changes.closings)
         await add_losses(transaction, changes.losses)
         await history_sums.add_periods(transaction, history.periods)

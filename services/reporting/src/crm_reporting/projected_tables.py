@@ -82,6 +82,11 @@ PROJECTIONS: Final = (
             ),
             ProjectedTable("stage_stays", ("tenant_id", "deal_id", "version"), record="deal_id"),
             ProjectedTable("stay_rollup"),
+            ProjectedTable(
+                "stage_conversions",
+                ("tenant_id", "deal_id", "from_stage_id", "to_stage_id", "entered_at"),
+                record="deal_id",
+            ),
             ProjectedTable("deal_versions", ("tenant_id", "deal_id", "version"), is_republished=True, record="deal_id"),
             ProjectedTable("deal_periods", ("tenant_id", "deal_id", "valid_from"), record="deal_id"),
             ProjectedTable("period_rollup"),

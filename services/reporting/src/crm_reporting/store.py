@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from crm_reporting.activities.sums import recount_days
 from crm_reporting.closings import losses
 from crm_reporting.closings.store import LIST_CHANGES, ClosingChange, recount_closings
+from crm_reporting.conversions.store import remake_conversions
 from crm_reporting.emails.recount import relink_emails
 from crm_reporting.history.forecasts import recount_forecasts
 from crm_reporting.history.sums import FormerFact, recount_periods
@@ -84,7 +85,8 @@ SAVE_FACTS = (
            (before).deal_id, (before).created_at, NULL
       FROM written
      WHERE (before).deal_id IS NOT NULL
-       AND ((before).owner_id, (before).created_at) IS DISTINCT FROM ((after).owner_id, (after).created_at)
+       AND ((before).owner_id, (before).created_at, (before).is_deleted)
+           IS DISTINCT FROM ((after).owner_id, (after).created_at, (after).is_deleted)
      UNION ALL
     SELECT 'closing', closings.*, NULL, NULL, NULL
       FROM ("""  # noqa: S608 - texts of ours
@@ -208,6 +210,7 @@ async def recount(transaction: Transaction) -> None:
     await recount_periods(transaction)
     await recount_forecasts(transaction)
     await remake_stays(transaction)
+    await remake_conversions(transaction)
     await remake_wins(transaction)
     await recount_days(transaction)
     await relink_emails(transaction)
@@ -216,7 +219,7 @@ async def recount(transaction: Transaction) -> None:
 class FactChanges(NamedTuple):
     """What the facts that were written are to sums that come later on in the transaction, and to periods.
 
-    `former`: the deals that had another owner or time of creation before.
+    `former`: the deals that had another owner or time of creation before, or were deleted or restored.
     """
 
     closings: list[ClosingChange]

@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 from crm_reporting.activities import sums as activities
 from crm_reporting.closings import losses
 from crm_reporting.closings.store import COLUMNS, RECOMPUTED
+from crm_reporting.conversions import store as conversions
 from crm_reporting.emails import recount as emails
 from crm_reporting.exclusive_turns import Turn
 from crm_reporting.history import forecasts
@@ -61,7 +62,11 @@ FIND_DIFFERENCES: Final = (
     + wins.RECOMPUTED
     + "), won AS (SELECT "
     + wins.COLUMNS
-    + " FROM handed_over_wins WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
+    + " FROM handed_over_wins WHERE $1::uuid IS NULL OR tenant_id = $1), reconverted AS ("
+    + conversions.RECOMPUTED
+    + "), converted AS (SELECT "
+    + conversions.COLUMNS
+    + " FROM stage_conversions WHERE $1::uuid IS NULL OR tenant_id = $1), restayed AS ("
     + stays.RECOMPUTED
     + "), summed AS ("
     + stays.RECOMPUTED_SUMS
@@ -135,6 +140,12 @@ FIND_DIFFERENCES: Final = (
             (TABLE stays_rolled EXCEPT ALL TABLE summed)) AS different
      GROUP BY tenant_id
      UNION ALL
+    SELECT tenant_id, 'stage_conversions', count(DISTINCT (deal_id, from_stage_id, to_stage_id))
+      FROM ((TABLE reconverted EXCEPT ALL TABLE converted)
+             UNION ALL
+            (TABLE converted EXCEPT ALL TABLE reconverted)) AS different
+     GROUP BY tenant_id
+     UNION ALL
     SELECT f.tenant_id, 'deal_periods', count(*)
       FROM deal_facts f
       LEFT JOIN deal_periods p
@@ -160,6 +171,7 @@ REMEDIES: Final = {
     "activity_rollup": "`crm-reporting recount` makes the sums anew",
     "handed_over_wins": "`crm-reporting recount` makes these rows anew",
     **dict.fromkeys(emails.COLUMNS, "`crm-reporting recount` finds anew what answers each e-mail"),
+    "stage_conversions": "`crm-reporting recount` makes these rows anew",
     "stage_stays": "`crm-reporting recount` makes stays and sums anew",
     "stay_rollup": "`crm-reporting recount` makes stays and sums anew",
     "deal_periods": "`crm-deals republish` tells what deals were at each past moment",

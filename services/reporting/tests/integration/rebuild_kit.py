@@ -44,6 +44,7 @@ DAMAGES: Final = (
     "UPDATE deal_periods SET currency = 'XXX' WHERE tenant_id = $1 AND valid_to IS NULL",
     "DELETE FROM deal_versions WHERE tenant_id = $1 AND version = 2",
     "UPDATE stage_transitions SET changed_at = changed_at - interval '1 day' WHERE tenant_id = $1",
+    "UPDATE stage_conversions SET elapsed_s = elapsed_s + 1 WHERE tenant_id = $1",
     "UPDATE stages SET win_probability = 99 WHERE tenant_id = $1",
     "DELETE FROM stage_versions WHERE tenant_id = $1",
     "UPDATE activity_facts SET type = 'CALL', reference_keys = '{}' WHERE tenant_id = $1",

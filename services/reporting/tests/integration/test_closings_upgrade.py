@@ -70,6 +70,14 @@ async def test_an_upgrade_sums_up_what_closed_before(postgres_admin_dsn: str) ->
             "SELECT version, lasted_s, count(*) FROM stage_stays GROUP BY 1, 2 ORDER BY 1, 2"
         )
         assert [tuple(row) for row in stays] == [(1, 3 * 3600.0, 8), (2, 5 * 3600.0, 8)]
+        conversions = await upgrade.admin.fetch(
+            """SELECT c.elapsed_s, count(*)
+                 FROM stage_conversions c
+                 JOIN deal_facts d USING (tenant_id, deal_id)
+                WHERE c.entered_at = d.created_at AND c.from_stage_id = d.stage_id AND c.to_stage_id = d.stage_id
+                GROUP BY 1"""
+        )
+        assert [tuple(row) for row in conversions] == [(0.0, 8)]
         different = {one.table for one in await find_differences(upgrade.admin, tenant_id)}
         assert different == {"deal_rollup", "deal_periods"}
         wins = await upgrade.admin.fetch(

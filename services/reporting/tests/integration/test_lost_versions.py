@@ -22,6 +22,7 @@ TABLES: Final = {
     "deal_periods": "deal_id, valid_from",
     "stage_transitions": "deal_id, version",
     "stage_stays": "deal_id, version",
+    "stage_conversions": "deal_id, from_stage_id, to_stage_id",
     "stage_versions": "pipeline_id, version, stage_id",
 }
 
@@ -68,3 +69,4 @@ async def test_what_was_lost_is_forgotten_though_it_was_restored_twice(
     assert [row["amount"] for row in rows["deal_periods"]] == [deal.amount, deal.amount]
     assert {row["version"] for row in rows["stage_versions"]} == {1}
     assert len(rows["stage_stays"]) == 1
+    assert len(rows["stage_conversions"]) == 3

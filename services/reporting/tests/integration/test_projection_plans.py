@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from crm_reporting.consumers import keep_activities, project_deals
+from crm_reporting.conversions.store import MAKE as MAKE_CONVERSIONS
 from crm_reporting.emails.store import LOOK_UP, SAVE_CONTACTS, SAVE_RECEIVED, SAVE_SENT
 from crm_reporting.history.store import MAKE_PERIODS
 from crm_reporting.history.sums import FormerFact
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.engines
 DEALS: Final = 120
 ROWS: Final = 4 * DEALS
 """Of their versions, periods and entries."""
-STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE, "wins": MAKE_WINS}
+STATEMENTS: Final = {"periods": MAKE_PERIODS, "stays": MAKE, "wins": MAKE_WINS, "conversions": MAKE_CONVERSIONS}
 EMAILS, LATEST = 2_000, 40
 
 

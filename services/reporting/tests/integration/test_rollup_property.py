@@ -122,6 +122,32 @@ STAY_SUMS_DIFFERENCE = """
     UNION ALL
     (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM rolled)
 """
+# Plainly: from each entry without an earlier one into its stage to the first entry into each stage from then on.
+CONVERSIONS_DIFFERENCE = """
+    WITH entries AS (
+        SELECT t.deal_id, t.version, t.to_stage_id AS stage_id, t.changed_at, d.owner_id
+          FROM deal_facts d
+          JOIN stage_transitions t ON (t.tenant_id, t.deal_id) = (d.tenant_id, d.deal_id)
+         WHERE d.tenant_id = $1 AND NOT d.is_deleted
+    ), recomputed AS (
+        SELECT DISTINCT ON (a.deal_id, a.stage_id, b.stage_id) a.deal_id, a.stage_id, b.stage_id, a.owner_id,
+               a.changed_at, extract(epoch FROM b.changed_at - a.changed_at)::float8
+          FROM entries a
+          JOIN entries b ON b.deal_id = a.deal_id AND (b.changed_at, b.version) >= (a.changed_at, a.version)
+         WHERE NOT EXISTS (SELECT FROM entries e
+                            WHERE (e.deal_id, e.stage_id) = (a.deal_id, a.stage_id)
+                              AND (e.changed_at, e.version) < (a.changed_at, a.version))
+         ORDER BY a.deal_id, a.stage_id, b.stage_id, b.changed_at, b.version
+    ), kept AS (
+        SELECT deal_id, from_stage_id, to_stage_id, owner_id, entered_at, elapsed_s
+          FROM stage_conversions
+         WHERE tenant_id = $1
+    )
+    (SELECT * FROM kept EXCEPT ALL SELECT * FROM recomputed)
+    UNION ALL
+    (SELECT * FROM recomputed EXCEPT ALL SELECT * FROM kept)
+"""
+DIFFERENCES = (DIFFERENCE, CLOSING_DIFFERENCE, STAYS_DIFFERENCE, STAY_SUMS_DIFFERENCE, CONVERSIONS_DIFFERENCE)
 FACT_FIELDS = (
     *("version", "pipeline_id", "stage_id", "owner_id", "status", "amount", "currency", "close_date"),
     *("created_at", "stage_changed_at", "closed_at"),
@@ -174,7 +200,7 @@ def deliver(data: st.DataObject, events: list[Event], stories: list[DealStory]) 
 
 async def require_rollup(reporting: ServiceKit[ReportingSettings], tenant_id: UUID) -> None:
     async with reporting.database.read_as_worker() as connection:
-        for difference in (DIFFERENCE, CLOSING_DIFFERENCE, STAYS_DIFFERENCE, STAY_SUMS_DIFFERENCE):
+        for difference in DIFFERENCES:
             assert await connection.fetch(difference, tenant_id) == []
 
 
@@ -215,6 +241,7 @@ async def test_the_rollup_is_what_the_facts_add_up_to(
         ("closing_rollup", "total_amount"),
         ("stage_stays", "lasted_s"),
         ("stay_rollup", "total_s"),
+        ("stage_conversions", "elapsed_s"),
     ],
 )
 async def test_the_check_sees_what_is_wrong(reporting: ServiceKit[ReportingSettings], table: str, column: str) -> None:

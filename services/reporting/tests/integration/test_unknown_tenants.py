@@ -18,6 +18,7 @@ from crm_reporting.app import make_app
 from crm_reporting.closings.losses import recount_losses
 from crm_reporting.closings.store import recount_closings
 from crm_reporting.consumers import keep_pipelines
+from crm_reporting.conversions.store import remake_conversions
 from crm_reporting.emails.recount import relink_emails
 from crm_reporting.history.forecasts import recount_forecasts
 from crm_reporting.history.sums import recount_periods
@@ -91,7 +92,7 @@ ACTIVITIES: Final = """
 TABLES: Final = (
     *("deal_facts", "deal_periods", "stage_transitions", "activity_facts"),
     *("deal_rollup", "closing_rollup", "stage_stays", "stay_rollup", "activity_rollup"),
-    *("handed_over_wins", "loss_rollup", "forecast_rollup"),
+    *("handed_over_wins", "loss_rollup", "forecast_rollup", "stage_conversions"),
     *("email_contacts", "received_emails", "sent_emails", "contacts"),
 )
 EVER: Final = {"from": "1900-01-01", "to": "2200-12-31"}
@@ -158,6 +159,7 @@ async def load(kit: Reporting) -> tuple[SeededTenant, PublishedPipeline]:
         await recount_periods(transaction)
         await recount_forecasts(transaction)
         await remake_stays(transaction)
+        await remake_conversions(transaction)
         await remake_wins(transaction)
         await recount_days(transaction)
         await relink_emails(transaction)

@@ -93,6 +93,7 @@ async def test_what_is_right_differs_in_nothing(
         ("DELETE FROM period_rollup WHERE tenant_id = $1 AND NOT is_open AND is_of_all", "period_rollup", 2),
         ("UPDATE forecast_rollup SET total_amount = 7 WHERE tenant_id = $1 AND is_of_all", "forecast_rollup", 2),
         ("DELETE FROM forecast_rollup WHERE tenant_id = $1 AND NOT is_of_all", "forecast_rollup", 2),
+        ("UPDATE stage_conversions SET owner_id = tenant_id WHERE tenant_id = $1", "stage_conversions", 12),
     ],
 )
 async def test_what_is_wrong_is_seen(

@@ -28,7 +28,8 @@ NAMED: Final = """(
                 SELECT n.tenant_id, n.deal_id, d.owner_id, d.is_deleted
                   FROM named n
                   JOIN deal_facts d ON (d.tenant_id, d.deal_id) = (n.tenant_id, n.deal_id))"""
-# NOT IN hashes the stays; NOT EXISTS would hold each row against each, as the planner takes them for a few.
+# A row that is as it should be is read alone: one that conflicts is locked, whether it is written or not. NOT IN hashes
+# the stays; NOT EXISTS would hold each row against each, as the planner takes them for a few.
 MAKE: Final = (
     """
     WITH named AS (
@@ -42,13 +43,19 @@ MAKE: Final = (
          WHERE (s.tenant_id, s.deal_id) = (n.tenant_id, n.deal_id)
            AND (s.tenant_id, s.deal_id, s.version) NOT IN (SELECT y.tenant_id, y.deal_id, y.version FROM stays y)
         RETURNING s.tenant_id, s.stage_id, s.owner_id, s.length_class, s.lasted_s
+    ), kept AS (
+        SELECT s.*
+          FROM named n
+         CROSS JOIN LATERAL (
+               SELECT s.tenant_id, s.deal_id, s.version, s.stage_id, s.owner_id, s.lasted_s
+                 FROM stage_stays s
+                WHERE s.tenant_id = n.tenant_id AND s.deal_id = n.deal_id
+               OFFSET 0) s
     ), written AS (
         INSERT INTO stage_stays AS s (tenant_id, deal_id, version, stage_id, owner_id, lasted_s)
-        SELECT * FROM stays
+        (TABLE stays EXCEPT ALL TABLE kept)
         ON CONFLICT (tenant_id, deal_id, version) DO UPDATE
            SET stage_id = excluded.stage_id, owner_id = excluded.owner_id, lasted_s = excluded.lasted_s
-         WHERE (s.stage_id, s.owner_id, s.lasted_s)
-               IS DISTINCT FROM (excluded.stage_id, excluded.owner_id, excluded.lasted_s)
         RETURNING old AS before, new AS after
     ), sides AS (
         SELECT -1 AS sign, removed.* FROM removed
@@ -99,6 +106,8 @@ async def make_stays(transaction: Transaction, deals: Sequence[tuple[UUID, UUID]
     `deals` are sorted. To come after their facts and entries, and late in a transaction: a stage's sums of one owner
     are few rows, and batches that run at once wait for each other here.
     """
+    if not deals:
+        return
     changes = await transaction.fetch(MAKE, *to_columns(deals, width=2))
     await apply_sum_changes(transaction, [tuple(change) for change in changes], add=ADD, delete_empty=DELETE_EMPTY)
 

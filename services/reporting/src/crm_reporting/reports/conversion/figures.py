@@ -14,13 +14,13 @@ Pair: TypeAlias = tuple[UUID, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How many deals of a stage's cohort came to another stage; without one, how many the cohort has.
+    """How many deals of a stage's cohort came to another stage; of the stage itself, how many the cohort has.
 
     `open_count` of them are open now. `median_s` is the time between both entries.
     """
 
     from_stage_id: UUID
-    to_stage_id: UUID | None
+    to_stage_id: UUID
     deal_count: int
     open_count: int
     median_s: float | None
@@ -42,10 +42,10 @@ def to_rows(pairs: Iterable[Pair], reached: Iterable[Reached]) -> list[dict[str,
     return [_to_row(pair, counts) for pair in pairs]
 
 
-def _to_row(pair: Pair, counts: Mapping[tuple[UUID, UUID | None], Reached]) -> dict[str, Any]:
+def _to_row(pair: Pair, counts: Mapping[Pair, Reached]) -> dict[str, Any]:
     from_stage_id, to_stage_id = pair
     nobody = Reached(from_stage_id, to_stage_id, 0, 0, None)
-    cohort = counts.get((from_stage_id, None), nobody)
+    cohort = counts.get((from_stage_id, from_stage_id), nobody)
     converted = counts.get((from_stage_id, to_stage_id), nobody)
     return {
         "from_stage_id": from_stage_id,

@@ -1,59 +1,63 @@
 """SQL that reads how deals went from stage to stage, for the caller's eyes only."""
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
-from crm_reporting.reports.conversion.figures import Reached
+from crm_reporting.reports.conversion.figures import Pair, Reached
 from crm_reporting.reports.scope import Scope, Window
+from crm_shared.access import Permission
 from crm_shared.database import Connection, Where
 
-SEEN = """
-    SELECT d.deal_id, d.status = 'OPEN' AS is_open
-      FROM deal_facts d
-     WHERE d.tenant_id = $1 AND NOT d.is_deleted AND """
-
 # A stage is of one pipeline for good, so the stages say which pipeline is asked about; where the deal is today says
-# nothing. What of one deal happened at the same moment goes by its versions. Each entry knows the deal's one before it
-# into the same stage: where there is none, it is the first ever; where none lies behind the cohort's entry, it is the
-# first since.
-COUNT_REACHED = """
-    WITH seen AS ("""
-OF_COHORT = """), candidates AS (
-        SELECT DISTINCT t.deal_id
-          FROM stage_transitions t
-         WHERE t.tenant_id = $1 AND t.to_stage_id = ANY($4) AND t.changed_at >= $2 AND t.changed_at < $3
-    ), entries AS (
-        SELECT c.deal_id, t.stage_id, t.changed_at, t.version, c.is_open, t.before_at, t.before_version
-          FROM (SELECT DISTINCT deal_id, is_open FROM candidates JOIN seen USING (deal_id)) c
-         CROSS JOIN LATERAL (
-            SELECT t.to_stage_id AS stage_id, t.changed_at, t.version, lag(t.changed_at) OVER of_stage AS before_at,
-                   lag(t.version) OVER of_stage AS before_version
-              FROM stage_transitions t
-             WHERE t.tenant_id = $1 AND t.deal_id = c.deal_id
-            WINDOW of_stage AS (PARTITION BY t.to_stage_id ORDER BY t.changed_at, t.version)
-            OFFSET 0) t
-    ), cohort AS (
-        SELECT e.deal_id, e.stage_id, e.changed_at, e.version, e.is_open
-          FROM entries e
-         WHERE e.before_version IS NULL AND e.stage_id = ANY($4) AND e.changed_at >= $2 AND e.changed_at < $3
-    ), converted AS (
-        SELECT c.stage_id AS from_stage_id, e.stage_id AS to_stage_id, c.is_open,
-               extract(epoch FROM e.changed_at - c.changed_at)::double precision AS elapsed_s
-          FROM cohort c
-          JOIN entries e ON e.deal_id = c.deal_id
-         WHERE e.stage_id = ANY($5) AND (e.changed_at, e.version) > (c.changed_at, c.version)
-           AND (e.before_version IS NULL OR (e.before_at, e.before_version) < (c.changed_at, c.version))
-    )
-    SELECT stage_id AS from_stage_id, NULL::uuid AS to_stage_id, count(*) AS deal_count,
-           count(*) FILTER (WHERE is_open) AS open_count, NULL::double precision AS median_s
-      FROM cohort
-     GROUP BY 1
-    UNION ALL
-    SELECT from_stage_id, to_stage_id, count(*), count(*) FILTER (WHERE is_open),
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY elapsed_s)
-      FROM converted
-     GROUP BY 1, 2
+# nothing. $1 to $5: tenant, window, stages that deals entered and that they came to.
+OF_DEAL: Final = """
+        CROSS JOIN LATERAL (
+              SELECT c.from_stage_id, c.to_stage_id, c.elapsed_s
+                FROM stage_conversions c
+               WHERE c.tenant_id = $1 AND c.deal_id = d.deal_id AND c.entered_at >= $2 AND c.entered_at < $3
+                 AND c.from_stage_id = ANY ($4) AND (c.to_stage_id = ANY ($5) OR c.to_stage_id = c.from_stage_id)
+              OFFSET 0) c"""
+# What a contact's share shows: each such deal is looked up, by an index (OFFSET 0).
+SHARED: Final = (
+    """
+        SELECT c.*
+          FROM (SELECT d.deal_id FROM deal_facts d WHERE d.tenant_id = $1 AND NOT d.is_deleted AND {branch}) d"""  # noqa: S608 - texts of ours
+    + OF_DEAL
+)
+# Each pair by itself, so that all that is read of it lies together in the index, and is sorted by itself.
+COUNT_REACHED: Final = """
+    WITH shared AS MATERIALIZED ({shared})
+    SELECT a.id AS from_stage_id, b.id AS to_stage_id, f.deal_count, f.median_s
+      FROM unnest($4::uuid[]) AS a (id)
+     CROSS JOIN LATERAL (SELECT a.id UNION SELECT * FROM unnest($5::uuid[])) AS b (id)
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS deal_count, percentile_cont(0.5) WITHIN GROUP (ORDER BY e.elapsed_s) AS median_s
+             FROM (SELECT c.elapsed_s
+                     FROM stage_conversions c
+                    WHERE c.tenant_id = $1 AND c.from_stage_id = a.id AND c.to_stage_id = b.id
+                      AND c.entered_at >= $2 AND c.entered_at < $3 AND {owned}
+                    UNION ALL
+                   SELECT s.elapsed_s
+                     FROM shared s
+                    WHERE s.from_stage_id = a.id AND s.to_stage_id = b.id) e) f
+     WHERE f.deal_count > 0
 """
+NOTHING_SHARED: Final = """
+        SELECT NULL::uuid AS from_stage_id, NULL::uuid AS to_stage_id, NULL::float8 AS elapsed_s WHERE false"""
+# No entry of a deal is later than the one into its present stage: no move goes back in time.
+OPEN: Final = """
+        SELECT d.deal_id
+          FROM deal_facts d
+         WHERE d.tenant_id = $1 AND d.status = 'OPEN' AND NOT d.is_deleted AND d.stage_changed_at >= $2 AND """
+COUNT_OPEN: Final = (
+    """
+    SELECT c.from_stage_id, c.to_stage_id, count(*) AS open_count
+      FROM ({opened}) d"""  # noqa: S608 - texts of ours
+    + OF_DEAL
+    + """
+     GROUP BY 1, 2"""
+)
 
 
 async def count_reached(
@@ -64,7 +68,18 @@ async def count_reached(
     Pairs that no deal went are not among them.
     """
     where = Where(scope.caller.tenant_id, window.begin, window.end, from_stages, to_stages)
+    still_open = await _count_open(connection, scope, where.copy())
+    [owned] = scope.list_branches(where.fork(), "c.owner_id", contact_id=None)
+    shared = NOTHING_SHARED
+    if scope.caller.has_shares and not scope.caller.can(Permission.SEE_ALL):
+        [_, branch] = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
+        shared = SHARED.format(branch=branch)
+    rows = await connection.fetch(COUNT_REACHED.format(shared=shared, owned=owned), *where.parameters)
+    return [Reached(**row, open_count=still_open.get((row["from_stage_id"], row["to_stage_id"]), 0)) for row in rows]
+
+
+async def _count_open(connection: Connection, scope: Scope, where: Where) -> dict[Pair, int]:
     branches = scope.list_branches(where, "d.owner_id", contact_id="d.contact_id")
-    seen = " UNION ALL ".join(SEEN + branch for branch in branches)
-    rows = await connection.fetch(COUNT_REACHED + seen + OF_COHORT, *where.parameters)
-    return [Reached(**row) for row in rows]
+    opened = " UNION ALL ".join(OPEN + branch for branch in branches)
+    rows = await connection.fetch(COUNT_OPEN.format(opened=opened), *where.parameters)
+    return {(row["from_stage_id"], row["to_stage_id"]): row["open_count"] for row in rows}
