@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +78,7 @@ class OutboxEvent:
         )
 
 
+@lru_cache(maxsize=64)  # the events of one act have one instant
 def format_time(instant: datetime) -> str:
     """Write an aware instant as RFC 3339 in UTC, always with six decimals, so that texts sort as instants do."""
     if instant.tzinfo is None:

@@ -59,7 +59,10 @@ class ItemReferences:
         Raises InvalidField, UnknownReference, Forbidden, Unavailable.
         """
         pointers = contacts.list_pointers(sent.contact_id, sent.contact_ids)
-        self._require(_name(pointers, sent.deal_id, sent.user_id))
+        referred = _name(pointers, sent.deal_id, sent.user_id)
+        if not referred:
+            return contacts.place((), homes)
+        self._require(referred)
         named = contacts.name_contacts(sent.contact_id, sent.contact_ids)
         contacts.require_few(named)
         for contact_id in named:

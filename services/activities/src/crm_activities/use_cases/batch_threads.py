@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from crm_activities.activities import events
-from crm_activities.activities.activity import Activity
+from crm_activities.activities.activity import Activity, ActivityType
 from crm_activities.activities.domain import ActivityEvent, ActivityLogged
 from crm_activities.threads import commands as threads
 from crm_activities.threads import repository
@@ -56,6 +56,8 @@ async def place(
     """Return the plan's e-mails their threads, in the records and in the events of them."""
     ids = dict.fromkeys(key for step in plan.steps for key in (*step.inserts, *step.saves))
     finals = [final for key in ids if (final := plan.find(key)) is not None]
+    if not any(_is_email(final) or _is_email(held.before.get(final.id)) for final in finals):
+        return wire
     changes = [threads.Change(held.before.get(final.id), final) for final in finals]
     placed = {
         after.id: after
@@ -69,6 +71,10 @@ async def place(
             records |= {key: _join(records[key], placed[key]) for key in records.keys() & placed.keys()}
     in_pieces = in_turns(wire, at_once=PAUSE_EVERY, weigh=_count_bytes, at_most=PIECE_BYTES)
     return [event async for one in in_pieces for event in _rewrite(one, held, placed, caller)]
+
+
+def _is_email(activity: Activity | None) -> bool:
+    return activity is not None and activity.type is ActivityType.EMAIL
 
 
 def _count_bytes(event: OutboxEvent) -> int:

@@ -178,6 +178,9 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         """In order of their unique values: batches that bring the same ones take them in the same order."""
         ordered = sorted(records.values(), key=self._list_values)
         states = [self._write_state(record, published) async for record in in_turns(ordered, at_once=PIECE_RECORDS)]
+        written = [state for state in states if isinstance(state, JsonText)]
+        if len(written) == len(states):
+            return JsonText(b"[" + b",".join(written) + b"]")
         return JsonText(b"".join(await write_json(states, levels=1)))
 
     def _write_state(self, record: RecordT, published: Published) -> JsonText | Mapping[str, Any]:
@@ -206,5 +209,9 @@ class RecordBatch(ABC, Generic[RecordT, NewT]):
         return self._holders.compared.get(given, given)
 
     def _list_values(self, record: RecordT) -> list[UniqueValue]:
-        values = ((name, self.read_value(record, name)) for name in self.unique_fields)
-        return [self._compare(name, value) for name, value in values if value is not None]
+        values: list[UniqueValue] = []
+        for name in self.unique_fields:
+            value = self.read_value(record, name)
+            if value is not None:
+                values.append(self._compare(name, value))
+        return values
