@@ -113,3 +113,30 @@ async def test_a_rule_that_is_given_anew_is_made_as_it_says(story: SeriesStory) 
     start = datetime.fromisoformat(starts_of(before)[5])
     weeks = [(start + timedelta(weeks=number)).strftime("%Y-%m-%dT%H:%M:%SZ") for number in range(3)]
     assert starts_of(await story.read(edited["series_id"])) == weeks
+
+
+@pytest.mark.parametrize("count", [6, 7], ids=["another", "the one that was left"])
+async def test_a_rule_that_is_given_before_a_cut_is_made_as_it_says(story: SeriesStory, *, count: int) -> None:
+    before = await story.begin("FREQ=DAILY;COUNT=9")
+    done, deleted = await story.act(before[4], "complete"), before[3]
+    await story.delete(deleted)
+    await story.delete(before[5], "future")
+    recurrence = {"rrule": f"FREQ=DAILY;COUNT={count}", "time_zone": "UTC"}
+    edited = await story.edit(before[2], "future", recurrence=recurrence)
+    await story.make(days_later=MONTH)
+    assert edited["recurrence"] == recurrence
+    made = [one for one in starts_of(before)[2 : 2 + count] if one not in starts_of([done, deleted])]
+    assert starts_of(await story.read(edited["series_id"])) == made
+    assert await story.read(before[0]["series_id"]) == [*before[:2], done]
+
+
+async def test_a_rule_that_is_given_goes_past_where_a_split_cut_the_series(story: SeriesStory) -> None:
+    before = await story.begin("FREQ=DAILY;COUNT=8")
+    later = await story.edit(before[5], "future", subject="Later")
+    await story.make()
+    until = in_days(10).replace("-", "").replace(":", "")
+    recurrence = {"rrule": f"FREQ=DAILY;UNTIL={until}", "time_zone": "UTC"}
+    edited = await story.edit(before[2], "future", recurrence=recurrence)
+    await story.make(days_later=MONTH)
+    assert starts_of(await story.read(edited["series_id"])) == [in_days(day) for day in range(3, 11)]
+    assert starts_of(await story.read(later["series_id"])) == starts_of(before)[5:]

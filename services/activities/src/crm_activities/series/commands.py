@@ -14,7 +14,7 @@ from crm_activities.activities import events
 from crm_activities.activities.activity import Activity
 from crm_activities.series import repository
 from crm_activities.series.domain import Series, begin_series, end_series
-from crm_activities.series.editing import Following, Scope, go_on, split
+from crm_activities.series.editing import Following, Scope, split
 from crm_activities.series.instances import read_start
 from crm_activities.series.rest import Rest, find_rest, hand_on
 from crm_shared.access import Caller
@@ -84,19 +84,23 @@ async def take_over(
     edited: Activity,
     *,
     before: Activity,
+    is_ruled_anew: bool,
 ) -> None:
-    """Have the edited activity begin its new series, and the one that it was of end before it. Raises InvalidField."""
+    """Have the edited activity begin its new series, and the one that it was of end before it. Raises InvalidField.
+
+    `is_ruled_anew`: the edit gives another rule, though it may be the one by which the series would have gone on.
+    """
     if edited.series_id == before.series_id:
         return
-    now, rest, is_going_on = edited.updated_at, Rest(), False
+    now, rest = edited.updated_at, Rest()
     if held is not None and before.recurrence_id is not None and before.recurrence is not None:
-        going_on = await asyncio.to_thread(go_on, before.recurrence, held, before.recurrence_id)
-        is_going_on = edited.recurrence == going_on
         rest = await end_with(transaction, caller, held, later, before, now=now)
     if edited.recurrence is not None:
         series = await asyncio.to_thread(begin_series, edited, now=now)
         if held is not None and before.recurrence_id is not None:
-            series = await asyncio.to_thread(hand_on, held, series, rest, before.recurrence_id, is_going_on=is_going_on)
+            series = await asyncio.to_thread(
+                hand_on, held, series, rest, before.recurrence_id, is_going_on=not is_ruled_anew
+            )
         await repository.insert(transaction, caller.tenant_id, series)
 
 

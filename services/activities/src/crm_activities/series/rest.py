@@ -14,10 +14,14 @@ from crm_shared.time_window import LAST_DAY
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What follows an instance: the starts at which living ones go on, and those at which nothing is made."""
+    """What follows an instance: the starts at which living ones go on, and those at which nothing is made.
+
+    `cut_off`: of the latter, those that went with all that follow. A rule that is given anew names them again.
+    """
 
     going: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
+    cut_off: frozenset[str] = frozenset()
 
 
 def find_rest(
@@ -26,7 +30,8 @@ def find_rest(
     """Return the rest of a series: at a later start nothing is made where what stands there was done, or deleted."""
     going = frozenset(one.recurrence_id for one in goes if one.recurrence_id is not None)
     stays = {one.recurrence_id for one in later if one.recurrence_id is not None} - going
-    return Rest(going, frozenset({*deleted, *stays, *(name for name in series.skipped if name > after)}))
+    skipped = frozenset({*deleted, *stays, *(name for name in series.skipped if name > after)})
+    return Rest(going, skipped, frozenset(name for name in deleted if _is_behind(series, name)) - stays)
 
 
 def hand_on(held: Series, begun: Series, rest: Rest, first: str, *, is_going_on: bool) -> Series:
@@ -34,7 +39,9 @@ def hand_on(held: Series, begun: Series, rest: Rest, first: str, *, is_going_on:
 
     `first`: what its first instance was called there. `is_going_on`: by the same rule, and so no further.
     """
-    ends_before, closed = find_end(held, begun, rest, first) if is_going_on else (None, frozenset[str]())
+    if not is_going_on:
+        return replace(begun, skipped=move_skipped(held, begun, rest.skipped - rest.cut_off, first))
+    ends_before, closed = find_end(held, begun, rest, first)
     cut = replace(begun, ends_before=ends_before)
     return replace(cut, skipped=move_skipped(held, cut, rest.skipped | closed, first))
 

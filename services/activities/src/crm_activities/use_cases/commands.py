@@ -152,7 +152,10 @@ async def _edit(command: EditActivity, change: Change, unit_of_work: UnitOfWork,
             decision = await _place(transaction, caller, decision, before=activity)
             await repository.save_unique(transaction, caller, decision.activity, before=activity)
             await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
-            await series.take_over(transaction, caller, held, later, decision.activity, before=activity)
+            is_ruled_anew = settled.get("recurrence", activity.recurrence) != activity.recurrence
+            await series.take_over(
+                transaction, caller, held, later, decision.activity, before=activity, is_ruled_anew=is_ruled_anew
+            )
     return decision.activity
 
 
