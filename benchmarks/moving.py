@@ -5,7 +5,7 @@ import json
 import statistics
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -71,18 +71,23 @@ async def _run_bare(arena: Arena, pairs: list[tuple[UUID, UUID]]) -> Measured:
     """Run the move's statements on CONNECTIONS connections. What is written is decided once, before."""
     latencies_ms: list[float] = []
     todo = cycle(pairs)
-    until_s = time.perf_counter() + SECONDS
 
-    async def work() -> None:
-        async with _connected(arena) as connection:
-            while time.perf_counter() < until_s:
-                started_s = time.perf_counter()
-                await _move_bare(arena, connection, *next(todo))
-                latencies_ms.append((time.perf_counter() - started_s) * 1000)
+    async def work(connection: asyncpg.Connection) -> None:
+        while True:  # one move at least, however short the run
+            started_s = time.perf_counter()
+            await _move_bare(arena, connection, *next(todo))
+            latencies_ms.append((time.perf_counter() - started_s) * 1000)
+            if time.perf_counter() >= until_s:
+                return
 
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(_connected(arena)) for _ in range(CONNECTIONS)]
+        began_s = time.perf_counter()
+        until_s = began_s + SECONDS
+        await asyncio.gather(*map(work, connections))
+        took_s = time.perf_counter() - began_s
     latencies_ms.sort()
-    return Measured(len(latencies_ms) / SECONDS, percentile(latencies_ms, 0.5), percentile(latencies_ms, 0.99))
+    return Measured(len(latencies_ms) / took_s, percentile(latencies_ms, 0.5), percentile(latencies_ms, 0.99))
 
 
 @asynccontextmanager
