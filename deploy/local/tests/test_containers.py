@@ -1,11 +1,11 @@
 """`make compose-up` in a clone of this checkout, on real containers: what the guide of the gateway promises holds."""
 
+import asyncio
 import json
 import os
 import re
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ import pytest
 
 from crm_local.compose_suite import CREATE_TENANT
 from crm_shared.service_registry import SERVICES
+from crm_testing.suite.tenant import eventually
 
 ROOT: Final = Path(__file__).parents[3]
 BACKUP_PAGE: Final = ROOT / "docs" / "operations" / "backup.md"
@@ -142,15 +143,7 @@ def test_a_token_of_the_issuer_is_whose_it_says(checkout: Path, client: httpx.Cl
     assert client.get(created.headers["location"], headers=whose).status_code == 200
 
 
-def wait_for(look: Callable[[], object], wanted: object) -> None:
-    """Raise AssertionError if it isn't so in time: processes start again meanwhile."""
-    until_s = time.monotonic() + ARRIVES_WITHIN_S
-    while (found := look()) != wanted:
-        assert time.monotonic() < until_s, f"{found!r} is not {wanted!r}"
-        time.sleep(1)
-
-
-def test_a_service_goes_back_by_the_lines_of_the_backup_page(checkout: Path, client: httpx.Client) -> None:
+async def test_a_service_goes_back_by_the_lines_of_the_backup_page(checkout: Path, client: httpx.Client) -> None:
     whose, _ = sign_up(checkout, client, "Backed")
     dump, restore = [
         re.sub("^    ", "", block, flags=re.MULTILINE)
@@ -173,7 +166,7 @@ def test_a_service_goes_back_by_the_lines_of_the_backup_page(checkout: Path, cli
         assert made.status_code == 201, made.text
         return str(made.json()["id"])
 
-    def find_all() -> dict[str, Any]:
+    async def find_all() -> dict[str, Any]:
         """Return what the service itself, the index and the report show; None of one that does not answer."""
         asked: dict[str, tuple[str, Callable[[Any], object]]] = {
             "deals": ("/deals/v1/deals", lambda body: sorted(deal["name"] for deal in body["items"])),
@@ -185,21 +178,23 @@ def test_a_service_goes_back_by_the_lines_of_the_backup_page(checkout: Path, cli
         }
         found = {}
         for service, (path, pick) in asked.items():
-            answer = client.get(path, headers=whose)
+            answer = await asyncio.to_thread(client.get, path, headers=whose)
             found[service] = pick(answer.json()) if answer.is_success else None
         return found
 
     kept, lost = "Quartz kept", "Quartz lost"
     make(kept)
     run(dump)
-    time.sleep(1.5)  # past the second that the dump's moment names
+    await asyncio.sleep(1.5)  # past the second that the dump's moment names
     make(lost)
-    wait_for(find_all, {"deals": [kept, lost], "search": [kept, lost], "reporting": 2})
+    await eventually(
+        find_all, {"deals": [kept, lost], "search": [kept, lost], "reporting": 2}, within_s=ARRIVES_WITHIN_S
+    )
     run(restore.replace("MOMENT", (checkout / "deals.moment").read_text().strip()))
-    wait_for(find_all, {"deals": [kept], "search": [kept], "reporting": 1})
+    await eventually(find_all, {"deals": [kept], "search": [kept], "reporting": 1}, within_s=ARRIVES_WITHIN_S)
     make("Quartz again")
     both = ["Quartz again", kept]
-    wait_for(find_all, {"deals": both, "search": both, "reporting": 2})
+    await eventually(find_all, {"deals": both, "search": both, "reporting": 2}, within_s=ARRIVES_WITHIN_S)
 
 
 @pytest.mark.parametrize("image", [*SERVICES, "issuer"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -102,12 +103,18 @@ async def test_all_since_a_moment_comes_again_in_order(sales: Sales, erp: Erp) -
     assert early["id"] != deal["id"]
 
 
-async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None:
+async def deliver_one(sales: Sales, erp: Erp) -> dict[str, Any]:
+    """Make a deal and deliver its event; return the delivery."""
     await sales.create()
     await erp.publish()
     async with Dispatching(sales):
         await wait_until(erp.has_sent_all)
     [delivery] = await erp.list_deliveries()
+    return delivery
+
+
+async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None:
+    delivery = await deliver_one(sales, erp)
     path, since = f"/v1/webhooks/{erp.id}", {"since": delivery["told_at"]}
     both = await asyncio.gather(*(sales.admin.post(f"{path}/replay", json=since) for _ in range(2)))
     assert sorted(answer.status_code for answer in both) == [200, 429]
@@ -125,11 +132,7 @@ async def test_one_replay_is_under_way_at_a_time(sales: Sales, erp: Erp) -> None
 async def test_a_replay_behind_a_redelivery_of_a_webhook_that_is_off_says_what_it_waits_for(
     sales: Sales, erp: Erp
 ) -> None:
-    await sales.create()
-    await erp.publish()
-    async with Dispatching(sales):
-        await wait_until(erp.has_sent_all)
-    [delivery] = await erp.list_deliveries()
+    delivery = await deliver_one(sales, erp)
     path, since = f"/v1/webhooks/{erp.id}", {"since": delivery["told_at"]}
     require_ok(await sales.admin.patch(path, json={"active": False}))
     require_ok(await sales.admin.post(f"{path}/deliveries/{delivery['id']}/redeliver"))

@@ -1,8 +1,8 @@
 """Gives each reminder once, when its time has come: a worker's own work, which several workers share.
 
 What is due is read off the activities themselves, so a worker that dies leaves nothing behind: reminder, next version
-and event are of one transaction. What is due next is made ready in time (`preparing`), so that those of one moment are
-given within a second of it.
+and event are of one transaction. What is due next is made ready before (`preparing`): of thousands that are due at one
+moment each then takes a third of Python's work.
 """
 
 import asyncio

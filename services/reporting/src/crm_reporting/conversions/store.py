@@ -10,6 +10,7 @@ from uuid import UUID
 from crm_reporting.history.sums import FormerFact
 from crm_reporting.projections import StageTransition
 from crm_reporting.row_arrays import to_columns
+from crm_reporting.stays.store import HOLD_ENTRIES
 from crm_shared.database import Transaction
 
 COLUMNS: Final = "tenant_id, deal_id, from_stage_id, to_stage_id, owner_id, entered_at, elapsed_s"
@@ -89,7 +90,6 @@ MAKE: Final = (
 )
 # What facts and entries say, of one tenant or of all.
 RECOMPUTED: Final = CONVERSIONS.format(paths=ALL)
-HOLD_ENTRIES: Final = "LOCK TABLE stage_transitions IN SHARE ROW EXCLUSIVE MODE"
 # In the order of their moments, as they come by themselves: a report reads those of some months.
 REMAKE: Final = (
     "DELETE FROM stage_conversions WHERE $1::uuid IS NULL OR tenant_id = $1",
