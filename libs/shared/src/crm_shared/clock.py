@@ -30,6 +30,15 @@ class FixedClock:
         return self.at
 
 
+def passed_s(since: datetime, now: datetime) -> float:
+    """Return the seconds that have passed, never less than none.
+
+    `since` may be of another machine, whose clock is ahead. One negative sample makes a histogram's sum go down,
+    which no counter may: readers of OpenMetrics refuse the whole page then.
+    """
+    return max(0.0, (now - since).total_seconds())
+
+
 def time_of_id_s(id_: UUID) -> float | None:
     """Read when an id was made, in seconds of Unix time; None of an id that is no UUIDv7."""
     return (id_.int >> 80) / 1000 if id_.version == UUID_WITH_TIME else None

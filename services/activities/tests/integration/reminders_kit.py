@@ -72,8 +72,8 @@ async def take_many(kit: Kit, tenant: SeededTenant) -> list[UUID]:
 
 
 def read_metrics() -> list[float]:
-    """Return how many reminders were counted, and how many delays."""
-    names = ("crm_reminders_total", "crm_reminder_delay_seconds_count")
+    """Return how many reminders were counted, how many delays, and the delays' sum."""
+    names = ("crm_reminders_total", "crm_reminder_delay_seconds_count", "crm_reminder_delay_seconds_sum")
     return [REGISTRY.get_sample_value(name) or 0.0 for name in names]
 
 

@@ -85,7 +85,8 @@ async def test_it_says_at_its_time_what_it_says_unprepared(
     assert require_ok(await rep.get(f"{PATH}/{task['id']}")) == reminded.state
     changes = require_ok(await rep.get(f"{PATH}/{task['id']}/changes"))["items"]
     assert (changes[0]["version"], changes[0]["changed_at"]) == (2, at)
-    assert [after - earlier for earlier, after in zip(before, read_metrics(), strict=True)] == [1, 1]
+    # Written by a clock that is ahead of this one: it came in no time, and the sum does not go down.
+    assert [after - earlier for earlier, after in zip(before, read_metrics(), strict=True)] == [1, 1, 0]
 
 
 async def test_what_is_written_meanwhile_is_told_as_it_is_then(

@@ -94,7 +94,8 @@ async def test_it_comes_once_and_not_before_its_time(service: Kit, tenant: Seede
     assert require_ok(await rep.get(f"{PATH}/{task['id']}")) == reminded.state
     changes = require_ok(await rep.get(f"{PATH}/{task['id']}/changes"))["items"]
     assert [change["version"] for change in changes] == [2, 1]
-    assert [after - earlier for earlier, after in zip(before, read_metrics(), strict=True)] == [1, 1]
+    # Written by a clock that is ahead of this one: it came in no time, and the sum does not go down.
+    assert [after - earlier for earlier, after in zip(before, read_metrics(), strict=True)] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("type_", ["TASK", "MEETING", "CALL", "EMAIL", "NOTE"])

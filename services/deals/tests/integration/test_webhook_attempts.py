@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+from prometheus_client import REGISTRY
 from services.deals.tests.integration.sales import Sales
 from services.deals.tests.integration.webhook_kit import ANYWHERE, Dispatching, Erp, has_attempts, is_off
 
@@ -42,6 +43,22 @@ async def test_an_address_that_can_never_work_is_switched_off(sales: Sales, erp:
     assert delivery["attempts"] >= 3
     assert delivery["error"].startswith(words)
     assert words in require_ok(await sales.admin.get(f"/v1/webhooks/{erp.id}"))["disabled_reason"]
+
+
+async def test_what_a_clock_ahead_of_ours_queued_is_sent_in_no_time(sales: Sales, erp: Erp) -> None:
+    """A negative delay would make the histogram's sum go down, and the metrics unreadable."""
+    names = [f"crm_webhook_{kind}_seconds_sum" for kind in ("first_attempt", "delay")]
+    before = [REGISTRY.get_sample_value(name) for name in names]
+    await sales.create()
+    await erp.publish()
+    async with sales.kit.database.begin_as_worker() as transaction:
+        await transaction.execute(
+            "UPDATE webhook_deliveries SET created_at = created_at + interval '1 hour' WHERE webhook_id = $1", erp.id
+        )
+    async with Dispatching(sales):
+        await wait_until(erp.has_sent_all)
+    assert [REGISTRY.get_sample_value(name) for name in names] == before
+    assert [delivery["status"] for delivery in await erp.list_deliveries()] == ["DELIVERED"]
 
 
 @pytest.mark.parametrize("wait", ["²", "9" * 5000, "١٢", "Sun, 99 Nov 2026 09:02:00 GMT", "x" * 5000])

@@ -20,7 +20,7 @@ from crm_activities.reminders.prepared import PreparedQueue, finish
 from crm_activities.reminders.preparing import Preparer
 from crm_shared.background import background, repeat
 from crm_shared.backpressure import Backpressure
-from crm_shared.clock import Clock
+from crm_shared.clock import Clock, passed_s
 from crm_shared.contracts import Actor
 from crm_shared.database import Database
 from crm_shared.publishing import publish
@@ -120,7 +120,7 @@ class Reminders:
     def _count(self, due_since: Sequence[datetime]) -> None:
         given_at = self._clock.now()
         for since in due_since:
-            DELAY_S.observe((given_at - since).total_seconds())
+            DELAY_S.observe(passed_s(since, given_at))
         GIVEN.inc(len(due_since))
 
     def _choose(self, tenant_ids: list[UUID]) -> list[UUID]:

@@ -20,7 +20,7 @@ from crm_deals.webhooks.fair_scheduling import Place, Shares, place_of
 from crm_deals.webhooks.queueing import CONTENT_TYPE
 from crm_deals.webhooks.sending import Answer, Sender, explain_break, failed
 from crm_shared.background import background, repeat
-from crm_shared.clock import Clock
+from crm_shared.clock import Clock, passed_s
 from crm_shared.database import Database
 from crm_shared.database.outages import is_away, is_contended
 from crm_shared.telemetry.spans import begin, exemplar_of
@@ -133,7 +133,7 @@ class Dispatcher:
             webhook = await repository.load(connection, delivery["tenant_id"], delivery["webhook_id"])
         now = self._clock.now()
         if delivery["first_attempt_at"] is None:
-            waited_s = (now - delivery["created_at"]).total_seconds()
+            waited_s = passed_s(delivery["created_at"], now)
             metrics.FIRST_ATTEMPT_S.observe(waited_s, exemplar_of(delivery["traceparent"]))
         headers = {
             "content-type": CONTENT_TYPE,
@@ -177,7 +177,7 @@ class Dispatcher:
             await queue.conclude(transaction, delivery, answer, status=status, next_attempt_at=again_at)
         metrics.ATTEMPTS.labels({"PENDING": "retried"}.get(status, status.lower())).inc()
         if answer.is_success:
-            delay_s = (now - delivery["created_at"]).total_seconds()
+            delay_s = passed_s(delivery["created_at"], now)
             metrics.DELAY_S.observe(delay_s, exemplar_of(delivery["traceparent"]))
 
     async def _count_failure(
