@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from crm_search.folding import join_runs, join_words, list_name_keys, list_starts, split_pieces, split_words
+from crm_search.folding import (
+    join_runs,
+    join_words,
+    list_name_keys,
+    list_starts,
+    split_pictures,
+    split_pieces,
+    split_words,
+)
 
 MAX_PASSAGE_CHARS: Final = 20_000
 """How much of one text a snippet is looked for in, and of one detail is indexed."""
@@ -18,7 +26,7 @@ More than the services take, so that nothing of theirs is left out.
 
 def index_words(*texts: str | None) -> list[str]:
     """Return the words of short texts, also those that people write as one."""
-    return [word for text in _bound(texts) for word in (*split_pieces(text), *_join(text))]
+    return [word for text in _bound(texts) for word in (*split_pieces(text), *_join(text), *split_pictures(text))]
 
 
 def _join(text: str) -> list[str]:
@@ -42,11 +50,12 @@ def to_words(
 ) -> dict[str, Any]:
     """Return the fields that queries look into. `keys`: what names the record and no other, each as typed whole."""
     bounded = (title or "")[:MAX_PASSAGE_CHARS]
-    title_words = [*split_words(bounded), *join_words(bounded), *join_runs(bounded)]
+    title_words = [*split_words(bounded), *join_words(bounded), *join_runs(bounded), *split_pictures(bounded)]
+    long = (body or "")[:MAX_BODY_CHARS]
     return {
         "exact": sorted({key for text in (title, *keys) if text for key in list_name_keys(text[:MAX_PASSAGE_CHARS])}),
         "title": " ".join(title_words),
         "title_starts": " ".join(list_starts(title_words if bounded.isascii() else title_words + index_words(bounded))),
         "details": " ".join(index_words(*details)),
-        "body": " ".join(split_pieces((body or "")[:MAX_BODY_CHARS])),
+        "body": " ".join((*split_pieces(long), *split_pictures(long))),
     }

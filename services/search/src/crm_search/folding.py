@@ -19,10 +19,12 @@ from crm_search.scripts import (
     CLOSE,
     CLOSE_LETTERS,
     CLOSE_MARKS,
+    FLAG_LETTERS,
     HANGUL_FIRST,
     HANGUL_LAST,
     HANGUL_VOWEL,
     MARKS,
+    PICTURES,
     SAME,
     SIGNS,
 )
@@ -39,15 +41,18 @@ PIECE_UNITS: Final = {"signs": 2, "close": 4}
 
 # Possessive throughout: what a run has taken it never gives back, so no text is read twice.
 _WORD: Final = re.compile(rf"(?:[^\W_{SIGNS}{CLOSE}]++|[{MARKS}]++)++|(?P<signs>[{SIGNS}]++)|(?P<close>[{CLOSE}]++)")
+_PICTURE: Final = re.compile(rf"[{FLAG_LETTERS}]{{2}}|(?!\w)[{PICTURES}]")
+_WORD_OR_PICTURE: Final = re.compile(rf"{_WORD.pattern}|(?P<picture>{_PICTURE.pattern})")
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 # A syllable taken apart stays together, and a letter keeps the marks above and below it.
 _UNIT: Final = re.compile(
     rf"[{HANGUL_FIRST}][{HANGUL_VOWEL}]?[{HANGUL_LAST}]?|[{CLOSE_LETTERS}][{CLOSE_MARKS}]*|.", re.DOTALL
 )
 _COMPOUND: Final = re.compile(f"[{HANGUL_FIRST}{CLOSE_LETTERS}]")
-# The apostrophes that people type, the space of no width in Persian names, the dots in names from abroad. Behind the
-# look-behind a run of letters is begun once; without it each of its letters would be tried, and n letters cost n².
-_JOINED: Final = re.compile("(?<![^\\W_])[^\\W_]+(?:['’‘`.\\-&\u200c·・‧][^\\W_]+)+")  # noqa: RUF001
+# The apostrophes that people type, spaces of no width (in Persian names, in what is copied off a page), the dots in
+# names from abroad. Behind the look-behind a run of letters is begun once; without it each of its letters would be
+# tried, and n letters cost n².
+_JOINED: Final = re.compile("(?<![^\\W_])[^\\W_]+(?:['’‘`.\\-&\u200b\u200c·・‧][^\\W_]+)+")  # noqa: RUF001
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ def fold_word(word: str) -> str:
 
 
 def find_words(text: str) -> Iterator[tuple[int, int, bool]]:
-    """Yield where each word of the original text begins and ends, and whether it is a run without spaces."""
-    for match in _WORD.finditer(text):
+    """Yield where each word of the original text begins and ends; whether it is a run without spaces or a picture."""
+    for match in _WORD_OR_PICTURE.finditer(text):
         yield *match.span(), match.lastgroup is not None
 
 
@@ -108,6 +113,16 @@ def read_compounds(text: str) -> Iterator[tuple[Word, ...]]:
             yield (_to_word(match),)
     if joined:
         yield tuple(joined)
+
+
+def read_pictures(text: str) -> list[Word]:
+    """Return the pictures, each once: "🔥 Hot lead 🔥" has one."""
+    return [Word(picture, (picture,), 1, is_run=True) for picture in split_pictures(text)]
+
+
+def split_pictures(text: str) -> list[str]:
+    """Return what the pictures are found by, each once; none of them is part of a word."""
+    return [] if text.isascii() else list(dict.fromkeys(_PICTURE.findall(text)))
 
 
 def _to_word(match: re.Match[str]) -> Word:

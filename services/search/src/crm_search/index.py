@@ -12,7 +12,7 @@ from crm_search.settings import SearchSettings
 
 logger = structlog.get_logger(__name__)
 
-INDEX_VERSION: Final = 7
+INDEX_VERSION: Final = 8
 """The form of documents. Raise it with any change of what they hold or of how a field is indexed.
 
 `migrate` then registers a new index beside the live one; workers fill it from the rows and put it in the live one's

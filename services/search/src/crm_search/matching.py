@@ -40,6 +40,7 @@ TIERS: Final = (*(EXACT, ALL_WORDS, ALL_STARTS, NICKNAMES, TYPOS, DETAILS, RELAT
 
 RELATED_NAMES: Final = ("contact", "company", "deal")
 FURTHER_CONTACTS: Final = "contacts"
+LAST_OF_TWO_BYTES: Final = "\uffff"
 Clause = Callable[[Word], Query]
 FieldClause = Callable[[str], Query]
 
@@ -159,7 +160,14 @@ def _called(word: Word) -> list[Query]:
 
 
 def _prefix(field: str, word: Word) -> Query:
-    return _all_of([{"prefix": {field: {"value": piece}}} for piece in word.pieces])
+    return _all_of([_begins_with(field, piece) for piece in word.pieces])
+
+
+def _begins_with(field: str, piece: str) -> Query:
+    if len(piece) == 1 and piece > LAST_OF_TWO_BYTES:
+        # Elasticsearch counts it as two letters when it asks its indexed prefixes, and as one when it makes them.
+        return {"wildcard": {field: {"value": f"{piece}*"}}}
+    return {"prefix": {field: {"value": piece}}}
 
 
 def _phone_part(word: Word) -> list[Query]:

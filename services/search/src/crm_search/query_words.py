@@ -11,7 +11,7 @@ from typing import Final
 
 from nicknames import NickNamer
 
-from crm_search.folding import MAX_WORD_CHARS, Word, read_compounds
+from crm_search.folding import MAX_WORD_CHARS, Word, read_compounds, read_pictures
 
 MAX_WORDS: Final = 12
 """More words than this narrow nothing any further, and each costs a dozen clauses. Pieces of a run count as words."""
@@ -32,7 +32,7 @@ class Asked:
 
 
 def read_query(text: str) -> list[Asked]:
-    """Return what a search looks for, each once: the first of a long text."""
+    """Return what a search looks for, each once: the first of a long text. Pictures count where there are no words."""
     asked: list[Asked] = []
     left = MAX_WORDS
     for compound in dict.fromkeys(read_compounds(text)):
@@ -43,7 +43,7 @@ def read_query(text: str) -> list[Asked]:
                 left -= len(word.pieces)
         if words:
             asked.append(Asked(tuple(words), _join(words)))
-    return asked
+    return asked or [Asked((picture,), None) for picture in read_pictures(text)[:MAX_WORDS]]
 
 
 def list_words(asked: Sequence[Asked]) -> list[Word]:

@@ -30,6 +30,12 @@ CLOSE_MARKS: Final = "".join(_list_of(first, last, "Mn", "Mc") for first, last i
 CLOSE: Final = CLOSE_LETTERS + CLOSE_MARKS
 """Letters of alphabets without spaces between words: Thai, Lao, Khmer, Burmese."""
 
+PICTURES: Final = "\u2190-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
+"""Emoji, arrows and the like, but for the colours of skin: whoever looks for a hand finds it in any of them."""
+
+FLAG_LETTERS: Final = "\U0001f1e6-\U0001f1ff"
+"""Two of them are a picture: a country's flag."""
+
 # What nobody sees: soft hyphens, joiners, marks of direction, the choice between a sign's pictures.
 _UNSEEN: Final = "\u00ad\u200d\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe00-\ufe0f\ufeff"
 _UNSEEN_CODES: Final = (

@@ -26,9 +26,21 @@ COMPANIES = [
         "佐々木商店",
         "ＮＴＴドコモ",
     ),
+    "\U00020bb7野家",
     *("삼성전자", "삼성", "현대자동차", "บริษัท ไทยประกันชีวิต", "ธนาคารกรุงเทพ", "ທະນາຄານການຄ້າຕ່າງປະເທດລາວ"),
     *("ធនាគារអេស៊ីលីដា", "ကမ္ဘောဇဘဏ်", "شركة الاتصالات السعودية", "بانک ملّی ایران", "شرکة المياه", "بنك ٢٤"),
-    *("רשת שופרסל", "🚀", "***", "Rocket 🚀 GmbH"),
+    *(
+        "רשת שופרסל",
+        "🚀",
+        "***",
+        "Rocket 🚀 GmbH",
+        "Rocket Ltd",
+        "🇩🇪 Handel",
+        "🇩🇰🇪🇸 Handel",
+        "Klub 👍🏽",
+        "Herz ❤️ Verein",
+    ),
+    "Stadt\u200bwerke\u200b Süd",
 ]
 PEOPLE = {
     "kim": ("철수", "김"),
@@ -60,6 +72,7 @@ CASES = [
     ("ntt", ["ＮＴＴドコモ"]),
     ("佐々木", ["佐々木商店"]),
     ("海淀", ["note"]),
+    ("\U00020bb7", ["\U00020bb7野家", "rare"]),
     ("续约价格", ["note"]),
     # Korean: from inside a run, half a syllable, with and without the space, family name first
     ("전자", ["삼성전자"]),
@@ -104,8 +117,20 @@ CASES = [
     ("بنك 24", ["بنك ٢٤"]),
     ("שופרסל", ["רשת שופרסל"]),
     # names of signs alone
-    ("🚀", ["🚀"]),
+    ("🚀", ["🚀", "Rocket 🚀 GmbH"]),
     ("***", ["***"]),
+    # pictures: in any colour, a flag as one; beside words they narrow nothing
+    ("👍", ["Klub 👍🏽"]),
+    ("👍🏿", ["Klub 👍🏽"]),
+    ("❤", ["Herz ❤️ Verein"]),
+    ("🇩🇪", ["🇩🇪 Handel"]),
+    ("🔥 rocket", {"Rocket 🚀 GmbH", "Rocket Ltd"}),
+    ("📞", ["called"]),
+    # spaces of no width: typed, copied along or left out
+    ("stadtwerke", ["Stadt\u200bwerke\u200b Süd"]),
+    ("werke", ["Stadt\u200bwerke\u200b Süd"]),
+    ("Stadt\u200bwerke Süd", ["Stadt\u200bwerke\u200b Süd"]),
+    ("klu\u200bb", ["Klub 👍🏽"]),
 ]
 
 
@@ -117,6 +142,8 @@ async def story(search: Kit, store: DocumentStore) -> SearchStory:
     for label, (first, last) in PEOPLE.items():
         story.add(label, "contact", first_name=first, last_name=last)
     story.add("note", "activity", body=NOTE)
+    story.add("rare", "activity", body="在\U00020bb7野吃饭")
+    story.add("called", "activity", body="Rang them 📞 twice")
     await index_records(story.events(), search.database, store)
     await store.refresh()
     return story
@@ -140,7 +167,7 @@ async def test_what_is_found_and_what_stands_first(
         ("ประกัน", ["บริษัท ไทยประกันชีวิต"]),
         ("علی کر", ["karimi"]),
         ("山", ["京都東山観光"]),
-        ("🚀", ["🚀"]),
+        ("🚀", ["🚀", "Rocket 🚀 GmbH"]),
     ],
 )
 async def test_suggestions_find_them_too(
@@ -162,6 +189,10 @@ async def test_other_orders_of_the_same_signs_are_other_words(search: Kit, story
         ("東山", "京都<em>東山</em>観光"),
         ("ประกัน", "บริษัท ไทย<em>ประกัน</em>ชีวิต"),
         ("علی کریمی", "<em>علي</em> <em>كريمي</em>"),
+        ("🇩🇪", "<em>🇩🇪</em> Handel"),
+        ("👍", "Klub <em>👍</em>🏽"),
+        ("📞", "Rang them <em>📞</em> twice"),
+        ("stadtwerke", "<em>Stadt\u200bwerke</em>\u200b Süd"),
         ("海淀", "北方客户来访，下周去京城参观。会议在<em>海淀</em>举行，讨论续约价格。"),
     ],
 )
