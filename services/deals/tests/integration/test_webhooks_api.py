@@ -104,6 +104,12 @@ async def test_bad_input_names_its_field(steady: Sales, fields: dict[str, Any], 
     require_problem(answer, 422, "invalid-field", pointer)
 
 
+@pytest.mark.parametrize("field", ["status", "event_type", "record_id"])
+async def test_deliveries_of_what_there_is_not_are_refused(sales: Sales, field: str) -> None:
+    path = f"/v1/webhooks/{(await _create(sales))['id']}/deliveries"
+    require_problem(await sales.admin.get(path, params={field: "crm.deal.dreamt"}), 422, "invalid-field", f"?{field}")
+
+
 @pytest.mark.parametrize("secret", ["eight_by", "ключключ", "whsec_ZWlnaHRfYnk=", "whsec_no base64", "s" * 255])
 async def test_a_secret_of_one_s_own_is_taken_as_it_is(sales: Sales, secret: str) -> None:
     assert (await _create(sales, secret=secret))["secret"] == secret

@@ -25,8 +25,9 @@ def _to_event_type(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(to_url), Field(examples=["https://erp.example/hooks/crm"])]
+EventType = Annotated[str, AfterValidator(_to_event_type)]
 EventTypes = Annotated[
-    list[Annotated[str, AfterValidator(_to_event_type)]],
+    list[EventType],
     Field(min_length=1, max_length=len(SENT_TYPES), examples=[["crm.deal.won"]]),
 ]
 
@@ -91,7 +92,7 @@ DeliveryStatus = Literal["PENDING", "DELIVERED", "FAILED"]
 
 class DeliveryList(PageQuery):
     status: DeliveryStatus | None = None
-    event_type: Annotated[str | None, Field(max_length=100)] = None
+    event_type: EventType | None = None
     record_id: UUID | None = None
 
 
