@@ -18,7 +18,8 @@ ALL_WORDS: Final = "words"
 
 TITLE_STARTS: Final = "title_starts"
 
-LACKING: Final[Mapping[str, Any]] = {"range": {"form": {"lt": 7}}}
+FIRST_FORM: Final = 7
+LACKING: Final[Mapping[str, Any]] = {"range": {"form": {"lt": FIRST_FORM}}}
 """Documents that were written before there was the field; they are in a live index until it is replaced."""
 
 MOST: Final = 1000

@@ -8,10 +8,10 @@ import pytest
 from elasticsearch import AsyncElasticsearch
 
 from crm_search.consumers import index_records
-from crm_search.index import INDEX_VERSION, MAPPING, open_client
+from crm_search.index import MAPPING, open_client
 from crm_search.indexes.cluster import IndexCluster
 from crm_search.matching import to_search_query
-from crm_search.near_words import NOTHING_KNOWN, NearWords, list_reaches
+from crm_search.near_words import FIRST_FORM, NOTHING_KNOWN, NearWords, list_reaches
 from crm_search.query_words import read_query
 from crm_search.settings import SearchSettings
 from crm_search.store import DocumentStore, Visibility
@@ -101,7 +101,7 @@ async def test_while_a_document_lacks_the_field_each_field_is_asked(
     asked = list_reaches(read_query("zandenburg"))
     assert await cluster.store.find_near_words(story.tenant.id, asked) != NOTHING_KNOWN
 
-    former = {"form": INDEX_VERSION - 1, "tenant_id": str(story.tenant.id)}
+    former = {"form": FIRST_FORM - 1, "tenant_id": str(story.tenant.id)}
     await client.index(index=cluster.alias, id="former", document=former, refresh=True)
 
     assert await cluster.store.find_near_words(story.tenant.id, asked) == NOTHING_KNOWN
