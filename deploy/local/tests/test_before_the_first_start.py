@@ -2,8 +2,13 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +45,39 @@ def test_what_needs_a_suite_says_how_to_start_one(tmp_path: Path, command: list[
     assert "make up" in refused.stderr
     assert refused.stdout == ""
     assert not (tmp_path / "home").exists()
+
+
+def begin(home: Path, *arguments: str, **pipes: Any) -> subprocess.Popen[str]:
+    """Start the command itself, without the wrapper that finds uv first."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-c", "from crm_local.start import main; main()", *arguments],
+        env=environment | {"CRM_HOME": str(home), "CRM_PORT_BASE": "9000"},
+        stderr=subprocess.PIPE,
+        text=True,
+        **pipes,
+    )
+
+
+def test_output_that_has_nowhere_to_go_is_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = begin(tmp_path / "home", "ps", stdout=full)
+    _, complaint = process.communicate(timeout=120)
+    assert (process.returncode, complaint) == (1, "crm: [Errno 28] No space left on device\n")
+
+
+def catches_interrupts(pid: int) -> bool:
+    caught = re.search(r"^SigCgt:\t(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert caught
+    return bool(int(caught[1], 16) >> signal.SIGINT - 1 & 1)
+
+
+def test_an_interrupt_while_it_loads_ends_it_without_a_trace(tmp_path: Path) -> None:
+    process = begin(tmp_path / "home", "ps", stdout=subprocess.DEVNULL)
+    while not catches_interrupts(process.pid):
+        time.sleep(0.001)  # until Python is up
+    while catches_interrupts(process.pid):
+        time.sleep(0.001)  # until the command begins to load
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert (process.returncode, complaint) == (-signal.SIGINT, "")

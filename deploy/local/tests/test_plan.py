@@ -1,5 +1,6 @@
 """Ports, names and variables of the suite's processes are those that api.md and the services rely on."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from crm_local.connectors import make_connector
 from crm_local.home import Home
 from crm_local.plan import Plan
-from crm_local.suite import busy_ports
+from crm_local.suite import SuiteFailed, busy_ports, follow
 from crm_shared.database_access import dsn_variable, list_dsns
 from crm_shared.service_registry import SERVICES
 
@@ -123,6 +124,17 @@ def test_a_busy_port_is_named_with_who_wants_it_and_who_has_it(plan: Plan) -> No
         (busy,) = busy_ports(plan)
     assert str(busy).startswith("port 20002 (for deals-api) is taken by ")
     assert "pid" in str(busy)
+
+
+def test_who_took_the_port_of_what_keeps_dying_is_named(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found free when the suite was started, and taken by another that was started at the same time."""
+    monkeypatch.setenv("CRM_PORT_BASE", str(plan.port_base))
+    plan.home.make()
+    dying = {"name": "deals-api", "ready_after_s": None, "restarts": 9, "last_end": "ended with status 1"}
+    plan.home.state_file.write_text(json.dumps({"phase": "starting", "processes": [dying]}))
+    with socket.create_server(("127.0.0.1", 20002)), pytest.raises(SuiteFailed) as failed:
+        follow(plan.home, lambda _name, _after_s: None, timeout_s=60)
+    assert "deals-api keeps dying (ended with status 1): port 20002 (for deals-api) is taken by " in str(failed.value)
 
 
 @pytest.mark.parametrize("base", ["80", "65100"])

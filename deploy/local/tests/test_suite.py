@@ -51,14 +51,14 @@ class Crm:
             "PYTHONPATH": str(make_stand_ins(home.parent / "stand-ins")),
         }
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "crm_local.cli", *arguments]
         return subprocess.Popen(  # noqa: S603
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, env=self.environment | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def run(self, *arguments: str, status: int = 0) -> str:
-        process = self.begin(*arguments)
+    def run(self, *arguments: str, status: int = 0, **environment: str) -> str:
+        process = self.begin(*arguments, **environment)
         output, _ = process.communicate()
         assert process.returncode == status, output
         return output
@@ -91,6 +91,8 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "already running" in crm.run("up", "--no-demo")
     assert "it runs with a replica" in crm.run("up", "--no-demo", "--no-replica", status=1)
     assert "it runs with Debezium" in crm.run("up", "--no-demo", "--no-cdc", status=1)
+    base = crm.environment["CRM_PORT_BASE"]
+    assert f"it runs on ports from {base}" in crm.run("up", "--no-demo", status=1, CRM_PORT_BASE=str(int(base) + 100))
     streams = r"^connect +running .* contacts running, \d+ \w+ of log kept; deals running, \d+ \w+ of log kept; act"
     assert re.search(streams, crm.run("status"), re.MULTILINE)
     assert re.search(r"^postgres-replica +running .* \d+ bytes behind", crm.run("status"), re.MULTILINE)

@@ -68,7 +68,8 @@ def up(
         suite.stop_supervisor(home)
         raise typer.Exit(130) from None
     except (suite.SuiteFailed, demonstration.DemoFailed) as error:
-        refuse(str(error))
+        is_left = suite.supervisor_pid(home) is not None
+        refuse(f"{error}\nThe rest is left running: crm status, crm down" if is_left else str(error))
     _show_addresses(open_plan(home))
 
 
@@ -252,6 +253,9 @@ def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | N
         for option, is_wanted in wanted.items():
             if is_wanted is not home.has(option):
                 refuse(f"it runs {'with' if home.has(option) else 'without'} {options[option][0]}: crm down first")
+        base = (home.read_state() or {}).get("port_base")
+        if base is not None and base != home.port_base():
+            refuse(f"it runs on ports from {base}: crm down first")
         running = [process["name"] for process in suite.list_processes(home) if process["state"] == "running"]
         typer.echo(f"already running from {home.path}: {len(running)} processes (crm status)")
     else:

@@ -1,12 +1,24 @@
-"""Where the `crm` command begins: whoever interrupts it while it loads sees no stack trace either."""
+"""Where the `crm` command begins: whoever interrupts it, or takes its output away, sees no stack trace."""
 
+import os
+import signal
 import sys
 
 
 def main() -> None:
-    try:
-        from crm_local.cli import main as run  # noqa: PLC0415 - loading is what may be interrupted
+    # What is interrupted while it loads may take that for a fault of the module that is being loaded.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from crm_local.cli import main as run  # noqa: PLC0415 - loading is what may be interrupted
 
-        run()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        try:
+            run()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        # A disk that is full, a file that may not be read: what is held of the output has nowhere to go at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(f"crm: {error}")

@@ -201,8 +201,11 @@ def _refuse_hopeless(home: Home, state: dict[str, Any]) -> None:
         raise SuiteFailed(state["message"] or f"it is {state['phase']}")
     for process in state["processes"]:
         if process["ready_after_s"] is None and process["restarts"] >= HOPELESS_RESTARTS:
-            log = Plan(home, home.port_base()).log_file(process["name"])
-            raise SuiteFailed(f"{process['name']} keeps dying ({process['last_end']}), see {log}")
+            plan = Plan(home, home.port_base())
+            # Found free before the start, and taken since: as by another suite that was started at the same time.
+            taken = "".join(f": {busy}" for busy in busy_ports(plan) if busy.wanted_by == process["name"])
+            log = plan.log_file(process["name"])
+            raise SuiteFailed(f"{process['name']} keeps dying ({process['last_end']}){taken}, see {log}")
 
 
 def _marked_processes(home: Home) -> Iterator[psutil.Process]:
