@@ -9,10 +9,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
-
-from crm_shared.outbox import OUTBOX_DDL
-
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
@@ -25,6 +21,11 @@ class Ready(BaseHTTPRequestHandler):
 def main(service: str) -> None:
     """Be `crm-<service> <argument>`: a migration of an outbox alone, a tenant made of nothing, or a server."""
     if sys.argv[1] == "migrate":
+        # Each start of the suite starts thirteen that only answer: loading these would cost more than all else they do.
+        import psycopg  # noqa: PLC0415
+
+        from crm_shared.outbox import OUTBOX_DDL  # noqa: PLC0415
+
         dsn = os.environ[f"CRM_{service.upper()}_OWNER_DSN"]
         with psycopg.connect(dsn) as connection, suppress(psycopg.errors.DuplicateTable):
             connection.execute(OUTBOX_DDL)
