@@ -9,6 +9,7 @@ import asyncpg
 
 from benchmarks.arena import Arena
 from benchmarks.restoring import restoring
+from benchmarks.size import sized
 from crm_reporting.activities.sums import SUM_UP as SUM_UP_DAYS
 from crm_reporting.closings.losses import SUM_UP as SUM_UP_LOSSES
 from crm_reporting.closings.store import SUM_UP as SUM_UP_CLOSINGS
@@ -26,7 +27,7 @@ from crm_testing.deal_stories import PublishedPipeline
 from crm_testing.people import Person, make_person, seed_people
 
 OWNERS, REPORTS = 100, 50
-NEIGHBOURS, DEALS_OF_A_NEIGHBOUR = 1000, 100
+NEIGHBOURS, DEALS_OF_A_NEIGHBOUR = sized((1_000, 100), tiny=(10, 10))
 
 # Of ten deals three are open, four won and three lost. Each has passed up to four stages, at most three weeks in each;
 # one in five carries another currency. A deal of the last days stands where it could have come to by now.
