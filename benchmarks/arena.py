@@ -1,6 +1,5 @@
 """What the benchmarks run on: engines of their own, one migrated service database with a tenant, and its processes."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -16,9 +15,8 @@ from uuid import uuid4
 from crm_local.engines.ports import free_ports, http_get
 from crm_shared.bus.topics import create_topics
 from crm_shared.database import Database
-from crm_shared.database.migrations import migrate
-from crm_shared.entry_points.provision import provision
 from crm_testing.issuers import ThrowAwayIssuer
+from crm_testing.migrated_databases import make_migrated_database
 from crm_testing.people import SeededTenant, seed_tenant
 from crm_testing.service_kit import PASSWORD
 
@@ -57,12 +55,12 @@ class Arena:
 async def prepared(service: str, admin_dsn: str, kafka_bootstrap: str = "") -> AsyncIterator[Arena]:
     """Provision and migrate `service`, make its topics (if there is a Kafka), seed a tenant."""
     name = f"bench_{service}_{uuid4().hex[:12]}"  # what one part leaves in its database must not meet the next
-    await provision(admin_dsn, service, password_of=lambda _role: PASSWORD, database=name)
+    migrations = ROOT / f"services/{service}/migrations/versions"
+    await make_migrated_database(admin_dsn, service, migrations, name, PASSWORD)
     at = urlsplit(admin_dsn)
     dsn = {
         k: f"postgresql://{service}_{k}:{PASSWORD}@{at.hostname}:{at.port}/{name}" for k in ("app", "worker", "owner")
     }
-    await asyncio.to_thread(migrate, dsn["owner"], ROOT / f"services/{service}/migrations/versions")
     if kafka_bootstrap:
         await create_topics(kafka_bootstrap, service, groups={}, partitions=3, replication=1)
     database = await Database.open(dsn["worker"], max_size=2)

@@ -15,7 +15,6 @@ A test then calls `await deals.client(tenant.rep).post("/v1/deals", json=...)`, 
 `await deals.take_events(tenant.id)`, and feeds a consumer with `await consumer([to_event(...)], deals.database)`.
 """
 
-import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -31,13 +30,12 @@ from fastapi import FastAPI
 
 from crm_shared.contracts import Event
 from crm_shared.database import Database
-from crm_shared.database.migrations import migrate
 from crm_shared.database.rls import list_unprotected
 from crm_shared.database.time_range_checks import list_unchecked_times
-from crm_shared.entry_points.provision import provision
 from crm_shared.settings import ServiceSettings
 from crm_testing.declared_problems import DeclaredProblems
 from crm_testing.issuers import ThrowAwayIssuer
+from crm_testing.migrated_databases import make_migrated_database
 from crm_testing.people import Person, SeededTenant, seed_tenant
 from crm_testing.positioned_writes import require_position
 from crm_testing.published import take_events
@@ -138,13 +136,12 @@ async def running_service(
     """
     service = str(settings_type.model_fields["service"].default)
     name = f"test_{service}_{uuid.uuid4().hex[:12]}"
-    await provision(admin_dsn, service, password_of=lambda _role: PASSWORD, database=name)
     try:
+        await make_migrated_database(admin_dsn, service, migrations, name, PASSWORD)
         with tempfile.TemporaryDirectory(prefix="crm-test-") as folder:
             issuer = ThrowAwayIssuer(Path(folder))
             values = {**_settings_for(admin_dsn, service, name, issuer), **overrides}
             settings = settings_type.model_validate(values)
-            await asyncio.to_thread(migrate, settings.owner_dsn.get_secret_value(), migrations)
             async with _open(settings, make_app, issuer) as kit:
                 yield kit
     finally:

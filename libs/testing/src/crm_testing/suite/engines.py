@@ -7,6 +7,7 @@ CRM_TEST_KAFKA_BOOTSTRAP, CRM_TEST_ELASTICSEARCH_URL). With `-n` several process
 (`crm_testing.suite.workers`).
 """
 
+import asyncio
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import Scheduling
 
+from crm_testing.migrated_databases import drop_templates
 from crm_testing.suite.left_running import HOMES_VARIABLE, stop_left_running
 from crm_testing.suite.sources import Engines, open_engines
 from crm_testing.suite.workers import AskedEngines, GroupsTogether, answering, note_groups, put_slow_first
@@ -80,6 +82,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stack = ExitStack()
     session.config.add_cleanup(stack.close)
     session.config.stash[ENGINES] = stack.enter_context(open_engines(*names))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    asyncio.run(drop_templates())
 
 
 def _asked_in(config: pytest.Config) -> Path | None:
