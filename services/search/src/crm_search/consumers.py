@@ -30,7 +30,7 @@ PARENTS_FIRST: Final = ("pipeline", "company", "contact", "deal", "activity")
 """A document that is made when what it shows is known is made once."""
 
 FEW: Final = 50
-"""Events of a tenant in one batch: with so few it has its documents before those that have more."""
+"""Events of a tenant in one batch: who has no more of them has its documents before those who have."""
 
 keep_directory = consumers.keep_directory("search")
 
@@ -48,17 +48,18 @@ keep_directory = consumers.keep_directory("search")
 )
 async def index_records(batch: list[Event], database: Database, store: DocumentStore) -> None:
     """Keep each record's newest state, and the index's documents in step with it. Stale events change nothing."""
-    by_tenant = Counter(event.tenant_id for event in batch)
-    # Of one record as they came.
-    ordered = sorted(batch, key=lambda event: (by_tenant[event.tenant_id] > FEW, PARENTS_FIRST.index(event.aggregate)))
-    await index(database, store, _read_pieces(ordered))
+    await index(database, store, _read_pieces(batch))
     erased = {(event.tenant_id, event.aggregate, event.aggregate_id) for event in batch if event.is_erasure}
     await note_traces(database, sorted(erased))
 
 
-async def _read_pieces(events: Sequence[Event]) -> AsyncIterator[Sequence[SearchRecord]]:
-    for piece in to_pieces(events, at_once=SAVED_AT_ONCE, weigh=_weigh, at_most=SAVED_BYTES):
-        yield [to_record(event) async for event in in_turns(piece, at_once=READ_AT_ONCE)]
+async def _read_pieces(batch: Sequence[Event]) -> AsyncIterator[Sequence[SearchRecord]]:
+    ordered = sorted(batch, key=lambda event: PARENTS_FIRST.index(event.aggregate))  # of one record as they came
+    by_tenant = Counter(event.tenant_id for event in batch)
+    for is_of_few in (True, False):
+        some = [event for event in ordered if (by_tenant[event.tenant_id] <= FEW) is is_of_few]
+        for piece in to_pieces(some, at_once=SAVED_AT_ONCE, weigh=_weigh, at_most=SAVED_BYTES):
+            yield [to_record(event) async for event in in_turns(piece, at_once=READ_AT_ONCE)]
 
 
 def _weigh(event: Event) -> int:
