@@ -17,6 +17,7 @@ from crm_shared.bus.tenant_turns import TENANT_HEADER, TenantTurns
 from crm_shared.bus.topics import list_partitions
 from crm_shared.kafka_access import to_access
 from crm_testing.records import make_topic
+from crm_testing.waiting import wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -158,6 +159,21 @@ async def test_what_dies_after_a_commit_has_passed_over_nothing(
         await successor.commit()
         (partition,) = successor.assignment()
         assert await successor.committed(partition) == LOUD + len(QUIET)
+
+
+async def test_what_comes_while_a_batch_is_handled_is_in_the_next(
+    kafka_bootstrap: str, flooded: str, group_id: str
+) -> None:
+    async with reading(kafka_bootstrap, flooded, group_id) as consumer:
+        await read_first(consumer, MOST)
+        held = consumer._held  # noqa: SLF001 - to know that it has come
+
+        async def has_come() -> bool:
+            return len(held) == LOUD + len(QUIET) - MOST + 1
+
+        await write(kafka_bootstrap, flooded, ["late"])
+        await wait_until(has_come)
+        assert 0 in to_numbers(await consumer.getmany(max_records=MOST // 2))
 
 
 async def test_a_batch_that_failed_comes_again_with_what_was_passed_over(

@@ -1,5 +1,6 @@
 """FastStream's Kafka broker, with a consumer that waits for records instead of asking over and over."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heapify, heappop, heappush
@@ -33,6 +34,11 @@ HELD_BYTES: Final = 4 * 1024 * 1024
 """How much is held at once, behind a backlog, for tenants to have turns of: so far a flood is looked past."""
 
 
+LOOK_OUT_S: Final = 0.1
+"""How often it is looked what else has come, while a batch of a backlog is handled. What lies unread of a partition
+keeps aiokafka from fetching what is behind it."""
+
+
 class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """Gives no empty answers.
 
@@ -53,6 +59,7 @@ class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has n
         self._given_to_ms: dict[TopicPartition, int] = {}
         self._held = TenantTurns()
         self._held_of: object = None
+        self._looking_out: asyncio.Task[None] | None = None
         self._is_behind = False
         self._error: KafkaError | None = None
 
@@ -60,6 +67,7 @@ class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has n
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         most = max_records or self._max_poll_records
+        await self._end_looking_out()
         while True:
             self._give_back_if_moved()
             await self._fill(partitions, max(timeout_ms, WAIT_MS), most)
@@ -68,7 +76,14 @@ class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has n
             # aiokafka lets it be said once for all of a consumer's life, and reads it at each fetch.
             self._fetcher._fetch_max_wait_ms = BUSY_FETCH_MS if found else IDLE_FETCH_MS  # noqa: SLF001
             if found:
+                if self._held:
+                    self._looking_out = asyncio.create_task(self._look_out(partitions, most))
                 return found
+
+    async def stop(self) -> None:
+        """Stop, and forget what is held: it was not committed."""
+        await self._end_looking_out()
+        await super().stop()
 
     async def commit(self, offsets: Any = None) -> None:
         """Commit what was given of each partition without a gap, unless told what to commit."""
@@ -101,11 +116,27 @@ class WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has n
         subscription = self._subscription.subscription
         return None if subscription is None else subscription.assignment
 
+    async def _look_out(self, partitions: Sequence[TopicPartition], most: int) -> None:
+        """Hold what comes while a batch is handled, of a quiet tenant maybe, for the next batch to have it."""
+        while True:
+            await asyncio.sleep(LOOK_OUT_S)
+            await self._hold_more(partitions, most)
+
+    async def _end_looking_out(self) -> None:
+        if self._looking_out is not None:
+            self._looking_out.cancel()
+            await asyncio.wait([self._looking_out])
+            self._looking_out = None
+
     async def _fill(self, partitions: Sequence[TopicPartition], wait_ms: int, most: int) -> None:
         """Hold something to give, and some batches of it behind a backlog."""
         if not self._held:
             await self._take(partitions, wait_ms, most)
-        if self._is_behind and self._held.size_bytes < HELD_BYTES:
+        if self._is_behind:
+            await self._hold_more(partitions, most)
+
+    async def _hold_more(self, partitions: Sequence[TopicPartition], most: int) -> None:
+        if self._held.size_bytes < HELD_BYTES:
             await self._add_oldest(partitions, HELD_BATCHES * most, anyway=1)
 
     async def _take(self, partitions: Sequence[TopicPartition], wait_ms: int, most: int) -> None:
