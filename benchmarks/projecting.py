@@ -20,10 +20,11 @@ from crm_shared.bus.topics import create_topics
 from crm_shared.clock import SystemClock, new_id
 from crm_shared.contracts import OutboxEvent, new_event
 from crm_shared.database import Database
-from crm_shared.publishing import PUBLISH
+from crm_shared.publishing import PUBLISH_AUDITED
 from crm_testing.records import RawRecord, write_records
 
-MOVES, ROUNDS, BATCH = sized((20_000, 3, 500), tiny=(200, 1, 50))
+MOVES, ROUNDS, BATCH = sized((20_000, 3, 500), tiny=(200, 2, 50))
+EMPTY = "TRUNCATE activities, outbox, record_changes CASCADE"
 
 
 def make_move(tenant_id: UUID, user_id: UUID, number: int) -> OutboxEvent:
@@ -56,9 +57,9 @@ async def run(arena: Arena) -> list[Row]:
     ours, raw = [], []
     try:
         for group in groups:
-            await owner.execute("TRUNCATE activities, outbox CASCADE")
+            await owner.execute(EMPTY)
             ours.append(await _consume(arena, database, group))
-            await owner.execute("TRUNCATE activities, outbox CASCADE")
+            await owner.execute(EMPTY)
             raw.append(await time_raw(arena, group, batch=BATCH, total=MOVES, write=_write_raw))
     finally:
         await owner.close()
@@ -123,7 +124,8 @@ async def _write_raw(connection: asyncpg.Connection, records: Sequence[ConsumerR
         )  # fmt: skip
     async with connection.transaction():
         await connection.fetch(INSERT_NOTES, *notes)
-        await connection.execute(PUBLISH, *events, None, [], [])
+        nobody: list[None] = [None] * len(records)
+        await connection.execute(PUBLISH_AUDITED, *events, None, nobody, nobody)
 
 
 def _extend(columns: list[list[Any]], values: tuple[Any, ...]) -> None:
