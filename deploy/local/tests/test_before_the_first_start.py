@@ -81,3 +81,17 @@ def test_an_interrupt_while_it_loads_ends_it_without_a_trace(tmp_path: Path) -> 
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=120)
     assert (process.returncode, complaint) == (-signal.SIGINT, "")
+
+
+def test_an_interrupt_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As of `crm` in a shell's background, whose foreground is interrupted."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = begin(tmp_path / "home", "ps", stdout=subprocess.DEVNULL)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, complaint = process.communicate(timeout=120)
+    assert (process.returncode, complaint) == (0, "")

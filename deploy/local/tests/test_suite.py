@@ -86,13 +86,17 @@ def crm(engine_home: Path) -> Iterator[Crm]:
     assert crm.left_running() == []
 
 
-def test_the_life_of_a_suite(crm: Crm) -> None:
-    assert "everything is up" in crm.run("up", "--no-demo", "--replica", "--cdc")
+def require_runs_as_it_was_started(crm: Crm) -> None:
     assert "already running" in crm.run("up", "--no-demo")
     assert "it runs with a replica" in crm.run("up", "--no-demo", "--no-replica", status=1)
     assert "it runs with Debezium" in crm.run("up", "--no-demo", "--no-cdc", status=1)
     base = crm.environment["CRM_PORT_BASE"]
     assert f"it runs on ports from {base}" in crm.run("up", "--no-demo", status=1, CRM_PORT_BASE=str(int(base) + 100))
+
+
+def test_the_life_of_a_suite(crm: Crm) -> None:
+    assert "everything is up" in crm.run("up", "--no-demo", "--replica", "--cdc")
+    require_runs_as_it_was_started(crm)
     streams = r"^connect +running .* contacts running, \d+ \w+ of log kept; deals running, \d+ \w+ of log kept; act"
     assert re.search(streams, crm.run("status"), re.MULTILINE)
     assert re.search(r"^postgres-replica +running .* \d+ bytes behind", crm.run("status"), re.MULTILINE)

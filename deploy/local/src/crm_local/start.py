@@ -6,11 +6,15 @@ import sys
 
 
 def main() -> None:
-    # What is interrupted while it loads may take that for a fault of the module that is being loaded.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What is interrupted while it loads may take that for a fault of the module that is being loaded. Where interrupts
+    # are ignored, as in a shell's background job, they stay so.
+    is_caught = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_caught:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from crm_local.cli import main as run  # noqa: PLC0415 - loading is what may be interrupted
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if is_caught:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         try:
             run()
