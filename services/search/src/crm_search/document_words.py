@@ -26,7 +26,7 @@ More than the services take, so that nothing of theirs is left out.
 
 def index_words(*texts: str | None) -> list[str]:
     """Return the words of short texts, also those that people write as one."""
-    return [word for text in _bound(texts) for word in (*split_pieces(text), *_join(text), *split_pictures(text))]
+    return [word for text in _bound(texts) for word in (*split_pieces(text), *_join(text))]
 
 
 def _join(text: str) -> list[str]:
@@ -51,11 +51,10 @@ def to_words(
     """Return the fields that queries look into. `keys`: what names the record and no other, each as typed whole."""
     bounded = (title or "")[:MAX_PASSAGE_CHARS]
     title_words = [*split_words(bounded), *join_words(bounded), *join_runs(bounded), *split_pictures(bounded)]
-    long = (body or "")[:MAX_BODY_CHARS]
     return {
         "exact": sorted({key for text in (title, *keys) if text for key in list_name_keys(text[:MAX_PASSAGE_CHARS])}),
         "title": " ".join(title_words),
         "title_starts": " ".join(list_starts(title_words if bounded.isascii() else title_words + index_words(bounded))),
         "details": " ".join(index_words(*details)),
-        "body": " ".join((*split_pieces(long), *split_pictures(long))),
+        "body": " ".join(split_pieces((body or "")[:MAX_BODY_CHARS])),
     }

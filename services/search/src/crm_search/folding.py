@@ -142,7 +142,7 @@ def split_words(text: str) -> list[str]:
 
 
 def split_pieces(text: str) -> list[str]:
-    """Return what the words are found by: themselves, and of a run what begins at each of its signs."""
+    """Return what a text is found by: its words, of a run what begins at each of its signs, and its pictures."""
     folded = fold(text)
     if folded.isascii():
         return [word[:MAX_WORD_CHARS] for word in _ASCII_WORD.findall(folded)]
@@ -153,7 +153,7 @@ def split_pieces(text: str) -> list[str]:
             pieces.append(match.group()[:MAX_WORD_CHARS])
         else:
             pieces += _cut_everywhere(_split_units(match.group()), PIECE_UNITS[kind])
-    return pieces
+    return pieces + split_pictures(text)
 
 
 def _split_units(run: str) -> Sequence[str]:

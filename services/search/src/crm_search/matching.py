@@ -40,7 +40,7 @@ TIERS: Final = (*(EXACT, ALL_WORDS, ALL_STARTS, NICKNAMES, TYPOS, DETAILS, RELAT
 
 RELATED_NAMES: Final = ("contact", "company", "deal")
 FURTHER_CONTACTS: Final = "contacts"
-LAST_OF_TWO_BYTES: Final = "\uffff"
+LAST_OF_BASIC_PLANE: Final = "\uffff"
 Clause = Callable[[Word], Query]
 FieldClause = Callable[[str], Query]
 
@@ -164,7 +164,7 @@ def _prefix(field: str, word: Word) -> Query:
 
 
 def _begins_with(field: str, piece: str) -> Query:
-    if len(piece) == 1 and piece > LAST_OF_TWO_BYTES:
+    if len(piece) == 1 and piece > LAST_OF_BASIC_PLANE:
         # Elasticsearch counts it as two letters when it asks its indexed prefixes, and as one when it makes them.
         return {"wildcard": {field: {"value": f"{piece}*"}}}
     return {"prefix": {field: {"value": piece}}}

@@ -52,13 +52,13 @@ class TenantTurns:
         share = most if self._count <= most else max(1, most // len(self._tenants))
         for line in sorted(self._tenants.values(), key=lambda line: line[0][0]):
             taken += [line.popleft()[1:] for _ in range(min(share, len(line), most - len(taken)))]
-        first = [(line[0][0], number, line) for number, line in enumerate(self._tenants.values()) if line]
+        first = [(line[0][0], line) for line in self._tenants.values() if line]
         heapify(first)
         while first and len(taken) < most:
-            _, number, line = first[0]
+            _, line = first[0]
             taken.append(line.popleft()[1:])
             if line:
-                heapreplace(first, (line[0][0], number, line))
+                heapreplace(first, (line[0][0], line))
             else:
                 heappop(first)
         self._tenants = {tenant: line for tenant, line in self._tenants.items() if line}
@@ -75,12 +75,13 @@ class TenantTurns:
         self._offsets.pop(partition, None)
         self._given.pop(partition, None)
         if lowest is not None:
-            kept = [entry for line in self._tenants.values() for entry in line if entry[1] != partition]
-            self._tenants = {}
-            for entry in sorted(kept, key=lambda entry: entry[0]):
-                self._tenants.setdefault(_tenant_of(entry[2]), deque()).append(entry)
-            self._count = len(kept)
-            self.size_bytes = sum(_size_of(record) for _, _, record in kept)
+            kept = {
+                tenant: deque(entry for entry in line if entry[1] != partition)
+                for tenant, line in self._tenants.items()
+            }
+            self._tenants = {tenant: line for tenant, line in kept.items() if line}
+            self._count = sum(len(line) for line in self._tenants.values())
+            self.size_bytes = sum(_size_of(record) for line in self._tenants.values() for _, _, record in line)
         return lowest
 
     def _give(self, taken: list[tuple[TopicPartition, ConsumerRecord]]) -> Found:
@@ -105,10 +106,7 @@ class TenantTurns:
 
 def _tenant_of(record: ConsumerRecord) -> bytes:
     """Return whose record it is; it may be any bytes."""
-    for name, value in record.headers:
-        if name == TENANT_HEADER:
-            return value or b""
-    return b""
+    return dict(record.headers).get(TENANT_HEADER) or b""
 
 
 def _size_of(record: ConsumerRecord) -> int:
