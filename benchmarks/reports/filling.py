@@ -29,15 +29,16 @@ from crm_testing.people import Person, make_person, seed_people
 OWNERS, REPORTS = 100, 50
 NEIGHBOURS, DEALS_OF_A_NEIGHBOUR = sized((1_000, 100), tiny=(10, 10))
 
-# Of ten deals three are open, four won and three lost. Each has passed up to four stages, at most three weeks in each;
-# one in five carries another currency. A deal of the last days stands where it could have come to by now.
+# Of ten deals three are open, four won and three lost. Each has passed up to four stages, from a day to three weeks in
+# each, few as long as another; one in five carries another currency. A deal of the last days stands where it could have
+# come to by now.
 PUBLISH: Final = """
     CREATE TABLE told AS
     SELECT d.n, uuidv7() AS deal_id, d.tenant_id,
            ($3::uuid[])[1 + (d.n * 7 % cardinality($3::uuid[]))::int] AS owner_id,
            d.created_at, CASE WHEN d.n % 10 BETWEEN 3 AND 6 THEN 3 ELSE (d.n % 4)::int END AS last_open,
            CASE WHEN d.n % 10 < 3 THEN 'OPEN' WHEN d.n % 10 < 7 THEN 'WON' ELSE 'LOST' END AS status,
-           least(make_interval(days => 7 * (1 + (d.n % 3)::int)), (now() - d.created_at) / 6) AS step,
+           least(interval '7 days' * (0.2 + d.n * 7919 % 100003 / 35717.0), (now() - d.created_at) / 6) AS step,
            (d.n % 100000)::numeric / 100 AS amount,
            (ARRAY['EUR','EUR','EUR','EUR','USD','EUR','EUR','EUR','EUR','GBP'])[1 + (d.n % 10)::int] AS currency,
            (d.created_at + make_interval(days => 60 + (d.n % 90)::int))::date AS close_date

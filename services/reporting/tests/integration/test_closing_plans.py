@@ -15,7 +15,6 @@ from crm_reporting.reports.closings import queries
 from crm_reporting.reports.closings.figures import Grouping
 from crm_reporting.reports.pipeline.queries import sum_closed
 from crm_reporting.reports.scope import Scope, Window
-from crm_reporting.reports.stage_age.queries import measure_stays
 from crm_reporting.reports.velocity.queries import count_open
 from crm_reporting.settings import ReportingSettings
 from crm_shared.access import Caller
@@ -173,11 +172,3 @@ async def test_who_sees_all_asks_no_fact_whose_a_past_deal_is(connection: Connec
     explaining = Explaining(connection)
     await count_open(explaining, scope, [WINDOW.begin, WINDOW.end], "month")
     assert not {name for _, name in list_scans(explaining.plan) if name.startswith("deal_facts")}
-
-
-async def test_how_long_open_deals_have_stayed_is_read_from_an_index_alone(
-    connection: Connection, scope: Scope
-) -> None:
-    explaining = Explaining(connection)
-    await measure_stays(explaining, scope, [scope.pipeline_id])
-    assert list_scans(explaining.plans[0]) == [("Index Only Scan", "deal_facts_open_by_stage")]

@@ -68,6 +68,18 @@ async def test_stays_that_go_on_run_to_the_moment_of_the_report(
     assert items["Qualification"]["left"] == NO_STAYS
 
 
+async def test_a_clock_that_is_ahead_takes_nothing_from_the_ages_of_others(
+    reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
+) -> None:
+    now = datetime.now(UTC)
+    stories = [DealStory(pipeline, tenant.rep.id, at=now - timedelta(days=days)) for days in (-30, 1, 2, 12)]
+    for story in stories:
+        story.create()
+    await publish(reporting, *stories)
+    items = await read_items(reporting.client(tenant.rep))
+    assert to_days(items["Qualification"]["open"]) == pytest.approx((4, 3.75, 1.5, 9.0), abs=0.01)
+
+
 async def test_closed_and_deleted_deals_stand_in_no_open_stay(
     reporting: Reporting, tenant: SeededTenant, pipeline: PublishedPipeline
 ) -> None:

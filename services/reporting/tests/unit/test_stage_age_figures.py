@@ -8,7 +8,17 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm_reporting.reports.stage_age.figures import PERCENTILES, LengthClass, Place, list_places, to_stays
+from crm_reporting.reports.stage_age.figures import (
+    PERCENTILES,
+    LengthClass,
+    OpenStays,
+    Place,
+    interpolate,
+    list_open_places,
+    list_places,
+    to_open_stays,
+    to_stays,
+)
 
 STAGES = tuple(UUID(int=number) for number in range(1, 4))
 lengths_s = st.floats(0, 10**9, allow_nan=False) | st.sampled_from((0.0, 60.0, 604_800.0))
@@ -29,7 +39,7 @@ def to_classes(stage_id: UUID, lengths: list[float]) -> list[LengthClass]:
 def look_up(place: Place, lengths: list[float]) -> float:
     """Do as the index does: from the first of the class on, to the last of the next."""
     found = sorted(length for length in lengths if place.length_class <= to_class(length) <= place.next_class)
-    return place.interpolate(found[place.passed : place.passed + 2])
+    return interpolate(place, found[place.passed : place.passed + 2])
 
 
 def percentile_cont(lengths: list[float], percentile: float) -> float:
@@ -51,6 +61,22 @@ def test_places_lead_to_the_percentiles(stays: list[list[float]]) -> None:
         assert [one.median_s, one.p90_s] == wanted
 
 
+@given(st.lists(st.lists(lengths_s, min_size=1, max_size=40), min_size=1, max_size=3))
+def test_places_among_open_stays_lead_to_the_percentiles(stays: list[list[float]]) -> None:
+    by_stage = dict(zip(STAGES, stays, strict=False))
+    summed = [OpenStays(key, len(held), sum(map(Decimal, held), Decimal())) for key, held in by_stage.items()]
+    found_s = []
+    for place in list_open_places(summed):
+        oldest_first = sorted(by_stage[place.stage_id], reverse=True)
+        found_s.append(interpolate(place, sorted(oldest_first[place.passed : place.passed + 2])))
+    for one in to_open_stays(summed, found_s):
+        wanted = [percentile_cont(by_stage[one.stage_id], percentile) for percentile in PERCENTILES]
+        assert [one.median_s, one.p90_s] == wanted
+        assert (one.is_over, one.stay_count) == (False, len(by_stage[one.stage_id]))
+
+
 def test_without_stays_there_is_nothing_to_look_up() -> None:
     assert list_places([]) == []
     assert to_stays([], []) == []
+    assert list_open_places([]) == []
+    assert to_open_stays([], []) == []

@@ -27,6 +27,27 @@ class StageStays:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenStays:
+    """The stays in one stage that go on, all together."""
+
+    stage_id: UUID
+    stay_count: int
+    total_s: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPlace:
+    """Where a percentile of the stays in one stage that go on lies: behind `passed` of them, counted from the oldest.
+
+    `fraction`: how far it is from the length of the shorter of the two stays there to that of the longer.
+    """
+
+    stage_id: UUID
+    passed: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
 class LengthClass:
     """The stays of one stage that are over and about as long."""
 
@@ -49,9 +70,23 @@ class Place:
     passed: int
     fraction: float
 
-    def interpolate(self, lengths: Sequence[float]) -> float:
-        """Return the percentile from the length at the place and, unless it is the last, the next."""
-        return lengths[0] + self.fraction * (lengths[-1] - lengths[0])
+
+def interpolate(place: Place | OpenPlace, lengths: Sequence[float]) -> float:
+    """Return the percentile from the length at the place and, unless it is the last, the next longer one."""
+    return lengths[0] + place.fraction * (lengths[-1] - lengths[0])
+
+
+def list_open_places(stays: Iterable[OpenStays]) -> list[OpenPlace]:
+    """Return the places of the PERCENTILES, stage by stage."""
+    return [_find_open_place(held, percentile) for held in stays for percentile in PERCENTILES]
+
+
+def to_open_stays(stays: Iterable[OpenStays], percentiles_s: Sequence[float]) -> list[StageStays]:
+    """Put each stage's stays together with its percentiles, which stand as `list_open_places` has them."""
+    return [
+        _to_stays(held.stage_id, held.stay_count, held.total_s, percentiles_s, number=number, is_over=False)
+        for number, held in enumerate(stays)
+    ]
 
 
 def list_places(classes: Iterable[LengthClass]) -> list[Place]:
@@ -66,21 +101,32 @@ def to_stays(classes: Iterable[LengthClass], percentiles_s: Sequence[float]) -> 
     for number, (stage_id, held) in enumerate(groupby(classes, key=lambda found: found.stage_id)):
         summed = list(held)
         count = sum(found.stay_count for found in summed)
-        average_s = float(sum((found.total_s for found in summed), Decimal(0)) / count)
-        of_stage = percentiles_s[number * len(PERCENTILES) : (number + 1) * len(PERCENTILES)]
-        stays.append(StageStays(stage_id, is_over=True, stay_count=count, average_s=average_s, **_name(of_stage)))
+        total_s = sum((found.total_s for found in summed), Decimal(0))
+        stays.append(_to_stays(stage_id, count, total_s, percentiles_s, number=number, is_over=True))
     return stays
 
 
-def _name(percentiles_s: Sequence[float]) -> dict[str, float]:
-    return dict(zip(("median_s", "p90_s"), percentiles_s, strict=True))
+def _to_stays(
+    stage_id: UUID, count: int, total_s: Decimal, percentiles_s: Sequence[float], *, number: int, is_over: bool
+) -> StageStays:
+    median_s, p90_s = percentiles_s[number * len(PERCENTILES) : (number + 1) * len(PERCENTILES)]
+    return StageStays(stage_id, is_over, count, float(total_s / count), median_s, p90_s)
+
+
+def _rank(count: int, percentile: float) -> tuple[int, float]:
+    """Say as percentile_cont does behind how many of so many a percentile lies, and how far on the way to the next."""
+    at = percentile * (count - 1)
+    return floor(at), at - floor(at)
+
+
+def _find_open_place(stays: OpenStays, percentile: float) -> OpenPlace:
+    """Count from the other end: who came first has stayed longest."""
+    shorter, fraction = _rank(stays.stay_count, percentile)
+    return OpenPlace(stays.stage_id, max(0, stays.stay_count - 2 - shorter), fraction)
 
 
 def _find_place(classes: Sequence[LengthClass], percentile: float) -> Place:
-    """Find the place as percentile_cont does."""
-    at = percentile * (sum(found.stay_count for found in classes) - 1)
-    passed = floor(at)
-    fraction = at - passed
+    passed, fraction = _rank(sum(found.stay_count for found in classes), percentile)
     for found, following in zip(classes, [*classes[1:], classes[-1]], strict=True):
         if passed < found.stay_count:
             is_last = passed == found.stay_count - 1
