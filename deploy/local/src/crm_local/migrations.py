@@ -5,16 +5,21 @@ A second start skips it all where nothing changed since: five Python processes l
 
 import asyncio
 import json
+import os
+import signal
+from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 from crm_local.home import Home
 from crm_local.plan import Plan
+from crm_local.preloading import Started, StartProgram, start_separately
 from crm_shared.database_access import dsn_variable
 from crm_shared.entry_points.provision import provision
 
 LOG_TAIL_LINES = 12
+POLL_S = 0.05
 
 
 class MigrationFailed(Exception):
@@ -27,7 +32,9 @@ def is_up_to_date(home: Home, service: str) -> bool:
     return marker.exists() and marker.read_text() == fingerprint(home, service)
 
 
-async def bring_up_to_date(plan: Plan, service: str, database: str | None = None) -> None:
+async def bring_up_to_date(
+    plan: Plan, service: str, database: str | None = None, *, start: StartProgram = start_separately
+) -> None:
     """Provision and migrate one service, or another database that is to be its. Raises MigrationFailed."""
     wanted = fingerprint(plan.home, service)
     environment = plan.service_environment(service, "migrate")
@@ -36,24 +43,25 @@ async def bring_up_to_date(plan: Plan, service: str, database: str | None = None
     await provision(plan.postgres.admin_dsn, service, password_of=plan.home.password_of, database=database)
     log_file = plan.home.logs / f"{service}-migrate.log"
     with log_file.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *plan.service_command(service, "migrate"),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            status = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.terminate()
+        process = await asyncio.to_thread(start, plan.service_command(service, "migrate"), environment, log)
+    status = await _wait(process)
     if status != 0:
         tail = "\n".join(log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
         raise MigrationFailed(f"crm-{service} migrate ended with status {status} ({log_file}):\n{tail}")
     if database is None:
         _marker(plan.home, service).write_text(wanted)
+
+
+async def _wait(process: Started) -> int:
+    """Return its exit status; told to end itself, end it."""
+    try:
+        while (status := process.poll()) is None:  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(POLL_S)
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+        raise
+    return status
 
 
 def fingerprint(home: Home, service: str) -> str:

@@ -25,6 +25,7 @@ from crm_local.home import Home
 from crm_local.issuer import make_keys
 from crm_local.migrations import MigrationFailed, bring_up_to_date, is_up_to_date
 from crm_local.plan import Plan
+from crm_local.preloading import Preloader, StartProgram, can_preload, list_modules, start_separately
 from crm_local.program_process import ProgramProcess
 from crm_local.replica import forget_former_replica
 from crm_local.supervised import Supervised
@@ -52,12 +53,14 @@ class Supervisor:
         self._migrated = {service: asyncio.Event() for service in SERVICES}
         self._migrating = asyncio.Semaphore(PARALLEL_MIGRATIONS)
         self._threads = ThreadPoolExecutor(max_workers=16)
+        self._preloader = self._make_preloader()
+        self._start: StartProgram = self._preloader.start if self._preloader is not None else start_separately
         self._engines: dict[str, Supervised] = {}
         for engine in plan.engines:
             self._engines[engine.name] = self._supervise(engine, self._engine_gates(engine))
         self._programs = {
             program.name: self._supervise(
-                ProgramProcess(program, plan.log_file(program.name)),
+                ProgramProcess(program, plan.log_file(program.name), self._start),
                 self._gates(program.service, tuple(program.needs)),
             )
             for program in plan.programs()
@@ -73,6 +76,8 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         everything = [*self._engines.values(), *self._programs.values()]
         self._hold_and_release()  # before anything is started: what is held must not run for a moment
+        if self._preloader is not None:
+            self._preloader.begin()  # it loads while the engines start
         tasks = [asyncio.create_task(supervised.run()) for supervised in everything]
         tasks += [asyncio.create_task(self._migrate(service)) for service in SERVICES]
         tasks += [asyncio.create_task(self._announce_ready()), asyncio.create_task(self._serve_requests())]
@@ -86,10 +91,18 @@ class Supervisor:
         await asyncio.gather(*(program.stop(STOP_PROGRAMS_WITHIN_S) for program in self._programs.values()))
         for engines in self._list_last_ones_first():
             await asyncio.gather(*(engine.stop(STOP_ENGINES_WITHIN_S) for engine in engines))
+        if self._preloader is not None:
+            await asyncio.to_thread(self._preloader.close)
         if self._phase != "failed":
             self._phase = "stopped"
         self._write_state()
         return 1 if self._phase == "failed" else 0
+
+    def _make_preloader(self) -> Preloader | None:
+        if not can_preload(os.environ):
+            return None
+        is_migrated = all(is_up_to_date(self._plan.home, service) for service in SERVICES)
+        return Preloader(list_modules(with_migrations=not is_migrated))
 
     def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[object]]) -> Supervised:
         return Supervised(runnable, gates=gates, changed=self._write_state, threads=self._threads)
@@ -128,7 +141,7 @@ class Supervisor:
             await self._engines[need].ready.wait()
         async with self._migrating:
             try:
-                await bring_up_to_date(self._plan, service)
+                await bring_up_to_date(self._plan, service, start=self._start)
             except (MigrationFailed, OSError) as error:
                 self._fail(str(error))
                 return

@@ -1,0 +1,179 @@
+"""A program that is forked from a loaded process runs, ends and fails as one that is started by itself."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import pytest
+
+from crm_local.preloading import (
+    Preloader,
+    Started,
+    StartProgram,
+    can_preload,
+    list_modules,
+    start_separately,
+)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="macOS's libraries don't bear a fork: none is made there"
+)
+
+WITHIN_S: Final = 60.0
+LOADED: Final = "LOADED_BY = __import__('os').getpid()\n"
+TELLING: Final = """
+import json, os, sys
+import loaded
+print(json.dumps({
+    "arguments": sys.argv[1:], "name": __name__, "module": __spec__.name, "environment": dict(os.environ),
+    "session": os.getsid(0) == os.getpid(), "input": sys.stdin.read(), "here": os.getcwd(),
+    "descriptors": sorted(fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")),
+    "loaded_before": loaded.LOADED_BY != os.getpid(),
+}))
+"""
+ENDINGS: Final = {
+    "pass": 0,
+    "import sys; sys.exit(3)": 3,
+    "import sys; sys.exit('no such tenant')": 1,
+    "raise ValueError('odd')": 1,
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": -9,
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": -15,
+    "import atexit; atexit.register(print, 'told at the end')": 0,
+    "import threading, time; threading.Thread(target=lambda: (time.sleep(0.2), print('done'))).start()": 0,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def preloader(folder: Path) -> Iterator[Preloader]:
+    (folder / "loaded.py").write_text(LOADED)
+    preloader = Preloader(["loaded", "there_is_no_such_module"])
+    yield preloader
+    preloader.close()
+
+
+def start(by: StartProgram, folder: Path, code: str, *arguments: str, log: str = "log") -> Started:
+    (folder / "subject.py").write_text(code)
+    environment = {"PYTHONPATH": str(folder), "CRM_HTTP_PORT": "1"}
+    with (folder / log).open("ab") as output:
+        return by([sys.executable, "-m", "subject", *arguments], environment, output)
+
+
+def wait_for_end(process: Started) -> int:
+    wait(lambda: process.poll() is not None)
+    status = process.poll()
+    assert status is not None
+    return status
+
+
+def wait(happened: Callable[[], bool]) -> None:
+    give_up_at_s = time.monotonic() + WITHIN_S
+    while not happened():
+        assert time.monotonic() < give_up_at_s
+        time.sleep(0.01)
+
+
+def tell(by: StartProgram, folder: Path, log: str) -> dict[str, Any]:
+    assert wait_for_end(start(by, folder, TELLING, "worker", "--all", log=log)) == 0
+    told: dict[str, Any] = json.loads((folder / log).read_text())
+    return told
+
+
+def test_it_sees_what_it_would_see_by_itself_and_what_was_loaded(folder: Path, preloader: Preloader) -> None:
+    by_itself, forked = tell(start_separately, folder, "by_itself"), tell(preloader.start, folder, "forked")
+    assert (by_itself.pop("loaded_before"), forked.pop("loaded_before")) == (False, True)
+    for told in (by_itself, forked):
+        told["environment"].pop("LC_CTYPE", None)  # Python's own, where no locale is set
+    assert forked == by_itself
+    assert forked["environment"] == {"PYTHONPATH": str(folder), "CRM_HTTP_PORT": "1"}
+
+
+@pytest.mark.parametrize("code", ENDINGS)
+def test_it_ends_as_it_would_by_itself(folder: Path, preloader: Preloader, code: str) -> None:
+    assert wait_for_end(start(start_separately, folder, code, log="by_itself")) == ENDINGS[code]
+    assert wait_for_end(start(preloader.start, folder, code, log="forked")) == ENDINGS[code]
+    last_lines = [(folder / log).read_text().splitlines()[-1:] for log in ("by_itself", "forked")]
+    assert last_lines[0] == last_lines[1]
+
+
+def test_two_draw_no_ids_or_numbers_alike(folder: Path, preloader: Preloader) -> None:
+    (folder / "loaded.py").write_text("import random, uuid_utils.compat as ids\nids.uuid7(), random.random()\n")
+    code = "import loaded\nprint(str(loaded.ids.uuid7())[-12:], loaded.random.random())"
+    for log in ("first", "second"):
+        assert wait_for_end(start(preloader.start, folder, code, log=log)) == 0
+    first, second = ((folder / log).read_text().split() for log in ("first", "second"))
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_it_is_known_by_its_own_name_and_the_suite_that_it_belongs_to(
+    folder: Path, preloader: Preloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_LOCAL_HOME", "/somewhere/.crm")
+    process = start(preloader.start, folder, "print('up', flush=True); import time; time.sleep(60)", "worker")
+    wait(lambda: (folder / "log").read_text() == "up\n")
+    seen = psutil.Process(process.pid)
+    assert " ".join(seen.cmdline()).strip() == "subject worker"
+    assert seen.environ()["CRM_LOCAL_HOME"] == "/somewhere/.crm"
+    os.kill(process.pid, signal.SIGTERM)
+    assert wait_for_end(process) == -signal.SIGTERM
+
+
+def test_what_was_forked_outlives_the_loaded_process_and_the_next_one_is_forked_from_another(
+    folder: Path, preloader: Preloader
+) -> None:
+    waiting = "print('up', flush=True); import time; time.sleep(60)"
+    orphan = start(preloader.start, folder, waiting)
+    loaded = psutil.Process(orphan.pid).parent()
+    assert loaded is not None
+    loaded.kill()
+    wait(lambda: not loaded.is_running() or loaded.status() == psutil.STATUS_ZOMBIE)
+    assert orphan.poll() is None
+    assert wait_for_end(start(preloader.start, folder, "pass")) == 0
+    os.kill(orphan.pid, signal.SIGTERM)
+    assert wait_for_end(orphan) == -signal.SIGKILL, "how it ended nobody has seen"
+
+
+def test_closed_it_ends_and_what_it_forked_goes_on(folder: Path) -> None:
+    preloader = Preloader(["json"])
+    process = start(preloader.start, folder, "import time; time.sleep(60)")
+    loaded = psutil.Process(process.pid).parent()
+    preloader.close()
+    assert loaded is not None
+    assert not loaded.is_running()
+    assert process.poll() is None
+    os.kill(process.pid, signal.SIGTERM)
+    assert wait_for_end(process) == -signal.SIGKILL
+
+
+def test_what_a_suite_loads_starts_no_thread_and_no_arrays(folder: Path) -> None:
+    """Of threads a fork leaves nothing but the locks they held."""
+    preloader = Preloader(list_modules(with_migrations=True))
+    found = "found = {name for name in ('alembic', 'fastapi', 'numpy', 'pyarrow') if sys.modules.get(name)}"
+    process = start(
+        preloader.start, folder, f"import sys, time\n{found}\nprint(sorted(found), flush=True)\ntime.sleep(60)"
+    )
+    wait(lambda: (folder / "log").read_text() != "")
+    assert (folder / "log").read_text() == "['alembic', 'fastapi']\n"
+    loaded = psutil.Process(process.pid).parent()
+    assert loaded is not None
+    assert loaded.num_threads() == 1
+    os.kill(process.pid, signal.SIGKILL)
+    assert wait_for_end(process) == -signal.SIGKILL
+    preloader.close()
+
+
+def test_it_can_be_turned_off() -> None:
+    assert can_preload({})
+    assert not can_preload({"CRM_LOCAL_PRELOAD": "no"})
