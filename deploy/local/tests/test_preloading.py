@@ -27,7 +27,8 @@ pytestmark = pytest.mark.skipif(
 
 WITHIN_S: Final = 60.0
 LOADED: Final = "LOADED_BY = __import__('os').getpid()\n"
-TELLING: Final = """
+WAITING: Final = "print('up', flush=True); import time; time.sleep(60)"
+DESCRIBING: Final = """
 import json, os, sys
 import loaded
 print(json.dumps({
@@ -44,7 +45,7 @@ ENDINGS: Final = {
     "raise ValueError('odd')": 1,
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)": -9,
     "import os, signal; os.kill(os.getpid(), signal.SIGTERM)": -15,
-    "import atexit; atexit.register(print, 'told at the end')": 0,
+    "import atexit; atexit.register(print, 'done at the end')": 0,
     "import threading, time; threading.Thread(target=lambda: (time.sleep(0.2), print('done'))).start()": 0,
 }
 
@@ -52,12 +53,14 @@ ENDINGS: Final = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def preloader(folder: Path) -> Iterator[Preloader]:
-    (folder / "loaded.py").write_text(LOADED)
+    (folder / "loaded").mkdir()
+    (folder / "loaded" / "__init__.py").write_text(LOADED)
     preloader = Preloader(["loaded", "there_is_no_such_module"])
     yield preloader
     preloader.close()
@@ -68,6 +71,13 @@ def start(by: StartProgram, folder: Path, code: str, *arguments: str, log: str =
     environment = {"PYTHONPATH": str(folder), "CRM_HTTP_PORT": "1"}
     with (folder / log).open("ab") as output:
         return by([sys.executable, "-m", "subject", *arguments], environment, output)
+
+
+def start_waiting(preloader: Preloader, folder: Path) -> Started:
+    """Return one that runs until it is ended."""
+    process = start(preloader.start, folder, WAITING, "worker")
+    wait(lambda: (folder / "log").read_text() == "up\n")
+    return process
 
 
 def wait_for_end(process: Started) -> int:
@@ -84,17 +94,17 @@ def wait(happened: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def tell(by: StartProgram, folder: Path, log: str) -> dict[str, Any]:
-    assert wait_for_end(start(by, folder, TELLING, "worker", "--all", log=log)) == 0
-    told: dict[str, Any] = json.loads((folder / log).read_text())
-    return told
+def describe(by: StartProgram, folder: Path, log: str) -> dict[str, Any]:
+    assert wait_for_end(start(by, folder, DESCRIBING, "worker", "--all", log=log)) == 0
+    seen: dict[str, Any] = json.loads((folder / log).read_text())
+    return seen
 
 
 def test_it_sees_what_it_would_see_by_itself_and_what_was_loaded(folder: Path, preloader: Preloader) -> None:
-    by_itself, forked = tell(start_separately, folder, "by_itself"), tell(preloader.start, folder, "forked")
+    by_itself, forked = describe(start_separately, folder, "by_itself"), describe(preloader.start, folder, "forked")
     assert (by_itself.pop("loaded_before"), forked.pop("loaded_before")) == (False, True)
-    for told in (by_itself, forked):
-        told["environment"].pop("LC_CTYPE", None)  # Python's own, where no locale is set
+    for seen in (by_itself, forked):
+        seen["environment"].pop("LC_CTYPE", None)  # Python's own, where no locale is set
     assert forked == by_itself
     assert forked["environment"] == {"PYTHONPATH": str(folder), "CRM_HTTP_PORT": "1"}
 
@@ -108,7 +118,9 @@ def test_it_ends_as_it_would_by_itself(folder: Path, preloader: Preloader, code:
 
 
 def test_two_draw_no_ids_or_numbers_alike(folder: Path, preloader: Preloader) -> None:
-    (folder / "loaded.py").write_text("import random, uuid_utils.compat as ids\nids.uuid7(), random.random()\n")
+    (folder / "loaded" / "__init__.py").write_text(
+        "import random, uuid_utils.compat as ids\nids.uuid7(), random.random()\n"
+    )
     code = "import loaded\nprint(str(loaded.ids.uuid7())[-12:], loaded.random.random())"
     for log in ("first", "second"):
         assert wait_for_end(start(preloader.start, folder, code, log=log)) == 0
@@ -121,8 +133,7 @@ def test_it_is_known_by_its_own_name_and_the_suite_that_it_belongs_to(
     folder: Path, preloader: Preloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_LOCAL_HOME", "/somewhere/.crm")
-    process = start(preloader.start, folder, "print('up', flush=True); import time; time.sleep(60)", "worker")
-    wait(lambda: (folder / "log").read_text() == "up\n")
+    process = start_waiting(preloader, folder)
     seen = psutil.Process(process.pid)
     assert " ".join(seen.cmdline()).strip() == "subject worker"
     assert seen.environ()["CRM_LOCAL_HOME"] == "/somewhere/.crm"
@@ -133,8 +144,7 @@ def test_it_is_known_by_its_own_name_and_the_suite_that_it_belongs_to(
 def test_what_was_forked_outlives_the_loaded_process_and_the_next_one_is_forked_from_another(
     folder: Path, preloader: Preloader
 ) -> None:
-    waiting = "print('up', flush=True); import time; time.sleep(60)"
-    orphan = start(preloader.start, folder, waiting)
+    orphan = start_waiting(preloader, folder)
     loaded = psutil.Process(orphan.pid).parent()
     assert loaded is not None
     loaded.kill()
@@ -145,16 +155,27 @@ def test_what_was_forked_outlives_the_loaded_process_and_the_next_one_is_forked_
     assert wait_for_end(orphan) == -signal.SIGKILL, "how it ended nobody has seen"
 
 
-def test_closed_it_ends_and_what_it_forked_goes_on(folder: Path) -> None:
-    preloader = Preloader(["json"])
-    process = start(preloader.start, folder, "import time; time.sleep(60)")
+def test_closed_it_ends_with_the_last_of_what_it_forked(folder: Path, preloader: Preloader) -> None:
+    process = start_waiting(preloader, folder)
     loaded = psutil.Process(process.pid).parent()
-    preloader.close()
+    preloader.close(timeout_s=0)
     assert loaded is not None
-    assert not loaded.is_running()
+    assert loaded.is_running()
     assert process.poll() is None
     os.kill(process.pid, signal.SIGTERM)
-    assert wait_for_end(process) == -signal.SIGKILL
+    assert wait_for_end(process) == -signal.SIGTERM
+    preloader.close()
+    assert not loaded.is_running()
+
+
+def test_code_that_was_changed_is_taken_up_by_the_next_program(folder: Path, preloader: Preloader) -> None:
+    waiting = start_waiting(preloader, folder)
+    (folder / "loaded" / "__init__.py").write_text("WORD = 'changed'\n")
+    assert wait_for_end(start(preloader.start, folder, "import loaded; print(loaded.WORD)", log="next")) == 0
+    assert (folder / "next").read_text() == "changed\n"
+    assert waiting.poll() is None
+    os.kill(waiting.pid, signal.SIGTERM)
+    assert wait_for_end(waiting) == -signal.SIGTERM, "its end is still seen"
 
 
 def test_what_a_suite_loads_starts_no_thread_and_no_arrays(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 `python -m crm_local.preloaded <module>…` with a socket as its standard input, on which each message brings two file
 descriptors: a socket, on which the program's `Request` follows and its pid and later its exit status are answered, and
-the file of its output. It ends with its parent; what it has forked goes on.
+the file of its output. Once its parent has closed its end, it stays until the last of those it forked has ended.
 """
 
 import gc
@@ -45,23 +45,25 @@ def load(modules: list[str]) -> None:
 
 
 class Forking:
-    """Forks at each message on `control`, tells of each end, and comes back when `control` is closed."""
+    """Forks at each message on `control`, and tells of each end."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
+        """Come back when `control` is closed and what was forked has ended."""
         self._selector.register(self._control, selectors.EVENT_READ)
-        while True:
+        while self._selector.get_map():
             for key, _ in self._selector.select():
                 if key.fileobj is not self._control:
-                    self._tell_of_end(key.fd, *key.data)
+                    self._report_end(key.fd, *key.data)
                     continue
                 asked, descriptors, _, _ = socket.recv_fds(self._control, 1, DESCRIPTORS)
-                if not asked:
-                    return
-                self._start(*descriptors)
+                if asked:
+                    self._start(*descriptors)
+                else:
+                    self._selector.unregister(self._control)
 
     def _start(self, answers_fd: int, log_fd: int) -> None:
         answers = socket.socket(fileno=answers_fd)
@@ -88,7 +90,7 @@ class Forking:
         self._control.detach()
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
 
-    def _tell_of_end(self, process: int, pid: int, answers: socket.socket) -> None:
+    def _report_end(self, process: int, pid: int, answers: socket.socket) -> None:
         self._selector.unregister(process)
         os.close(process)
         _, status = os.waitpid(pid, 0)

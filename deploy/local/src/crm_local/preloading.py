@@ -10,9 +10,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Final, Protocol
 
+from crm_local.package_folders import find_packages
 from crm_local.preloaded import Request
 from crm_shared.service_registry import SERVICES
 
@@ -91,14 +94,17 @@ class Forked:
 class Preloader:
     """Keeps a process that has loaded `modules`, and has it fork programs; the first start waits for the loading.
 
-    `close` ends it, not what it has forked.
+    Where their code has changed since, the next program is forked from another one, so that a restart takes it up.
+    `close` lets it end with the last of those it has forked.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = modules
         self._starting = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._newest: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []  # the newest, and those of before whose programs still run
         self._control: socket.socket | None = None
+        self._loaded_at_s = 0.0
 
     def begin(self) -> None:
         """Have it load beside what the caller does next."""
@@ -117,22 +123,36 @@ class Preloader:
         ours.sendall(json.dumps(request).encode() + b"\n")
         return Forked(ours)
 
-    def close(self) -> None:
-        if self._control is not None and self._process is not None:
-            self._control.close()
-            self._process.wait()
+    def close(self, timeout_s: float = 5) -> None:
+        """Ask no more of it; wait for its end so long, and leave it if it has programs still."""
+        with self._starting:
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+            for process in self._processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout_s)
 
     def _keep_running(self) -> socket.socket:
-        if self._control is not None and self._process is not None and self._process.poll() is None:
-            return self._control
+        self._processes = [process for process in self._processes if process.poll() is None]
         if self._control is not None:
+            if self._processes[-1:] == [self._newest] and not self._has_changed():
+                return self._control
             self._control.close()
+        self._loaded_at_s = time.time()
         self._control, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._newest = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "crm_local.preloaded", *self._modules],
                 stdin=theirs.fileno(),
                 # The mark that every process of the suite carries stands where a title would be written over it.
                 env={**os.environ, "SPT_NOENV": "1"},
             )
+        self._processes.append(self._newest)
         return self._control
+
+    def _has_changed(self) -> bool:
+        """Return whether code has been written since it was loaded."""
+        packages = {module.partition(".")[0] for module in self._modules}
+        files = (file for folder in find_packages(*packages) for file in folder.rglob("*.py"))
+        return any(file.stat().st_mtime > self._loaded_at_s for file in files)
