@@ -1017,3 +1017,8 @@ CREATE INDEX CONCURRENTLY activities_of_deals_by_type_new ON
 DROP INDEX CONCURRENTLY IF EXISTS activities_of_deals_by_type;
 
 ALTER INDEX activities_of_deals_by_type_new RENAME TO activities_of_deals_by_type
+
+-- == 0030
+ALTER TABLE activity_series
+    ADD COLUMN cut_at timestamptz[] NOT NULL DEFAULT '{}',
+    ADD COLUMN closed text[] NOT NULL DEFAULT '{}'

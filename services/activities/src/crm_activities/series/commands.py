@@ -13,10 +13,9 @@ from crm_activities.activities import domain as activities
 from crm_activities.activities import events
 from crm_activities.activities.activity import Activity
 from crm_activities.series import repository
-from crm_activities.series.domain import Series, begin_series, end_series
+from crm_activities.series.domain import Series, begin_series
 from crm_activities.series.editing import Following, Scope, split
-from crm_activities.series.instances import read_start
-from crm_activities.series.rest import Rest, find_rest, hand_on
+from crm_activities.series.rest import Rest, cut, find_rest, hand_on
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Transaction
@@ -121,12 +120,11 @@ async def end_with(
         return Rest()
     owners = await list_visible_owners(transaction, caller)
     goes = [one for one in later if one.completed_at is None and (owners is None or one.user_id in owners)]
-    deleted = await repository.list_deleted(transaction, caller.tenant_id, held.id, last.id)
+    deleted = await repository.list_deleted(transaction, caller.tenant_id, held.id, last.recurrence_id)
     rest = find_rest(held, deleted, later, goes, last.recurrence_id)
     for ids in split(goes, most=BATCH_RECORDS, most_bytes=BATCH_BYTES):
         await _delete(transaction, caller, await repository.load_locked(transaction, caller.tenant_id, ids), now)
-    ended = end_series(held, before=read_start(last.recurrence_id, held.zone))
-    await repository.save(transaction, caller.tenant_id, [ended])
+    await repository.save(transaction, caller.tenant_id, [cut(held, deleted, last.recurrence_id, at=now)])
     return rest
 
 

@@ -41,9 +41,11 @@ LOOK_FURTHER: Final = timedelta(days=366)
 class Series:
     """`start` and `made_until` are what the zone's clocks show; `made` counts the instances named so far.
 
-    `ends_before` is where a later series took over, or all that follows was deleted. In `skipped` are recurrence ids at
-    which nothing is made. While `due_at` is set the series goes on then; without it, it has ended and keeps nothing of
-    what people wrote. `failures` counts how often in a row it could not be made.
+    `ends_before` is where a later series took over, or all that follows was deleted; `cut_at` when either was done:
+    what was deleted at another moment was deleted by itself. In `skipped` are recurrence ids at which nothing is made,
+    in `closed` those that a cut keeps from being made until a rule is given anew. While `due_at` is set the series goes
+    on then; without it, it has ended and keeps nothing of what people wrote. `failures` counts how often in a row it
+    could not be made.
     """
 
     id: UUID
@@ -61,6 +63,8 @@ class Series:
     ends_before: datetime | None = None
     skipped: tuple[str, ...] = ()
     failures: int = 0
+    cut_at: tuple[datetime, ...] = ()
+    closed: tuple[str, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -180,6 +184,7 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
     chosen: list[Occurrence] = []
     ahead = _list_made_ahead(series, now)
     made, made_until = series.made, series.made_until
+    left_out = {*series.skipped, *series.closed}
     due_at: datetime | None = None
     has_ended = True
     for one in series.list_occurrences(made_until, through):
@@ -193,7 +198,7 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
         made, made_until = made + 1, one.wall
         if one.moment > now:
             ahead.append(one.moment)
-        if one.recurrence_id not in series.skipped:
+        if one.recurrence_id not in left_out:
             chosen.append(one)
     else:
         has_ended = _names_nothing_later(series, through) or (count is not None and made >= count)

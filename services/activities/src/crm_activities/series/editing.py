@@ -88,7 +88,7 @@ def move_skipped(held: Series, begun: Series, skipped: Collection[str], first: s
     """Return at which starts of a new series nothing is made, for those of the series that it goes on from.
 
     `first`: what its first instance was called there. The same start where there is one; else the one of the same
-    number if the rule is the same; else what lies on the same day.
+    number if the rule is the same and its days follow from the start; else what lies on the same day.
     """
     if not skipped:
         return ()
@@ -97,7 +97,7 @@ def move_skipped(held: Series, begun: Series, skipped: Collection[str], first: s
     present = {one.recurrence_id: one.wall.date() for one in begun.list_occurrences(begun.start, last)}
     moved = present.keys() & set(skipped)
     left = set(skipped) - moved
-    if left and _is_same_rule(held, begun):
+    if left and _is_same_rule(held, begun) and not parse_rule(held.rrule).names_days:
         after = to_wall(read_start(first, held.zone), held.zone)
         names = [one.recurrence_id for one in held.uncut.list_occurrences(after, min(last + ONE_DAY, LAST_DAY))]
         through = min(max(last, begun.start.date()) + LOOK_FURTHER, LAST_DAY)

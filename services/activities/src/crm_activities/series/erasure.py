@@ -21,7 +21,7 @@ END_SERIES: Final = """
            FOR UPDATE OF s
     )
     UPDATE activity_series s
-       SET due_at = NULL, template = NULL, contact_ids = '{}', skipped = '{}'
+       SET due_at = NULL, template = NULL, contact_ids = '{}', skipped = '{}', closed = '{}'
       FROM theirs
      WHERE s.tenant_id = $1 AND s.id = theirs.id
 """

@@ -22,24 +22,23 @@ CLAIM_DUE: Final = SELECT_SERIES + "s.id = ANY($2) AND s.due_at <= $3 ORDER BY s
 
 FIND_SERIES_ID: Final = "SELECT series_id FROM activities WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL"
 
-# Names of one series are of one form, and so in the order of time.
-FOLLOWING: Final = """
-      FROM activities a
-     WHERE a.tenant_id = $1 AND a.series_id = $2
-       AND a.recurrence_id COLLATE "C" >= (SELECT recurrence_id FROM activities WHERE tenant_id = $1 AND id = $3)
-"""
-# By id, as whoever locks many of them does. Sizes are told without the texts, as they are when they are read:
-# what a column takes is compressed.
-LOCK_FOLLOWING: Final = (
-    """
+# Names of one series are of one form, and so in the order of time. Locked by id, as whoever locks many of them does.
+# Sizes are told without the texts, as they are when they are read: what a column takes is compressed.
+LOCK_FOLLOWING: Final = """
     SELECT a.id, a.recurrence_id, a.user_id, a.completed_at,
            COALESCE(octet_length(a.body), 0) + COALESCE(octet_length(a.attachments::text), 0) AS size_bytes
+      FROM activities a
+     WHERE a.tenant_id = $1 AND a.series_id = $2 AND a.deleted_at IS NULL
+       AND a.recurrence_id COLLATE "C" >= (SELECT recurrence_id FROM activities WHERE tenant_id = $1 AND id = $3)
+     ORDER BY a.id
+       FOR UPDATE OF a
 """
-    + FOLLOWING
-    + " AND a.deleted_at IS NULL ORDER BY a.id FOR UPDATE OF a"
-)
+LIST_DELETED: Final = """
+    SELECT a.recurrence_id, a.deleted_at
+      FROM activities a
+     WHERE a.tenant_id = $1 AND a.series_id = $2 AND a.deleted_at IS NOT NULL AND a.recurrence_id COLLATE "C" >= $3
+"""
 LOAD_LOCKED: Final = "SELECT" + ACTIVITY_COLUMNS + " FROM activities a WHERE a.tenant_id = $1 AND a.id = ANY($2)"
-LIST_DELETED: Final = "SELECT a.recurrence_id" + FOLLOWING + " AND a.deleted_at IS NOT NULL"
 INSERT_INSTANCES: Final = ACTIVITY_TABLE.insert_many + " RETURNING id"
 
 
@@ -79,10 +78,10 @@ async def load_locked(transaction: Transaction, tenant_id: UUID, activity_ids: S
     return [to_activity(row) for row in await transaction.fetch(LOAD_LOCKED, tenant_id, activity_ids)]
 
 
-async def list_deleted(transaction: Transaction, tenant_id: UUID, series_id: UUID, activity_id: UUID) -> list[str]:
-    """Return the recurrence ids of later instances that were deleted."""
-    rows = await transaction.fetch(LIST_DELETED, tenant_id, series_id, activity_id)
-    return [row["recurrence_id"] for row in rows]
+async def list_deleted(transaction: Transaction, tenant_id: UUID, series_id: UUID, since: str) -> dict[str, datetime]:
+    """Return what was deleted of a series from the recurrence id `since` on, by recurrence id, with when that was."""
+    rows = await transaction.fetch(LIST_DELETED, tenant_id, series_id, since)
+    return {row["recurrence_id"]: row["deleted_at"] for row in rows}
 
 
 async def save_activities(transaction: Transaction, tenant_id: UUID, activities: Sequence[Activity]) -> None:
@@ -97,5 +96,4 @@ async def insert_instances(transaction: Transaction, tenant_id: UUID, instances:
 
 def to_series(row: Mapping[str, Any]) -> Series:
     values = dict(row)
-    values["contact_ids"], values["skipped"] = tuple(values["contact_ids"]), tuple(values["skipped"])
-    return Series(**values)
+    return Series(**values | {name: tuple(values[name]) for name in ("contact_ids", "skipped", "cut_at", "closed")})

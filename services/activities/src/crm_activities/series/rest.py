@@ -1,37 +1,58 @@
 """What goes on of a series whose future is given to another one: which starts, and how far. No I/O, no clock."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
+from typing import Final
 
-from crm_activities.series.domain import Series
+from crm_activities.series.domain import Series, end_series
 from crm_activities.series.editing import Following, move_skipped
 from crm_activities.series.instances import read_start
 from crm_activities.series.occurrences import to_wall
 from crm_shared.time_window import LAST_DAY
 
+RESOLUTION: Final = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What follows an instance: the starts at which living ones go on, and those at which nothing is made.
+    """What follows an instance: the starts at which living ones go on, and those at which nothing is to be made again.
 
-    `cut_off`: of the latter, those that went with all that follow. A rule that is given anew names them again.
+    The latter by themselves: done, deleted, or given to others. What went with a cut is in neither.
     """
 
     going: frozenset[str] = frozenset()
     skipped: frozenset[str] = frozenset()
-    cut_off: frozenset[str] = frozenset()
 
 
 def find_rest(
-    series: Series, deleted: Collection[str], later: Collection[Following], goes: Collection[Following], after: str
+    series: Series,
+    deleted: Mapping[str, datetime],
+    later: Collection[Following],
+    goes: Collection[Following],
+    after: str,
 ) -> Rest:
     """Return the rest of a series: at a later start nothing is made where what stands there was done, or deleted."""
     going = frozenset(one.recurrence_id for one in goes if one.recurrence_id is not None)
     stays = {one.recurrence_id for one in later if one.recurrence_id is not None} - going
-    skipped = frozenset({*deleted, *stays, *(name for name in series.skipped if name > after)})
-    return Rest(going, skipped, frozenset(name for name in deleted if _is_behind(series, name)) - stays)
+    alone = deleted.keys() - _list_cut_off(series, deleted).keys()
+    skipped = frozenset({*alone, *stays, *(name for name in series.skipped if name > after)})
+    return Rest(going, skipped)
+
+
+def cut(series: Series, deleted: Mapping[str, datetime], first: str, *, at: datetime) -> Series:
+    """End a series before the instance `first`, from which on all that lives is deleted `at` this moment."""
+    moments = {*series.cut_at, *_list_cut_off(series, deleted).values(), at}
+    ended = end_series(series, before=read_start(first, series.zone))
+    return replace(ended, cut_at=tuple(sorted(moments)))
+
+
+def _list_cut_off(series: Series, deleted: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Return of what was deleted what went with all that follow; of a series cut before cuts were noted, all behind."""
+    if series.cut_at:
+        return {name: at for name, at in deleted.items() if at in series.cut_at}
+    return {name: at for name, at in deleted.items() if _is_behind(series, name)}
 
 
 def hand_on(held: Series, begun: Series, rest: Rest, first: str, *, is_going_on: bool) -> Series:
@@ -39,39 +60,43 @@ def hand_on(held: Series, begun: Series, rest: Rest, first: str, *, is_going_on:
 
     `first`: what its first instance was called there. `is_going_on`: by the same rule, and so no further.
     """
-    if not is_going_on:
-        return replace(begun, skipped=move_skipped(held, begun, rest.skipped - rest.cut_off, first))
-    ends_before, closed = find_end(held, begun, rest, first)
-    cut = replace(begun, ends_before=ends_before)
-    return replace(cut, skipped=move_skipped(held, cut, rest.skipped | closed, first))
+    if is_going_on:
+        begun = close(held, begun, rest, first)
+    return replace(begun, skipped=move_skipped(held, begun, rest.skipped, first))
 
 
-def find_end(held: Series, begun: Series, rest: Rest, first: str) -> tuple[datetime | None, frozenset[str]]:
-    """Return where a series ends that goes on by the rule of one that was cut, and what else it is not to make.
+def close(held: Series, begun: Series, rest: Rest, first: str) -> Series:
+    """Return a series that goes on by the rule of one that was cut, with as many starts as were left there.
 
-    Behind the cut go on those alone that were restored: the others stay deleted, or are a later series' by now.
+    Wherever they are moved, as with a COUNT. Behind the cut go on those alone that were restored: the others stay
+    deleted, or are a later series' by now.
     """
-    if held.ends_before is None:
-        return None, frozenset()
-    last = max({first, *rest.going}, key=lambda name: read_start(name, held.zone))
-    if not _is_behind(held, last):
-        return held.ends_before, frozenset()
+    if held.ends_before is None and not held.closed:
+        return begun
+    left = _list_left(held, rest, first)
+    gone = {
+        number
+        for number, one in enumerate(left)
+        if one not in rest.going and (_is_behind(held, one) or one in held.closed)
+    }
+    moved = list(islice(begun.list_occurrences(begun.start, LAST_DAY), len(left) + 1))
+    return replace(
+        begun,
+        # None where the rule names no more: it ends by itself.
+        ends_before=None if held.ends_before is None or len(moved) <= len(left) else moved[len(left)].moment,
+        closed=tuple(sorted(one.recurrence_id for number, one in enumerate(moved) if number in gone)),
+    )
+
+
+def _list_left(held: Series, rest: Rest, first: str) -> list[str]:
+    """List the starts behind `first` to the cut, or to the last that is closed or lives behind it."""
+    named = [read_start(name, held.zone) for name in (first, *rest.going, *held.closed)]
+    last = max(named)
+    ends = max(last + RESOLUTION, held.ends_before or last)
     after = to_wall(read_start(first, held.zone), held.zone)
-    through = to_wall(read_start(last, held.zone), held.zone).date()
-    names = [
-        one.recurrence_id
-        for one in held.uncut.list_occurrences(after, through)
-        if one.moment <= read_start(last, held.zone)
-    ]
-    closed = {name for name in names if name not in rest.going and _is_behind(held, name)}
-    return _find_next(begun, len(names)), frozenset(closed)
+    through = to_wall(ends, held.zone).date()
+    return [one.recurrence_id for one in held.uncut.list_occurrences(after, through) if one.moment < ends]
 
 
 def _is_behind(held: Series, name: str) -> bool:
     return held.ends_before is not None and read_start(name, held.zone) >= held.ends_before
-
-
-def _find_next(begun: Series, number: int) -> datetime | None:
-    """Return the start of the instance that follows so many behind the first; None where the rule has no more."""
-    moments = [one.moment for one in islice(begun.list_occurrences(begun.start, LAST_DAY), number + 1)]
-    return moments[number] if number < len(moments) else None

@@ -70,6 +70,11 @@ class Rule:
     week_start: int = 0
 
     @property
+    def names_days(self) -> bool:
+        """Return whether days are what the rule says, wherever the start lies; else they move with it."""
+        return bool(self.by_day or self.by_month_day or self.by_year_day or self.by_week_number)
+
+    @property
     def names_times(self) -> bool:
         return bool(self.by_hour or self.by_minute or self.by_second)
 
