@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LOOP_LAG_S: Final = Histogram(
     "crm_event_loop_lag_seconds",
-    "Seconds by which the event loop was late, looked at 10 times a second; probes and heartbeats waited as long",
+    "Seconds by which the event loop was late, looked at 4 times a second; probes and heartbeats waited as long",
     buckets=BUCKETS_S,
 )
 LOOP_HELD_S: Final = Histogram(
@@ -24,7 +24,7 @@ LOOP_HELD_S: Final = Histogram(
     "How much of each such delay the loop's own thread was computing: what it held itself up by",
     buckets=BUCKETS_S,
 )
-PAUSE_S: Final = 0.1  # what matters is held for a second; each look wakes an idle process
+PAUSE_S: Final = 0.25  # what matters is held for a second; each look wakes an idle process
 
 
 async def _watch() -> Never:

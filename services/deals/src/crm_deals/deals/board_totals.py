@@ -31,8 +31,9 @@ FOLD = """
 
 async def fold(database: Database) -> int:
     """Fold up to MAX_ROWS changes in; give their number. `database` is the worker role's."""
-    async with database.begin_as_worker() as transaction:
-        return int(await transaction.fetchval(FOLD, MAX_ROWS))
+    # A statement is a transaction of its own; a BEGIN and a COMMIT would cost an idle worker two round trips a second.
+    async with database.read_as_worker() as connection:
+        return int(await connection.fetchval(FOLD, MAX_ROWS))
 
 
 @asynccontextmanager
