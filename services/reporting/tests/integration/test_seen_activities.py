@@ -33,7 +33,11 @@ WINDOW: Final = Window(
 )
 OF_OTHERS, OF_REP, RECORDS = 12_000, 60, 40
 """Activities of colleagues, of the rep, and contacts and deals of each of these two."""
+OF_NEIGHBOURS: Final = 4_000
+"""Contacts, and deals, of another tenant: a table of a page or two would be read whole, whatever is sought in it."""
 COLLEAGUES: Final = 6
+OF_MANAGER: Final = 20_000
+"""Contacts, and deals, that the manager owns and nobody did anything with."""
 AT_MOST: Final = 10
 """How often a row of what is seen may be read: by user, by contact, by deal, each for itself and once for all."""
 
@@ -77,6 +81,9 @@ async def office(postgres_admin_dsn: str) -> AsyncIterator[tuple[Reporting, Seed
                 await transaction.execute(DEALS_OF, tenant.id, owner_id, RECORDS)
             for owner_id, user_id, count in ((rep, rep, OF_REP), (rep, other, OF_REP), (other, None, OF_OTHERS)):
                 await transaction.execute(ACTIVITIES_OF, tenant.id, owner_id, user_id, RECORDS, count)
+            neighbours = await kit.seed_tenant()
+            for statement in (RECORDS_OF, DEALS_OF):
+                await transaction.execute(statement, neighbours.id, neighbours.rep.id, OF_NEIGHBOURS)
             await relink_emails(transaction)
         yield kit, tenant
 
@@ -108,20 +115,55 @@ async def test_what_others_did_is_not_gone_through(
     assert rows_read < AT_MOST * reports * seen < OF_OTHERS
 
 
-async def test_all_is_gone_through_once_for_whose_people_are_many(office: tuple[Reporting, SeededTenant]) -> None:
-    """Response times hold each message that another replied to against what is seen: here that is each there is."""
+@pytest.mark.parametrize("is_brief", [False, True])
+async def test_all_is_gone_through_once_for_whose_people_are_many(
+    office: tuple[Reporting, SeededTenant], *, is_brief: bool
+) -> None:
+    """Response times hold each message that another replied to against what is seen: here that is each there is.
+
+    In a brief window activity metrics go through its activities once more, for the contacts and deals that they name.
+    """
     kit, tenant = office
-    rows_read, found = await measure_all(kit, tenant.manager, sees_little=False)
+    rows_read, found = await measure_all(kit, tenant.manager, sees_little=False, is_brief=is_brief)
     assert found == [31 * 2, 2, 2]
-    assert OF_OTHERS < rows_read < 5 * OF_OTHERS
+    assert OF_OTHERS < rows_read < (7 if is_brief else 5) * OF_OTHERS
 
 
-async def ask_scope(kit: Reporting, person: Person) -> ActivityScope:
+async def test_a_brief_window_asks_for_no_record_that_it_does_not_name(office: tuple[Reporting, SeededTenant]) -> None:
+    """The manager's many contacts and deals are read where a long window is asked about, and only there."""
+    kit, tenant = office
+    async with kit.database.begin_as_worker() as transaction:
+        for statement in (RECORDS_OF, DEALS_OF):
+            await transaction.execute(statement, tenant.id, tenant.manager.id, OF_MANAGER)
+    caller = Caller(tenant.id, tenant.manager.id, tenant.manager.role, "EUR", "UTC")
+    rows_read = {}
+    async with (
+        Database.opened(kit.settings.dsn.get_secret_value(), max_size=1) as database,
+        database.snapshot(tenant.id, reads_many=True) as connection,
+    ):
+        for is_brief in (False, True):
+            scope = ActivityScope(caller, WINDOW.end, None, [], "UTC", sees_little=False, is_brief=is_brief)
+            measuring = Measuring(connection)
+            await count_days(measuring, scope, WINDOW)
+            rows_read[is_brief] = measuring.rows_read
+    assert rows_read[False] > OF_OTHERS + 2 * OF_MANAGER
+    assert rows_read[True] < 3 * OF_OTHERS
+
+
+async def ask_scope(kit: Reporting, person: Person, **asked: date) -> ActivityScope:
     caller = Caller(person.tenant_id, person.id, person.role, "EUR", "UTC")
     async with Database.opened(kit.settings.dsn.get_secret_value(), max_size=1) as database:
         source = ReportSource(database, "primary")
-        async with open_activity_scope(source, caller, WindowQuery(), now=WINDOW.end) as (_, scope, _):
+        query = WindowQuery.model_validate(asked)
+        async with open_activity_scope(source, caller, query, now=WINDOW.end) as (_, scope, _):
             return scope
+
+
+async def test_a_quarter_is_brief_a_year_is_not(reporting: Reporting, tenant: SeededTenant) -> None:
+    asked = {"from": date(2026, 7, 1), "to": date(2026, 9, 30)}
+    assert (await ask_scope(reporting, tenant.manager)).is_brief
+    assert (await ask_scope(reporting, tenant.manager, **asked)).is_brief
+    assert not (await ask_scope(reporting, tenant.manager, **{**asked, "from": date(2025, 10, 1)})).is_brief
 
 
 async def test_one_of_ten_is_few(reporting: Reporting, tenant: SeededTenant) -> None:

@@ -7,8 +7,8 @@ The filters choose among these what is counted.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Final, LiteralString, NamedTuple
 from uuid import UUID
 
@@ -56,7 +56,7 @@ SEEN: Final = """(
 # Who sees a good part of all there is has it gone through once: what decides is joined, never asked by IN in an OR, as
 # deals that are too many for a hash in memory would there be gone through for each activity.
 SEEN_OF_ALL: Final = """(
-        WITH seen_users AS MATERIALIZED ({users})
+        WITH seen_users AS MATERIALIZED ({users}){named}
         SELECT a.*
           FROM activity_facts a
           LEFT JOIN ({contacts}) AS seen_contact ON seen_contact.id = a.contact_ids[1]
@@ -94,6 +94,8 @@ BY_EMAIL_CONTACT: Final = """
                        OFFSET 0) a"""
 FEW_OF: Final = 10
 """One of so many users is few: looking up costs then what going through all does (measured with 300,000 activities)."""
+BRIEF: Final = timedelta(days=100)
+"""Within so long a window, as a rule, fewer contacts and deals are named than somebody sees who sees much."""
 ARE_FEW: Final = """
     SELECT (SELECT count(*) FROM visible_owners v WHERE v.tenant_id = $1 AND v.viewer_id = $2) * $3
            <= (SELECT count(*) FROM directory_users u WHERE u.tenant_id = $1)
@@ -109,6 +111,22 @@ OWNED_CONTACTS: Final = """
     SELECT c.id
       FROM seen_users u
      CROSS JOIN LATERAL (SELECT c.id FROM contacts c WHERE c.tenant_id = $1 AND c.owner_id = u.id OFFSET 0) c"""
+# Who sees much has more contacts and deals than a short window has activities, so those are asked for that its
+# activities name: all at once, as one by one each might be sought in an index that has all of the tenant's in a row.
+NAMED: Final = """, named AS MATERIALIZED (
+            SELECT a.contact_ids[1] AS contact_id, a.deal_id
+              FROM activity_facts a
+             WHERE a.tenant_id = $1 AND a.counts AND {kind} AND {of_time} AND {of_others})"""
+NAMED_CONTACTS: Final = """
+    SELECT c.id
+      FROM contacts c
+     WHERE c.tenant_id = $1 AND c.id = ANY (ARRAY(SELECT DISTINCT n.contact_id FROM named n))
+       AND c.owner_id IN (SELECT u.id FROM seen_users u)"""
+NAMED_DEALS: Final = """
+    SELECT d.deal_id AS id
+      FROM deal_facts d
+     WHERE d.tenant_id = $1 AND NOT d.is_deleted AND d.deal_id = ANY (ARRAY(SELECT DISTINCT n.deal_id FROM named n))
+       AND d.owner_id IN (SELECT u.id FROM seen_users u)"""
 SHARED_CONTACTS: Final = """
     UNION
     SELECT s.contact_id FROM contact_shares s WHERE s.tenant_id = $1 AND s.user_id = {viewer}"""
@@ -146,6 +164,7 @@ class ActivityScope:
     """`pipeline_id`: that of the activities' deals; None: all activities, of a deal or of none.
 
     No `user_ids` means everybody. `sees_little`: what the caller sees is looked up, as it is a small part of all.
+    `is_brief`: the window has fewer activities, as a rule, than one who sees much has deals.
     """
 
     caller: Caller
@@ -154,6 +173,7 @@ class ActivityScope:
     user_ids: Sequence[UUID]
     time_zone: str
     sees_little: bool = True
+    is_brief: bool = True
 
     @property
     def today(self) -> date:
@@ -179,7 +199,9 @@ class ActivityScope:
         if caller.can(Permission.SEE_ALL):
             return ALL.format(kind=kind, of_time=of_either)
         viewer = where.number(caller.user_id)
-        contacts, others, deals = OWNED_CONTACTS, OWNED_OTHER, OWNED_DEALS
+        asks_each = not self.sees_little and self.is_brief and of_time != EVER
+        contacts, deals = (NAMED_CONTACTS, NAMED_DEALS) if asks_each else (OWNED_CONTACTS, OWNED_DEALS)
+        others = OWNED_OTHER
         if caller.has_shares:
             contacts += SHARED_CONTACTS.format(viewer=viewer)
             others += SHARED_OTHER.format(viewer=viewer)
@@ -188,7 +210,8 @@ class ActivityScope:
         by_other = BY_OTHER_CONTACT.format(others=others)
         seen = {"users": users, "contacts": contacts, "deals": deals, "by_other_contact": by_other, "kind": kind}
         if not self.sees_little:
-            return SEEN_OF_ALL.format(**seen, of_time=of_either)
+            named = NAMED.format(kind=kind, of_time=of_either, of_others=OF_OTHERS) if asks_each else ""
+            return SEEN_OF_ALL.format(**seen, named=named, of_time=of_either)
         clauses = {**seen, "of_time": of_time.format(at=DONE_AT), "of_email_time": occurred, "of_others": OF_OTHERS}
         by_contact = BY_EMAIL_CONTACT if kind == EMAIL else BY_CONTACT
         return SEEN.format(**clauses, by_contact=by_contact.format(**clauses))
@@ -223,7 +246,8 @@ async def open_activity_scope(
         zone = query.time_zone or caller.time_zone
         sees_little = await _sees_little(connection, caller)
         scope = ActivityScope(caller, now, query.pipeline_id, query.owner_id, zone, sees_little)
-        yield connection, scope, to_recent_window(query, scope)
+        window = to_recent_window(query, scope)
+        yield connection, replace(scope, is_brief=window.end - window.begin < BRIEF), window
 
 
 async def _sees_little(connection: Connection, caller: Caller) -> bool:
