@@ -37,9 +37,13 @@ def to_classes(stage_id: UUID, lengths: list[float]) -> list[LengthClass]:
 
 
 def look_up(place: Place, lengths: list[float]) -> float:
-    """Do as the index does: from the first of the class on, to the last of the next."""
-    found = sorted(length for length in lengths if place.length_class <= to_class(length) <= place.next_class)
-    return interpolate(place, found[place.passed : place.passed + 2])
+    """Do as the index does: from the first of the class on, to the last of the next, or backwards."""
+    found = sorted(
+        (length for length in lengths if place.length_class <= to_class(length) <= place.next_class),
+        reverse=place.is_backwards,
+    )
+    assert place.passed <= len(found) / 2 or place.next_class != place.length_class or len(found) == 1
+    return interpolate(place, sorted(found[place.passed : place.passed + 2]))
 
 
 def percentile_cont(lengths: list[float], percentile: float) -> float:

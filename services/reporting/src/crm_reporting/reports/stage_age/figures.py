@@ -61,13 +61,15 @@ class LengthClass:
 class Place:
     """Where a percentile of one stage's stays lies: behind `passed` stays of its class, counted from the shortest.
 
-    `fraction`: how far it is from the length there to the next one, which is of `next_class`.
+    `is_backwards`: counted from the longest, behind which the two are that it lies between. `fraction`: how far it is
+    from the length of the shorter to that of the longer one, which is of `next_class`.
     """
 
     stage_id: UUID
     length_class: int
     next_class: int
     passed: int
+    is_backwards: bool
     fraction: float
 
 
@@ -126,12 +128,16 @@ def _find_open_place(stays: OpenStays, percentile: float) -> OpenPlace:
 
 
 def _find_place(classes: Sequence[LengthClass], percentile: float) -> Place:
+    """Count from the nearer end of the class, where both stays that the percentile lies between are of it."""
     passed, fraction = _rank(sum(found.stay_count for found in classes), percentile)
     for found, following in zip(classes, [*classes[1:], classes[-1]], strict=True):
         if passed < found.stay_count:
             is_last = passed == found.stay_count - 1
             next_class = (following if is_last else found).length_class
-            return Place(found.stage_id, found.length_class, next_class, passed, fraction)
+            behind = found.stay_count - 2 - passed
+            is_backwards = not is_last and behind < passed
+            counted = behind if is_backwards else passed
+            return Place(found.stage_id, found.length_class, next_class, counted, is_backwards, fraction)
         passed -= found.stay_count
     raise ValueError("a percentile lies among the stays")
 

@@ -82,19 +82,28 @@ LIST_CLASSES = """
      WHERE r.tenant_id = $1 AND r.stage_id = ANY ($2) AND """
 BY_CLASS = " GROUP BY 1, 2 ORDER BY 1, 2"
 
-# Lengths at places: from the first of the place's class on, in the index's order. `passed` of them come before.
+# Lengths at places: from the first of the place's class on, or from its last on backwards, in the index's order.
+# `passed` of them come before.
 FIND_LENGTHS = """
     SELECT w.number, array_agg(s.lasted_s ORDER BY s.lasted_s) AS lengths
-      FROM unnest($2::uuid[], $3::integer[], $4::integer[], $5::bigint[])
-           WITH ORDINALITY AS w (stage_id, length_class, next_class, passed, number)
+      FROM unnest($2::uuid[], $3::integer[], $4::integer[], $5::bigint[], $6::boolean[])
+           WITH ORDINALITY AS w (stage_id, length_class, next_class, passed, is_backwards, number)
      CROSS JOIN LATERAL (
-        SELECT s.lasted_s
+       (SELECT s.lasted_s
           FROM stage_stays s
-         WHERE s.tenant_id = $1 AND s.stage_id = w.stage_id
+         WHERE NOT w.is_backwards AND s.tenant_id = $1 AND s.stage_id = w.stage_id
            AND s.length_class BETWEEN w.length_class AND w.next_class AND {seen}
          ORDER BY s.length_class, s.lasted_s
         OFFSET w.passed
-         LIMIT 2) s
+         LIMIT 2)
+         UNION ALL
+       (SELECT s.lasted_s
+          FROM stage_stays s
+         WHERE w.is_backwards AND s.tenant_id = $1 AND s.stage_id = w.stage_id
+           AND s.length_class BETWEEN w.length_class AND w.next_class AND {seen}
+         ORDER BY s.length_class DESC, s.lasted_s DESC
+        OFFSET w.passed
+         LIMIT 2)) s
      GROUP BY 1
      ORDER BY 1
 """
@@ -167,6 +176,7 @@ async def _measure_by_class(connection: Connection, scope: Scope, stage_ids: Seq
         [place.length_class for place in places],
         [place.next_class for place in places],
         [place.passed for place in places],
+        [place.is_backwards for place in places],
     )
     [seen] = scope.list_branches(where, "s.owner_id", contact_id=None)
     return to_stays(classes, await _look_up(connection, FIND_LENGTHS.format(seen=seen), where, places))
