@@ -7,6 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
+from crm_shared.database.releases import release
+
 if TYPE_CHECKING:
     from crm_shared.database.pool import Database
 
@@ -71,7 +73,7 @@ class Transaction:
             self._connection.terminate()  # half-ended: must not go back to the pool as it is
             raise
         finally:
-            await self._pool.release(self._connection)
+            await release(self._pool, self._connection)
         return status
 
 
