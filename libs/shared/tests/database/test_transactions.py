@@ -177,11 +177,13 @@ async def test_two_that_wait_for_each_other_are_told_apart_from_an_outage(
         await add(transaction, caller, "a")
         await add(transaction, caller, "b")
 
-    async def lock(*names: str) -> None:
+    both_hold_one = asyncio.Barrier(2)
+
+    async def lock(first: str, second: str) -> None:
         async with app_database.begin(caller.tenant_id) as transaction:
-            for name in names:
-                await transaction.execute("SELECT 1 FROM things WHERE name = $1 FOR UPDATE", name)
-                await asyncio.sleep(0.1)
+            await transaction.execute("SELECT 1 FROM things WHERE name = $1 FOR UPDATE", first)
+            await both_hold_one.wait()
+            await transaction.execute("SELECT 1 FROM things WHERE name = $1 FOR UPDATE", second)
 
     found = await asyncio.gather(lock("a", "b"), lock("b", "a"), return_exceptions=True)
     errors = [error for error in found if isinstance(error, BaseException)]
