@@ -8,7 +8,7 @@ async def release(pool: asyncpg.Pool, lent: asyncpg.pool.PoolConnectionProxy) ->
 
     asyncpg makes a task of every release, so that one that waits outlives whoever is cancelled meanwhile. It waits
     where a statement is being cancelled, a transaction is open, or the connection is to be closed. A release apart from
-    these is done at once; the task costs more than half of lending a connection.
+    these is done at once; the task costs a third of lending a connection.
     """
     connection = lent._con  # noqa: SLF001 - as all of this: what asyncpg's own release does
     if connection is None or connection.is_closed() or connection.is_in_transaction():
