@@ -18,7 +18,6 @@ import asyncpg
 from crm_shared.database.codecs import set_codecs
 from crm_shared.database.metrics import ACQUIRE_S, ACQUIRE_TIMEOUTS, POOLS
 from crm_shared.database.outages import StatementTimeout
-from crm_shared.database.releases import release
 from crm_shared.database.statement_spans import describe_statement
 from crm_shared.database.transaction import Transaction
 from crm_shared.telemetry.spans import begin_call, is_recording
@@ -166,7 +165,7 @@ class Database:
             elif connection.held_tenant != tenant_id:
                 await connection.hold_tenant(tenant_id)
         except BaseException:
-            await release(self._pool, connection)
+            await self._pool.release(connection)
             raise
         return connection
 
@@ -175,7 +174,7 @@ class Database:
             if self._behind_pooler and not _is_lost(connection):
                 await connection.execute("COMMIT")
         finally:
-            await release(self._pool, connection)
+            await self._pool.release(connection)
 
     async def _acquire(self) -> asyncpg.pool.PoolConnectionProxy:
         """Take a connection, waiting `wait_s` at most. Raises TimeoutError: a queue without end helps nobody.
@@ -199,7 +198,7 @@ class Database:
         try:
             yield connection
         finally:
-            await release(self._pool, connection)
+            await self._pool.release(connection)
 
     def count_connections(self) -> tuple[int, int, int]:
         """Return how many are in use, how many are open and idle, and how many there may be."""
@@ -242,7 +241,7 @@ class Database:
             )
         except BaseException:
             connection.terminate()
-            await release(self._pool, connection)
+            await self._pool.release(connection)
             raise
         return Transaction(connection, self._pool)
 

@@ -7,8 +7,6 @@ from uuid import UUID
 
 import asyncpg
 
-from crm_shared.database.releases import release
-
 if TYPE_CHECKING:
     from crm_shared.database.pool import Database
 
@@ -73,7 +71,7 @@ class Transaction:
             self._connection.terminate()  # half-ended: must not go back to the pool as it is
             raise
         finally:
-            await release(self._pool, self._connection)
+            await self._pool.release(self._connection)
         return status
 
 
