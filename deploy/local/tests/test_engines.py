@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from crm_local.engines import EngineFailed, Postgres, free_ports
+from crm_local.engines.java import to_properties
 from crm_local.engines.postgres import VOLATILE
 
 pytestmark = pytest.mark.engines
@@ -62,6 +63,11 @@ def test_postgres_starts_again_after_a_crash_with_what_was_committed(engine_home
             assert connection.execute("SELECT id FROM kept").fetchone() == (1,)
     finally:
         postgres.stop()
+
+
+def test_java_reads_a_path_of_any_letters() -> None:
+    folder = "/home/jörg/東京 🦉/a\\b"
+    assert to_properties({"log.dirs": folder}) == ("log.dirs=/home/j\\u00f6rg/\\u6771\\u4eac \\ud83e\\udd89/a\\\\b\n")
 
 
 def test_a_start_that_fails_says_what_the_log_said(engine_home: Path) -> None:

@@ -32,7 +32,9 @@ def make_stand_ins(folder: Path) -> Path:
         package = folder / f"crm_{service}"
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
-        (package / "cli.py").write_text(f"from stand_in import main\n\nmain({service!r})\n")
+        (package / "cli.py").write_text(
+            f"from stand_in import main\n\nif __name__ == '__main__':\n    main({service!r})\n"
+        )
     shutil.copy(STAND_IN, folder)
     return folder
 
@@ -115,6 +117,7 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     crm.run("restart", "deals-worker")
     assert crm.process("deals-worker")["pid"] != worker["pid"]
     crm.run("restart", "no-such-process", status=1)
+    _require_says_what_keeps_dying(crm)
 
     made = json.loads(crm.run("tenant", "create", "--name", "Acme", "--admin-email", "ada@acme.example"))
     assert "migrated deals at postgresql://deals_owner:" in crm.run("run", "deals", "migrate")
@@ -131,7 +134,10 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "CRM_PORT_BASE=" in refused
 
     os.kill(int((crm.home / "run" / "supervisor.lock").read_text()), signal.SIGKILL)
-    _wait(lambda: crm.process("deals-api")["state"] == "stopped")
+    _wait(lambda: suite.supervisor_pid(Home(crm.home)) is None)
+    assert crm.process("deals-api")["state"] == "running"
+    assert "nobody looks after these: crm up starts anew" in crm.run("status")
+    assert "crm up" in crm.run("restart", "deals-api", status=1)
     again = crm.run("up", "--no-demo")
     assert "that an earlier start left behind" in again
     assert "everything is up" in again
@@ -147,6 +153,21 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "everything is up" in crm.run("up", "--no-demo", "--no-replica", "--no-cdc")
     assert "connect" not in crm.run("ps")
     _wait(lambda: _count_slots(plan) == 0)
+
+
+def _require_says_what_keeps_dying(crm: Crm) -> None:
+    """Break a program that was ready once: it is neither up nor waited for, until it is mended."""
+    code = Path(crm.environment["PYTHONPATH"]) / "crm_deals" / "cli.py"
+    working = code.read_text()
+    code.write_text("def broken(:")
+    refused = crm.run("restart", "deals-worker", status=1)
+    assert "crm logs deals-worker" in refused
+    assert "SyntaxError" in crm.run("logs", "deals-worker")
+    refused = crm.run("up", "--no-demo", status=1)
+    assert "deals-worker keeps dying (ended with status 1)" in refused
+    assert "The rest is left running" in refused
+    code.write_text(working)
+    assert re.search(r"deals-worker +ready", crm.run("up", "--no-demo"))
 
 
 def _restore_deals(crm: Crm, plan: Plan) -> None:
@@ -201,6 +222,9 @@ def test_ctrl_c_on_the_way_up_leaves_nothing_running(crm: Crm) -> None:
     up = crm.begin("up", "--no-demo")
     _wait(lambda: len(crm.left_running()) > 1)
     up.send_signal(signal.SIGINT)
+    assert up.stdout is not None
+    assert any(line == "stopping\n" for line in up.stdout)
+    up.send_signal(signal.SIGINT)  # uv hands it on, which the terminal has given to all
     output, _ = up.communicate()
     assert up.returncode == 130, output
     assert crm.left_running() == []

@@ -6,6 +6,7 @@ What only one command needs it imports itself: `crm ps` answers in a third of th
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -17,17 +18,13 @@ import typer
 
 from crm_local import suite
 from crm_local.backups.cli import backup, restore
-from crm_local.engines.connect import KafkaConnect
-from crm_local.engines.install import prefetch
-from crm_local.engines.native import ENGINE_NAMES
+from crm_local.bringing_up import bring_up
 from crm_local.event_tracking.cli import why
 from crm_local.home import Home
 from crm_local.opening import open_plan, open_running, refuse
 from crm_local.plan import Plan
 from crm_local.reports.cli import report
 from crm_shared.service_registry import SERVICES
-
-UP_WITHIN_S = 600.0
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The CRM suite on this machine.")
 tenants = typer.Typer(no_args_is_help=True, help="Tenants: the customers whose data stand alone.")
@@ -60,14 +57,18 @@ def up(
 
     home, began_s = Home.from_environment(), time.monotonic()
     try:
-        _bring_up(home, began_s, replica=replica, cdc=cdc, canary=canary)
+        bring_up(home, began_s, replica=replica, cdc=cdc, canary=canary)
         if not no_demo:
             demonstration.run(demonstration.LocalSuite(open_plan(home)), typer.echo)
     except KeyboardInterrupt:
+        # It may come twice, from the terminal and from what runs us there; half of a stop would be left.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         typer.echo("\nstopping")
         suite.stop_supervisor(home)
         raise typer.Exit(130) from None
     except (suite.SuiteFailed, demonstration.DemoFailed) as error:
+        if suite.is_ending(home):
+            suite.stop_supervisor(home)
         is_left = suite.supervisor_pid(home) is not None
         refuse(f"{error}\nThe rest is left running: crm status, crm down" if is_left else str(error))
     _show_addresses(open_plan(home))
@@ -92,7 +93,12 @@ def reset() -> None:
 def status() -> None:
     """Show every process: state, port, pid, how often it was restarted and why."""
     home = Home.from_environment()
-    for process in suite.list_processes(home):
+    processes = suite.list_processes(home)
+    if suite.supervisor_pid(home) is None and any(process["pid"] for process in processes):
+        typer.echo(
+            "The supervisor was killed: nobody looks after these: crm up starts anew, crm down ends them", err=True
+        )
+    for process in processes:
         restarts = process.get("restarts", 0)
         more = f"  {restarts} restarts, last {process['last_end']}" if process.get("last_end") else ""
         if process["name"] == "postgres-replica" and process["state"] == "running":
@@ -243,45 +249,6 @@ def demo(
         demonstration.run(reached, typer.echo)
     except demonstration.DemoFailed as error:
         refuse(str(error))
-
-
-def _bring_up(home: Home, began_s: float, *, replica: bool | None, cdc: bool | None, canary: bool | None) -> None:
-    options = {"replica": ("a replica", replica), "debezium": ("Debezium", cdc), "canary": ("a canary", canary)}
-    wanted = {option: is_wanted for option, (_, is_wanted) in options.items() if is_wanted is not None}
-    running: list[str] = []
-    if suite.supervisor_pid(home) is not None:
-        for option, is_wanted in wanted.items():
-            if is_wanted is not home.has(option):
-                refuse(f"it runs {'with' if home.has(option) else 'without'} {options[option][0]}: crm down first")
-        base = (home.read_state() or {}).get("port_base")
-        if base is not None and base != home.port_base():
-            refuse(f"it runs on ports from {base}: crm down first")
-        running = [process["name"] for process in suite.list_processes(home) if process["state"] == "running"]
-        typer.echo(f"already running from {home.path}: {len(running)} processes (crm status)")
-    else:
-        home.make()
-        for option, is_wanted in wanted.items():
-            home.remember(option, wanted=is_wanted)
-        home.remember_port_base(home.port_base())
-        prefetch(*ENGINE_NAMES, *((KafkaConnect.name,) if home.has_debezium else ()))
-        if ended := suite.end_leftovers(home):
-            typer.echo(f"ended {len(ended)} processes that an earlier start left behind")
-        if busy := suite.busy_ports(open_plan(home)):
-            _refuse_busy(busy)
-        suite.start_supervisor(home)
-    suite.follow(home, _report_ready, UP_WITHIN_S, known=running)
-    held = f" but {', '.join(sorted(home.list_held()))}: crm restore goes on" if home.list_held() else ""
-    typer.echo(f"everything is up{held}, {time.monotonic() - began_s:.1f} s")
-
-
-def _report_ready(name: str, ready_after_s: float) -> None:
-    typer.echo(f"  {name:<18} ready after {ready_after_s:5.1f} s")
-
-
-def _refuse_busy(busy: list[suite.BusyPort]) -> None:
-    lines = [str(port) for port in busy]
-    lines.append("End it, or take other ports for the whole suite: CRM_PORT_BASE=9000 make up")
-    refuse("\n".join(lines))
 
 
 def _show_addresses(plan: Plan) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ RESTARTS_WITHIN_S = 60.0
 CHANGES_WITHIN_S = 300.0
 # A process that died so often on the way up will not come right by waiting.
 HOPELESS_RESTARTS = 4
+# Nor will one that ran before, once it was started so often in vain.
+HOPELESS_DEATHS = 3
+ENDING = ("failed", "stopping", "stopped")
 
 
 class SuiteFailed(Exception):
@@ -106,42 +109,55 @@ def busy_ports(plan: Plan) -> list[BusyPort]:
     return [BusyPort(port, name, listener_of(port)) for port, name in plan.ports().items() if not is_free(port)]
 
 
+def is_ending(home: Home) -> bool:
+    """Return whether its supervisor lives, and is about to stop everything."""
+    return supervisor_pid(home) is not None and (home.read_state() or {}).get("phase") in ENDING
+
+
 def follow(home: Home, report: Callable[[str, float], None], timeout_s: float, known: Collection[str] = ()) -> None:
     """Report each process as it gets ready, with the seconds since the start, until all are.
 
-    Those in `known` are not news. Raises SuiteFailed.
+    Those in `known` are not news; the others may have been ready before, and run no more. Raises SuiteFailed.
     """
     deadline = time.monotonic() + timeout_s
     reported = set(known)
+    deaths = {process["name"]: process["restarts"] for process in (home.read_state() or {"processes": []})["processes"]}
     while True:
         state = home.read_state()
         if state is not None:
             for process in state["processes"]:
-                if process["ready_after_s"] is not None and process["name"] not in reported:
+                if process["state"] == "running" and process["name"] not in reported:
                     reported.add(process["name"])
                     report(process["name"], process["ready_after_s"])
-            if state["phase"] == "ready":
+            if state["phase"] == "ready" and all(one["state"] in ("running", "held") for one in state["processes"]):
                 return
-            _refuse_hopeless(home, state)
+            _refuse_hopeless(home, state, deaths)
         if supervisor_pid(home) is None:
             raise SuiteFailed(f"the supervisor ended, see {home.logs / 'supervisor.log'}")
         if time.monotonic() > deadline:
-            waiting = [process["name"] for process in (state or {"processes": []})["processes"]]
-            raise SuiteFailed(f"not ready after {timeout_s:.0f} s: {', '.join(sorted(set(waiting) - reported))}")
+            late = [one["name"] for one in (state or {"processes": []})["processes"] if one["state"] != "running"]
+            raise SuiteFailed(f"not ready after {timeout_s:.0f} s: {', '.join(sorted(late))}")
         time.sleep(POLL_S)
+
+
+def ask_to_restart(home: Home, names: Iterable[str]) -> None:
+    """Have the supervisor start `names` now, without the pause that follows a death; returns at once."""
+    for name in names:
+        (home.restart_requests / name).touch()
 
 
 def restart_process(home: Home, name: str) -> None:
     """Have the supervisor restart `name`, and wait until it is ready again. Raises SuiteFailed."""
     before = _process_of(home, name)
-    (home.restart_requests / name).touch()
+    ask_to_restart(home, [name])
     deadline = time.monotonic() + RESTARTS_WITHIN_S
     while True:
         now = _process_of(home, name)
         if now["state"] == "running" and (now["pid"], now["created_at_s"]) != (before["pid"], before["created_at_s"]):
             return
-        if supervisor_pid(home) is None or time.monotonic() > deadline:
-            raise SuiteFailed(f"{name} is {now['state']} ({now['last_end']}): crm logs {name}")
+        is_hopeless = now.get("restarts", 0) - before["restarts"] >= HOPELESS_DEATHS
+        if is_hopeless or supervisor_pid(home) is None or time.monotonic() > deadline:
+            raise SuiteFailed(f"{name} is {now['state']} ({now.get('last_end')}): crm logs {name}")
         time.sleep(POLL_S)
 
 
@@ -176,36 +192,48 @@ def _wait_for_state(home: Home, names: Collection[str], state: str) -> None:
 
 
 def list_processes(home: Home) -> list[dict[str, Any]]:
-    """List every process with its state now; all stopped where no supervisor lives."""
+    """List every process with its state now. Where no supervisor lives, what it left behind runs still."""
     state = home.read_state()
     if state is not None and supervisor_pid(home) is not None:
         processes: list[dict[str, Any]] = state["processes"]
         return processes
+    left = {one["name"]: one for one in (state or {"processes": []})["processes"] if _still_runs(one)}
     plan = Plan(home, home.port_base())
     names: list[tuple[str, str | None, str, int]] = [
         (engine.name, None, "engine", engine.port) for engine in plan.engines
     ]
     names += [(program.name, program.service, program.role, program.port) for program in plan.programs()]
     return [
-        {"name": name, "service": service, "role": role, "pid": None, "port": port, "state": "stopped"}
+        left.get(name)
+        or {"name": name, "service": service, "role": role, "pid": None, "port": port, "state": "stopped"}
         for name, service, role, port in names
     ]
+
+
+def _still_runs(process: dict[str, Any]) -> bool:
+    """Return whether a process of a former supervisor lives: by its pid, unless that is another's by now."""
+    try:
+        return process["pid"] is not None and psutil.Process(process["pid"]).create_time() == process["created_at_s"]
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _process_of(home: Home, name: str) -> dict[str, Any]:
     return next(process for process in list_processes(home) if process["name"] == name)
 
 
-def _refuse_hopeless(home: Home, state: dict[str, Any]) -> None:
-    if state["phase"] in {"failed", "stopping", "stopped"}:
+def _refuse_hopeless(home: Home, state: dict[str, Any], deaths: dict[str, int]) -> None:
+    if state["phase"] in ENDING:
         raise SuiteFailed(state["message"] or f"it is {state['phase']}")
     for process in state["processes"]:
-        if process["ready_after_s"] is None and process["restarts"] >= HOPELESS_RESTARTS:
+        name = process["name"]
+        new_deaths = process["restarts"] - deaths.get(name, 0)
+        limit = HOPELESS_RESTARTS if process["ready_after_s"] is None else HOPELESS_DEATHS
+        if process["state"] != "running" and new_deaths >= limit:
             plan = Plan(home, home.port_base())
             # Found free before the start, and taken since: as by another suite that was started at the same time.
-            taken = "".join(f": {busy}" for busy in busy_ports(plan) if busy.wanted_by == process["name"])
-            log = plan.log_file(process["name"])
-            raise SuiteFailed(f"{process['name']} keeps dying ({process['last_end']}){taken}, see {log}")
+            taken = "".join(f": {busy}" for busy in busy_ports(plan) if busy.wanted_by == name)
+            raise SuiteFailed(f"{name} keeps dying ({process['last_end']}){taken}, see {plan.log_file(name)}")
 
 
 def _marked_processes(home: Home) -> Iterator[psutil.Process]:

@@ -82,8 +82,8 @@ class Supervised:
             if time.monotonic() - began_s > SETTLED_AFTER_S:
                 backoff_s = self._first_backoff_s
             self._enter("backoff")
-            await self._wait(backoff_s)
-            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+            is_asked = await self._wait(backoff_s)
+            backoff_s = self._first_backoff_s if is_asked else min(backoff_s * 2, LONGEST_BACKOFF_S)
             self.restarts += 1
 
     def restart(self) -> None:
@@ -136,13 +136,15 @@ class Supervised:
         self._enter("held")
         await self._may_run.wait()
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> bool:
+        """Wait, or until a restart is asked for: then return True."""
         try:
             async with asyncio.timeout(seconds):
                 await self._restart_asked.wait()
         except TimeoutError:
-            return
+            return False
         self._restart_asked.clear()
+        return True
 
     async def _in_thread(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from crm_local.engines.account import engine_account, hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
-from crm_local.engines.java import java_arguments, java_program
+from crm_local.engines.java import java_arguments, java_program, to_properties
 from crm_local.engines.kafka import LOG4J2
 from crm_local.engines.ports import LOOPBACK, http_get
 
@@ -53,7 +53,7 @@ class KafkaConnect(Engine):
         self._program = install("connect")
         hand_over(self.home)
         (self.home / "log4j2.yaml").write_text(LOG4J2)
-        (self.home / "worker.properties").write_text(_to_properties(self._worker()))
+        (self.home / "worker.properties").write_text(to_properties(self._worker()))
         for name, connector in self._connectors.items():
             self._file_of(name).write_text(json.dumps(connector))
         hand_over(self.secrets_folder)
@@ -111,10 +111,6 @@ class KafkaConnect(Engine):
             "key.converter": "org.apache.kafka.connect.storage.StringConverter",
             "value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
         }
-
-
-def _to_properties(settings: Mapping[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def secrets_folder(home: Path) -> Path:

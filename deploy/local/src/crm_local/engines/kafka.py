@@ -10,7 +10,7 @@ from pathlib import Path
 from crm_local.engines.account import hand_over
 from crm_local.engines.engine import Command, Engine
 from crm_local.engines.install import install
-from crm_local.engines.java import java_arguments, java_program
+from crm_local.engines.java import java_arguments, java_program, to_properties
 from crm_local.engines.kafka_security import KafkaSecurity, answers
 from crm_local.engines.ports import LOOPBACK, free_ports
 from crm_local.engines.start_cache import start_cache
@@ -143,7 +143,7 @@ class Kafka(Engine):
         }
         if self._security is not None:
             settings |= self._security.properties(self.home, self.port, self._controller_port)
-        return "".join(f"{name}={value}\n" for name, value in settings.items())
+        return to_properties(settings)
 
 
 def _new_cluster_id() -> str:
