@@ -151,3 +151,24 @@ async def test_an_earlier_hour_makes_nothing_on_the_first_day_of_a_later_series(
     moved = await story.edit(before[2], "future", scheduled_at=in_days(3))
     await story.make(days_later=MONTH)
     assert days_of(await story.read(moved["series_id"])) == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("between", "last"),
+    [
+        (f"FREQ=DAILY;UNTIL={in_days(3)[:10].replace('-', '')}", "FREQ=DAILY;COUNT=9"),
+        ("FREQ=MONTHLY", "FREQ=DAILY;COUNT=9"),
+        ("FREQ=DAILY;COUNT=2", f"FREQ=DAILY;UNTIL={in_days(9)[:10].replace('-', '')}"),
+    ],
+)
+async def test_what_a_rule_did_not_reach_stays_deleted_or_done_by_the_next_one(
+    story: SeriesStory, between: str, last: str
+) -> None:
+    before = await story.begin("FREQ=DAILY;COUNT=10")
+    await story.delete(before[6])
+    done = await story.act(before[7], "complete")
+    for rrule in (between, last):
+        edited = await story.edit(before[0], "future", recurrence={"rrule": rrule, "time_zone": "UTC"})
+        await story.make()
+    assert days_of(await story.read(edited["series_id"])) == [1, 2, 3, 4, 5, 6, 9]
+    assert done["id"] in [one["id"] for one in await story.read(done["series_id"])]

@@ -21,8 +21,9 @@ from crm_activities.series.instances import (
     make_template,
     read_start,
 )
+from crm_activities.series.left_out import find_left_out
 from crm_activities.series.occurrences import MOST_PUT_FORWARD, Calendar, show, to_moment, to_wall
-from crm_activities.series.rules import Rule, parse_rule
+from crm_activities.series.rules import Rule, drop_end, parse_rule
 from crm_shared.refusals import InvalidField
 
 END: Final = datetime(2201, 1, 1, tzinfo=UTC)
@@ -42,10 +43,10 @@ class Series:
     """`start` and `made_until` are what the zone's clocks show; `made` counts the instances named so far.
 
     `ends_before` is where a later series took over, or all that follows was deleted; `cut_at` when either was done:
-    what was deleted at another moment was deleted by itself. In `skipped` are recurrence ids at which nothing is made,
-    in `closed` those that a cut keeps from being made until a rule is given anew. While `due_at` is set the series goes
-    on then; without it, it has ended and keeps nothing of what people wrote. `failures` counts how often in a row it
-    could not be made.
+    what was deleted at another moment was deleted by itself. In `skipped` are recurrence ids at which something was
+    done or deleted by itself, whether or not the rule names them, in `closed` those that a cut keeps from being made
+    until a rule is given anew. While `due_at` is set the series goes on then; without it, it has ended and keeps
+    nothing of what people wrote. `failures` counts how often in a row it could not be made.
     """
 
     id: UUID
@@ -79,6 +80,11 @@ class Series:
         """The series without `ends_before`: behind it may stand what was deleted and then restored."""
         return replace(self, ends_before=None)
 
+    @property
+    def endless(self) -> "Series":
+        """The series by its rule without an end: what lies behind is remembered, as the rule may be prolonged."""
+        return replace(self, ends_before=None, rrule=drop_end(self.rrule))
+
     def list_occurrences(self, after: datetime, through: date) -> Iterator[Occurrence]:
         """Yield what the rule names later than the wall time `after` and the start, to its end or that of `through`.
 
@@ -93,6 +99,13 @@ class Series:
                 return
             if wall > after:
                 yield one
+
+    def list_day(self, day: date) -> list[Occurrence]:
+        """List the starts of one day, whatever the end of the rule."""
+        first_moment = to_moment(self.start, self.zone)
+        first = Occurrence(self.start, first_moment, self.start.date() if self.is_whole_day else None)
+        before = datetime.combine(day, time.min) - timedelta(microseconds=1)
+        return [one for one in (first, *self.endless.list_occurrences(before, day)) if one.wall.date() == day]
 
     def _walk(self, rule: Rule, zone: ZoneInfo, after: datetime, through: date) -> Iterator[datetime]:
         walls = Calendar(rule, self.start).walk(after, through)
@@ -184,7 +197,7 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
     chosen: list[Occurrence] = []
     ahead = _list_made_ahead(series, now)
     made, made_until = series.made, series.made_until
-    left_out = {*series.skipped, *series.closed}
+    is_left_out = find_left_out(_list_skipped_behind_start(series), series.zone, series.list_day)
     due_at: datetime | None = None
     has_ended = True
     for one in series.list_occurrences(made_until, through):
@@ -198,7 +211,7 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
         made, made_until = made + 1, one.wall
         if one.moment > now:
             ahead.append(one.moment)
-        if one.recurrence_id not in left_out:
+        if one.recurrence_id not in series.closed and not is_left_out(one):
             chosen.append(one)
     else:
         has_ended = _names_nothing_later(series, through) or (count is not None and made >= count)
@@ -206,6 +219,11 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
             due_at, made_until = now + LOOK_FURTHER, max(made_until, datetime.combine(through, time.max))
     planned = replace(series, made=made, made_until=made_until, due_at=due_at, failures=0)
     return Plan(end_series(planned) if has_ended else planned, tuple(chosen))
+
+
+def _list_skipped_behind_start(series: Series) -> list[str]:
+    start = to_moment(series.start, series.zone)
+    return [name for name in series.skipped if read_start(name, series.zone) >= start]
 
 
 def _list_made_ahead(series: Series, now: datetime) -> list[datetime]:

@@ -2,20 +2,24 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
 from crm_activities.activities.activity import Activity, NewActivity
-from crm_activities.series.domain import LOOK_FURTHER, Series
+from crm_activities.series.domain import LOOK_FURTHER, MOST_AHEAD, MOST_BEFORE_NOW, Series
 from crm_activities.series.instances import name_start, read_start
+from crm_activities.series.left_out import day_of
 from crm_activities.series.occurrences import to_wall
 from crm_activities.series.rules import parse_rule, put_count
 from crm_shared.local_days import ONE_DAY
 from crm_shared.time_window import LAST_DAY
 
 NO_SERIES: Final[Mapping[str, Any]] = {"recurrence": None, "series_id": None, "recurrence_id": None}
+
+MOST_SKIPPED: Final = MOST_BEFORE_NOW + MOST_AHEAD
+"""As many as a series makes at once; of more the earliest are forgotten."""
 
 
 class Scope(StrEnum):
@@ -85,34 +89,29 @@ def go_on(recurrence: Mapping[str, Any], series: Series, recurrence_id: str) -> 
 
 
 def move_skipped(held: Series, begun: Series, skipped: Collection[str], first: str) -> tuple[str, ...]:
-    """Return at which starts of a new series nothing is made, for those of the series that it goes on from.
+    """Return what a new series skips for what the one skipped that it goes on from: the last MOST_SKIPPED.
 
-    `first`: what its first instance was called there. The same start where there is one; else the one of the same
-    number if the rule is the same and its days follow from the start; else what lies on the same day.
+    `first`: what its first instance was called there. The same starts, named by the new rule or not; but where all
+    move along with the first (the same rule, whose days follow from the start), those of the same number.
     """
-    if not skipped:
-        return ()
-    days = {name: _day_of(name, held, begun) for name in skipped}
-    last = max(days.values())
-    present = {one.recurrence_id: one.wall.date() for one in begun.list_occurrences(begun.start, last)}
-    moved = present.keys() & set(skipped)
-    left = set(skipped) - moved
-    if left and _is_same_rule(held, begun) and not parse_rule(held.rrule).names_days:
-        after = to_wall(read_start(first, held.zone), held.zone)
-        names = [one.recurrence_id for one in held.uncut.list_occurrences(after, min(last + ONE_DAY, LAST_DAY))]
-        through = min(max(last, begun.start.date()) + LOOK_FURTHER, LAST_DAY)
-        counterparts = zip(names, begun.list_occurrences(begun.start, through), strict=False)
-        moved |= {one.recurrence_id for name, one in counterparts if name in left}
-    else:
-        taken = {days[name] for name in left}
-        moved |= {name for name, day in present.items() if day in taken}
-    return tuple(sorted(moved))
+    moved = set(skipped)
+    if moved and _is_same_rule(held, begun) and not parse_rule(held.rrule).names_days:
+        moved = _move_along(held.endless, begun.endless, moved, first)
+    return tuple(sorted(moved)[-MOST_SKIPPED:])
 
 
-def _day_of(name: str, held: Series, begun: Series) -> date:
-    if held.is_whole_day:
-        return date.fromisoformat(name)
-    return read_start(name, held.zone).astimezone(begun.zone).date()
+def _move_along(held: Series, begun: Series, skipped: set[str], first: str) -> set[str]:
+    last = min(max(day_of(name, begun.zone) for name in skipped), LAST_DAY)
+    present = {one.recurrence_id for one in begun.list_occurrences(begun.start, last)}
+    left = skipped - present
+    if not left:
+        return skipped
+    after = to_wall(read_start(first, held.zone), held.zone)
+    names = [one.recurrence_id for one in held.list_occurrences(after, min(last + ONE_DAY, LAST_DAY))]
+    through = min(max(last, begun.start.date()) + LOOK_FURTHER, LAST_DAY)
+    counterparts = zip(names, begun.list_occurrences(begun.start, through), strict=False)
+    moved = {name: one.recurrence_id for name, one in counterparts if name in left}
+    return {moved.get(name, name) for name in skipped}
 
 
 def _is_same_rule(held: Series, begun: Series) -> bool:

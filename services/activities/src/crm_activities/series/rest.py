@@ -9,7 +9,7 @@ from typing import Final
 from crm_activities.series.domain import Series, end_series
 from crm_activities.series.editing import Following, move_skipped
 from crm_activities.series.instances import read_start
-from crm_activities.series.occurrences import to_wall
+from crm_activities.series.occurrences import to_moment, to_wall
 from crm_shared.time_window import LAST_DAY
 
 RESOLUTION: Final = timedelta(microseconds=1)
@@ -37,8 +37,14 @@ def find_rest(
     going = frozenset(one.recurrence_id for one in goes if one.recurrence_id is not None)
     stays = {one.recurrence_id for one in later if one.recurrence_id is not None} - going
     alone = deleted.keys() - _list_cut_off(series, deleted).keys()
-    skipped = frozenset({*alone, *stays, *(name for name in series.skipped if name > after)})
+    skipped = frozenset({*alone, *stays, *_list_remembered(series, after)})
     return Rest(going, skipped)
+
+
+def _list_remembered(series: Series, after: str) -> list[str]:
+    """List what is skipped behind an instance, and before the start: the first may have been put off, and come back."""
+    start = to_moment(series.start, series.zone)
+    return [name for name in series.skipped if name > after or read_start(name, series.zone) < start]
 
 
 def cut(series: Series, deleted: Mapping[str, datetime], first: str, *, at: datetime) -> Series:

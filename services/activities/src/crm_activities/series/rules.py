@@ -115,6 +115,11 @@ def put_count(text: str, count: int) -> str:
     return ";".join(f"COUNT={count}" if part.startswith("COUNT=") else part for part in text.split(";"))
 
 
+def drop_end(text: str) -> str:
+    """Return the rule's text without COUNT and UNTIL."""
+    return ";".join(part for part in text.split(";") if not part.startswith(("COUNT=", "UNTIL=")))
+
+
 def _list_conflicts(rule: Rule) -> list[tuple[bool, str]]:
     """List what RFC 5545 forbids of parts together; each with whether it is so."""
     frequency, is_yearly = rule.frequency, rule.frequency is Frequency.YEARLY
