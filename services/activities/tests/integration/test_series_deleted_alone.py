@@ -15,6 +15,7 @@ pytestmark = pytest.mark.engines
 
 Kit = ServiceKit[ActivitiesSettings]
 MONTH = 30
+TENTH = in_days(10)[:10].replace("-", "")
 OWN_RULE = {"recurrence": {"rrule": "FREQ=DAILY;COUNT=9", "time_zone": "UTC"}}
 EDITS: list[dict[str, Any]] = [
     OWN_RULE,
@@ -172,3 +173,20 @@ async def test_what_a_rule_did_not_reach_stays_deleted_or_done_by_the_next_one(
         await story.make()
     assert days_of(await story.read(edited["series_id"])) == [1, 2, 3, 4, 5, 6, 9]
     assert done["id"] in [one["id"] for one in await story.read(done["series_id"])]
+
+
+@pytest.mark.parametrize(("rrule", "days"), [("FREQ=DAILY;COUNT=10", 10), (f"FREQ=DAILY;UNTIL={TENTH}", 10)])
+async def test_the_same_rule_sent_back_makes_a_cut_series_whole(story: SeriesStory, rrule: str, days: int) -> None:
+    before = await story.begin(rrule)
+    same = {"recurrence": before[0]["recurrence"]}
+    unchanged = await story.edit(before[0], "future", **same)
+    assert unchanged["version"] == before[0]["version"]
+    await story.delete(before[6])
+    await story.delete(before[4], "future")
+    going_on = await story.edit(before[0], "future", **same, subject="Sent back by a form")
+    await story.make()
+    assert days_of(await story.read(going_on["series_id"])) == [1, 2, 3, 4]
+    edited = await story.edit(going_on, "future", recurrence=going_on["recurrence"])
+    await story.make()
+    assert days_of(await story.read(edited["series_id"])) == [day for day in range(1, days + 1) if day != 7]
+    assert (await story.edit(edited, "future", recurrence=edited["recurrence"]))["version"] == edited["version"]

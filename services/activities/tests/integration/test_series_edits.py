@@ -2,10 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from services.activities.tests.integration.series_stories import PATH, SeriesStory, in_days, starts_of
+from services.activities.tests.integration.series_stories import HOUR, PATH, SeriesStory, in_days, starts_of
 
 from crm_activities.settings import ActivitiesSettings
 from crm_testing.answers import require_ok, require_problem
@@ -259,3 +260,15 @@ async def test_rounds_that_are_repeated_and_run_at_once_make_each_instance_once(
     await story.make()
     assert await story.read(found[0]["series_id"]) == before
     assert await story.kit.take_events(tenant.id) == []
+
+
+async def test_an_edit_of_an_instance_that_the_clocks_moved_moves_no_other(story: SeriesStory) -> None:
+    sydney = ZoneInfo("Australia/Sydney")  # clocks go forward on the first Sunday of October
+    start = datetime(HOUR.year - 1, 9, 30, 2, 30, tzinfo=sydney)
+    before = await story.begin("FREQ=DAILY;COUNT=10", zone=sydney.key, scheduled_at=start.isoformat())
+    moved = [one for one in before if datetime.fromisoformat(one["scheduled_at"]).astimezone(sydney).hour == 3]
+    assert len(moved) == 1
+    edited = await story.edit(moved[0], "future", subject="Edited")
+    again = await story.edit(edited, "future", subject="Edited again")
+    await story.make()
+    assert starts_of(await story.read(again["series_id"])) == starts_of(before[before.index(moved[0]) :])

@@ -16,6 +16,7 @@ from crm_activities.series import repository
 from crm_activities.series.domain import Series, begin_series
 from crm_activities.series.editing import Following, Scope, split
 from crm_activities.series.rest import Rest, cut, find_rest, hand_on
+from crm_activities.series.wall_times import find_rule_start
 from crm_shared.access import Caller
 from crm_shared.access.directory import list_visible_owners
 from crm_shared.database import Transaction
@@ -95,7 +96,8 @@ async def take_over(
     if held is not None and before.recurrence_id is not None and before.recurrence is not None:
         rest = await end_with(transaction, caller, held, later, before, now=now)
     if edited.recurrence is not None:
-        series = await asyncio.to_thread(begin_series, edited, now=now)
+        start = None if held is None else await asyncio.to_thread(find_rule_start, held, before, edited)
+        series = await asyncio.to_thread(begin_series, edited, now=now, start=start)
         if held is not None and before.recurrence_id is not None:
             series = await asyncio.to_thread(
                 hand_on, held, series, rest, before.recurrence_id, is_going_on=not is_ruled_anew

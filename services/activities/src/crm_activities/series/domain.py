@@ -91,7 +91,7 @@ class Series:
         Without regard to COUNT. Each is named once, in order; `wall` is what clocks show then.
         """
         rule, zone = parse_rule(self.rrule), self.zone
-        after = max(after, self.start)
+        after = max(after, to_wall(to_moment(self.start, zone), zone))
         for wall in self._walk(rule, zone, after - MOST_PUT_FORWARD, through):
             moment = to_moment(wall, zone)
             one = Occurrence(wall, moment, wall.date() if self.is_whole_day else None)
@@ -103,7 +103,9 @@ class Series:
     def list_day(self, day: date) -> list[Occurrence]:
         """List the starts of one day, whatever the end of the rule."""
         first_moment = to_moment(self.start, self.zone)
-        first = Occurrence(self.start, first_moment, self.start.date() if self.is_whole_day else None)
+        first = Occurrence(
+            to_wall(first_moment, self.zone), first_moment, self.start.date() if self.is_whole_day else None
+        )
         before = datetime.combine(day, time.min) - timedelta(microseconds=1)
         return [one for one in (first, *self.endless.list_occurrences(before, day)) if one.wall.date() == day]
 
@@ -140,10 +142,11 @@ class Plan:
     occurrences: tuple[Occurrence, ...]
 
 
-def begin_series(activity: Activity, *, now: datetime) -> Series:
+def begin_series(activity: Activity, *, now: datetime, start: datetime | None = None) -> Series:
     """Return the series of which the activity is the first instance. Raises InvalidField for a rule that does not fit.
 
-    The activity has `recurrence`, `series_id` and a start.
+    The activity has `recurrence`, `series_id` and a start. `start`: the wall time of the rule, where a change of the
+    clocks moved this instance.
     """
     assert activity.recurrence is not None  # noqa: S101 - and both of these, by their caller
     assert activity.series_id is not None  # noqa: S101
@@ -152,7 +155,7 @@ def begin_series(activity: Activity, *, now: datetime) -> Series:
         id=activity.series_id,
         rrule=activity.recurrence["rrule"],
         time_zone=activity.recurrence["time_zone"],
-        start=find_start(activity, zone),
+        start=start or find_start(activity, zone),
         is_whole_day=activity.scheduled_on is not None,
         made_until=find_start(activity, zone),
         made=1,

@@ -70,13 +70,25 @@ def place_edit(
     effective = {name: value for name, value in changes.items() if getattr(activity, name) != value}
     if scope is Scope.THIS:
         return dict(changes)
-    recurrence = changes.get("recurrence", activity.recurrence)
-    if not effective or recurrence is None:
+    recurrence, is_ruled_anew = changes.get("recurrence", activity.recurrence), gives_rule(activity, changes, series)
+    if not (effective or is_ruled_anew) or recurrence is None:
         return {**changes, **(NO_SERIES if effective else {})}
-    if "recurrence" not in effective and series is not None and activity.recurrence_id is not None:
+    if not is_ruled_anew and series is not None and activity.recurrence_id is not None:
         recurrence = go_on(recurrence, series, activity.recurrence_id)
     named = name_start(replace(activity, **effective))
     return {**changes, "recurrence": recurrence, "series_id": series_id, "recurrence_id": named}
+
+
+def gives_rule(activity: Activity, changes: Mapping[str, Any], series: Series | None) -> bool:
+    """Return whether an edit gives a rule of its own: another one, or that of a series that was cut and nothing else.
+
+    Forms send a rule back beside what was changed: that makes nothing whole that was cut.
+    """
+    if "recurrence" not in changes:
+        return False
+    changed = [name for name, value in changes.items() if getattr(activity, name) != value]
+    is_cut = series is not None and (series.ends_before is not None or bool(series.closed))
+    return "recurrence" in changed or (not changed and is_cut and activity.recurrence is not None)
 
 
 def go_on(recurrence: Mapping[str, Any], series: Series, recurrence_id: str) -> Mapping[str, Any]:

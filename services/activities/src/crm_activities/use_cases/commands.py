@@ -11,7 +11,7 @@ from crm_activities.activities.activity import Activity, ActivityType, NewActivi
 from crm_activities.activities.domain import NotYours
 from crm_activities.series import commands as series
 from crm_activities.series.domain import Series
-from crm_activities.series.editing import Scope, place_edit, place_first
+from crm_activities.series.editing import Scope, gives_rule, place_edit, place_first
 from crm_activities.threads import commands as threads
 from crm_activities.use_cases.editing import (
     REFERENCES,
@@ -152,7 +152,7 @@ async def _edit(command: EditActivity, change: Change, unit_of_work: UnitOfWork,
             decision = await _place(transaction, caller, decision, before=activity)
             await repository.save_unique(transaction, caller, decision.activity, before=activity)
             await publish(transaction, events.MAPPING.to_wire(decision.events, by=caller), audited=True)
-            is_ruled_anew = settled.get("recurrence", activity.recurrence) != activity.recurrence
+            is_ruled_anew = gives_rule(activity, settled, held)
             await series.take_over(
                 transaction, caller, held, later, decision.activity, before=activity, is_ruled_anew=is_ruled_anew
             )
