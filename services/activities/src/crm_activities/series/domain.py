@@ -100,14 +100,15 @@ class Series:
             if wall > after:
                 yield one
 
-    def list_day(self, day: date) -> list[Occurrence]:
-        """List the starts of one day, whatever the end of the rule."""
+    def list_starts(self, begin: date, end: date) -> list[Occurrence]:
+        """List the starts of the days from `begin` to before `end`, whatever the end of the rule."""
         first_moment = to_moment(self.start, self.zone)
         first = Occurrence(
             to_wall(first_moment, self.zone), first_moment, self.start.date() if self.is_whole_day else None
         )
-        before = datetime.combine(day, time.min) - timedelta(microseconds=1)
-        return [one for one in (first, *self.endless.list_occurrences(before, day)) if one.wall.date() == day]
+        before = datetime.combine(begin, time.min) - timedelta(microseconds=1)
+        starts = (first, *self.endless.list_occurrences(before, end))
+        return [one for one in starts if begin <= one.wall.date() < end]
 
     def _walk(self, rule: Rule, zone: ZoneInfo, after: datetime, through: date) -> Iterator[datetime]:
         walls = Calendar(rule, self.start).walk(after, through)
@@ -200,7 +201,7 @@ def plan(series: Series, *, now: datetime, most: int = BATCH_INSTANCES) -> Plan:
     chosen: list[Occurrence] = []
     ahead = _list_made_ahead(series, now)
     made, made_until = series.made, series.made_until
-    is_left_out = find_left_out(_list_skipped_behind_start(series), series.zone, series.list_day)
+    is_left_out = find_left_out(_list_skipped_behind_start(series), series.zone, series.list_starts)
     due_at: datetime | None = None
     has_ended = True
     for one in series.list_occurrences(made_until, through):

@@ -4,11 +4,14 @@ Kept by the start at which it was, whether or not the rule of the day names that
 """
 
 from collections.abc import Callable, Collection, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from crm_activities.series.instances import Occurrence
+
+LONGEST_MONTH: Final = timedelta(days=31)
 
 
 def day_of(name: str, zone: ZoneInfo) -> date:
@@ -18,22 +21,25 @@ def day_of(name: str, zone: ZoneInfo) -> date:
 
 
 def find_left_out(
-    skipped: Collection[str], zone: ZoneInfo, list_day: Callable[[date], Iterable[Occurrence]]
+    skipped: Collection[str], zone: ZoneInfo, list_starts: Callable[[date, date], Iterable[Occurrence]]
 ) -> Callable[[Occurrence], bool]:
     """Return whether a start is left out: it is skipped itself, or one of its day that is no start of the rule is.
 
-    `list_day` lists what the rule names on a day; it is asked for few.
+    `list_starts` lists what the rule names from a day to before another; it is asked by the month, as each walk costs
+    a year's calendar.
     """
     by_day: dict[date, set[str]] = {}
     for name in skipped:
         by_day.setdefault(day_of(name, zone), set()).add(name)
 
     @cache
-    def is_whole_day_out(day: date) -> bool:
-        return bool(by_day[day] - {one.recurrence_id for one in list_day(day)})
+    def list_names(first_day: date) -> frozenset[str]:
+        next_month = (first_day + LONGEST_MONTH).replace(day=1)
+        return frozenset(one.recurrence_id for one in list_starts(first_day, next_month))
 
     def is_left_out(one: Occurrence) -> bool:
-        there = by_day.get(one.wall.date(), set())
-        return one.recurrence_id in there or (bool(there) and is_whole_day_out(one.wall.date()))
+        day = one.wall.date()
+        there = by_day.get(day, set())
+        return one.recurrence_id in there or (bool(there) and not there <= list_names(day.replace(day=1)))
 
     return is_left_out
