@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from crm_local.preloading import (
+    MODULES,
+    OF_MIGRATIONS,
     Preloader,
     Started,
     StartProgram,
     can_preload,
-    list_modules,
     start_separately,
 )
 
@@ -37,6 +38,27 @@ print(json.dumps({
     "descriptors": sorted(fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")),
     "loaded_before": loaded.LOADED_BY != os.getpid(),
 }))
+"""
+LOADING: Final = """
+import importlib, json, sys, time
+from prometheus_client import REGISTRY
+before = set(sys.modules)
+found = {
+    "arrays": [name for name in ("numpy", "pyarrow") if sys.modules[name]],
+    "ours": [name for name in before if name.startswith("crm_") and name != "crm_local"],
+    "metrics": [name for name in REGISTRY._names_to_collectors if name.startswith("crm_")],
+}
+for service in ("contacts", "deals", "activities", "search", "reporting"):
+    for room in ("cli", "app", "worker"):
+        importlib.import_module(f"crm_{service}.{room}")
+for module in ("bus.worker", "http.server", "outbox.relay", "database.migrations"):
+    importlib.import_module(f"crm_shared.{module}")
+found["more"] = [
+    name for name in sys.modules
+    if name not in before and not name.startswith("crm_") and name.split(".")[0] not in sys.stdlib_module_names
+]
+print(json.dumps(found), flush=True)
+time.sleep(60)
 """
 ENDINGS: Final = {
     "pass": 0,
@@ -168,25 +190,14 @@ def test_closed_it_ends_with_the_last_of_what_it_forked(folder: Path, preloader:
     assert not loaded.is_running()
 
 
-def test_code_that_was_changed_is_taken_up_by_the_next_program(folder: Path, preloader: Preloader) -> None:
-    waiting = start_waiting(preloader, folder)
-    (folder / "loaded" / "__init__.py").write_text("WORD = 'changed'\n")
-    assert wait_for_end(start(preloader.start, folder, "import loaded; print(loaded.WORD)", log="next")) == 0
-    assert (folder / "next").read_text() == "changed\n"
-    assert waiting.poll() is None
-    os.kill(waiting.pid, signal.SIGTERM)
-    assert wait_for_end(waiting) == -signal.SIGTERM, "its end is still seen"
-
-
-def test_what_a_suite_loads_starts_no_thread_and_no_arrays(folder: Path) -> None:
-    """Of threads a fork leaves nothing but the locks they held."""
-    preloader = Preloader(list_modules(with_migrations=True))
-    found = "found = {name for name in ('alembic', 'fastapi', 'numpy', 'pyarrow') if sys.modules.get(name)}"
-    process = start(
-        preloader.start, folder, f"import sys, time\n{found}\nprint(sorted(found), flush=True)\ntime.sleep(60)"
-    )
-    wait(lambda: (folder / "log").read_text() != "")
-    assert (folder / "log").read_text() == "['alembic', 'fastapi']\n"
+def test_what_a_suite_loads_is_what_its_programs_need_of_other_packages(folder: Path) -> None:
+    """Of threads a fork leaves nothing but the locks they held; what is loaded of ours would show its metrics."""
+    preloader = Preloader(MODULES + OF_MIGRATIONS)
+    process = start(preloader.start, folder, LOADING)
+    wait(lambda: (folder / "log").read_text().endswith("\n"))
+    found = json.loads((folder / "log").read_text())
+    assert found["arrays"] == found["ours"] == found["metrics"] == []
+    assert len(found["more"]) < 20, found["more"]
     loaded = psutil.Process(process.pid).parent()
     assert loaded is not None
     assert loaded.num_threads() == 1

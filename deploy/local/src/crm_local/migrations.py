@@ -9,10 +9,10 @@ import os
 import signal
 from contextlib import suppress
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 from crm_local.home import Home
-from crm_local.package_folders import find_packages
 from crm_local.plan import Plan
 from crm_local.preloading import Started, StartProgram, start_separately
 from crm_shared.database_access import dsn_variable
@@ -82,9 +82,11 @@ def _marker(home: Home, service: str) -> Path:
 
 def _sources(service: str) -> list[Path]:
     files: list[Path] = []
-    for folder in find_packages("crm_shared", f"crm_{service}"):
-        files += [file for file in folder.rglob("*") if file.suffix in {".py", ".sql", ".json"}]
-        # A service's migrations lie beside its src/.
-        files += folder.parent.parent.glob("migrations/**/*.py")
-        files += folder.parent.parent.glob("migrations/grants.toml")
+    for package in ("crm_shared", f"crm_{service}"):
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            files += [file for file in Path(folder).rglob("*") if file.suffix in {".py", ".sql", ".json"}]
+            # A service's migrations lie beside its src/.
+            files += Path(folder).parent.parent.glob("migrations/**/*.py")
+            files += Path(folder).parent.parent.glob("migrations/grants.toml")
     return files

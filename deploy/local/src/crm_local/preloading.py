@@ -1,6 +1,7 @@
 """Starts programs by forking a process that has loaded their modules: `crm_local.preloaded`, the supervisor's child.
 
-What a service loads takes a second of CPU and 60 MB; sixteen programs have it once between them.
+What a service loads takes a second of CPU and 60 MB, most of it other packages: thirteen programs have these once
+between them.
 """
 
 import json
@@ -10,29 +11,51 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Final, Protocol
 
-from crm_local.package_folders import find_packages
 from crm_local.preloaded import Request
-from crm_shared.service_registry import SERVICES
 
-ROOMS: Final = ("cli", "app", "worker")
-# Loaded by the entry points and not by the rooms: a process that loads its own side alone imports them when it runs.
-OF_ENTRY_POINTS: Final = (
+# Of other packages alone. A module of ours that is loaded shows its metrics, in every process, and is not read again
+# when it has changed. A test holds that programs load few more.
+MODULES: Final = (
+    "aiokafka",
+    "anyascii",
+    "asyncpg",
+    "dateutil.rrule",
+    "dateutil.tz",
+    "elasticsearch",
+    "fastapi",
+    "fastapi.openapi.docs",
+    "fastapi_offline",
+    "faststream.kafka",
+    "httpcore",
+    "httptools",
+    "httpx",
+    "iso4217",
+    "jellyfish",
+    "jwt",
+    "nicknames",
+    "opentelemetry.trace.propagation.tracecontext",
+    "phonenumbers",
+    "prometheus_client.openmetrics.exposition",
+    "prometheus_client.parser",
+    "purgatory",
+    "pydantic",
+    "pydantic.v1",
+    "pydantic_settings",
+    "rapidfuzz",
+    "structlog",
+    "tenacity",
+    "typer",
+    "uuid_utils.compat",
+    "uvicorn.lifespan.on",
+    "uvicorn.middleware.proxy_headers",
+    "uvicorn.protocols.http.httptools_impl",
     "uvloop",
-    "crm_shared.bus.process",
-    "crm_shared.bus.worker",
-    "crm_shared.cluster_watch",
-    "crm_shared.http.direct",
-    "crm_shared.http.server",
-    "crm_shared.outbox.cleaner",
-    "crm_shared.outbox.relay",
-    "crm_shared.telemetry.health",
 )
-OF_MIGRATIONS: Final = ("crm_shared.bus.topics", "crm_shared.database.migrations")
+OF_MIGRATIONS: Final = ("alembic.autogenerate", "alembic.command", "alembic.config")
 KILLED: Final = -9
 """What is said of a process whose end nobody has seen."""
 LONGEST_ANSWER_BYTES: Final = 32
@@ -63,12 +86,6 @@ def can_preload(environment: Mapping[str, str]) -> bool:
     return sys.platform == "linux" and environment.get(OFF, "yes") != "no"
 
 
-def list_modules(*, with_migrations: bool) -> list[str]:
-    """List what the programs of a suite load."""
-    rooms = [f"crm_{service}.{room}" for service in SERVICES for room in ROOMS]
-    return [*rooms, *OF_ENTRY_POINTS, *(OF_MIGRATIONS if with_migrations else ())]
-
-
 class Forked:
     """A program's process, which is a child of the preloaded one."""
 
@@ -94,17 +111,14 @@ class Forked:
 class Preloader:
     """Keeps a process that has loaded `modules`, and has it fork programs; the first start waits for the loading.
 
-    Where their code has changed since, the next program is forked from another one, so that a restart takes it up.
     `close` lets it end with the last of those it has forked.
     """
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = modules
         self._starting = threading.Lock()
-        self._newest: subprocess.Popen[bytes] | None = None
-        self._processes: list[subprocess.Popen[bytes]] = []  # the newest, and those of before whose programs still run
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._loaded_at_s = 0.0
 
     def begin(self) -> None:
         """Have it load beside what the caller does next."""
@@ -129,30 +143,21 @@ class Preloader:
             if self._control is not None:
                 self._control.close()
                 self._control = None
-            for process in self._processes:
+            if self._process is not None:
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout_s)
+                    self._process.wait(timeout_s)
 
     def _keep_running(self) -> socket.socket:
-        self._processes = [process for process in self._processes if process.poll() is None]
         if self._control is not None:
-            if self._processes[-1:] == [self._newest] and not self._has_changed():
+            if self._process is not None and self._process.poll() is None:
                 return self._control
             self._control.close()
-        self._loaded_at_s = time.time()
         self._control, theirs = socket.socketpair()
         with theirs:
-            self._newest = subprocess.Popen(  # noqa: S603 - our own module
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "crm_local.preloaded", *self._modules],
                 stdin=theirs.fileno(),
                 # The mark that every process of the suite carries stands where a title would be written over it.
                 env={**os.environ, "SPT_NOENV": "1"},
             )
-        self._processes.append(self._newest)
         return self._control
-
-    def _has_changed(self) -> bool:
-        """Return whether code has been written since it was loaded."""
-        packages = {module.partition(".")[0] for module in self._modules}
-        files = (file for folder in find_packages(*packages) for file in folder.rglob("*.py"))
-        return any(file.stat().st_mtime > self._loaded_at_s for file in files)

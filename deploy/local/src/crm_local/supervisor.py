@@ -25,7 +25,14 @@ from crm_local.home import Home
 from crm_local.issuer import make_keys
 from crm_local.migrations import MigrationFailed, bring_up_to_date, is_up_to_date
 from crm_local.plan import Plan
-from crm_local.preloading import Preloader, StartProgram, can_preload, list_modules, start_separately
+from crm_local.preloading import (
+    MODULES,
+    OF_MIGRATIONS,
+    Preloader,
+    StartProgram,
+    can_preload,
+    start_separately,
+)
 from crm_local.program_process import ProgramProcess
 from crm_local.replica import forget_former_replica
 from crm_local.supervised import Supervised
@@ -102,7 +109,7 @@ class Supervisor:
         if not can_preload(os.environ):
             return None
         is_migrated = all(is_up_to_date(self._plan.home, service) for service in SERVICES)
-        return Preloader(list_modules(with_migrations=not is_migrated))
+        return Preloader(MODULES if is_migrated else MODULES + OF_MIGRATIONS)
 
     def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[object]]) -> Supervised:
         return Supervised(runnable, gates=gates, changed=self._write_state, threads=self._threads)
