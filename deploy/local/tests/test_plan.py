@@ -130,11 +130,11 @@ def test_who_took_the_port_of_what_keeps_dying_is_named(plan: Plan, monkeypatch:
     """Found free when the suite was started, and taken by another that was started at the same time."""
     monkeypatch.setenv("CRM_PORT_BASE", str(plan.port_base))
     plan.home.make()
-    dying = {"name": "deals-api", "ready_after_s": None, "restarts": 9, "last_end": "ended with status 1"}
+    dying = {"name": "deals-api", "state": "backoff", "ready_after_s": None, "restarts": 9, "last_end": "status 1"}
     plan.home.state_file.write_text(json.dumps({"phase": "starting", "processes": [dying]}))
     with socket.create_server(("127.0.0.1", 20002)), pytest.raises(SuiteFailed) as failed:
         follow(plan.home, lambda _name, _after_s: None, timeout_s=60)
-    assert "deals-api keeps dying (ended with status 1): port 20002 (for deals-api) is taken by " in str(failed.value)
+    assert "deals-api keeps dying (status 1): port 20002 (for deals-api) is taken by " in str(failed.value)
 
 
 @pytest.mark.parametrize("base", ["80", "65100"])

@@ -121,7 +121,9 @@ def follow(home: Home, report: Callable[[str, float], None], timeout_s: float, k
     """
     deadline = time.monotonic() + timeout_s
     reported = set(known)
-    deaths = {process["name"]: process["restarts"] for process in (home.read_state() or {"processes": []})["processes"]}
+    # At a first start each death counts, whenever it was; of a suite that ran, those since it was asked to start again.
+    before = (home.read_state() or {"processes": []})["processes"] if known else []
+    deaths = {process["name"]: process["restarts"] for process in before}
     while True:
         state = home.read_state()
         if state is not None:
