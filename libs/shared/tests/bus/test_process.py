@@ -11,6 +11,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from crm_local.engines.ports import free_ports
 from crm_shared.bus import Subscription
 from crm_shared.bus.subscriber import ConsumerSettings
 from crm_shared.bus.worker import Worker
@@ -49,12 +50,6 @@ asyncio.run(run_worker(
     http_host="127.0.0.1", http_port=int(port),
 ))
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 async def start_worker(
@@ -106,7 +101,7 @@ async def test_sigterm_lets_the_batch_under_way_finish_and_be_committed(
 
 
 async def test_a_worker_answers_its_probes(kafka_bootstrap: str, topic: str, group_id: str, tmp_path: Path) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     process = await start_worker(kafka_bootstrap, topic, group_id, tmp_path, port=port)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client, asyncio.timeout(50):
         while True:

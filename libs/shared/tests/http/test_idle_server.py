@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
+from crm_local.engines.ports import free_ports
 from crm_shared.http import server
 from crm_shared.http.server import GuardedServer, serving
 from crm_shared.telemetry.health import health_app
@@ -47,7 +47,8 @@ async def test_it_looks_twice_a_second_and_its_date_goes_on(monkeypatch: pytest.
 
     monkeypatch.setattr(GuardedServer, "on_tick", note)
     began_s = time.monotonic()
-    async with serving(health_app({}), host="127.0.0.1", port=(port := _find_port())), httpx.AsyncClient() as client:
+    (port,) = free_ports(1)
+    async with serving(health_app({}), host="127.0.0.1", port=port), httpx.AsyncClient() as client:
         dates: set[datetime] = set()
         while len(dates) < 3:
             answer = await client.get(f"http://127.0.0.1:{port}/livez")
@@ -60,7 +61,7 @@ async def test_it_looks_twice_a_second_and_its_date_goes_on(monkeypatch: pytest.
 
 async def test_it_is_woken_when_it_is_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "TICK_S", LONGER_THAN_A_TEST_S)
-    async with asyncio.timeout(60), serving(health_app({}), host="127.0.0.1", port=_find_port()):
+    async with asyncio.timeout(60), serving(health_app({}), host="127.0.0.1", port=free_ports(1)[0]):
         await asyncio.sleep(0.1)
 
 
@@ -72,8 +73,3 @@ def test_a_signal_wakes_it_too(number: signal.Signals) -> None:
         time.sleep(0.2)  # it is at rest by then, most often
         os.kill(process.pid, number)
         assert process.wait(60) in (0, -number)
-
-
-def _find_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])

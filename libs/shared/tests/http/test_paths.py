@@ -1,13 +1,13 @@
 """What a path takes, who may say what twice, and which port answers whom."""
 
 import asyncio
-import socket
 from uuid import UUID
 
 import httpx
 import pytest
 from libs.shared.tests.http.things import ThingsSettings, make_app
 
+from crm_local.engines.ports import free_ports
 from crm_shared.http.direct import entrance
 from crm_shared.http.server import make_server, serving_beside
 from crm_testing.answers import require_ok, require_problem
@@ -68,7 +68,7 @@ async def test_who_says_a_thing_twice_is_not_believed_once(rep: httpx.AsyncClien
 
 
 async def test_operators_have_a_port_of_their_own(things: Things) -> None:
-    public, own = free_port(), free_port()
+    public, own = free_ports(2)
     settings = things.settings.model_copy(update={"http_port": public, "operations_port": own})
     app = make_app(settings)
 
@@ -94,8 +94,3 @@ async def test_operators_have_a_port_of_their_own(things: Things) -> None:
             assert (answer.status_code, answer.json()["status"]) == (503, "draining")
             assert (await client.get(f"http://127.0.0.1:{own}/livez")).status_code == 200
         await running
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
