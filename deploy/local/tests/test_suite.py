@@ -133,14 +133,7 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "(for deals-api) is taken by " in refused
     assert "CRM_PORT_BASE=" in refused
 
-    os.kill(int((crm.home / "run" / "supervisor.lock").read_text()), signal.SIGKILL)
-    _wait(lambda: suite.supervisor_pid(Home(crm.home)) is None)
-    assert crm.process("deals-api")["state"] == "running"
-    assert "nobody looks after these: crm up starts anew" in crm.run("status")
-    assert "crm up" in crm.run("restart", "deals-api", status=1)
-    again = crm.run("up", "--no-demo")
-    assert "that an earlier start left behind" in again
-    assert "everything is up" in again
+    _require_a_start_after_a_killed_supervisor(crm)
     assert crm.process("postgres-replica")["state"] == crm.process("connect")["state"] == "running"
 
     # A standby that somebody promoted keeps telling how far it had come.
@@ -153,6 +146,18 @@ def test_the_life_of_a_suite(crm: Crm) -> None:
     assert "everything is up" in crm.run("up", "--no-demo", "--no-replica", "--no-cdc")
     assert "connect" not in crm.run("ps")
     _wait(lambda: _count_slots(plan) == 0)
+
+
+def _require_a_start_after_a_killed_supervisor(crm: Crm) -> None:
+    """Kill it: what it left is shown as it is, and ended by the next start."""
+    os.kill(int((crm.home / "run" / "supervisor.lock").read_text()), signal.SIGKILL)
+    _wait(lambda: suite.supervisor_pid(Home(crm.home)) is None)
+    assert crm.process("deals-api")["state"] == "running"
+    assert "nobody looks after these: crm up starts anew" in crm.run("status")
+    assert "crm up" in crm.run("restart", "deals-api", status=1)
+    again = crm.run("up", "--no-demo")
+    assert "that an earlier start left behind" in again
+    assert "everything is up" in again
 
 
 def _require_says_what_keeps_dying(crm: Crm) -> None:

@@ -96,7 +96,7 @@ def status() -> None:
     processes = suite.list_processes(home)
     if suite.supervisor_pid(home) is None and any(process["pid"] for process in processes):
         typer.echo(
-            "The supervisor was killed: nobody looks after these: crm up starts anew, crm down ends them", err=True
+            "The supervisor was killed, nobody looks after these: crm up starts anew, crm down ends them", err=True
         )
     for process in processes:
         restarts = process.get("restarts", 0)

@@ -38,7 +38,7 @@ def load(modules: list[str]) -> None:
         sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to make an import fail
     gc.disable()  # nothing of it is garbage; and frozen, a collection in a child does not write to shared pages
     for module in modules:
-        with suppress(Exception, SystemExit):
+        with suppress(Exception):
             importlib.import_module(module)
     gc.freeze()
     gc.enable()

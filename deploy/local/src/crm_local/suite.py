@@ -122,7 +122,7 @@ def follow(home: Home, report: Callable[[str, float], None], timeout_s: float, k
     deadline = time.monotonic() + timeout_s
     reported = set(known)
     # At a first start each death counts, whenever it was; of a suite that ran, those since it was asked to start again.
-    before = (home.read_state() or {"processes": []})["processes"] if known else []
+    before = _noted_processes(home.read_state()) if known else []
     deaths = {process["name"]: process["restarts"] for process in before}
     while True:
         state = home.read_state()
@@ -137,7 +137,7 @@ def follow(home: Home, report: Callable[[str, float], None], timeout_s: float, k
         if supervisor_pid(home) is None:
             raise SuiteFailed(f"the supervisor ended, see {home.logs / 'supervisor.log'}")
         if time.monotonic() > deadline:
-            late = [one["name"] for one in (state or {"processes": []})["processes"] if one["state"] != "running"]
+            late = [one["name"] for one in _noted_processes(state) if one["state"] != "running"]
             raise SuiteFailed(f"not ready after {timeout_s:.0f} s: {', '.join(sorted(late))}")
         time.sleep(POLL_S)
 
@@ -199,7 +199,7 @@ def list_processes(home: Home) -> list[dict[str, Any]]:
     if state is not None and supervisor_pid(home) is not None:
         processes: list[dict[str, Any]] = state["processes"]
         return processes
-    left = {one["name"]: one for one in (state or {"processes": []})["processes"] if _still_runs(one)}
+    left = {one["name"]: one for one in _noted_processes(state) if _still_runs(one)}
     plan = Plan(home, home.port_base())
     names: list[tuple[str, str | None, str, int]] = [
         (engine.name, None, "engine", engine.port) for engine in plan.engines
@@ -210,6 +210,12 @@ def list_processes(home: Home) -> list[dict[str, Any]]:
         or {"name": name, "service": service, "role": role, "pid": None, "port": port, "state": "stopped"}
         for name, service, role, port in names
     ]
+
+
+def _noted_processes(state: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what a supervisor has noted of its processes; none where it has noted nothing yet."""
+    processes: list[dict[str, Any]] = [] if state is None else state["processes"]
+    return processes
 
 
 def _still_runs(process: dict[str, Any]) -> bool:

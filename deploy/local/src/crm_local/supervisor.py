@@ -60,6 +60,7 @@ class Supervisor:
         self._migrated = {service: asyncio.Event() for service in SERVICES}
         self._migrating = asyncio.Semaphore(PARALLEL_MIGRATIONS)
         self._threads = ThreadPoolExecutor(max_workers=16)
+        self._up_to_date = {service for service in SERVICES if is_up_to_date(plan.home, service)}
         self._preloader = self._make_preloader()
         self._start: StartProgram = self._preloader.start if self._preloader is not None else start_separately
         self._engines: dict[str, Supervised] = {}
@@ -108,8 +109,7 @@ class Supervisor:
     def _make_preloader(self) -> Preloader | None:
         if not can_preload(os.environ):
             return None
-        is_migrated = all(is_up_to_date(self._plan.home, service) for service in SERVICES)
-        return Preloader(MODULES if is_migrated else MODULES + OF_MIGRATIONS)
+        return Preloader(MODULES if self._up_to_date.issuperset(SERVICES) else MODULES + OF_MIGRATIONS)
 
     def _supervise(self, runnable: Any, gates: Callable[[], Awaitable[object]]) -> Supervised:
         return Supervised(runnable, gates=gates, changed=self._write_state, threads=self._threads)
@@ -141,7 +141,7 @@ class Supervisor:
         return wait
 
     async def _migrate(self, service: str) -> None:
-        if is_up_to_date(self._plan.home, service):
+        if service in self._up_to_date:
             self._migrated[service].set()
             return
         for need in ("postgres", "kafka", *(["elasticsearch"] if find_service(service).uses_elasticsearch else [])):

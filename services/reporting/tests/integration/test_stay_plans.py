@@ -5,11 +5,13 @@ It does so of stays that were written a moment ago, when the planner's statistic
 
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from crm_reporting.reports.scope import Scope
+from crm_reporting.reports.stage_age.figures import StageStays
 from crm_reporting.reports.stage_age.queries import measure_stays
 from crm_reporting.settings import ReportingSettings
 from crm_reporting.store import BY_KEY, RECOMPUTED_SUMS
@@ -68,6 +70,20 @@ RECOUNT_OPEN: Final = """
 NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 
+async def measure(
+    reporting: ServiceKit[ReportingSettings], person: Person, pipeline_id: UUID, stage_id: UUID
+) -> tuple[StageStays, int]:
+    """Return what the report says to this person of the stage, and how many rows were read for it."""
+    scope = Scope(to_caller(person), NOW, pipeline_id, [], "EUR", "Europe/Berlin")
+    async with (
+        Database.opened(reporting.settings.dsn.get_secret_value(), max_size=1) as database,
+        database.snapshot(person.tenant_id, reads_many=True) as connection,
+    ):
+        measuring = Measuring(connection)
+        [found] = await measure_stays(measuring, scope, [stage_id])
+    return found, measuring.rows_read
+
+
 @pytest.mark.parametrize("who", ["admin", "rep"])
 async def test_of_stays_that_ended_it_reads_what_lies_about_the_percentiles(
     reporting: ServiceKit[ReportingSettings], tenant: SeededTenant, who: str
@@ -83,20 +99,14 @@ async def test_of_stays_that_ended_it_reads_what_lies_about_the_percentiles(
         owner_id = person.id if who == "rep" else None
         wanted = await transaction.fetchrow(RECOUNT, tenant.id, owner_id)
     assert wanted is not None
-    scope = Scope(to_caller(person), NOW, new_id(), [], "EUR", "Europe/Berlin")
-    async with (
-        Database.opened(reporting.settings.dsn.get_secret_value(), max_size=1) as database,
-        database.snapshot(tenant.id, reads_many=True) as connection,
-    ):
-        measuring = Measuring(connection)
-        [found] = await measure_stays(measuring, scope, [stage_id])
+    found, rows_read = await measure(reporting, person, new_id(), stage_id)
     assert (found.stay_count, found.median_s, found.p90_s) == (
         wanted["stay_count"],
         wanted["median_s"],
         wanted["p90_s"],
     )
     assert found.average_s == pytest.approx(wanted["average_s"])
-    assert measuring.rows_read < STAYS / 4
+    assert rows_read < STAYS / 4
     async with reporting.database.begin_as_worker() as transaction:
         for table in ("stage_stays", "stay_rollup"):  # of no deal, so that verifying must not find them
             await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", tenant.id)  # noqa: S608 - named here
@@ -117,18 +127,12 @@ async def test_of_open_deals_it_reads_those_that_came_before_the_percentiles(
         await transaction.execute(SUM_UP_OPEN, tenant.id)
         wanted = await transaction.fetchrow(RECOUNT_OPEN, tenant.id, tenant.rep.id if who == "rep" else None, NOW)
     assert wanted is not None
-    scope = Scope(to_caller(person), NOW, stage_id, [], "EUR", "Europe/Berlin")
-    async with (
-        Database.opened(reporting.settings.dsn.get_secret_value(), max_size=1) as database,
-        database.snapshot(tenant.id, reads_many=True) as connection,
-    ):
-        measuring = Measuring(connection)
-        [found] = await measure_stays(measuring, scope, [stage_id])
+    found, rows_read = await measure(reporting, person, stage_id, stage_id)
     assert (found.is_over, found.stay_count) == (False, wanted["stay_count"])
     assert (found.average_s, found.median_s, found.p90_s) == pytest.approx(
         (wanted["average_s"], wanted["median_s"], wanted["p90_s"])
     )
-    assert measuring.rows_read < STAYS * 0.65
+    assert rows_read < STAYS * 0.65
     async with reporting.database.begin_as_worker() as transaction:
         for table in ("deal_facts", "deal_rollup"):  # without a history, so that verifying must not find them
             await transaction.execute(f"DELETE FROM {table} WHERE tenant_id = $1", tenant.id)  # noqa: S608 - named here
